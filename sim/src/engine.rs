@@ -1,0 +1,177 @@
+//! The virtual clock: frames on their way and timers that run, ordered by (time, sequence).
+//!
+//! Every device hop takes the same [`HOP_NS`], so frames arrive in the order they were sent and
+//! need no heap; timers do. Nothing here looks at a wall clock.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::net::Ipv4Addr;
+
+use crate::kernel::types::{DevId, Nanos, NetnsId, SockId};
+use crate::wire::Packet;
+
+/// Time that a frame needs from one device to the next.
+pub const HOP_NS: Nanos = 10_000;
+
+/// What a timer is for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Timer {
+    /// A neighbour entry's (`neigh_timer_handler`); `generation` tells whether it still counts.
+    Neigh {
+        /// Device of the entry.
+        dev: DevId,
+        /// Its address.
+        ip: Ipv4Addr,
+        /// `Neigh::timer_gen` when it was set.
+        generation: u32,
+    },
+    /// Reassembly of a datagram (`ip_expire`).
+    Frag {
+        /// Namespace.
+        ns: NetnsId,
+        /// Number of the queue.
+        key: u32,
+    },
+    /// A TCP socket's (`tcp_write_timer`, TIME-WAIT …).
+    Tcp {
+        /// Socket.
+        sock: SockId,
+        /// Which of its timers.
+        kind: u8,
+        /// Whether it still counts.
+        generation: u32,
+    },
+    /// A packet held back (`proxy_delay`): index of the parked packet.
+    Parked(u32),
+    /// An application asked to be woken.
+    App {
+        /// Number of the application.
+        app: u32,
+        /// Its own word for why.
+        token: u32,
+    },
+}
+
+/// A frame on its way to a device.
+#[derive(Clone, Debug)]
+pub struct InFlight {
+    /// When it arrives.
+    pub at: Nanos,
+    /// Order among equals.
+    pub seq: u64,
+    /// Receiving device.
+    pub dev: DevId,
+    /// The frame.
+    pub packet: Packet,
+}
+
+/// What happens next.
+#[derive(Clone, Debug)]
+pub enum Next {
+    /// A frame arrives.
+    Frame(DevId, Packet),
+    /// A timer fires.
+    Timer(Timer),
+}
+
+/// The event queue.
+#[derive(Clone, Debug, Default)]
+pub struct Queue {
+    /// Virtual time.
+    pub now: Nanos,
+    seq: u64,
+    frames: VecDeque<InFlight>,
+    timers: BinaryHeap<Reverse<(Nanos, u64, Timer)>>,
+}
+
+impl Queue {
+    fn next_seq(&mut self) -> u64 {
+        self.seq += 1;
+        self.seq
+    }
+
+    /// A frame leaves for a device and arrives one hop later.
+    #[inline]
+    pub fn send(&mut self, dev: DevId, packet: Packet) {
+        let seq = self.next_seq();
+        self.frames.push_back(InFlight { at: self.now + HOP_NS, seq, dev, packet });
+    }
+
+    /// Sets a timer.
+    pub fn timer(&mut self, at: Nanos, timer: Timer) {
+        let seq = self.next_seq();
+        self.timers.push(Reverse((at.max(self.now), seq, timer)));
+    }
+
+    /// When the next event is due.
+    pub fn next_at(&self) -> Option<Nanos> {
+        let f = self.frames.front().map(|f| f.at);
+        let t = self.timers.peek().map(|t| t.0.0);
+        match (f, t) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// Frames under way.
+    pub fn frames_in_flight(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// Takes the next event due at or before `until`, and moves the clock to it.
+    #[inline]
+    pub fn pop(&mut self, until: Nanos) -> Option<Next> {
+        let frame_first = match (self.frames.front(), self.timers.peek()) {
+            (Some(f), Some(Reverse((at, seq, _)))) => (f.at, f.seq) < (*at, *seq),
+            (Some(_), None) => true,
+            (None, Some(_)) => false,
+            (None, None) => return None,
+        };
+        if frame_first {
+            if self.frames.front()?.at > until {
+                return None;
+            }
+            let f = self.frames.pop_front()?;
+            self.now = f.at;
+            Some(Next::Frame(f.dev, f.packet))
+        } else {
+            if self.timers.peek()?.0.0 > until {
+                return None;
+            }
+            let Reverse((at, _, t)) = self.timers.pop()?;
+            self.now = at;
+            Some(Next::Timer(t))
+        }
+    }
+}
+
+/// The scenario's dice: SplitMix64, the same numbers from the same seed everywhere.
+#[derive(Clone, Debug)]
+pub struct Rng(u64);
+
+impl Rng {
+    /// Dice from a seed.
+    pub fn new(seed: u64) -> Self {
+        Rng(seed ^ 0x9e37_79b9_7f4a_7c15)
+    }
+
+    /// 64 random bits.
+    pub fn next_u64(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `n`.
+    pub fn below(&mut self, n: u64) -> u64 {
+        ((u128::from(self.next_u64()) * u128::from(n)) >> 64) as u64
+    }
+
+    /// A locally administered unicast address (`eth_random_addr`).
+    pub fn mac(&mut self) -> crate::wire::MacAddr {
+        let b = self.next_u64().to_be_bytes();
+        crate::wire::MacAddr([(b[0] & 0xfe) | 0x02, b[1], b[2], b[3], b[4], b[5]])
+    }
+}

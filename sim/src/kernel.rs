@@ -1,0 +1,133 @@
+//! The kernel model: one file per Linux mechanism, under Linux's names.
+//!
+//! In reading order: [`types`] (ids, errno), [`netns`], [`link`], [`bridge`], [`neigh`], [`fib`],
+//! [`route`] (input and output routing, path MTU), [`ip`], [`frag`], [`icmp`], [`udp`], [`tcp`],
+//! [`socket`], [`sysctl`], [`mib`]. It knows packets and namespaces; it has never heard of Docker,
+//! of commands or of scenario files.
+//!
+//! Everything is a method of [`Kernel`], generic over the recorder: with [`crate::trace::NoTrace`]
+//! recording compiles to nothing.
+
+pub mod apply;
+pub mod bridge;
+pub mod dev;
+pub mod fib;
+pub mod frag;
+pub mod icmp;
+pub mod ip;
+pub mod link;
+pub mod mib;
+pub mod neigh;
+pub mod netns;
+pub mod route;
+pub mod socket;
+pub mod sysctl;
+pub mod tcp;
+pub mod types;
+pub mod udp;
+
+use crate::engine::{Queue, Rng};
+use crate::trace::Recorder;
+use crate::wire::PacketId;
+use link::Device;
+use netns::{Host, Netns};
+use types::{DevId, HostId, Nanos, NetnsId};
+
+/// All kernels of a world: they share the virtual clock and the wires.
+#[derive(Clone, Debug)]
+pub struct Kernel<R> {
+    /// Hosts.
+    pub hosts: Vec<Host>,
+    /// Namespaces; slots are never reused.
+    pub netns: Vec<Netns>,
+    /// Devices; slots are never reused.
+    pub devs: Vec<Device>,
+    /// Frames on their way and timers that run.
+    pub queue: Queue,
+    /// The scenario's dice.
+    pub rng: Rng,
+    /// Next packet number.
+    pub next_packet: u32,
+    /// Sockets that something happened to, for the applications.
+    pub wakeups: std::collections::VecDeque<socket::Wakeup>,
+    /// Frames received by devices so far (`lo` included).
+    pub receptions: u64,
+    /// The recorder.
+    pub rec: R,
+}
+
+impl<R: Recorder> Kernel<R> {
+    /// A world without hosts.
+    pub fn new(seed: u64, rec: R) -> Self {
+        Kernel {
+            hosts: Vec::new(),
+            netns: Vec::new(),
+            devs: Vec::new(),
+            queue: Queue::default(),
+            rng: Rng::new(seed),
+            next_packet: 1,
+            wakeups: std::collections::VecDeque::new(),
+            receptions: 0,
+            rec,
+        }
+    }
+
+    /// Virtual time.
+    #[inline]
+    pub fn now(&self) -> Nanos {
+        self.queue.now
+    }
+
+    /// A device.
+    #[inline]
+    pub fn dev(&self, id: DevId) -> &Device {
+        &self.devs[id.ix()]
+    }
+
+    /// A device, to be changed.
+    #[inline]
+    pub fn dev_mut(&mut self, id: DevId) -> &mut Device {
+        &mut self.devs[id.ix()]
+    }
+
+    /// A namespace.
+    #[inline]
+    pub fn ns(&self, id: NetnsId) -> &Netns {
+        &self.netns[id.ix()]
+    }
+
+    /// A namespace, to be changed.
+    #[inline]
+    pub fn ns_mut(&mut self, id: NetnsId) -> &mut Netns {
+        &mut self.netns[id.ix()]
+    }
+
+    /// The namespace that holds a device.
+    #[inline]
+    pub fn ns_of(&self, dev: DevId) -> &Netns {
+        &self.netns[self.devs[dev.ix()].netns.ix()]
+    }
+
+    /// A host.
+    pub fn host(&self, id: HostId) -> &Host {
+        &self.hosts[id.ix()]
+    }
+
+    /// A device by its name within a namespace.
+    pub fn dev_by_name(&self, ns: NetnsId, name: &str) -> Option<DevId> {
+        self.ns(ns).devs.values().copied().find(|d| self.dev(*d).name.as_str() == name)
+    }
+
+    /// The devices of a namespace, by ifindex.
+    pub fn devs_of(&self, ns: NetnsId) -> impl Iterator<Item = &Device> + '_ {
+        self.ns(ns).devs.values().map(|d| self.dev(*d))
+    }
+
+    /// A number for a new packet.
+    #[inline]
+    pub(crate) fn packet_id(&mut self) -> PacketId {
+        let id = PacketId(self.next_packet);
+        self.next_packet = self.next_packet.wrapping_add(1);
+        id
+    }
+}

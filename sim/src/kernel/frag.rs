@@ -1,0 +1,4 @@
+//! (being written)
+/// Queues of fragments.
+#[derive(Clone, Debug, Default)]
+pub struct Frags {}

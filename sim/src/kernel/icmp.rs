@@ -1,0 +1,4 @@
+//! (being written)
+/// Rate limits.
+#[derive(Clone, Debug, Default)]
+pub struct IcmpLimits {}

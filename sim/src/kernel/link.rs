@@ -1,0 +1,237 @@
+//! Network devices (`struct net_device`), what `ip link` shows and sets.
+
+use std::net::Ipv4Addr;
+
+use bitflags::bitflags;
+use ipnet::Ipv4Net;
+
+use super::bridge::{BrPort, Bridge};
+use super::neigh::NeighParms;
+use super::sysctl::DevConf;
+use super::types::{DevId, IfName, NetnsId};
+use crate::wire::MacAddr;
+
+bitflags! {
+    /// Device flags as user space sees them (`IFF_*`), less the running state.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub struct IfFlags: u32 {
+        /// Administratively up.
+        const UP = 0x1;
+        /// Broadcast address valid.
+        const BROADCAST = 0x2;
+        /// Is a loopback device.
+        const LOOPBACK = 0x8;
+        /// No ARP (`ip link set … arp off`).
+        const NOARP = 0x80;
+        /// Receives all frames.
+        const PROMISC = 0x100;
+        /// Receives all multicast frames.
+        const ALLMULTI = 0x200;
+        /// Supports multicast.
+        const MULTICAST = 0x1000;
+    }
+}
+
+/// Where a device's address came from (`addr_assign_type`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AddrAssign {
+    /// Fixed by the hardware.
+    Perm,
+    /// Made up by the kernel.
+    Random,
+    /// A bridge's, taken from its ports.
+    Stolen,
+    /// Set from user space.
+    Set,
+}
+
+/// What kind of device it is, with what only that kind has.
+#[derive(Clone, Debug)]
+pub enum DevKind {
+    /// `lo`.
+    Loopback,
+    /// One end of a veth pair; the other end, while it exists.
+    Veth {
+        /// The other end.
+        peer: Option<DevId>,
+    },
+    /// A bridge.
+    Bridge(Box<Bridge>),
+}
+
+/// An IPv4 address of a device (`struct in_ifaddr`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IfAddr {
+    /// The address itself (`ifa_local`).
+    pub local: Ipv4Addr,
+    /// The far address of a point-to-point one, else the same (`ifa_address`).
+    pub peer: Ipv4Addr,
+    /// Prefix length in bits.
+    pub prefix: u8,
+    /// Broadcast address, where one was given.
+    pub broadcast: Option<Ipv4Addr>,
+    /// Scope, as in routes: 0 global, 253 link, 254 host.
+    pub scope: u8,
+    /// Added after another of the same subnet (`IFA_F_SECONDARY`).
+    pub secondary: bool,
+    /// `IFA_F_NOPREFIXROUTE`.
+    pub noprefixroute: bool,
+    /// Label; the device's name at the time where none was given.
+    pub label: String,
+}
+
+impl IfAddr {
+    /// The subnet it stands for: peer and prefix, host bits cleared.
+    pub fn net(&self) -> Ipv4Net {
+        Ipv4Net::new_assert(self.peer, self.prefix).trunc()
+    }
+
+    /// Has a far end of its own (`peer`).
+    pub fn is_ptp(&self) -> bool {
+        self.local != self.peer
+    }
+}
+
+/// Counters of a device (`struct rtnl_link_stats64`), in packets and bytes.
+#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct LinkStats {
+    pub rx_packets: u64,
+    pub rx_bytes: u64,
+    pub rx_dropped: u64,
+    pub rx_errors: u64,
+    pub multicast: u64,
+    pub tx_packets: u64,
+    pub tx_bytes: u64,
+    pub tx_dropped: u64,
+    pub tx_errors: u64,
+    /// Times the carrier changed (`carrier_changes` in sysfs).
+    pub carrier_changes: u32,
+}
+
+/// `operstate` (RFC 2863), `IF_OPER_*`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub enum OperState {
+    Unknown,
+    Down,
+    LowerLayerDown,
+    Up,
+}
+
+impl OperState {
+    /// The word `ip link` prints.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            OperState::Unknown => "UNKNOWN",
+            OperState::Down => "DOWN",
+            OperState::LowerLayerDown => "LOWERLAYERDOWN",
+            OperState::Up => "UP",
+        }
+    }
+}
+
+/// A network device.
+#[derive(Clone, Debug)]
+pub struct Device {
+    /// Its own number.
+    pub id: DevId,
+    /// Namespace that holds it.
+    pub netns: NetnsId,
+    /// Number within the namespace.
+    pub ifindex: u32,
+    /// False after it was deleted.
+    pub alive: bool,
+    /// Name.
+    pub name: IfName,
+    /// Ethernet address.
+    pub mac: MacAddr,
+    /// Where the address came from.
+    pub mac_assign: AddrAssign,
+    /// Largest IP packet in bytes.
+    pub mtu: u32,
+    /// Set by hand: a bridge's MTU no longer follows its ports.
+    pub mtu_set_by_user: bool,
+    /// Flags.
+    pub flags: IfFlags,
+    /// `netif_carrier_ok`: the far end listens.
+    pub carrier: bool,
+    /// RFC 2863 state.
+    pub operstate: OperState,
+    /// `txqueuelen` in packets.
+    pub txqlen: u32,
+    /// Interface group.
+    pub group: u32,
+    /// Alias (`ip link set … alias`).
+    pub alias: Option<String>,
+    /// Bridge it is a port of.
+    pub master: Option<DevId>,
+    /// Settings as a port; present while `master` is.
+    pub port: Option<Box<BrPort>>,
+    /// What it is.
+    pub kind: DevKind,
+    /// IPv4 addresses, primary ones of a subnet before their secondaries.
+    pub addrs: Vec<IfAddr>,
+    /// `net.ipv4.conf.DEV`.
+    pub conf: DevConf,
+    /// `net.ipv4.neigh.DEV`.
+    pub neigh_parms: NeighParms,
+    /// Counters.
+    pub stats: LinkStats,
+}
+
+impl Device {
+    /// Administratively up (`IFF_UP`).
+    #[inline]
+    pub fn is_up(&self) -> bool {
+        self.flags.contains(IfFlags::UP)
+    }
+
+    /// Up with a carrier (`IFF_RUNNING`, `LOWER_UP`).
+    #[inline]
+    pub fn is_running(&self) -> bool {
+        self.is_up() && self.carrier
+    }
+
+    /// `IFF_LOOPBACK`.
+    #[inline]
+    pub fn is_loopback(&self) -> bool {
+        matches!(self.kind, DevKind::Loopback)
+    }
+
+    /// The other end of a veth pair.
+    #[inline]
+    pub fn veth_peer(&self) -> Option<DevId> {
+        match self.kind {
+            DevKind::Veth { peer } => peer,
+            _ => None,
+        }
+    }
+
+    /// The bridge, if it is one.
+    #[inline]
+    pub fn bridge(&self) -> Option<&Bridge> {
+        match &self.kind {
+            DevKind::Bridge(b) => Some(b),
+            _ => None,
+        }
+    }
+
+    /// The bridge, to be changed.
+    #[inline]
+    pub fn bridge_mut(&mut self) -> Option<&mut Bridge> {
+        match &mut self.kind {
+            DevKind::Bridge(b) => Some(b),
+            _ => None,
+        }
+    }
+
+    /// `info_kind` of `ip -d link`: `veth`, `bridge`; none for `lo`.
+    pub fn info_kind(&self) -> Option<&'static str> {
+        match self.kind {
+            DevKind::Loopback => None,
+            DevKind::Veth { .. } => Some("veth"),
+            DevKind::Bridge(_) => Some("bridge"),
+        }
+    }
+}

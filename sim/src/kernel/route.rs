@@ -1,0 +1,4 @@
+//! (being written)
+/// Learnt path MTUs and redirects.
+#[derive(Clone, Debug, Default)]
+pub struct Exceptions {}

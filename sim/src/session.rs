@@ -1,0 +1,59 @@
+//! A world that the steps of a scenario run in, one by one.
+
+use indexmap::IndexMap;
+
+use crate::FxBuild;
+use crate::app::Apps;
+use crate::kernel::Kernel;
+use crate::kernel::types::{HostId, NetnsId};
+use crate::shell::vfs::Vfs;
+use crate::trace::Trace;
+
+/// The kernels with a full trace, the applications on them, and the files of each host.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// Kernels, clock and trace (`kernel.rec`).
+    pub kernel: Kernel<Trace>,
+    /// Programs that run: servers, listeners, pings under way.
+    pub apps: Apps,
+    /// Files of each host.
+    pub files: IndexMap<HostId, Vfs, FxBuild>,
+    /// Index of the first event of the present step, and of the step before (for `tcpdump`).
+    pub marks: Marks,
+}
+
+/// Where steps begin in the trace.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Marks {
+    /// First event of the step before the present one.
+    pub previous: usize,
+    /// First event of the present step.
+    pub present: usize,
+}
+
+impl Session {
+    /// The namespace that a place names: a host, `HOST/ns:NAME`, `HOST/NAME`, or the bare name of a
+    /// namespace that only one host has.
+    ///
+    /// # Errors
+    /// The sentence to show where there is none, or more than one.
+    pub fn place(&self, place: &str) -> Result<(HostId, NetnsId), String> {
+        let k = &self.kernel;
+        let hosts = || k.hosts.iter().enumerate().map(|(i, h)| (HostId(i as u32), h));
+        if let Some((h, rest)) = place.split_once('/') {
+            let (id, host) = hosts().find(|(_, x)| x.name == h).ok_or_else(|| format!("there is no host \"{h}\""))?;
+            let name = rest.strip_prefix("ns:").unwrap_or(rest);
+            let ns = host.named.get(name).ok_or_else(|| format!("host \"{h}\" has no namespace \"{name}\""))?;
+            return Ok((id, *ns));
+        }
+        if let Some((id, h)) = hosts().find(|(_, x)| x.name == place) {
+            return Ok((id, h.root_ns));
+        }
+        let all: Vec<_> = hosts().filter_map(|(id, h)| h.named.get(place).map(|ns| (id, *ns))).collect();
+        match all.as_slice() {
+            [one] => Ok(*one),
+            [] => Err(format!("there is no host or namespace \"{place}\"")),
+            _ => Err(format!("more than one host has a namespace \"{place}\": say HOST/{place}")),
+        }
+    }
+}

@@ -1,0 +1,2 @@
+//! A command line is a line of shell (being written).
+pub mod vfs;

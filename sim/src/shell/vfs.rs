@@ -1,0 +1,5 @@
+//! Files of a host (being written).
+
+/// Files of a host.
+#[derive(Clone, Debug, Default)]
+pub struct Vfs {}

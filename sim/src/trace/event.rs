@@ -1,0 +1,385 @@
+//! One decision at one place at one virtual time about one packet, with its evidence.
+
+use std::net::Ipv4Addr;
+
+use ipnet::Ipv4Net;
+
+use super::DropReason;
+use crate::kernel::fib::{Route, RuleAction};
+use crate::kernel::neigh::Nud;
+use crate::kernel::types::{DevId, Nanos, NetnsId, SockId};
+use crate::wire::{MacAddr, PacketId};
+
+/// An event of a walk.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Virtual time.
+    pub at: Nanos,
+    /// Namespace.
+    pub ns: NetnsId,
+    /// Device, where the decision was taken at one.
+    pub dev: Option<DevId>,
+    /// Packet; 0 where the event is about none.
+    pub packet: PacketId,
+    /// Its content at the time: index + 1 into `Trace::snaps`.
+    pub snap: u32,
+    /// What was decided.
+    pub kind: EventKind,
+}
+
+/// Why a packet came into being.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Birth {
+    /// A socket sent it.
+    Sent,
+    /// A copy, made to flood or to deliver twice.
+    Copy,
+    /// The kernel answers another packet: echo reply, ARP reply, RST, ICMP error, ACK.
+    Answer,
+    /// Asks for a neighbour that another packet waits for.
+    Solicit,
+    /// A piece of a datagram that was too big.
+    Fragment,
+    /// The whole, put together from pieces.
+    Reassembled,
+    /// A repetition by a timer.
+    Retransmit,
+}
+
+/// A lookup key of routing (`struct flowi4`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FlowKey {
+    /// Source, unspecified while a socket has none.
+    pub src: Ipv4Addr,
+    /// Destination.
+    pub dst: Ipv4Addr,
+    /// Incoming device; none for what the host itself sends.
+    pub iif: Option<DevId>,
+    /// Outgoing device, where a socket is bound to one.
+    pub oif: Option<DevId>,
+    /// `skb->mark`.
+    pub mark: u32,
+}
+
+/// What a bridge did with a destination.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BrVerdict {
+    /// The FDB names a port.
+    Port(DevId),
+    /// The FDB names the bridge itself or one of its ports' own addresses.
+    Local,
+    /// Not in the FDB: every port gets a copy.
+    Unknown,
+    /// A broadcast or multicast frame: every port gets a copy, and so does the host.
+    Group,
+}
+
+/// Why a bridge passed a port over when it flooded or forwarded (`should_deliver`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BrSkip {
+    /// The frame came in by it, and hairpin is off.
+    SamePort,
+    /// Not forwarding.
+    NotForwarding,
+    /// `flood off`, `mcast_flood off` or `bcast_flood off`.
+    FloodOff,
+    /// Both ports are isolated.
+    Isolated,
+    /// `neigh_suppress`.
+    NeighSuppress,
+    /// The frame is longer than the port's MTU.
+    TooBig,
+}
+
+/// Why a routing rule was not used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RuleMiss {
+    /// `from`.
+    Src,
+    /// `to`.
+    Dst,
+    /// `iif`.
+    Iif,
+    /// `oif`.
+    Oif,
+    /// `fwmark`.
+    Mark,
+    /// `tos`.
+    Tos,
+    /// `ipproto`.
+    Proto,
+    /// `sport` or `dport`.
+    Port,
+    /// `uidrange`.
+    Uid,
+    /// `not`: it matched.
+    Inverted,
+    /// Its table has no route for the destination.
+    NoRoute,
+    /// `suppress_prefixlength` or `suppress_ifgroup` threw the route away.
+    Suppressed,
+    /// The table said `throw`.
+    Throw,
+}
+
+/// Result of a routing lookup.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FibResult {
+    /// A route won.
+    Route {
+        /// Preference of the rule that led to it.
+        pref: u32,
+        /// The route.
+        route: Route,
+    },
+    /// A rule refused: blackhole, unreachable or prohibit.
+    Rule {
+        /// Its preference.
+        pref: u32,
+        /// What it does.
+        action: RuleAction,
+    },
+    /// Nothing matched.
+    None,
+}
+
+/// Result of the check of a source address (`fib_validate_source`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SourceCheck {
+    /// Fine, and the way back leaves by the same device.
+    Ok,
+    /// Fine, though the way back leaves by another device.
+    OtherDevice,
+    /// `rp_filter` refused it: 1 strict, 2 loose.
+    RpFilter(u8),
+    /// It is one of our own addresses (without `accept_local`), or cannot be a source.
+    Martian,
+}
+
+/// What an ARP packet did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ArpVerdict {
+    /// A request for us: answered.
+    Answered,
+    /// A request for an address of another link that we answer for (`proxy_arp`).
+    Proxied,
+    /// Not for us.
+    NotOurs,
+    /// `arp_ignore` forbids the answer.
+    Ignored(u8),
+    /// `arp_filter`: the way back leaves by another device.
+    Filtered,
+    /// The route to the asker is refused (`rp_filter`, martian source): no answer.
+    SourceRefused,
+    /// An answer that fills or confirms an entry.
+    Learned,
+    /// An answer nobody asked for, or too soon after another (`locktime`).
+    Unsolicited,
+    /// The device does no ARP.
+    NoArp,
+    /// Malformed, or for an address that ARP never serves.
+    Bad,
+}
+
+/// Kinds of events.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum EventKind {
+    /// The packet was handed to the device (`dev_queue_xmit`).
+    Tx,
+    /// The device received it (`__netif_receive_skb`).
+    Rx,
+    /// The bridge noted the sender's port (`br_fdb_update`): new, or moved from another port.
+    BrLearn {
+        /// Port.
+        port: DevId,
+        /// Port it was known at before.
+        moved_from: Option<DevId>,
+    },
+    /// The bridge looked the destination up.
+    BrLookup {
+        /// The bridge.
+        bridge: DevId,
+        /// What the FDB said.
+        verdict: BrVerdict,
+    },
+    /// The bridge passed a port over.
+    BrSkip {
+        /// Port.
+        port: DevId,
+        /// Why.
+        why: BrSkip,
+    },
+    /// The bridge sends the frame out of a port (`__br_forward`, `deliver_clone`).
+    BrForward {
+        /// Port.
+        port: DevId,
+    },
+    /// The bridge hands the frame to the host (`br_pass_frame_up`).
+    BrUp {
+        /// The bridge, which now is the receiving device.
+        bridge: DevId,
+    },
+    /// A routing rule was tried and did not decide.
+    RuleMissed {
+        /// Its preference.
+        pref: u32,
+        /// Its action.
+        action: RuleAction,
+        /// Why not.
+        why: RuleMiss,
+    },
+    /// A routing lookup ended (`fib_lookup`).
+    Fib {
+        /// What was looked for.
+        key: FlowKey,
+        /// What was found.
+        result: FibResult,
+    },
+    /// A source address was chosen for a packet that had none.
+    SourceChosen {
+        /// The address.
+        src: Ipv4Addr,
+        /// The route's `src` said so; else the device's first address of fitting scope.
+        by_route: bool,
+    },
+    /// The source address was checked against the way back.
+    SourceCheck {
+        /// Verdict.
+        verdict: SourceCheck,
+    },
+    /// For this host (`ip_local_deliver`).
+    LocalIn,
+    /// To be forwarded: TTL before and after (`ip_forward`).
+    Forward {
+        /// TTL before.
+        ttl: u8,
+    },
+    /// The next hop's entry was looked up.
+    Neigh {
+        /// Next hop.
+        ip: Ipv4Addr,
+        /// State of the entry at that moment, `None` where it was just made.
+        nud: Nud,
+        /// Its address, where valid.
+        lladdr: Option<MacAddr>,
+    },
+    /// The packet waits for the neighbour.
+    NeighWait {
+        /// Next hop.
+        ip: Ipv4Addr,
+    },
+    /// An entry changed its state.
+    NeighState {
+        /// Neighbour.
+        ip: Ipv4Addr,
+        /// Before.
+        old: Nud,
+        /// After.
+        new: Nud,
+        /// Its address now.
+        lladdr: Option<MacAddr>,
+    },
+    /// An ARP packet was read (`arp_process`).
+    Arp {
+        /// What it did.
+        verdict: ArpVerdict,
+    },
+    /// The datagram was cut (`ip_fragment`).
+    Fragmented {
+        /// Into how many pieces.
+        pieces: u16,
+        /// For this MTU.
+        mtu: u32,
+    },
+    /// A piece waits for the others (`ip_defrag`).
+    FragWait,
+    /// The datagram is whole again.
+    Reassembled {
+        /// From how many pieces.
+        pieces: u16,
+    },
+    /// A path MTU was learnt (`ip_rt_update_pmtu`).
+    PmtuLearned {
+        /// Destination.
+        dst: Ipv4Addr,
+        /// MTU in bytes.
+        mtu: u32,
+    },
+    /// A redirect was taken (`__ip_do_redirect`).
+    RedirectTaken {
+        /// Destination.
+        dst: Ipv4Addr,
+        /// New gateway.
+        gateway: Ipv4Addr,
+    },
+    /// An ICMP error is about to be sent about the packet (`icmp_send`).
+    IcmpError {
+        /// Type.
+        ty: u8,
+        /// Code.
+        code: u8,
+    },
+    /// An ICMP message was not sent: the rate limit of its destination is spent.
+    IcmpLimited {
+        /// Type.
+        ty: u8,
+        /// Code.
+        code: u8,
+    },
+    /// The kernel answered an echo request (`icmp_reply`).
+    EchoReply,
+    /// A socket took the packet.
+    SocketDeliver {
+        /// The socket.
+        sock: SockId,
+        /// Its local port, 0 for raw sockets.
+        port: u16,
+        /// Its process.
+        process: Option<u32>,
+    },
+    /// A TCP connection changed its state (`tcp_set_state`).
+    TcpState {
+        /// The socket.
+        sock: SockId,
+        /// Before.
+        old: &'static str,
+        /// After.
+        new: &'static str,
+    },
+    /// The packet ended here, and served its purpose: an ARP packet read, a reply without listener, a duplicate ACK.
+    Consumed {
+        /// What it was for.
+        what: &'static str,
+    },
+    /// The packet ended here, unwanted.
+    Drop {
+        /// The kernel's reason.
+        reason: DropReason,
+        /// The function that dropped it.
+        func: &'static str,
+    },
+    /// A loop of packets was cut: the world's bound on hops was reached.
+    Bound {
+        /// Which bound.
+        what: &'static str,
+    },
+}
+
+/// A prefix as evidence.
+pub type Prefix = Ipv4Net;
+
+impl EventKind {
+    /// The packet of the event has come to its end.
+    pub fn is_end(&self) -> bool {
+        matches!(
+            self,
+            EventKind::Drop { .. }
+                | EventKind::Consumed { .. }
+                | EventKind::SocketDeliver { .. }
+                | EventKind::EchoReply
+                | EventKind::Fragmented { .. }
+                | EventKind::FragWait
+        )
+    }
+}

@@ -1,0 +1,2 @@
+//! packetwalk (being written).
+fn main() {}
