@@ -24,6 +24,8 @@ pub struct Proc<'s> {
     pub err: String,
     /// Started with `&`: the tool starts its application and returns at once.
     pub background: bool,
+    /// What a probing tool (`ping`, `curl`, `nc` …) saw, for `expect`.
+    pub report: Option<crate::app::probe::ProbeReport>,
 }
 
 /// Something a tool of Linux would do and the model does not: refused by name.
