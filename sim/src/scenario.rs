@@ -1,1 +1,2 @@
 //! The scenario file (being written).
+pub mod suggest;
