@@ -11,6 +11,7 @@
 pub mod apply;
 pub mod bridge;
 pub mod dev;
+pub mod devinet;
 pub mod fib;
 pub mod frag;
 pub mod icmp;
@@ -50,6 +51,10 @@ pub struct Kernel<R> {
     pub next_packet: u32,
     /// Sockets that something happened to, for the applications.
     pub wakeups: std::collections::VecDeque<socket::Wakeup>,
+    /// Sockets; slots are never reused.
+    pub socks: Vec<socket::Sock>,
+    /// Packets held back for a while (`pneigh_enqueue`), by the number their timer carries.
+    pub parked: Vec<Option<(DevId, crate::wire::Packet)>>,
     /// Frames received by devices so far (`lo` included).
     pub receptions: u64,
     /// The recorder.
@@ -67,6 +72,8 @@ impl<R: Recorder> Kernel<R> {
             rng: Rng::new(seed),
             next_packet: 1,
             wakeups: std::collections::VecDeque::new(),
+            socks: Vec::new(),
+            parked: Vec::new(),
             receptions: 0,
             rec,
         }

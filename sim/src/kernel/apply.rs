@@ -1,6 +1,8 @@
-//! Carries out ops (being written).
+//! Carries out ops: one arm each, no logic of its own.
 
 use super::Kernel;
+use super::types::{Errno, Nanos};
+use crate::engine::{Next, Timer};
 use crate::op::{Op, OpError, OpReply};
 use crate::trace::Recorder;
 
@@ -10,7 +12,94 @@ impl<R: Recorder> Kernel<R> {
     /// # Errors
     /// The errno and the sentence of the kernel.
     pub fn apply(&mut self, op: &Op) -> Result<OpReply, OpError> {
-        let _ = op;
+        match op {
+            Op::NetnsAdd { host, name, label } => {
+                if let Some(n) = name
+                    && self.host(*host).named.contains_key(n)
+                {
+                    return Err(Errno::EEXIST.into());
+                }
+                let host_name = self.host(*host).name.clone();
+                let label = match (label, name) {
+                    (Some(l), _) => l.clone(),
+                    (None, Some(n)) => format!("{host_name}/ns:{n}"),
+                    (None, None) => format!("{host_name}/ns"),
+                };
+                let ns = self.new_netns(*host, label);
+                if let Some(n) = name {
+                    self.hosts[host.ix()].named.insert(n.clone(), ns);
+                }
+                return Ok(OpReply::Netns(ns));
+            }
+            Op::NetnsDel { host, name } => {
+                let gone = self.hosts[host.ix()].named.shift_remove(name).ok_or(OpError::from(Errno::ENOENT))?;
+                self.netns_put(gone);
+            }
+            Op::LinkAdd { spec, kind } => return self.op_link_add(spec, kind).map(OpReply::Dev),
+            Op::LinkDel { dev } => self.op_link_del(*dev)?,
+            Op::LinkSet { dev, changes } => self.op_link_set(*dev, changes)?,
+            Op::AddrAdd { dev, addr, replace } => self.op_addr_add(*dev, addr, *replace)?,
+            Op::AddrDel { dev, local, prefix, peer, label } => {
+                self.op_addr_del(*dev, *local, *prefix, *peer, label.as_deref())?;
+            }
+            Op::RouteAdd { netns, verb, route } => self.op_route_add(*netns, *verb, route)?,
+            Op::RouteDel { netns, route, match_kind } => self.op_route_del(*netns, route, *match_kind)?,
+            Op::RouteFlushCache { netns } => self.ns_mut(*netns).exceptions.by_dst.clear(),
+            Op::RuleAdd { netns, rule, auto_pref } => self.op_rule_add(*netns, rule, *auto_pref)?,
+            Op::RuleDel { netns, rule } => self.op_rule_del(*netns, rule)?,
+            Op::NeighAdd { dev, dst, verb, lladdr, nud, extern_learn } => {
+                self.op_neigh_add(*dev, *dst, *verb, *lladdr, *nud, *extern_learn)?;
+            }
+            Op::NeighDel { dev, dst } => self.op_neigh_del(*dev, *dst)?,
+            Op::NeighProxy { netns, dev, dst, add } => self.op_neigh_proxy(*netns, *dev, *dst, *add)?,
+            Op::FdbAdd { dev, mac, kind, verb, sticky, extern_learn, on_self } => {
+                self.fdb_target(*dev, *on_self)?;
+                self.op_fdb_add(*dev, *mac, *kind, *verb, (*sticky, *extern_learn))?;
+            }
+            Op::FdbDel { dev, mac, on_self } => {
+                self.fdb_target(*dev, *on_self)?;
+                self.op_fdb_del(*dev, *mac)?;
+            }
+            Op::Sysctl { netns, name, value } => self.sysctl_set(*netns, name, value).map_err(|e| match e {
+                super::sysctl::SysctlError::Errno(e) => OpError::from(e),
+                _ => OpError::from(Errno::ENOENT),
+            })?,
+        }
         Ok(OpReply::Done)
     }
+
+    /// Carries out what happens next, at or before a time.
+    #[inline]
+    pub fn step(&mut self, until: Nanos) -> Stepped {
+        let Some(next) = self.queue.pop(until) else { return Stepped::Idle };
+        match next {
+            Next::Frame(dev, p) => self.netif_receive(dev, p),
+            Next::Timer(Timer::Neigh { dev, ip, generation }) => self.neigh_timer(dev, ip, generation),
+            Next::Timer(Timer::Frag { ns, key }) => self.ip_expire(ns, key),
+            Next::Timer(Timer::Tcp { sock, generation, .. }) => self.tcp_timer(sock, generation),
+            Next::Timer(Timer::Parked(i)) => {
+                if let Some((dev, p)) = self.parked.get_mut(i as usize).and_then(Option::take) {
+                    self.arp_parked(dev, p);
+                }
+            }
+            Next::Timer(Timer::App { app, token }) => return Stepped::App { app, token },
+        }
+        Stepped::Done
+    }
+}
+
+/// What a step of the clock was.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stepped {
+    /// Nothing is due by then.
+    Idle,
+    /// The kernel did its part.
+    Done,
+    /// An application's timer fired: its turn.
+    App {
+        /// Application.
+        app: u32,
+        /// Its own word for why.
+        token: u32,
+    },
 }

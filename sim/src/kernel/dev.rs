@@ -1,1 +1,145 @@
-//! (being written)
+//! Handing frames to devices and taking them from devices (net/core/dev.c, drivers/net/veth.c,
+//! drivers/net/loopback.c).
+
+use super::Kernel;
+use super::link::DevKind;
+use super::types::DevId;
+use crate::trace::{DropReason, EventKind, Recorder};
+use crate::wire::{Body, MacAddr, Packet};
+
+/// To whom a received frame is addressed (`skb->pkt_type`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub enum PktType {
+    Host,
+    Broadcast,
+    Multicast,
+    OtherHost,
+    /// A copy of what the host itself sent to a group.
+    Loopback,
+}
+
+impl PktType {
+    /// `eth_type_trans`.
+    #[inline]
+    pub fn of(dst: MacAddr, own: MacAddr) -> PktType {
+        if dst == own {
+            PktType::Host
+        } else if !dst.is_multicast() {
+            PktType::OtherHost
+        } else if dst.is_broadcast() {
+            PktType::Broadcast
+        } else {
+            PktType::Multicast
+        }
+    }
+}
+
+impl<R: Recorder> Kernel<R> {
+    /// Records an event about a packet at a device.
+    #[inline]
+    pub(crate) fn ev(&mut self, dev: DevId, p: &mut Packet, kind: EventKind) {
+        if R::ON {
+            let ns = self.devs[dev.ix()].netns;
+            self.rec.event(self.queue.now, ns, Some(dev), Some(p), kind);
+        }
+    }
+
+    /// Ends a packet, unwanted (`kfree_skb_reason`).
+    #[inline]
+    pub(crate) fn drop_at(&mut self, dev: DevId, p: &mut Packet, reason: DropReason, func: &'static str) {
+        self.ev(dev, p, EventKind::Drop { reason, func });
+    }
+
+    /// Ends a packet that served its purpose (`consume_skb`).
+    #[inline]
+    pub(crate) fn consume(&mut self, dev: DevId, p: &mut Packet, what: &'static str) {
+        self.ev(dev, p, EventKind::Consumed { what });
+    }
+
+    /// Hands a frame to a device (`dev_queue_xmit`): virtual devices have no queue, so it leaves at once.
+    pub fn dev_queue_xmit(&mut self, dev: DevId, mut p: Packet) {
+        let d = &self.devs[dev.ix()];
+        if !d.is_running() {
+            // A device without carrier has the noop queueing discipline: nobody hears of the frame.
+            self.devs[dev.ix()].stats.tx_dropped += 1;
+            return self.drop_at(dev, &mut p, DropReason::QDISC_DROP, "__dev_queue_xmit");
+        }
+        self.ev(dev, &mut p, EventKind::Tx);
+        match self.devs[dev.ix()].kind {
+            DevKind::Veth { peer } => self.veth_xmit(dev, peer, p),
+            DevKind::Loopback => {
+                let len = p.frame_len() as u64;
+                let s = &mut self.devs[dev.ix()].stats;
+                s.tx_packets += 1;
+                s.tx_bytes += len;
+                s.rx_packets += 1;
+                s.rx_bytes += len;
+                self.queue.send(dev, p);
+            }
+            DevKind::Bridge(_) => self.br_dev_xmit(dev, p),
+        }
+    }
+
+    /// `is_skb_forwardable`: a frame may be 4 bytes longer than the MTU, room for a VLAN tag.
+    #[inline]
+    pub(crate) fn is_skb_forwardable(&self, dev: DevId, p: &Packet) -> bool {
+        let d = &self.devs[dev.ix()];
+        d.is_up() && (p.frame_len() <= d.mtu as usize + 14 + 4 || is_gso(p))
+    }
+
+    fn veth_xmit(&mut self, dev: DevId, peer: Option<DevId>, mut p: Packet) {
+        let Some(peer) = peer else {
+            self.devs[dev.ix()].stats.tx_dropped += 1;
+            return self.drop_at(dev, &mut p, DropReason::NOT_SPECIFIED, "veth_xmit");
+        };
+        if !self.is_skb_forwardable(peer, &p) {
+            self.devs[peer.ix()].stats.rx_dropped += 1;
+            self.devs[dev.ix()].stats.tx_dropped += 1;
+            return self.drop_at(peer, &mut p, DropReason::NOT_SPECIFIED, "__dev_forward_skb");
+        }
+        let len = p.frame_len() as u64;
+        let tx = &mut self.devs[dev.ix()].stats;
+        tx.tx_packets += 1;
+        tx.tx_bytes += len;
+        let rx = &mut self.devs[peer.ix()].stats;
+        rx.rx_packets += 1;
+        rx.rx_bytes += len;
+        self.queue.send(peer, p);
+    }
+
+    /// A frame arrives at a device (`__netif_receive_skb_core`).
+    pub fn netif_receive(&mut self, dev: DevId, mut p: Packet) {
+        self.receptions += 1;
+        let d = &self.devs[dev.ix()];
+        if !d.alive || !d.is_up() {
+            return self.drop_at(dev, &mut p, DropReason::DEV_READY, "enqueue_to_backlog");
+        }
+        let (port, own, lo) = (d.port.is_some(), d.mac, d.is_loopback());
+        self.ev(dev, &mut p, EventKind::Rx);
+        if port {
+            return self.br_handle_frame(dev, p);
+        }
+        let ty = PktType::of(p.dst, own);
+        if lo {
+            return self.loopback_receive(dev, p);
+        }
+        self.deliver(dev, ty, p);
+    }
+
+    /// Hands a frame to the protocol it carries (`deliver_skb`); `dev` is where it counts as received.
+    pub(crate) fn deliver(&mut self, dev: DevId, ty: PktType, mut p: Packet) {
+        self.packet_sockets(dev, ty, &p);
+        match p.body {
+            Body::Ipv4(_) => self.ip_rcv(dev, ty, p),
+            Body::Arp(_) => self.arp_rcv(dev, ty, p),
+            Body::Other(..) => self.drop_at(dev, &mut p, DropReason::UNHANDLED_PROTO, "__netif_receive_skb_core"),
+        }
+    }
+}
+
+/// `skb_is_gso`.
+#[inline]
+pub(crate) fn is_gso(p: &Packet) -> bool {
+    matches!(&p.body, Body::Ipv4(ip) if ip.gso_size != 0)
+}

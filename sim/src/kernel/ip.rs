@@ -1,1 +1,24 @@
-//! (being written)
+//! IPv4: receiving, delivering, forwarding, sending, cutting (net/ipv4/ip_input.c, ip_forward.c, ip_output.c).
+
+mod forward;
+mod input;
+mod output;
+
+pub use output::{IpMeta, PmtuDisc};
+
+use super::dev::PktType;
+use super::fib::RouteType;
+use super::types::DevId;
+
+/// How a packet came to this host: what ICMP needs to know before it answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rx {
+    /// Device that received it.
+    pub dev: DevId,
+    /// To whom the frame was addressed.
+    pub ty: PktType,
+    /// Kind of its route.
+    pub kind: RouteType,
+    /// For this host (`RTCF_LOCAL`).
+    pub local: bool,
+}

@@ -1,5 +1,8 @@
 //! Network devices (`struct net_device`), what `ip link` shows and sets.
 
+mod create;
+mod set;
+
 use std::net::Ipv4Addr;
 
 use bitflags::bitflags;

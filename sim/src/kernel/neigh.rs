@@ -1,3 +1,10 @@
-//! (being written)
+//! Neighbours (net/core/neighbour.c) and ARP (net/ipv4/arp.c).
+
+mod arp;
+mod output;
+mod timer;
 mod types;
+mod update;
+
 pub use types::*;
+pub(crate) use update::Update;

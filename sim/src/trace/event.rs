@@ -338,6 +338,13 @@ pub enum EventKind {
         /// Its process.
         process: Option<u32>,
     },
+    /// A raw socket took a copy of the packet, which goes on.
+    SocketCopy {
+        /// The socket.
+        sock: SockId,
+        /// Its process.
+        process: Option<u32>,
+    },
     /// A TCP connection changed its state (`tcp_set_state`).
     TcpState {
         /// The socket.

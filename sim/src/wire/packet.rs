@@ -24,6 +24,8 @@ pub struct Packet {
     pub src: MacAddr,
     /// `skb->mark`: set by the firewall or a socket, read by `ip rule`.
     pub mark: u32,
+    /// Device that received it, by its arena number plus one; 0 for what the host itself sends (`skb_iif`).
+    pub iif: u32,
     /// What the frame carries.
     pub body: Body,
 }

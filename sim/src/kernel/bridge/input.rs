@@ -1,0 +1,93 @@
+//! What a bridge does with a frame that a port received (net/bridge/br_input.c).
+
+use super::{BrPort, FdbKind, PortState};
+use crate::kernel::Kernel;
+use crate::kernel::dev::PktType;
+use crate::kernel::types::DevId;
+use crate::trace::event::{Birth, BrVerdict};
+use crate::trace::{DropReason, EventKind, Recorder};
+use crate::wire::Packet;
+
+impl<R: Recorder> Kernel<R> {
+    /// The port's settings; the device must be a port.
+    #[inline]
+    pub(crate) fn brport(&self, port: DevId) -> &BrPort {
+        self.devs[port.ix()].port.as_deref().expect("a device with a master is a port")
+    }
+
+    /// `br_handle_frame`.
+    pub(crate) fn br_handle_frame(&mut self, port: DevId, mut p: Packet) {
+        if !p.src.is_valid_unicast() {
+            return self.drop_at(port, &mut p, DropReason::MAC_INVALID_SOURCE, "br_handle_frame");
+        }
+        let state = self.brport(port).state;
+        if !matches!(state, PortState::Forwarding | PortState::Learning) {
+            return self.drop_at(port, &mut p, DropReason::BRIDGE_INGRESS_STP_STATE, "br_handle_frame");
+        }
+        self.br_handle_frame_finish(port, state, p);
+    }
+
+    fn br_handle_frame_finish(&mut self, port: DevId, state: PortState, mut p: Packet) {
+        let d = &self.devs[port.ix()];
+        let br = d.master.expect("a port has a master");
+        let bp = self.brport(port);
+        let (learning, locked) = (bp.learning, bp.locked);
+        if locked && !self.br_fdb_knows(br, p.src, port) {
+            return self.drop_at(port, &mut p, DropReason::NOT_SPECIFIED, "br_handle_frame_finish");
+        }
+        if learning {
+            self.br_fdb_update(br, port, &mut p);
+        }
+        if state == PortState::Learning {
+            return self.drop_at(port, &mut p, DropReason::BRIDGE_INGRESS_STP_STATE, "br_handle_frame_finish");
+        }
+        if p.dst.is_multicast() {
+            self.ev(port, &mut p, EventKind::BrLookup { bridge: br, verdict: BrVerdict::Group });
+            let copy = self.clone_packet(&p);
+            self.br_flood(br, Some(port), copy);
+            return self.br_pass_frame_up(br, port, p);
+        }
+        match self.br_fdb_lookup(br, p.dst) {
+            Some(e) if e.kind == FdbKind::Local => {
+                self.ev(port, &mut p, EventKind::BrLookup { bridge: br, verdict: BrVerdict::Local });
+                self.br_pass_frame_up(br, port, p);
+            }
+            Some(e) => {
+                self.ev(port, &mut p, EventKind::BrLookup { bridge: br, verdict: BrVerdict::Port(e.dev) });
+                self.br_forward(Some(port), e.dev, p, "br_handle_frame_finish");
+            }
+            None => {
+                self.ev(port, &mut p, EventKind::BrLookup { bridge: br, verdict: BrVerdict::Unknown });
+                self.br_flood(br, Some(port), p);
+            }
+        }
+    }
+
+    /// `br_pass_frame_up`: from here on the bridge is the receiving device.
+    fn br_pass_frame_up(&mut self, br: DevId, port: DevId, mut p: Packet) {
+        let port_mac = self.devs[port.ix()].mac;
+        let d = &mut self.devs[br.ix()];
+        if !d.is_up() {
+            return self.drop_at(br, &mut p, DropReason::DEV_READY, "br_pass_frame_up");
+        }
+        d.stats.rx_packets += 1;
+        d.stats.rx_bytes += p.frame_len() as u64 - 14;
+        // A frame for the address of the port it came by is for the host as well.
+        let ty = if p.dst == port_mac { PktType::Host } else { PktType::of(p.dst, d.mac) };
+        self.receptions += 1;
+        self.ev(br, &mut p, EventKind::BrUp { bridge: br });
+        self.ev(br, &mut p, EventKind::Rx);
+        self.deliver(br, ty, p);
+    }
+
+    /// A copy under a number of its own (`skb_clone`).
+    #[inline]
+    pub(crate) fn clone_packet(&mut self, p: &Packet) -> Packet {
+        let mut c = p.clone();
+        c.id = self.packet_id();
+        if R::ON {
+            self.rec.born(c.id, Some(p.id), Birth::Copy);
+        }
+        c
+    }
+}

@@ -1,0 +1,145 @@
+//! `icmp_rcv`: what arrives.
+
+use std::net::Ipv4Addr;
+
+use crate::kernel::Kernel;
+use crate::kernel::dev::PktType;
+use crate::kernel::fib::RouteType;
+use crate::kernel::ip::Rx;
+use crate::kernel::mib::MibItem as M;
+use crate::kernel::route::OutputKey;
+use crate::kernel::types::NetnsId;
+use crate::trace::{DropReason, EventKind, Recorder};
+use crate::wire::{Icmp, Ipv4, L4, Packet, parse};
+
+impl<R: Recorder> Kernel<R> {
+    pub(crate) fn icmp_rcv(&mut self, rx: Rx, mut p: Packet) {
+        let ns = self.devs[rx.dev.ix()].netns;
+        let Some((ty, code, rest)) = p.ipv4().and_then(|ip| match &ip.l4 {
+            L4::Icmp(i) => Some((i.ty, i.code, i.rest)),
+            _ => None,
+        }) else {
+            return;
+        };
+        self.icmp_in(ns, ty);
+        let group = matches!(rx.kind, RouteType::Broadcast | RouteType::Multicast);
+        if group && !(ty == 8 || ty == 13) {
+            self.netns[ns.ix()].mib.inc(M::IcmpInErrors);
+            return self.drop_at(rx.dev, &mut p, DropReason::INVALID_PROTO, "icmp_rcv");
+        }
+        if group && self.netns[ns.ix()].sysctl.icmp_echo_ignore_broadcasts != 0 {
+            return self.drop_at(rx.dev, &mut p, DropReason::INVALID_PROTO, "icmp_rcv");
+        }
+        match ty {
+            8 => {
+                if self.netns[ns.ix()].sysctl.icmp_echo_ignore_all != 0 {
+                    return self.drop_at(rx.dev, &mut p, DropReason::NOT_SPECIFIED, "icmp_echo");
+                }
+                self.ev(rx.dev, &mut p, EventKind::EchoReply);
+                let payload = match p.ipv4().map(|ip| &ip.l4) {
+                    Some(L4::Icmp(i)) => i.payload.clone(),
+                    _ => return,
+                };
+                self.icmp_reply(ns, rx, &p, 0, rest, payload);
+            }
+            // A raw socket had its copy before; `ping_rcv` finds no datagram socket.
+            0 => self.consume(rx.dev, &mut p, "echo reply"),
+            3 | 11 | 12 | 5 | 4 => self.icmp_error_in(ns, rx, ty, code, rest, p),
+            _ => self.drop_at(rx.dev, &mut p, DropReason::NOT_SPECIFIED, "icmp_rcv"),
+        }
+    }
+
+    fn icmp_in(&mut self, ns: NetnsId, ty: u8) {
+        let mib = &mut self.netns[ns.ix()].mib;
+        mib.inc(M::IcmpInMsgs);
+        let by_type = match ty {
+            0 => Some((M::IcmpInEchoReps, M::IcmpMsgInType0)),
+            3 => Some((M::IcmpInDestUnreachs, M::IcmpMsgInType3)),
+            5 => Some((M::IcmpInRedirects, M::IcmpMsgInType5)),
+            8 => Some((M::IcmpInEchos, M::IcmpMsgInType8)),
+            11 => Some((M::IcmpInTimeExcds, M::IcmpMsgInType11)),
+            _ => None,
+        };
+        if let Some((a, b)) = by_type {
+            mib.inc(a);
+            mib.inc(b);
+        }
+    }
+
+    /// `icmp_unreach`, `icmp_redirect`, `icmp_socket_deliver`: whom does the quoted packet belong to?
+    fn icmp_error_in(&mut self, ns: NetnsId, rx: Rx, ty: u8, code: u8, rest: u32, mut p: Packet) {
+        let from = p.ipv4().map_or(Ipv4Addr::UNSPECIFIED, |ip| ip.src);
+        let quoted = p.ipv4().and_then(|ip| match &ip.l4 {
+            L4::Icmp(Icmp { payload, .. }) => parse::ipv4(payload),
+            _ => None,
+        });
+        let Some(inner) = quoted else {
+            self.netns[ns.ix()].mib.inc(M::IcmpInErrors);
+            return self.drop_at(rx.dev, &mut p, DropReason::PKT_TOO_SMALL, "icmp_unreach");
+        };
+        // A broadcast cannot have been sent by us as a source.
+        if self.inet_addr_type(ns, inner.dst) == RouteType::Broadcast {
+            return self.drop_at(rx.dev, &mut p, DropReason::NOT_SPECIFIED, "icmp_unreach");
+        }
+        match (ty, code) {
+            (3, 4) => self.frag_needed(ns, &inner, rest & 0xffff, &mut p),
+            (5, _) => {
+                if rx.ty == PktType::Host {
+                    self.ip_do_redirect(ns, rx, from, &inner, Ipv4Addr::from(rest), &mut p);
+                }
+            }
+            _ => {}
+        }
+        self.raw_err(ns, &inner, from, ty, code, rest);
+        match inner.proto() {
+            17 => self.udp_err(ns, rx, &inner, from, ty, code, rest, &mut p),
+            6 => self.tcp_v4_err(ns, &inner, from, ty, code, rest),
+            _ => {}
+        }
+        self.consume(rx.dev, &mut p, "ICMP error read");
+    }
+
+    /// `icmp_unreach` with FRAG_NEEDED: the path MTU is noted for the route (`ipv4_update_pmtu`).
+    fn frag_needed(&mut self, ns: NetnsId, inner: &Ipv4, mtu: u32, p: &mut Packet) {
+        if self.netns[ns.ix()].sysctl.ip_no_pmtu_disc != 0 || mtu == 0 {
+            return;
+        }
+        let key = OutputKey { src: inner.src, tos: inner.tos & 0x1e, ..OutputKey::to(inner.dst, inner.proto()) };
+        if let Ok(rt) = self.ip_route_output(ns, key, None) {
+            self.update_pmtu(ns, &rt, inner.dst, mtu, Some(p));
+        }
+    }
+
+    /// `__ip_do_redirect`.
+    fn ip_do_redirect(&mut self, ns: NetnsId, rx: Rx, old: Ipv4Addr, inner: &Ipv4, new: Ipv4Addr, p: &mut Packet) {
+        let key = OutputKey { src: inner.src, tos: inner.tos & 0x1e, ..OutputKey::to(inner.dst, inner.proto()) };
+        let Ok(rt) = self.ip_route_output(ns, key, None) else { return };
+        if rt.gateway != Some(old) {
+            return;
+        }
+        let d = self.dev(rx.dev);
+        let all = &self.ns(ns).sysctl.all;
+        let either = |a: i32, b: i32| a != 0 || b != 0;
+        let accepts = if d.conf.forwarding != 0 {
+            d.conf.accept_redirects != 0 && all.accept_redirects != 0
+        } else {
+            either(d.conf.accept_redirects, all.accept_redirects)
+        };
+        if new == old || !accepts || new.is_multicast() || new.is_broadcast() || new.is_unspecified() {
+            return;
+        }
+        if either(d.conf.shared_media, all.shared_media) {
+            if self.inet_addr_type(ns, new) != RouteType::Unicast {
+                return;
+            }
+        } else if !self.inet_addr_onlink(rx.dev, new, old) {
+            return;
+        }
+        // Only a gateway that is known to be there is taken; else it is asked for first.
+        if self.neigh_is_valid(rt.dev, new) {
+            self.take_redirect(ns, &rt, inner.dst, new, p);
+        } else {
+            self.neigh_event_send(rt.dev, new);
+        }
+    }
+}

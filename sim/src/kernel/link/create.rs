@@ -1,0 +1,309 @@
+//! Making and removing devices and namespaces (net/core/rtnetlink.c, net_namespace.c, drivers/net/veth.c).
+
+use std::collections::BTreeMap;
+
+use super::{AddrAssign, DevKind, Device, IfFlags, LinkStats, OperState};
+use crate::kernel::Kernel;
+use crate::kernel::bridge::Bridge;
+use crate::kernel::fib::Fib;
+use crate::kernel::netns::{Host, Netns};
+use crate::kernel::sysctl::NetSysctl;
+use crate::kernel::types::{DevId, Errno, HostId, IfName, NetnsId};
+use crate::op::{LinkSpec, NewLink, OpError};
+use crate::trace::Recorder;
+use crate::wire::MacAddr;
+
+/// USER_HZ seconds in nanoseconds.
+const SEC: u64 = 1_000_000_000;
+
+impl<R: Recorder> Kernel<R> {
+    /// A machine boots: its first namespace, with `lo` down.
+    pub fn add_host(&mut self, name: &str) -> HostId {
+        let id = HostId(self.hosts.len() as u32);
+        self.hosts.push(Host { name: name.to_owned(), root_ns: NetnsId(0), named: indexmap::IndexMap::new() });
+        let ns = self.new_netns(id, name.to_owned());
+        self.hosts[id.ix()].root_ns = ns;
+        id
+    }
+
+    /// A new namespace with `lo` down (`copy_net_ns`).
+    pub fn new_netns(&mut self, host: HostId, label: String) -> NetnsId {
+        let id = NetnsId(self.netns.len() as u32);
+        self.netns.push(Netns {
+            host,
+            label,
+            alive: true,
+            is_switch: false,
+            devs: BTreeMap::new(),
+            next_ifindex: 1,
+            nsids: BTreeMap::new(),
+            fib: Fib::new(),
+            exceptions: Default::default(),
+            neigh: Default::default(),
+            sysctl: NetSysctl::default(),
+            mib: Default::default(),
+            socks: Default::default(),
+            frags: Default::default(),
+            icmp_limits: Default::default(),
+            ip_id: (self.rng.next_u64() & 0x7fff) as u16,
+            pids: Vec::new(),
+        });
+        let name = IfName::from("lo").expect("short");
+        let lo = self.new_device(id, name, MacAddr::ZERO, AddrAssign::Perm, 65536, DevKind::Loopback, None);
+        let d = self.dev_mut(lo);
+        d.flags = IfFlags::LOOPBACK;
+        d.carrier = true;
+        id
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one place, called for three kinds of devices")]
+    fn new_device(
+        &mut self,
+        netns: NetnsId,
+        name: IfName,
+        mac: MacAddr,
+        mac_assign: AddrAssign,
+        mtu: u32,
+        kind: DevKind,
+        index: Option<u32>,
+    ) -> DevId {
+        let id = DevId(self.devs.len() as u32);
+        let ifindex = index.unwrap_or_else(|| self.alloc_ifindex(netns));
+        let ns = self.ns_mut(netns);
+        ns.devs.insert(ifindex, id);
+        let (conf, neigh_parms) = (ns.sysctl.default, ns.sysctl.neigh_default);
+        self.devs.push(Device {
+            id,
+            netns,
+            ifindex,
+            alive: true,
+            name,
+            mac,
+            mac_assign,
+            mtu,
+            mtu_set_by_user: false,
+            flags: IfFlags::BROADCAST | IfFlags::MULTICAST,
+            carrier: false,
+            operstate: OperState::Unknown,
+            txqlen: 1000,
+            group: 0,
+            alias: None,
+            master: None,
+            port: None,
+            kind,
+            addrs: Vec::new(),
+            conf,
+            neigh_parms,
+            stats: LinkStats::default(),
+        });
+        id
+    }
+
+    /// `dev_new_index`: the next free number, going up.
+    fn alloc_ifindex(&mut self, ns: NetnsId) -> u32 {
+        let n = self.ns_mut(ns);
+        while n.devs.contains_key(&n.next_ifindex) {
+            n.next_ifindex += 1;
+        }
+        n.next_ifindex += 1;
+        n.next_ifindex - 1
+    }
+
+    /// A name that is free: as given, or the first free number for a pattern with `%d`.
+    pub(crate) fn check_name(&self, ns: NetnsId, want: &str) -> Result<IfName, OpError> {
+        if want.len() > 15 {
+            return Err(OpError::ext(Errno::ERANGE, "Attribute failed policy validation"));
+        }
+        let bad = |c: char| c == '/' || c == ':' || c.is_whitespace();
+        if want.is_empty() || want == "." || want == ".." || want.contains(bad) {
+            return Err(Errno::EINVAL.into());
+        }
+        let name = match want.split_once("%d") {
+            Some((a, b)) => (0..32768)
+                .map(|i| format!("{a}{i}{b}"))
+                .find(|n| self.dev_by_name(ns, n).is_none())
+                .ok_or(OpError::from(Errno::ENOMEM))?,
+            None => want.to_owned(),
+        };
+        if self.dev_by_name(ns, &name).is_some() {
+            return Err(Errno::EEXIST.into());
+        }
+        IfName::from(&name).map_err(|_| OpError::from(Errno::ERANGE))
+    }
+
+    fn create(&mut self, spec: &LinkSpec, default_name: &str, kind: DevKind) -> Result<DevId, OpError> {
+        let name = self.check_name(spec.netns, spec.name.as_deref().unwrap_or(default_name))?;
+        if let Some(m) = spec.mac
+            && !m.is_valid_unicast()
+        {
+            return Err(Errno::EADDRNOTAVAIL.into());
+        }
+        if let Some(mtu) = spec.mtu {
+            check_mtu(mtu, 68, 65535)?;
+        }
+        if let Some(i) = spec.index
+            && self.ns(spec.netns).devs.contains_key(&i)
+        {
+            return Err(Errno::EBUSY.into());
+        }
+        let (mac, assign) = match spec.mac {
+            Some(m) => (m, AddrAssign::Set),
+            None => (self.rng.mac(), AddrAssign::Random),
+        };
+        let id = self.new_device(spec.netns, name, mac, assign, spec.mtu.unwrap_or(1500), kind, spec.index);
+        let d = self.dev_mut(id);
+        if let Some(q) = spec.txqlen {
+            d.txqlen = q;
+        }
+        Ok(id)
+    }
+
+    /// `RTM_NEWLINK` with `NLM_F_CREATE`.
+    pub(crate) fn op_link_add(&mut self, spec: &LinkSpec, kind: &NewLink) -> Result<DevId, OpError> {
+        // The device's own name is looked at before the peer is made.
+        if let Some(n) = &spec.name
+            && !n.contains("%d")
+        {
+            self.check_name(spec.netns, n)?;
+        }
+        match kind {
+            NewLink::Veth { peer } => {
+                let p = self.create(peer, "veth%d", DevKind::Veth { peer: None })?;
+                let d = match self.create(spec, "veth%d", DevKind::Veth { peer: Some(p) }) {
+                    Ok(d) => d,
+                    Err(e) => {
+                        self.destroy(p);
+                        return Err(e);
+                    }
+                };
+                self.dev_mut(p).kind = DevKind::Veth { peer: Some(d) };
+                self.note_nsids(d);
+                if peer.up {
+                    self.set_up(p, true)?;
+                }
+                if spec.up {
+                    self.set_up(d, true)?;
+                }
+                Ok(d)
+            }
+            NewLink::Bridge(sets) => {
+                let bridge = DevKind::Bridge(Box::new(Bridge {
+                    ports: Vec::new(),
+                    fdb: Default::default(),
+                    ageing_time: 300 * SEC,
+                    stp: false,
+                    forward_delay: 15 * SEC,
+                    mcast_snooping: true,
+                    nf_call_iptables: false,
+                    nf_call_ip6tables: false,
+                    nf_call_arptables: false,
+                    group_fwd_mask: 0,
+                    priority: 0x8000,
+                }));
+                let d = self.create(spec, "bridge%d", bridge)?;
+                let dev = self.dev_mut(d);
+                dev.carrier = true;
+                dev.mtu_set_by_user = spec.mtu.is_some();
+                let mac = dev.mac;
+                self.br_fdb_add_local(d, d, mac);
+                for s in sets {
+                    self.set_bridge(d, *s)?;
+                }
+                if spec.up {
+                    self.set_up(d, true)?;
+                }
+                Ok(d)
+            }
+        }
+    }
+
+    /// Two ends in two namespaces: each gives the other an id (`peernet2id_alloc`, when the link is announced).
+    pub(crate) fn note_nsids(&mut self, dev: DevId) {
+        let Some(peer) = self.dev(dev).veth_peer() else { return };
+        let (a, b) = (self.dev(dev).netns, self.dev(peer).netns);
+        if a == b {
+            return;
+        }
+        for (x, y) in [(b, a), (a, b)] {
+            let ids = &mut self.ns_mut(x).nsids;
+            if !ids.contains_key(&y) {
+                let free = (0..).find(|n| !ids.values().any(|v| v == n)).unwrap_or(0);
+                ids.insert(y, free);
+            }
+        }
+    }
+
+    /// `RTM_DELLINK`.
+    pub(crate) fn op_link_del(&mut self, dev: DevId) -> Result<(), OpError> {
+        let d = self.dev(dev);
+        match &d.kind {
+            DevKind::Loopback => Err(Errno::EOPNOTSUPP.into()),
+            DevKind::Veth { peer } => {
+                let peer = *peer;
+                self.destroy(dev);
+                if let Some(p) = peer {
+                    self.destroy(p);
+                }
+                Ok(())
+            }
+            DevKind::Bridge(b) => {
+                for p in b.ports.clone() {
+                    self.br_del_if(dev, p);
+                }
+                self.destroy(dev);
+                Ok(())
+            }
+        }
+    }
+
+    /// `unregister_netdevice`.
+    fn destroy(&mut self, dev: DevId) {
+        if !self.dev(dev).alive {
+            return;
+        }
+        if self.dev(dev).is_up() {
+            // Cannot fail: only going up is ever refused.
+            let _ = self.set_up(dev, false);
+        }
+        if let Some(br) = self.dev(dev).master {
+            self.br_del_if(br, dev);
+        }
+        self.inet_flush_dev(dev);
+        let d = self.dev_mut(dev);
+        d.alive = false;
+        let (ns, ix) = (d.netns, d.ifindex);
+        self.ns_mut(ns).devs.remove(&ix);
+    }
+
+    /// The last name and the last process let go of a namespace: its devices go (`cleanup_net`).
+    pub fn netns_put(&mut self, ns: NetnsId) {
+        let n = self.ns(ns);
+        let host = self.host(n.host);
+        let named = host.named.values().any(|x| *x == ns);
+        if named || !n.pids.is_empty() || host.root_ns == ns || !n.alive {
+            return;
+        }
+        let devs: Vec<DevId> = n.devs.values().copied().collect();
+        for d in devs {
+            if self.dev(d).alive && !self.dev(d).is_loopback() {
+                // Every kind but `lo` can be deleted.
+                let _ = self.op_link_del(d);
+            }
+        }
+        self.ns_mut(ns).alive = false;
+        for n in &mut self.netns {
+            n.nsids.remove(&ns);
+        }
+    }
+}
+
+/// `dev_validate_mtu`.
+pub(crate) fn check_mtu(mtu: u32, min: u32, max: u32) -> Result<(), OpError> {
+    if mtu < min {
+        return Err(OpError::ext(Errno::EINVAL, "mtu less than device minimum"));
+    }
+    if mtu > max {
+        return Err(OpError::ext(Errno::EINVAL, "mtu greater than device maximum"));
+    }
+    Ok(())
+}

@@ -1,0 +1,166 @@
+//! The last step of sending: the next hop's link-layer address (`ip_finish_output2`, `neigh_resolve_output`).
+
+use std::net::Ipv4Addr;
+
+use super::{Neigh, Nud};
+use crate::engine::Timer;
+use crate::kernel::Kernel;
+use crate::kernel::dev::is_gso;
+use crate::kernel::fib::RouteType;
+use crate::kernel::link::IfFlags;
+use crate::kernel::types::{DevId, MSEC};
+use crate::trace::{DropReason, EventKind, Recorder};
+use crate::wire::{MacAddr, Packet};
+
+/// What a queued packet costs beside its bytes (`skb->truesize` of a small packet).
+const SKB_OVERHEAD: usize = 640;
+
+impl<R: Recorder> Kernel<R> {
+    /// Sends a packet to a next hop on a device's link; `kind` is the route's.
+    pub(crate) fn neigh_output(&mut self, dev: DevId, kind: RouteType, hop: Ipv4Addr, mut p: Packet) {
+        let d = &self.devs[dev.ix()];
+        p.touch();
+        p.src = d.mac;
+        // arp_constructor: these need no asking.
+        let known = if d.is_loopback() {
+            Some(MacAddr::ZERO)
+        } else if hop.is_multicast() {
+            Some(MacAddr::from_ipv4_multicast(hop))
+        } else if d.flags.contains(IfFlags::NOARP) {
+            Some(d.mac)
+        } else if kind == RouteType::Broadcast || hop.is_broadcast() {
+            Some(MacAddr::BROADCAST)
+        } else {
+            None
+        };
+        if let Some(mac) = known {
+            p.dst = mac;
+            return self.dev_queue_xmit(dev, p);
+        }
+        self.neigh_resolve_output(dev, hop, p);
+    }
+
+    /// `neigh_resolve_output`, `__neigh_event_send`.
+    fn neigh_resolve_output(&mut self, dev: DevId, hop: Ipv4Addr, mut p: Packet) {
+        let now = self.queue.now;
+        let ns = self.devs[dev.ix()].netns;
+        let n = self.netns[ns.ix()].neigh.entries.entry((dev, hop)).or_insert_with(|| Neigh::new(now));
+        n.used = now;
+        let (nud, lladdr) = (n.nud, n.lladdr);
+        if R::ON {
+            let lladdr = nud.is_valid().then_some(lladdr);
+            self.ev(dev, &mut p, EventKind::Neigh { ip: hop, nud, lladdr });
+        }
+        match nud {
+            Nud::Reachable | Nud::Permanent | Nud::Noarp | Nud::Delay | Nud::Probe => {
+                p.dst = lladdr;
+                p.touch();
+                self.dev_queue_xmit(dev, p);
+            }
+            Nud::Stale => {
+                let delay = self.devs[dev.ix()].neigh_parms.delay_probe_time;
+                self.neigh_set(dev, hop, Nud::Delay, Some(&mut p));
+                self.neigh_arm(dev, hop, now + delay);
+                p.dst = lladdr;
+                p.touch();
+                self.dev_queue_xmit(dev, p);
+            }
+            Nud::Incomplete => self.neigh_queue(dev, hop, p),
+            Nud::None | Nud::Failed => {
+                let parms = self.devs[dev.ix()].neigh_parms;
+                if parms.mcast_solicit + parms.app_solicit == 0 {
+                    self.neigh_set(dev, hop, Nud::Failed, Some(&mut p));
+                    return self.drop_at(dev, &mut p, DropReason::NEIGH_FAILED, "__neigh_event_send");
+                }
+                if let Some(n) = self.netns[ns.ix()].neigh.entries.get_mut(&(dev, hop)) {
+                    n.probes = parms.ucast_solicit;
+                }
+                self.neigh_set(dev, hop, Nud::Incomplete, Some(&mut p));
+                self.neigh_arm(dev, hop, now + parms.retrans_time.max(10 * MSEC));
+                self.neigh_queue(dev, hop, p);
+                self.neigh_probe(dev, hop);
+            }
+        }
+    }
+
+    /// Is the neighbour's address known?
+    pub(crate) fn neigh_is_valid(&self, dev: DevId, ip: Ipv4Addr) -> bool {
+        let ns = self.devs[dev.ix()].netns;
+        self.netns[ns.ix()].neigh.entries.get(&(dev, ip)).is_some_and(|n| n.nud.is_valid())
+    }
+
+    /// `neigh_event_send` without a packet: asks for a neighbour that nothing waits for yet.
+    pub(crate) fn neigh_event_send(&mut self, dev: DevId, ip: Ipv4Addr) {
+        let now = self.queue.now;
+        let parms = self.devs[dev.ix()].neigh_parms;
+        self.neigh_make(dev, ip);
+        let ns = self.devs[dev.ix()].netns;
+        let Some(n) = self.netns[ns.ix()].neigh.entries.get_mut(&(dev, ip)) else { return };
+        if matches!(n.nud, Nud::None | Nud::Failed) {
+            n.probes = parms.ucast_solicit;
+            self.neigh_set(dev, ip, Nud::Incomplete, None);
+            self.neigh_arm(dev, ip, now + parms.retrans_time.max(10 * MSEC));
+            self.neigh_probe(dev, ip);
+        }
+    }
+
+    /// A packet waits for the address; the oldest make room (`unres_qlen_bytes`).
+    fn neigh_queue(&mut self, dev: DevId, hop: Ipv4Addr, mut p: Packet) {
+        let ns = self.devs[dev.ix()].netns;
+        let limit = self.devs[dev.ix()].neigh_parms.queue_len_bytes as usize;
+        self.ev(dev, &mut p, EventKind::NeighWait { ip: hop });
+        let Some(n) = self.netns[ns.ix()].neigh.entries.get_mut(&(dev, hop)) else { return };
+        let cost = |p: &Packet| p.frame_len() + SKB_OVERHEAD * if is_gso(p) { 4 } else { 1 };
+        let mut total: usize = n.queue.iter().map(cost).sum();
+        let mut out = Vec::new();
+        while total + cost(&p) > limit {
+            let Some(old) = n.queue.pop_front() else { break };
+            total -= cost(&old);
+            out.push(old);
+        }
+        n.queue.push_back(p);
+        for mut old in out {
+            self.drop_at(dev, &mut old, DropReason::NEIGH_QUEUEFULL, "__neigh_event_send");
+        }
+    }
+
+    /// Changes an entry's state and says so.
+    pub(crate) fn neigh_set(&mut self, dev: DevId, ip: Ipv4Addr, new: Nud, p: Option<&mut Packet>) {
+        let now = self.queue.now;
+        let ns = self.devs[dev.ix()].netns;
+        let Some(n) = self.netns[ns.ix()].neigh.entries.get_mut(&(dev, ip)) else { return };
+        let old = n.nud;
+        n.nud = new;
+        n.updated = now;
+        let lladdr = new.is_valid().then_some(n.lladdr);
+        if R::ON && old != new {
+            self.rec.event(now, ns, Some(dev), p, EventKind::NeighState { ip, old, new, lladdr });
+        }
+    }
+
+    /// Sets an entry's timer; an older one no longer counts.
+    pub(crate) fn neigh_arm(&mut self, dev: DevId, ip: Ipv4Addr, at: u64) {
+        let ns = self.devs[dev.ix()].netns;
+        let Some(n) = self.netns[ns.ix()].neigh.entries.get_mut(&(dev, ip)) else { return };
+        n.timer_gen += 1;
+        let generation = n.timer_gen;
+        self.queue.timer(at, Timer::Neigh { dev, ip, generation });
+    }
+}
+
+impl Neigh {
+    /// A new entry, before anything is known.
+    pub fn new(now: u64) -> Neigh {
+        Neigh {
+            lladdr: MacAddr::ZERO,
+            nud: Nud::None,
+            probes: 0,
+            used: now,
+            confirmed: now,
+            updated: now,
+            timer_gen: 0,
+            queue: Default::default(),
+            extern_learn: false,
+        }
+    }
+}

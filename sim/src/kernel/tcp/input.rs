@@ -1,0 +1,426 @@
+//! Segments as they arrive (net/ipv4/tcp_ipv4.c, tcp_input.c, tcp_minisocks.c).
+
+use std::net::Ipv4Addr;
+
+use super::state::{RTO_MIN, before};
+use super::{Tcb, TcpState};
+use crate::kernel::Kernel;
+use crate::kernel::fib::RouteType;
+use crate::kernel::icmp::err_convert;
+use crate::kernel::ip::Rx;
+use crate::kernel::mib::MibItem as M;
+use crate::kernel::socket::SockKind;
+use crate::kernel::types::{DevId, Errno, NetnsId, SEC, SockId};
+use crate::trace::{DropReason, EventKind, Recorder};
+use crate::wire::{Ipv4, L4, Packet, Tcp, TcpFlags, parse};
+
+impl<R: Recorder> Kernel<R> {
+    /// `tcp_v4_rcv`.
+    pub(crate) fn tcp_v4_rcv(&mut self, rx: Rx, mut p: Packet) {
+        let ns = self.devs[rx.dev.ix()].netns;
+        let Some(ip) = p.ipv4() else { return };
+        let L4::Tcp(t) = &ip.l4 else { return };
+        let (src, dst, t) = (ip.src, ip.dst, t.clone());
+        if rx.kind != RouteType::Local {
+            return self.drop_at(rx.dev, &mut p, DropReason::NOT_SPECIFIED, "tcp_v4_rcv");
+        }
+        self.ns_mut(ns).mib.inc(M::TcpInSegs);
+        let found = self.ns(ns).socks.tcp_established.get(&(dst, t.dport, src, t.sport)).copied();
+        if let Some(id) = found {
+            self.note_delivery(rx, id, &mut p);
+            return self.tcp_rcv(ns, rx, id, t, (src, dst), p);
+        }
+        match self.tcp_listener(ns, rx.dev, dst, t.dport) {
+            Some(l) if t.flags.contains(TcpFlags::RST) => {
+                let _ = l;
+                self.drop_at(rx.dev, &mut p, DropReason::TCP_RESET, "tcp_v4_rcv");
+            }
+            Some(_) if t.flags.contains(TcpFlags::ACK) => {
+                self.tcp_send_reset(ns, (src, dst), &t, p.id);
+                self.drop_at(rx.dev, &mut p, DropReason::TCP_FLAGS, "tcp_rcv_state_process");
+            }
+            Some(l) if t.flags.contains(TcpFlags::SYN) => {
+                self.note_delivery(rx, l, &mut p);
+                self.tcp_conn_request(ns, l, &t, src, dst);
+            }
+            Some(_) => self.drop_at(rx.dev, &mut p, DropReason::TCP_FLAGS, "tcp_rcv_state_process"),
+            None => {
+                self.tcp_send_reset(ns, (src, dst), &t, p.id);
+                self.drop_at(rx.dev, &mut p, DropReason::NO_SOCKET, "tcp_v4_rcv");
+            }
+        }
+    }
+
+    fn note_delivery(&mut self, rx: Rx, id: SockId, p: &mut Packet) {
+        if R::ON {
+            let s = self.sock(id);
+            let (port, process) = (s.lport, s.process.as_ref().map(|p| p.0.0));
+            self.ev(rx.dev, p, EventKind::SocketDeliver { sock: id, port, process });
+        }
+    }
+
+    /// `inet_lookup_listener`: an address beats the wildcard, a device beats none.
+    fn tcp_listener(&self, ns: NetnsId, dev: DevId, dst: Ipv4Addr, port: u16) -> Option<SockId> {
+        let list = self.ns(ns).socks.tcp_listen.get(&port)?;
+        let score = |id: &SockId| {
+            let s = self.sock(*id);
+            let addr = s.local.is_unspecified() || s.local == dst;
+            let on = s.dev.is_none_or(|d| d == dev);
+            (addr && on).then(|| 1 + i32::from(!s.local.is_unspecified()) * 2 + i32::from(s.dev.is_some()))
+        };
+        list.iter().filter_map(|id| score(id).map(|s| (s, *id))).max_by_key(|x| x.0).map(|x| x.1)
+    }
+
+    /// `tcp_conn_request`: a SYN for a listener.
+    fn tcp_conn_request(&mut self, ns: NetnsId, l: SockId, t: &Tcp, src: Ipv4Addr, dst: Ipv4Addr) {
+        let SockKind::Listen(listener) = &self.sock(l).kind else { return };
+        if listener.queue.len() as u32 > listener.backlog {
+            self.ns_mut(ns).mib.inc(M::TcpExtListenDrops);
+            return;
+        }
+        let process = self.sock(l).process.clone();
+        let (opts, dev) = (self.sock(l).opts, self.sock(l).dev);
+        let child = self.sock_new(ns, SockKind::Tcp(Box::default()), process.as_ref().map(|(p, n)| (*p, n.as_str())));
+        let s = self.sock_mut(child);
+        (s.local, s.lport, s.remote, s.rport) = (dst, t.dport, src, t.sport);
+        (s.opts, s.dev) = (opts, dev);
+        // Nobody holds it until it is accepted.
+        s.open = false;
+        let quad = s.quad();
+        let iss = self.rng.next_u64() as u32;
+        let Ok(rt) = self.tcp_route(child) else { return self.sock_forget(child) };
+        let mss = self.tcp_mss(&rt);
+        let sys = &self.ns(ns).sysctl;
+        let (ts, sack, scaling) = (sys.tcp_timestamps != 0, sys.tcp_sack != 0, sys.tcp_window_scaling != 0);
+        let b = self.sock_mut(child).tcb_mut();
+        b.open(iss, mss);
+        b.mss = mss;
+        b.parent = Some(l);
+        b.rcv_nxt = t.seq.wrapping_add(1);
+        b.learn_options(t, ts, sack, scaling);
+        b.snd_wnd = u32::from(t.window);
+        self.ns_mut(ns).socks.tcp_established.insert(quad, child);
+        self.tcp_set_state(child, TcpState::SynRecv);
+        self.tcp_send_syn(child);
+        self.tcp_arm(child, SEC);
+    }
+
+    /// A segment of a connection (`tcp_rcv_state_process`, `tcp_rcv_established`).
+    fn tcp_rcv(&mut self, ns: NetnsId, rx: Rx, id: SockId, t: Tcp, addrs: (Ipv4Addr, Ipv4Addr), p: Packet) {
+        let b = self.sock(id).tcb();
+        match b.state {
+            TcpState::Closed => self.tcp_send_reset(ns, addrs, &t, p.id),
+            TcpState::SynSent => self.tcp_rcv_synsent(ns, id, t, addrs, &p),
+            TcpState::TimeWait => {
+                // A new connection may take the place of one that only waits.
+                let newer = t.flags.contains(TcpFlags::SYN) && before(b.rcv_nxt, t.seq);
+                if newer && let Some(l) = self.tcp_listener(ns, rx.dev, addrs.1, t.dport) {
+                    self.tcp_done(id);
+                    return self.tcp_conn_request(ns, l, &t, addrs.0, addrs.1);
+                }
+                if t.seq_len() > 0 && !t.flags.contains(TcpFlags::RST) {
+                    self.tcp_send_ack(id);
+                }
+            }
+            _ => self.tcp_rcv_established(ns, id, t),
+        }
+    }
+
+    /// `tcp_rcv_synsent_state_process`.
+    fn tcp_rcv_synsent(&mut self, ns: NetnsId, id: SockId, t: Tcp, addrs: (Ipv4Addr, Ipv4Addr), p: &Packet) {
+        let b = self.sock(id).tcb();
+        if t.flags.contains(TcpFlags::ACK) && t.ack != b.snd_nxt {
+            return self.tcp_send_reset(ns, addrs, &t, p.id);
+        }
+        if t.flags.contains(TcpFlags::RST) {
+            if t.flags.contains(TcpFlags::ACK) {
+                self.ns_mut(ns).mib.inc(M::TcpAttemptFails);
+                self.tcp_fail(id, Errno::ECONNREFUSED);
+            }
+            return;
+        }
+        // A simultaneous open (SYN without ACK) is not answered by any program of the model.
+        if !t.flags.contains(TcpFlags::SYN | TcpFlags::ACK) {
+            return;
+        }
+        let Ok(rt) = self.tcp_route(id) else { return };
+        let mss = self.tcp_mss(&rt);
+        let sys = &self.ns(ns).sysctl;
+        let (ts, sack, scaling) = (sys.tcp_timestamps != 0, sys.tcp_sack != 0, sys.tcp_window_scaling != 0);
+        let b = self.sock_mut(id).tcb_mut();
+        b.mss = mss;
+        b.learn_options(&t, ts, sack, scaling);
+        b.rcv_nxt = t.seq.wrapping_add(1);
+        b.snd_una = t.ack;
+        b.snd_wnd = u32::from(t.window);
+        b.retransmits = 0;
+        b.rto = RTO_MIN;
+        self.tcp_disarm(id);
+        self.tcp_set_state(id, TcpState::Established);
+        self.tcp_send_ack(id);
+        self.wake(id);
+    }
+
+    fn tcp_rcv_established(&mut self, ns: NetnsId, id: SockId, t: Tcp) {
+        let b = self.sock_mut(id).tcb_mut();
+        // tcp_validate_incoming: is it within the window?
+        let end = t.seq.wrapping_add(t.seq_len());
+        if before(end, b.rcv_nxt) || before(b.rcv_nxt.wrapping_add(65_536), t.seq) {
+            if !t.flags.contains(TcpFlags::RST) {
+                self.tcp_send_ack(id);
+            }
+            return;
+        }
+        if t.flags.contains(TcpFlags::RST) {
+            return self.tcp_reset(ns, id, &t);
+        }
+        if t.flags.contains(TcpFlags::SYN) {
+            // A repeated SYN is answered with what was answered before, a stray one is challenged.
+            if b.state == TcpState::SynRecv && t.seq.wrapping_add(1) == b.rcv_nxt {
+                return self.tcp_send_syn(id);
+            }
+            return self.tcp_send_ack(id);
+        }
+        if !t.flags.contains(TcpFlags::ACK) {
+            return;
+        }
+        if let Some((v, _)) = t.opts.ts {
+            b.ts_recent = v;
+        }
+        if !self.tcp_ack(ns, id, &t) {
+            return;
+        }
+        self.tcp_data(id, t);
+    }
+
+    /// `tcp_reset`.
+    fn tcp_reset(&mut self, ns: NetnsId, id: SockId, t: &Tcp) {
+        let b = self.sock(id).tcb();
+        let state = b.state;
+        if t.seq != b.rcv_nxt {
+            return;
+        }
+        let mib = match state {
+            TcpState::SynRecv => M::TcpAttemptFails,
+            _ => M::TcpEstabResets,
+        };
+        if state == TcpState::SynRecv {
+            self.ns_mut(ns).mib.inc(M::TcpExtEmbryonicRsts);
+        }
+        let e = if state == TcpState::CloseWait { Errno::EPIPE } else { Errno::ECONNRESET };
+        self.ns_mut(ns).mib.inc(mib);
+        self.tcp_fail(id, e);
+    }
+
+    /// `tcp_ack`. Says whether the segment may be read on.
+    fn tcp_ack(&mut self, ns: NetnsId, id: SockId, t: &Tcp) -> bool {
+        let b = self.sock_mut(id).tcb_mut();
+        if before(b.snd_nxt, t.ack) {
+            if b.state == TcpState::SynRecv {
+                return false;
+            }
+            self.tcp_send_ack(id);
+            return false;
+        }
+        let scale = b.peer_wscale.unwrap_or(0);
+        if !before(t.ack, b.snd_una) {
+            b.snd_wnd = u32::from(t.window) << scale;
+        }
+        let mut news = t.ack.wrapping_sub(b.snd_una);
+        if before(b.snd_una, t.ack) {
+            b.snd_una = t.ack;
+            b.retransmits = 0;
+            b.total_rto = 0;
+            b.rto = RTO_MIN;
+            if b.state == TcpState::SynRecv {
+                news -= 1;
+            }
+            let fin_acked = b.fin_sent && t.ack == b.snd_nxt;
+            let bytes = (news as usize).saturating_sub(usize::from(fin_acked));
+            b.acked(bytes);
+            b.cwnd = (b.cwnd + (bytes as u32).div_ceil(u32::from(b.eff_mss()).max(1))).min(65_535);
+            let outstanding = b.snd_una != b.snd_nxt;
+            if outstanding {
+                let rto = b.rto;
+                self.tcp_arm(id, rto);
+            } else {
+                self.tcp_disarm(id);
+            }
+        }
+        let b = self.sock_mut(id).tcb_mut();
+        let fin_acked = b.fin_sent && b.snd_una == b.snd_nxt;
+        match b.state {
+            TcpState::SynRecv => {
+                let parent = b.parent.take();
+                self.ns_mut(ns).mib.inc(M::TcpPassiveOpens);
+                self.tcp_set_state(id, TcpState::Established);
+                self.tcp_child_ready(id, parent);
+            }
+            TcpState::FinWait1 if fin_acked => {
+                self.tcp_set_state(id, TcpState::FinWait2);
+                if !self.sock(id).open {
+                    let wait = self.ns(ns).sysctl.tcp_fin_timeout_s as u64 * SEC;
+                    self.tcp_arm(id, wait);
+                }
+            }
+            TcpState::Closing if fin_acked => self.tcp_time_wait(id),
+            TcpState::LastAck if fin_acked => {
+                self.tcp_done(id);
+                return false;
+            }
+            _ => {}
+        }
+        self.tcp_push(id);
+        true
+    }
+
+    /// A connection may be accepted.
+    fn tcp_child_ready(&mut self, id: SockId, parent: Option<SockId>) {
+        let Some(l) = parent else { return };
+        if let SockKind::Listen(listener) = &mut self.sock_mut(l).kind {
+            listener.queue.push_back(id);
+            self.sock_mut(id).open = true;
+            self.wake(l);
+        }
+    }
+
+    /// `tcp_data_queue`: data in order goes to the application, other data waits.
+    fn tcp_data(&mut self, id: SockId, t: Tcp) {
+        let fin = t.flags.contains(TcpFlags::FIN);
+        if t.payload.is_empty() && !fin {
+            return;
+        }
+        let open = self.sock(id).open;
+        let b = self.sock_mut(id).tcb_mut();
+        if !open && !t.payload.is_empty() && b.parent.is_none() && b.state != TcpState::Established {
+            // Data for a socket that nobody holds any more: reset.
+            let ns = self.sock(id).ns;
+            self.ns_mut(ns).mib.inc(M::TcpExtTCPAbortOnData);
+            self.tcp_send_active_reset(id);
+            return self.tcp_done(id);
+        }
+        if fin {
+            b.fin_at = Some(t.seq.wrapping_add(t.payload.len() as u32));
+        }
+        if !t.payload.is_empty() {
+            b.queue_data(t.seq, t.payload);
+        }
+        let closed = b.fin_at == Some(b.rcv_nxt) && !b.peer_closed;
+        if closed {
+            b.rcv_nxt = b.rcv_nxt.wrapping_add(1);
+            b.peer_closed = true;
+        }
+        let state = b.state;
+        self.tcp_send_ack(id);
+        if closed {
+            match state {
+                TcpState::Established | TcpState::SynRecv => self.tcp_set_state(id, TcpState::CloseWait),
+                TcpState::FinWait1 => self.tcp_set_state(id, TcpState::Closing),
+                TcpState::FinWait2 => self.tcp_time_wait(id),
+                _ => {}
+            }
+        }
+        self.wake(id);
+    }
+
+    /// `tcp_v4_err`: an ICMP error about one of our segments.
+    pub(crate) fn tcp_v4_err(&mut self, ns: NetnsId, inner: &Ipv4, from: Ipv4Addr, ty: u8, code: u8, info: u32) {
+        use crate::kernel::socket::SockErr;
+        let ports = match &inner.l4 {
+            L4::Tcp(t) => (t.sport, t.dport),
+            L4::Raw(_, b) => match parse::ports(b) {
+                Some(x) => x,
+                None => return,
+            },
+            _ => return,
+        };
+        let quad = (inner.src, ports.0, inner.dst, ports.1);
+        let Some(id) = self.ns(ns).socks.tcp_established.get(&quad).copied() else {
+            self.ns_mut(ns).mib.inc(M::IcmpInErrors);
+            return;
+        };
+        let errno = match (ty, code) {
+            (3, 4) => return self.tcp_mtu_reduced(id),
+            (3, c) => err_convert(c).0,
+            (11, _) => Errno::EHOSTUNREACH,
+            (12, _) => Errno::EPROTO,
+            _ => return,
+        };
+        let state = self.sock(id).tcb().state;
+        let s = self.sock_mut(id);
+        if s.opts.recverr {
+            s.errq.push_back(SockErr { errno, icmp: Some((ty, code)), from, mtu: info & 0xffff });
+        }
+        match state {
+            TcpState::SynSent => {
+                self.ns_mut(ns).mib.inc(M::TcpAttemptFails);
+                self.tcp_fail(id, errno);
+            }
+            TcpState::SynRecv => {}
+            _ if self.sock(id).opts.recverr => {
+                self.sock_mut(id).err = Some(errno);
+                self.wake(id);
+            }
+            _ => self.sock_mut(id).tcb_mut().soft = Some(errno),
+        }
+    }
+
+    /// `tcp_v4_mtu_reduced`: smaller segments from now on, and what was too big is sent again.
+    fn tcp_mtu_reduced(&mut self, id: SockId) {
+        let Ok(rt) = self.tcp_route(id) else { return };
+        let mss = self.tcp_mss(&rt);
+        let b = self.sock_mut(id).tcb_mut();
+        if mss >= b.mss || matches!(b.state, TcpState::SynSent | TcpState::Closed) {
+            return;
+        }
+        b.mss = mss;
+        // tcp_simple_retransmit: everything that is out goes again, in pieces that fit.
+        let sent = b.snd_nxt.wrapping_sub(b.snd_una);
+        if sent == 0 {
+            return;
+        }
+        let ns = self.sock(id).ns;
+        self.ns_mut(ns).mib.inc(M::TcpRetransSegs);
+        let b = self.sock_mut(id).tcb_mut();
+        b.snd_nxt = b.snd_una;
+        b.fin_sent = false;
+        self.tcp_push(id);
+    }
+}
+
+impl Tcb {
+    /// `tcp_parse_options` on a SYN: both sides must want an option.
+    fn learn_options(&mut self, t: &Tcp, ts: bool, sack: bool, scaling: bool) {
+        self.peer_mss = t.opts.mss.unwrap_or(536);
+        self.ts = ts && t.opts.ts.is_some();
+        self.sack = sack && t.opts.sack_perm;
+        self.peer_wscale = if scaling { t.opts.wscale } else { None };
+        if let Some((v, _)) = t.opts.ts {
+            self.ts_recent = v;
+        }
+    }
+
+    /// Takes data in order; what lies beyond a gap waits.
+    fn queue_data(&mut self, seq: u32, data: bytes::Bytes) {
+        if before(self.rcv_nxt, seq) {
+            if self.ooo.len() < 256 {
+                self.ooo.insert(seq, data);
+            }
+            return;
+        }
+        let old = self.rcv_nxt.wrapping_sub(seq) as usize;
+        if old < data.len() {
+            self.recv.extend_from_slice(&data[old..]);
+            self.rcv_nxt = self.rcv_nxt.wrapping_add((data.len() - old) as u32);
+        }
+        while let Some(s) = self.ooo.keys().copied().find(|s| !before(self.rcv_nxt, *s)) {
+            if let Some(d) = self.ooo.remove(&s) {
+                let old = self.rcv_nxt.wrapping_sub(s) as usize;
+                if old < d.len() {
+                    self.recv.extend_from_slice(&d[old..]);
+                    self.rcv_nxt = self.rcv_nxt.wrapping_add((d.len() - old) as u32);
+                }
+            }
+        }
+    }
+}

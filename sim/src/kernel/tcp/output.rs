@@ -1,0 +1,227 @@
+//! Sending segments (net/ipv4/tcp_output.c).
+
+use std::net::Ipv4Addr;
+
+use bytes::Bytes;
+
+use super::state::WSCALE;
+use super::{Tcb, TcpState};
+use crate::kernel::Kernel;
+use crate::kernel::ip::IpMeta;
+use crate::kernel::mib::MibItem as M;
+use crate::kernel::route::{Dst, OutputKey};
+use crate::kernel::types::{Errno, MSEC, NetnsId, SockId};
+use crate::trace::Recorder;
+use crate::trace::event::Birth;
+use crate::wire::{L4, PacketId, Tcp, TcpFlags, TcpOpts};
+
+/// Largest super-packet that is handed down in one piece (`sk_gso_max_size`).
+const GSO_MAX: usize = 65_000;
+
+impl<R: Recorder> Kernel<R> {
+    /// Largest segment for a route: `advmss`, or what fits the path (`tcp_mtu_to_mss`).
+    pub(crate) fn tcp_mss(&self, rt: &Dst) -> u16 {
+        let mtu = self.dst_mtu(rt).saturating_sub(40).min(65_495) as u16;
+        rt.advmss.map_or(mtu, |a| mtu.min(a as u16)).max(48)
+    }
+
+    /// Clock of the timestamps, in milliseconds, at an offset of the connection's own.
+    fn tcp_ts(&self, t: &Tcb) -> u32 {
+        (self.queue.now / MSEC) as u32 ^ t.iss.rotate_left(7)
+    }
+
+    pub(crate) fn tcp_route(&mut self, id: SockId) -> Result<Dst, Errno> {
+        let s = self.sock(id);
+        let key = OutputKey {
+            src: s.local,
+            oif: s.dev,
+            mark: s.opts.mark,
+            tos: s.opts.tos & 0x1e,
+            ports: (s.lport, s.rport),
+            ..OutputKey::to(s.remote, 6)
+        };
+        let ns = s.ns;
+        self.ip_route_output(ns, key, None)
+    }
+
+    /// Sends one segment of a connection (`__tcp_transmit_skb`).
+    fn tcp_transmit(&mut self, id: SockId, seq: u32, flags: TcpFlags, payload: Bytes, why: Birth) -> Result<(), Errno> {
+        let rt = self.tcp_route(id)?;
+        let s = self.sock(id);
+        let (ns, opts, dst, sport, dport) = (s.ns, s.opts, s.remote, s.lport, s.rport);
+        let t = s.tcb();
+        let syn = flags.contains(TcpFlags::SYN);
+        let sys = &self.ns(ns).sysctl;
+        let echo = if flags.contains(TcpFlags::ACK) { t.ts_recent } else { 0 };
+        let mut o = TcpOpts { ts: t.ts.then(|| (self.tcp_ts(t), echo)), ..Default::default() };
+        if syn {
+            o.mss = Some(t.advmss);
+            o.sack_perm = t.sack && sys.tcp_sack != 0;
+            let answering = flags.contains(TcpFlags::ACK);
+            let scale = if answering { t.peer_wscale.is_some() } else { sys.tcp_window_scaling != 0 };
+            o.wscale = scale.then_some(WSCALE);
+        } else if t.sack
+            && !flags.contains(TcpFlags::RST)
+            && let Some((seq, b)) = t.ooo.iter().next()
+        {
+            o.sack = Some((*seq, seq.wrapping_add(b.len() as u32)));
+        }
+        let window = match (syn, flags.contains(TcpFlags::RST)) {
+            (_, true) => 0,
+            (true, _) if flags.contains(TcpFlags::ACK) => 65_160,
+            (true, _) => 64_240,
+            _ => t.window(),
+        };
+        let mss = t.eff_mss();
+        let gso = if payload.len() > usize::from(mss) { mss } else { 0 };
+        let ack = if flags.contains(TcpFlags::ACK) { t.rcv_nxt } else { 0 };
+        let tcp = Tcp { sport, dport, seq, ack, flags, window, opts: o, payload };
+        let m = {
+            let t = self.sock_mut(id).tcb_mut();
+            t.ip_id = t.ip_id.wrapping_add(1);
+            let id = t.ip_id;
+            IpMeta { tos: opts.tos, ttl: opts.ttl, df: true, id, mark: opts.mark, parent: None, why }
+        };
+        let mib = &mut self.ns_mut(ns).mib;
+        mib.inc(M::TcpOutSegs);
+        self.ip_local_out(ns, &rt, dst, L4::Tcp(tcp), gso, m);
+        Ok(())
+    }
+
+    pub(crate) fn tcp_send_syn(&mut self, id: SockId) {
+        let t = self.sock(id).tcb();
+        let (iss, first) = (t.iss, t.retransmits == 0);
+        let flags = if t.state == TcpState::SynRecv { TcpFlags::SYN | TcpFlags::ACK } else { TcpFlags::SYN };
+        let why = if first { Birth::Sent } else { Birth::Retransmit };
+        self.tcp_send_or_note(id, iss, flags, Bytes::new(), why);
+    }
+
+    /// A segment that cannot be sent at all counts as lost.
+    fn tcp_send_or_note(&mut self, id: SockId, seq: u32, flags: TcpFlags, payload: Bytes, why: Birth) {
+        if let Err(e) = self.tcp_transmit(id, seq, flags, payload, why) {
+            let ns = self.sock(id).ns;
+            self.sock_mut(id).tcb_mut().soft = Some(e);
+            if why == Birth::Retransmit {
+                self.ns_mut(ns).mib.inc(M::TcpExtTCPRetransFail);
+            }
+        }
+    }
+
+    /// A bare acknowledgment.
+    pub(crate) fn tcp_send_ack(&mut self, id: SockId) {
+        let seq = self.sock(id).tcb().snd_nxt;
+        self.tcp_send_or_note(id, seq, TcpFlags::ACK, Bytes::new(), Birth::Answer);
+    }
+
+    /// `tcp_send_active_reset`.
+    pub(crate) fn tcp_send_active_reset(&mut self, id: SockId) {
+        let ns = self.sock(id).ns;
+        let seq = self.sock(id).tcb().snd_nxt;
+        self.ns_mut(ns).mib.inc(M::TcpOutRsts);
+        self.tcp_send_or_note(id, seq, TcpFlags::RST | TcpFlags::ACK, Bytes::new(), Birth::Sent);
+    }
+
+    /// `tcp_write_xmit`: sends what windows allow, then the FIN.
+    pub(crate) fn tcp_push(&mut self, id: SockId) {
+        loop {
+            let t = self.sock(id).tcb();
+            if !can_send(t.state) {
+                return;
+            }
+            let flying = t.snd_nxt.wrapping_sub(t.snd_una);
+            let flying = if t.fin_sent { flying - 1 } else { flying } as usize;
+            let left = t.send_len - flying.min(t.send_len);
+            let mss = usize::from(t.eff_mss());
+            let cwnd = t.cwnd as usize * mss;
+            let room = cwnd.min(t.snd_wnd as usize).saturating_sub(flying);
+            if left == 0 || room == 0 {
+                break;
+            }
+            let most = left.min(room).min(GSO_MAX);
+            // Full segments first; a short last one goes by itself, with PSH.
+            let n = if most > mss && !most.is_multiple_of(mss) { most - most % mss } else { most };
+            let seq = t.snd_nxt;
+            let push = n == left || flying == 0;
+            let data = t.slice(flying, n);
+            let flags = if push || n == left { TcpFlags::ACK | TcpFlags::PSH } else { TcpFlags::ACK };
+            let ns = self.sock(id).ns;
+            self.sock_mut(id).tcb_mut().snd_nxt = seq.wrapping_add(n as u32);
+            self.ns_mut(ns).mib.inc(M::TcpExtTCPOrigDataSent);
+            self.tcp_send_or_note(id, seq, flags, data, Birth::Sent);
+        }
+        let t = self.sock(id).tcb();
+        let flying = t.snd_nxt.wrapping_sub(t.snd_una) as usize;
+        if t.fin_queued && !t.fin_sent && flying >= t.send_len {
+            let seq = t.snd_nxt;
+            let t = self.sock_mut(id).tcb_mut();
+            t.fin_sent = true;
+            t.snd_nxt = seq.wrapping_add(1);
+            self.tcp_send_or_note(id, seq, TcpFlags::FIN | TcpFlags::ACK, Bytes::new(), Birth::Sent);
+        }
+        let t = self.sock(id).tcb();
+        if t.snd_una != t.snd_nxt && !t.armed {
+            let rto = t.rto;
+            self.tcp_arm(id, rto);
+        }
+    }
+
+    /// Repeats what is oldest (`tcp_retransmit_skb`).
+    pub(crate) fn tcp_retransmit(&mut self, id: SockId) {
+        let ns = self.sock(id).ns;
+        self.ns_mut(ns).mib.inc(M::TcpRetransSegs);
+        let t = self.sock(id).tcb();
+        match t.state {
+            TcpState::SynSent | TcpState::SynRecv => {
+                self.ns_mut(ns).mib.inc(M::TcpExtTCPSynRetrans);
+                return self.tcp_send_syn(id);
+            }
+            _ => {}
+        }
+        let sent = t.snd_nxt.wrapping_sub(t.snd_una) as usize;
+        let n = t.send_len.min(sent).min(usize::from(t.eff_mss()));
+        let (seq, whole) = (t.snd_una, n == t.send_len);
+        if n > 0 {
+            let data = t.slice(0, n);
+            let flags = if whole { TcpFlags::ACK | TcpFlags::PSH } else { TcpFlags::ACK };
+            self.tcp_send_or_note(id, seq, flags, data, Birth::Retransmit);
+        } else if t.fin_sent {
+            self.tcp_send_or_note(id, seq, TcpFlags::FIN | TcpFlags::ACK, Bytes::new(), Birth::Retransmit);
+        }
+    }
+
+    /// `tcp_v4_send_reset`: nobody wants this segment.
+    pub(crate) fn tcp_send_reset(&mut self, ns: NetnsId, to: (Ipv4Addr, Ipv4Addr), t: &Tcp, parent: PacketId) {
+        if t.flags.contains(TcpFlags::RST) {
+            return;
+        }
+        let (src, dst) = to;
+        let key = OutputKey { src: dst, ports: (t.dport, t.sport), ..OutputKey::to(src, 6) };
+        let Ok(rt) = self.ip_route_output(ns, key, None) else { return };
+        let (seq, ack, flags) = if t.flags.contains(TcpFlags::ACK) {
+            (t.ack, 0, TcpFlags::RST)
+        } else {
+            (0, t.seq.wrapping_add(t.seq_len()), TcpFlags::RST | TcpFlags::ACK)
+        };
+        let rst = Tcp {
+            sport: t.dport,
+            dport: t.sport,
+            seq,
+            ack,
+            flags,
+            window: 0,
+            opts: TcpOpts::default(),
+            payload: Bytes::new(),
+        };
+        let mib = &mut self.ns_mut(ns).mib;
+        mib.inc(M::TcpOutSegs);
+        mib.inc(M::TcpOutRsts);
+        self.ip_local_out(ns, &rt, src, L4::Tcp(rst), 0, IpMeta { df: true, ..IpMeta::answer(parent) });
+    }
+}
+
+fn can_send(s: TcpState) -> bool {
+    matches!(
+        s,
+        TcpState::Established | TcpState::CloseWait | TcpState::FinWait1 | TcpState::LastAck | TcpState::Closing
+    )
+}

@@ -1,0 +1,84 @@
+//! Retransmission and its give-up (net/ipv4/tcp_timer.c).
+
+use super::TcpState;
+use super::state::RTO_MAX;
+use crate::engine::Timer;
+use crate::kernel::Kernel;
+use crate::kernel::mib::MibItem as M;
+use crate::kernel::types::{Errno, Nanos, SEC, SockId};
+use crate::trace::Recorder;
+
+/// `TCP_TIMEWAIT_LEN`.
+const TIMEWAIT: Nanos = 60 * SEC;
+
+impl<R: Recorder> Kernel<R> {
+    /// Sets the connection's one timer; an older one no longer counts.
+    pub(crate) fn tcp_arm(&mut self, id: SockId, after: Nanos) {
+        let t = self.sock_mut(id).tcb_mut();
+        t.timer_gen += 1;
+        t.armed = true;
+        let generation = t.timer_gen;
+        self.queue.timer(self.queue.now + after, Timer::Tcp { sock: id, kind: 0, generation });
+    }
+
+    pub(crate) fn tcp_disarm(&mut self, id: SockId) {
+        let t = self.sock_mut(id).tcb_mut();
+        t.timer_gen += 1;
+        t.armed = false;
+    }
+
+    /// Waits for late segments, then the connection is forgotten (`tcp_time_wait`).
+    pub(crate) fn tcp_time_wait(&mut self, id: SockId) {
+        let ns = self.sock(id).ns;
+        self.tcp_set_state(id, TcpState::TimeWait);
+        self.tcp_arm(id, TIMEWAIT);
+        self.ns_mut(ns).mib.inc(M::TcpExtTW);
+        self.wake(id);
+    }
+
+    /// `tcp_retransmit_timer`, `tcp_write_timeout`.
+    pub(crate) fn tcp_timer(&mut self, id: SockId, generation: u32) {
+        let ns = self.sock(id).ns;
+        let crate::kernel::socket::SockKind::Tcp(t) = &self.sock(id).kind else { return };
+        if t.timer_gen != generation {
+            return;
+        }
+        let (state, retransmits) = (t.state, t.retransmits);
+        match state {
+            TcpState::Closed => return,
+            TcpState::TimeWait | TcpState::FinWait2 => return self.tcp_done(id),
+            _ => {}
+        }
+        if t.snd_una == t.snd_nxt {
+            self.tcp_disarm(id);
+            return;
+        }
+        let s = &self.ns(ns).sysctl;
+        let linear = s.tcp_syn_linear_timeouts.max(0) as u32;
+        let most = match state {
+            TcpState::SynSent => s.tcp_syn_retries as u32 + linear,
+            TcpState::SynRecv => s.tcp_synack_retries as u32,
+            _ => s.tcp_retries2 as u32,
+        };
+        if retransmits >= most {
+            self.ns_mut(ns).mib.inc(M::TcpExtTCPAbortOnTimeout);
+            if state == TcpState::SynSent {
+                self.ns_mut(ns).mib.inc(M::TcpAttemptFails);
+            }
+            let e = self.sock(id).tcb().soft.unwrap_or(Errno::ETIMEDOUT);
+            return self.tcp_fail(id, e);
+        }
+        self.ns_mut(ns).mib.inc(M::TcpExtTCPTimeouts);
+        let t = self.sock_mut(id).tcb_mut();
+        t.retransmits += 1;
+        t.total_rto += 1;
+        t.cwnd = 1;
+        // The first repetitions of a SYN come at a steady pace.
+        if state != TcpState::SynSent || t.total_rto > linear {
+            t.rto = (t.rto * 2).min(RTO_MAX);
+        }
+        let rto = t.rto;
+        self.tcp_retransmit(id);
+        self.tcp_arm(id, rto);
+    }
+}
