@@ -1,2 +1,78 @@
-//! packetwalk (being written).
-fn main() {}
+//! `packetwalk`: walks a packet through Linux container networking and says, hop by hop, what decided and why.
+//!
+//! One file per subcommand, no logic of its own: the model is `packetwalk-sim`.
+
+mod completions;
+mod list;
+mod load;
+mod out;
+mod problem;
+mod run;
+mod schema;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+
+/// Walks a packet through Linux container networking and says, hop by hop, what decided and why.
+#[derive(Parser)]
+#[command(name = "packetwalk", version, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Walk a scenario in the simulator and print its trace
+    Run(run::Args),
+    /// Run the expectations of scenarios; exit 0 if all hold, 1 if some fail, 2 on bad input
+    Test(test::Args),
+    /// List the library, by topic
+    List,
+    /// Print the JSON Schema of scenario files
+    Schema,
+    /// Print completions for a shell
+    Completions(completions::Args),
+}
+
+/// Forms of a report.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+/// How a run of the program ended.
+enum End {
+    /// All well.
+    Good,
+    /// An expectation failed.
+    Failed,
+    /// Bad input.
+    Bad,
+}
+
+fn main() -> ExitCode {
+    problem::install();
+    let cli = Cli::parse();
+    let end = match cli.command {
+        None => {
+            out::print(&Cli::command().render_help().to_string());
+            End::Good
+        }
+        Some(Command::Run(a)) => run::run(&a),
+        Some(Command::Test(a)) => test::run(&a),
+        Some(Command::List) => list::run(),
+        Some(Command::Schema) => schema::run(),
+        Some(Command::Completions(a)) => completions::run(&a, &mut Cli::command()),
+    };
+    ExitCode::from(match end {
+        End::Good => 0,
+        End::Failed => 1,
+        End::Bad => 2,
+    })
+}

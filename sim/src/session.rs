@@ -1,5 +1,6 @@
 //! A world that the steps of a scenario run in, one by one.
 
+pub mod procs;
 pub mod topology;
 
 use indexmap::IndexMap;
@@ -21,6 +22,8 @@ pub struct Session {
     pub apps: Apps,
     /// Files of each host.
     pub files: IndexMap<HostId, Vfs, FxBuild>,
+    /// Processes, by number.
+    pub procs: procs::Procs,
     /// Index of the first event of the present step, and of the step before (for `tcpdump`).
     pub marks: Marks,
 }
@@ -41,6 +44,7 @@ impl Session {
             kernel: Kernel::new(seed, Trace::default()),
             apps: Apps::default(),
             files: IndexMap::default(),
+            procs: procs::Procs::default(),
             marks: Marks::default(),
         }
     }

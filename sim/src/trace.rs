@@ -5,12 +5,15 @@
 //! [`Trace`] keeps them, [`NoTrace`] compiles to nothing. Output forms are one file each and only
 //! read: [`text`], [`json`], [`state`].
 
+pub mod clause;
 pub mod drop;
 pub mod event;
 pub mod json;
 pub mod outcome;
 pub mod state;
 pub mod text;
+pub mod topology;
+pub mod words;
 
 pub use drop::DropReason;
 pub use event::{Event, EventKind};

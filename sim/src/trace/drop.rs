@@ -62,6 +62,58 @@ pub enum DropReason {
 }
 
 impl DropReason {
+    /// Every reason.
+    pub const ALL: &[DropReason] = &[
+        DropReason::NOT_SPECIFIED,
+        DropReason::NO_SOCKET,
+        DropReason::PKT_TOO_SMALL,
+        DropReason::OTHERHOST,
+        DropReason::IP_CSUM,
+        DropReason::IP_INHDR,
+        DropReason::IP_RPFILTER,
+        DropReason::IP_LOCALNET,
+        DropReason::IP_LOCAL_SOURCE,
+        DropReason::IP_INVALID_SOURCE,
+        DropReason::IP_INVALID_DEST,
+        DropReason::IP_INADDRERRORS,
+        DropReason::IP_INNOROUTES,
+        DropReason::IP_OUTNOROUTES,
+        DropReason::IP_NOPROTO,
+        DropReason::INVALID_PROTO,
+        DropReason::PKT_TOO_BIG,
+        DropReason::ICMP_CSUM,
+        DropReason::SOCKET_RCVBUFF,
+        DropReason::SOCKET_FILTER,
+        DropReason::NEIGH_CREATEFAIL,
+        DropReason::NEIGH_FAILED,
+        DropReason::NEIGH_QUEUEFULL,
+        DropReason::NEIGH_DEAD,
+        DropReason::FRAG_REASM_TIMEOUT,
+        DropReason::FRAG_TOO_FAR,
+        DropReason::DUP_FRAG,
+        DropReason::TCP_INVALID_SEQUENCE,
+        DropReason::TCP_INVALID_ACK_SEQUENCE,
+        DropReason::TCP_OLD_DATA,
+        DropReason::TCP_RESET,
+        DropReason::TCP_CLOSE,
+        DropReason::TCP_FLAGS,
+        DropReason::TCP_OFOMERGE,
+        DropReason::TCP_OVERWINDOW,
+        DropReason::TCP_LISTEN_OVERFLOW,
+        DropReason::DEV_READY,
+        DropReason::FULL_RING,
+        DropReason::NOMEM,
+        DropReason::HDR_TRUNC,
+        DropReason::TAP_TXFILTER,
+        DropReason::NO_TX_TARGET,
+        DropReason::BRIDGE_INGRESS_STP_STATE,
+        DropReason::BRIDGE_NON_FORWARDING_PORT,
+        DropReason::NETFILTER_DROP,
+        DropReason::ARP_PVLAN_DISABLE,
+        DropReason::IP_TTL_EXPIRED,
+        DropReason::PACKETWALK_BOUND,
+    ];
+
     /// The name as the kernel prints it, without `SKB_DROP_REASON_`.
     pub fn name(self) -> String {
         format!("{self:?}")

@@ -1,1 +1,316 @@
-//! (being written)
+//! A walk as people read it: step by step, packet by packet, one line for each decision.
+
+use crate::kernel::types::Nanos;
+use crate::scenario::run::{StepResult, Walk};
+use crate::scenario::{Step, expect::names};
+use crate::trace::clause::{Weight, clause};
+use crate::trace::event::{ArpVerdict, Birth, Event, EventKind};
+use crate::trace::{Trace, words};
+use crate::wire::PacketId;
+use crate::wire::packet::Body;
+
+/// How to print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// What was tried and missed too, and the switches of the LANs.
+    pub verbose: bool,
+    /// With colours.
+    pub color: bool,
+    /// Columns.
+    pub width: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { verbose: false, color: false, width: 80 }
+    }
+}
+
+const PLACE: usize = 22;
+const MAX_LINES_PER_STEP: usize = 4000;
+
+/// Prints a walk.
+pub fn print(walk: &Walk, o: &Options) -> String {
+    let mut out = Out { text: String::new(), o: *o };
+    let s = &walk.scenario;
+    out.heading(&if s.title.is_empty() { s.name.clone() } else { format!("{}: {}", s.name, s.title) });
+    if !s.about.is_empty() {
+        out.blank();
+        out.para(&s.about, "");
+    }
+    if !walk.setup.is_empty() {
+        out.blank();
+        for r in &walk.setup {
+            out.wrapped(&format!("{}{} ", r.place, if r.probe { '>' } else { '$' }), &r.command, "  ", Ink::Dim);
+        }
+    }
+    for (step, r) in s.steps.iter().zip(&walk.steps) {
+        out.blank();
+        print_step(walk, step, r, &mut out);
+    }
+    out.text
+}
+
+fn print_step(walk: &Walk, step: &Step, r: &StepResult, out: &mut Out) {
+    let mark = if r.probe { '>' } else { '$' };
+    if r.place.is_empty() {
+        out.wrapped(&format!("{}. ", r.index), &r.command, "", Ink::Bold);
+    } else {
+        out.wrapped(&format!("{}. {}{mark} ", r.index, r.place), &r.command, "", Ink::Bold);
+    }
+    if let Some(say) = &step.say {
+        out.para(say, "   ");
+    }
+    for (i, l) in r.stdout.lines().chain(r.stderr.lines()).enumerate() {
+        if i == 0 {
+            out.blank();
+        }
+        out.line(&format!("   | {l}"), Ink::Plain);
+    }
+    if let Some((refusal, col)) = &r.refusal {
+        out.line(&format!("   {refusal} (column {} of the command)", col + 1), Ink::Red);
+    }
+    let events = walk.session.kernel.rec.events.get(r.first_event..r.end_event).unwrap_or_default();
+    Teller { walk, out, current: None, started: r.started_ns, sent: Vec::new(), lines: 0 }.tell(events);
+    if let Some(rep) = &r.report
+        && let Some(o) = rep.outcome
+    {
+        let mut text = o.as_str().to_owned();
+        if let Some(by) = &rep.by {
+            text.push_str(&format!(" by {by}"));
+        }
+        if let Some(t) = rep.ttl {
+            text.push_str(&format!(", ttl {t}"));
+        }
+        if let Some(m) = rep.mtu {
+            text.push_str(&format!(", mtu {m}"));
+        }
+        if let Some(seen) = &rep.seen {
+            text.push_str(&format!(", the server saw {seen}"));
+        }
+        for (ttl, who, o) in rep.hops.iter().flatten() {
+            text.push_str(&format!("; hop {ttl}: {who} {}", o.as_str()));
+        }
+        out.blank();
+        out.wrapped("   = ", &text, "     ", Ink::Bold);
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ink {
+    Plain,
+    Bold,
+    Dim,
+    Red,
+    Cyan,
+}
+
+struct Out {
+    text: String,
+    o: Options,
+}
+
+impl Out {
+    fn line(&mut self, t: &str, ink: Ink) {
+        let code = match ink {
+            Ink::Plain => "",
+            Ink::Bold => "1",
+            Ink::Dim => "2",
+            Ink::Red => "1;31",
+            Ink::Cyan => "36",
+        };
+        let t = t.trim_end();
+        // Nothing that a world says may steer the terminal.
+        let clean: String = t.chars().filter(|c| !c.is_control() || *c == '\t').collect();
+        if self.o.color && !code.is_empty() && !clean.is_empty() {
+            self.text.push_str(&format!("\x1b[{code}m{clean}\x1b[0m\n"));
+        } else {
+            self.text.push_str(&clean);
+            self.text.push('\n');
+        }
+    }
+
+    fn blank(&mut self) {
+        if !self.text.is_empty() && !self.text.ends_with("\n\n") {
+            self.text.push('\n');
+        }
+    }
+
+    fn heading(&mut self, t: &str) {
+        self.line(t, Ink::Bold);
+    }
+
+    fn para(&mut self, t: &str, indent: &str) {
+        for p in t.split("\n\n") {
+            self.wrapped(indent, p, indent, Ink::Plain);
+        }
+    }
+
+    /// A text after a label, broken at spaces to fit the width; further lines begin with `hang`.
+    fn wrapped(&mut self, label: &str, t: &str, hang: &str, ink: Ink) {
+        let mut line = label.to_owned();
+        let mut fresh = true;
+        for w in t.split_whitespace() {
+            if !fresh && line.chars().count() + 1 + w.chars().count() > self.o.width {
+                self.line(&line, ink);
+                line = hang.to_owned();
+                fresh = true;
+            }
+            if !fresh {
+                line.push(' ');
+            }
+            line.push_str(w);
+            fresh = false;
+        }
+        self.line(&line, ink);
+    }
+}
+
+struct Teller<'w, 'o> {
+    walk: &'w Walk,
+    out: &'o mut Out,
+    current: Option<PacketId>,
+    started: Nanos,
+    /// Packets that were handed to a device and not yet seen to arrive.
+    sent: Vec<(PacketId, String)>,
+    lines: usize,
+}
+
+impl Teller<'_, '_> {
+    fn tell(&mut self, events: &[Event]) {
+        for e in events {
+            if self.lines >= MAX_LINES_PER_STEP {
+                self.out.line(&format!("   … {} events in all; --format json has them", events.len()), Ink::Dim);
+                return;
+            }
+            self.event(e);
+        }
+        self.flush();
+    }
+
+    fn trace(&self) -> &Trace {
+        &self.walk.session.kernel.rec
+    }
+
+    /// The packet whose story an event belongs to: copies and fragments belong to what they were made from.
+    fn story(&self, mut id: PacketId) -> PacketId {
+        for _ in 0..64 {
+            match self.trace().birth(id) {
+                Some((Some(parent), Birth::Copy | Birth::Fragment)) => id = *parent,
+                _ => break,
+            }
+        }
+        id
+    }
+
+    fn is_arp(&self, e: &Event) -> bool {
+        self.trace().packet_at(e).is_some_and(|p| matches!(p.body, Body::Arp(_)))
+    }
+
+    fn event(&mut self, e: &Event) {
+        let s = &self.walk.session;
+        let verbose = self.out.o.verbose;
+        let (_, text, weight) = clause(s, &e.kind);
+        let dropped = matches!(e.kind, EventKind::Drop { .. } | EventKind::Bound { .. });
+        if !verbose && s.kernel.ns(e.ns).is_switch && !dropped {
+            return;
+        }
+        if weight == Weight::Detail && !verbose {
+            return;
+        }
+        if self.is_arp(e) && !verbose {
+            self.arp(e, &text, dropped);
+            return;
+        }
+        let place = names(s, e.ns, e.dev).remove(0);
+        if e.packet.0 == 0 {
+            self.flush();
+            self.say(&place, &text, if dropped { Ink::Red } else { Ink::Plain });
+            return;
+        }
+        match e.kind {
+            EventKind::Tx if !verbose => {
+                self.header(e);
+                if self.sent.len() > 64 {
+                    self.flush();
+                }
+                self.sent.push((e.packet, place));
+                return;
+            }
+            EventKind::Rx if !verbose => {
+                if let Some(i) = self.sent.iter().position(|(p, _)| *p == e.packet) {
+                    let (_, from) = self.sent.remove(i);
+                    self.header(e);
+                    self.say(&from, &format!("-> {place}"), Ink::Cyan);
+                    return;
+                }
+            }
+            _ => {}
+        }
+        self.header(e);
+        self.say(&place, &text, if dropped { Ink::Red } else { Ink::Plain });
+    }
+
+    /// ARP in few words: the question when it is asked, and what became of it.
+    fn arp(&mut self, e: &Event, text: &str, dropped: bool) {
+        let s = &self.walk.session;
+        let Some(p) = self.trace().packet_at(e) else { return };
+        let place = names(s, e.ns, e.dev).remove(0);
+        let Body::Arp(a) = &p.body else { return };
+        let line = match e.kind {
+            EventKind::Arp { verdict: ArpVerdict::Learned } => Some(format!("arp: {} is at {}", a.spa, a.sha)),
+            EventKind::Arp { verdict: ArpVerdict::Answered } => None,
+            EventKind::Arp { .. } => Some(format!("{text} (who has {}? tell {})", a.tpa, a.spa)),
+            EventKind::Tx if self.trace().birth(e.packet).is_none_or(|b| b.1 != Birth::Copy) && a.op == 1 => {
+                let bridged = e.dev.is_some_and(|d| s.kernel.dev(d).master.is_some());
+                if bridged { None } else { Some(format!("arp: who has {}? tell {}", a.tpa, a.spa)) }
+            }
+            _ if dropped => Some(text.to_owned()),
+            _ => None,
+        };
+        if let Some(line) = line {
+            self.say(&place, &line, if dropped { Ink::Red } else { Ink::Dim });
+        }
+    }
+
+    fn header(&mut self, e: &Event) {
+        let story = self.story(e.packet);
+        if self.current == Some(story) {
+            return;
+        }
+        self.current = Some(story);
+        let Some(p) = self.trace().packet_at(e) else { return };
+        let text = words::packet(p);
+        let why = match self.trace().birth(story).map(|b| b.1) {
+            Some(Birth::Retransmit) => " (again)",
+            _ => "",
+        };
+        let at = e.at.saturating_sub(self.started);
+        self.out.blank();
+        self.lines += 1;
+        self.out.wrapped("   ", &format!("{text}{why}  +{}", span(at)), "     ", Ink::Bold);
+    }
+
+    fn flush(&mut self) {
+        for (_, from) in std::mem::take(&mut self.sent) {
+            self.say(&from, "-> sent, and nobody received it", Ink::Cyan);
+        }
+    }
+
+    fn say(&mut self, place: &str, text: &str, ink: Ink) {
+        self.lines += 1;
+        let pad = PLACE.saturating_sub(place.chars().count()).max(1);
+        let label = format!("     {place}{}", " ".repeat(pad));
+        let hang = " ".repeat(5 + PLACE + 2);
+        self.out.wrapped(&label, text, &hang, ink);
+    }
+}
+
+/// A span of time in a unit that fits.
+fn span(ns: Nanos) -> String {
+    match ns {
+        0..1_000_000 => format!("{} us", ns / 1000),
+        1_000_000..1_000_000_000 => format!("{}.{} ms", ns / 1_000_000, ns / 100_000 % 10),
+        _ => format!("{}.{:02} s", ns / 1_000_000_000, ns / 10_000_000 % 100),
+    }
+}

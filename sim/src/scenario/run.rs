@@ -1,0 +1,183 @@
+//! Walks a scenario: builds its world, runs its lines one by one, and keeps what each of them did.
+
+use super::{At, Scenario, What};
+use crate::app::probe::ProbeReport;
+use crate::command::Refusal;
+use crate::kernel::types::{MSEC, Nanos};
+use crate::session::Session;
+use crate::shell::run_line;
+use crate::trace::Outcome;
+
+/// Time that passes between two steps: what is under way arrives.
+pub const BETWEEN_STEPS_NS: Nanos = 10 * MSEC;
+
+/// What a line did.
+#[derive(Clone, Debug)]
+pub struct StepResult {
+    /// Number, from 1.
+    pub index: usize,
+    /// Place, empty for a pause.
+    pub place: String,
+    /// Command or probe as written.
+    pub command: String,
+    /// It is a probe.
+    pub probe: bool,
+    /// Exit status of a command.
+    pub exit: Option<i32>,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+    /// What the probe, or the probing tool of the command, saw.
+    pub report: Option<ProbeReport>,
+    /// Something that is not modelled, and its column.
+    pub refusal: Option<(Refusal, usize)>,
+    /// Virtual time at its beginning.
+    pub started_ns: Nanos,
+    /// Virtual time at its end.
+    pub finished_ns: Nanos,
+    /// Index of its first event in the trace.
+    pub first_event: usize,
+    /// Index after its last event.
+    pub end_event: usize,
+}
+
+impl StepResult {
+    /// The outcome that `expect` is held against.
+    pub fn outcome(&self) -> Option<Outcome> {
+        if self.refusal.is_some() {
+            return Some(Outcome::Unmodelled);
+        }
+        self.report.as_ref().and_then(|r| r.outcome)
+    }
+}
+
+/// A scenario that was walked.
+#[derive(Clone, Debug)]
+pub struct Walk {
+    /// The scenario.
+    pub scenario: Scenario,
+    /// What the lines of its setup did.
+    pub setup: Vec<StepResult>,
+    /// What its steps did.
+    pub steps: Vec<StepResult>,
+    /// The world at the end, with the trace.
+    pub session: Session,
+}
+
+/// Why a scenario could not be walked to its end.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what}")]
+pub struct WalkError {
+    /// Where in the file.
+    pub at: At,
+    /// What happened.
+    pub what: String,
+    /// What to do about it.
+    pub help: String,
+}
+
+/// Walks a scenario.
+///
+/// # Errors
+/// Where the world cannot be built, its setup fails, or a line has no place to run.
+pub fn walk(scenario: &Scenario) -> Result<Walk, WalkError> {
+    walk_with(scenario, &mut |_, _| {})
+}
+
+/// Walks a scenario and tells after each line how many of all are done.
+///
+/// # Errors
+/// As [`walk`].
+pub fn walk_with(scenario: &Scenario, progress: &mut dyn FnMut(usize, usize)) -> Result<Walk, WalkError> {
+    let mut session = Session::new(scenario.seed);
+    let top = At { line: 1, column: 1 };
+    for h in &scenario.hosts {
+        session.add_host(h).map_err(|what| WalkError {
+            at: top,
+            what: format!("host {}: {what}", h.name),
+            help: "correct it under `hosts`".into(),
+        })?;
+    }
+    let all = scenario.setup.len() + scenario.steps.len();
+    let mut setup = Vec::new();
+    for (i, a) in scenario.setup.iter().enumerate() {
+        let r = one(&mut session, i + 1, &a.what, a.at)?;
+        let failed = match (&r.refusal, r.exit, r.outcome()) {
+            (Some((refusal, col)), ..) => Some(format!("{refusal} (column {} of the command)", col + 1)),
+            (_, Some(code), _) if code != 0 => Some(format!("exit status {code}\n{}", r.stderr.trim_end())),
+            (_, None, Some(o)) if o != Outcome::Reply => Some(format!("outcome {}", o.as_str())),
+            _ => None,
+        };
+        if let Some(why) = failed {
+            return Err(WalkError {
+                at: a.at,
+                what: format!("setup failed: {}$ {}: {}", r.place, r.command, why.trim_end()),
+                help: "every line of `setup` must succeed; a line that is meant to fail belongs in a step".into(),
+            });
+        }
+        setup.push(r);
+        progress(i + 1, all);
+    }
+    let mut steps = Vec::new();
+    for (i, s) in scenario.steps.iter().enumerate() {
+        steps.push(one(&mut session, i + 1, &s.action.what, s.action.at)?);
+        progress(setup.len() + i + 1, all);
+    }
+    Ok(Walk { scenario: scenario.clone(), setup, steps, session })
+}
+
+fn one(session: &mut Session, index: usize, what: &What, at: At) -> Result<StepResult, WalkError> {
+    session.marks.previous = session.marks.present;
+    session.marks.present = session.kernel.rec.events.len();
+    let mut r = StepResult {
+        index,
+        place: String::new(),
+        command: String::new(),
+        probe: false,
+        exit: None,
+        stdout: String::new(),
+        stderr: String::new(),
+        report: None,
+        refusal: None,
+        started_ns: session.kernel.now(),
+        finished_ns: 0,
+        first_event: session.marks.present,
+        end_event: 0,
+    };
+    let find = |s: &Session, place: &str| {
+        s.place(place).map_err(|what| WalkError {
+            at,
+            what,
+            help: "a namespace must be made by an earlier line".into(),
+        })
+    };
+    match what {
+        What::Nothing => {}
+        What::Sleep(ns) => {
+            r.command = format!("sleep {}", *ns as f64 / 1e9);
+            session.advance(*ns);
+        }
+        What::Command { place, line } => {
+            let (host, ns) = find(session, place)?;
+            let ran = run_line(session, host, ns, line);
+            r.place.clone_from(place);
+            r.command.clone_from(line);
+            r.exit = Some(ran.exit);
+            (r.stdout, r.stderr, r.report, r.refusal) = (ran.stdout, ran.stderr, ran.report, ran.refusal);
+        }
+        What::Probe { place, probe } => {
+            let (host, ns) = find(session, place)?;
+            r.place.clone_from(place);
+            r.command.clone_from(&probe.text);
+            r.probe = true;
+            r.report = Some(session.probe(host, ns, probe));
+        }
+    }
+    r.finished_ns = session.kernel.now();
+    if !matches!(what, What::Nothing | What::Sleep(_)) {
+        session.advance(BETWEEN_STEPS_NS);
+    }
+    r.end_event = session.kernel.rec.events.len();
+    Ok(r)
+}

@@ -1,0 +1,62 @@
+//! Processes of a world, by number: what `$!`, `kill`, `wait` and `/proc/PID/ns/net` speak of.
+
+use indexmap::IndexMap;
+
+use super::Session;
+use crate::FxBuild;
+use crate::kernel::types::{HostId, NetnsId, Pid};
+
+/// A process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProcEntry {
+    /// Host it runs on.
+    pub host: HostId,
+    /// Namespace it runs in.
+    pub ns: NetnsId,
+    /// Its name.
+    pub name: String,
+    /// It still runs.
+    pub alive: bool,
+}
+
+/// The processes of a world.
+#[derive(Clone, Debug, Default)]
+pub struct Procs {
+    next: u32,
+    /// By number, in the order they began.
+    pub table: IndexMap<Pid, ProcEntry, FxBuild>,
+}
+
+impl Session {
+    /// A number for a process that is about to begin.
+    pub fn new_pid(&mut self, host: HostId, ns: NetnsId, name: &str) -> Pid {
+        self.procs.next += 1;
+        let pid = Pid(1000 + self.procs.next);
+        self.procs.table.insert(pid, ProcEntry { host, ns, name: name.to_owned(), alive: true });
+        pid
+    }
+
+    /// The process has ended.
+    pub fn pid_gone(&mut self, pid: Pid) {
+        if let Some(p) = self.procs.table.get_mut(&pid) {
+            p.alive = false;
+        }
+    }
+
+    /// The namespace of a process that runs on a host.
+    pub fn ns_of_pid(&self, host: HostId, pid: Pid) -> Option<NetnsId> {
+        self.procs.table.get(&pid).filter(|p| p.host == host && p.alive).map(|p| p.ns)
+    }
+
+    /// Sends SIGTERM to a process; false where there is none.
+    pub fn kill(&mut self, pid: Pid) -> bool {
+        let alive = self.procs.table.get(&pid).is_some_and(|p| p.alive);
+        self.pid_gone(pid);
+        alive
+    }
+
+    /// Waits until a process has ended.
+    pub fn wait(&mut self, pid: Pid) {
+        let _ = pid;
+    }
+}

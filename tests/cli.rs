@@ -1,0 +1,134 @@
+//! The command line: exit codes, clear errors, and no panic and no hang on bad input.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+fn packetwalk(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_packetwalk")).args(args).env("NO_COLOR", "1").output().expect("it starts")
+}
+
+fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("case.yaml");
+    std::fs::File::create(&path).and_then(|mut f| f.write_all(text.as_bytes())).expect("written");
+    (dir, path)
+}
+
+/// Runs `test` on a text: bad input, and all of these must be said.
+fn refused(text: &str, says: &[&str]) {
+    let (_dir, path) = file(text);
+    for command in ["run", "test"] {
+        let o = packetwalk(&[command, &path.display().to_string()]);
+        let err = String::from_utf8_lossy(&o.stderr);
+        assert_eq!(o.status.code(), Some(2), "{command}: {err}");
+        assert!(!err.contains("has a bug"), "{err}");
+        for s in says {
+            assert!(err.contains(s), "{command} does not say {s:?}:\n{err}");
+        }
+    }
+}
+
+const HEAD: &str = "name: x\nhosts: {a: 10.0.0.1/24}\n";
+
+#[test]
+fn no_arguments_print_the_help() {
+    let o = packetwalk(&[]);
+    assert!(o.status.success());
+    let text = String::from_utf8_lossy(&o.stdout);
+    assert!(text.contains("run") && text.contains("test") && !text.contains("tui"), "{text}");
+}
+
+#[test]
+fn list_schema_and_completions() {
+    assert!(String::from_utf8_lossy(&packetwalk(&["list"]).stdout).contains("namespaces"));
+    assert!(serde_json::from_slice::<serde_json::Value>(&packetwalk(&["schema"]).stdout).is_ok());
+    assert!(String::from_utf8_lossy(&packetwalk(&["completions", "bash"]).stdout).contains("packetwalk"));
+}
+
+#[test]
+fn a_wrong_name_is_met_with_the_right_one() {
+    let o = packetwalk(&["run", "namespacse"]);
+    assert_eq!(o.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&o.stderr).contains("did you mean `namespaces`?"));
+    assert_eq!(packetwalk(&["run", "/no/such/file.yaml"]).status.code(), Some(2));
+    assert_eq!(packetwalk(&["walk", "x"]).status.code(), Some(2));
+}
+
+#[test]
+fn broken_yaml() {
+    refused("name: [", &["case.yaml:", "no YAML"]);
+    refused("name: x\n\thosts: 1\n", &["case.yaml:2:"]);
+    refused("a: &x [*x]\n", &["case.yaml:"]);
+    refused("", &["case.yaml:1:1"]);
+    refused(&"[".repeat(100_000), &["nested deeper"]);
+    refused(&"- ".repeat(100_000), &["case.yaml:"]);
+    refused(&format!("x: {}", "{a: ".repeat(5000)), &["nested deeper"]);
+}
+
+#[test]
+fn every_problem_at_once() {
+    let text = "name: X y\nhosts:\n  a: 10.0.0.300/24\n  b: {interfaces: {eth0: {adress: 10.0.0.2/33}}}\n\
+                steps:\n  - run: c$ ip addr\n  - rnu: a$ true\n  - a$ pnig 10.0.0.1\n  - run: a$ true\n    expect: {outcome: replay}\n";
+    refused(
+        text,
+        &[
+            "case.yaml:1:7",
+            "case.yaml:3:6",
+            "did you mean `address`?",
+            "case.yaml:6:10",
+            "no host or namespace `c`",
+            "did you mean `run`?",
+            "did you mean `ping`?",
+            "case.yaml:8:8",
+            "did you mean `reply`?",
+            "problems",
+        ],
+    );
+}
+
+#[test]
+fn columns_inside_command_lines() {
+    refused(&format!("{HEAD}steps:\n  - run: a$ true && frob -x\n"), &["case.yaml:4:21", "the tool frob"]);
+    refused(&format!("{HEAD}steps:\n  - run: \"a$ echo 'x\"\n"), &["case.yaml:4:", "quote"]);
+    refused(&format!("{HEAD}steps:\n  - a$ if true; then\n"), &["syntax error"]);
+}
+
+#[test]
+fn features_of_later_versions_are_named() {
+    refused(
+        "name: x\nimages: {}\nhosts: {a: {dockerd: {}}}\nsteps:\n  - run: a$ true\n    expect: {hits: [x]}\n",
+        &["`images`", "`dockerd`", "`hits`"],
+    );
+}
+
+#[test]
+fn ten_megabytes() {
+    let mut text = format!("{HEAD}steps:\n");
+    while text.len() < 10 << 20 {
+        text.push_str("  - run: a$ echo aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n");
+    }
+    let begun = std::time::Instant::now();
+    refused(&text, &["a scenario may have"]);
+    assert!(begun.elapsed().as_secs() < 5);
+}
+
+#[test]
+fn endless_loops_end() {
+    let (_dir, path) = file(&format!("{HEAD}steps:\n  - run: a$ while true; do :; done\n"));
+    let o = packetwalk(&["test", &path.display().to_string()]);
+    assert_ne!(o.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&o.stderr).contains("has a bug") == false);
+}
+
+#[test]
+fn failing_expectations_exit_with_1() {
+    let (_dir, path) = file(&format!("{HEAD}steps:\n  - run: a$ echo hi\n    expect: {{stdout: ho}}\n"));
+    let o = packetwalk(&["test", &path.display().to_string()]);
+    let text = String::from_utf8_lossy(&o.stdout);
+    assert_eq!(o.status.code(), Some(1), "{text}");
+    assert!(text.contains("FAIL") && text.contains("expected ho") && text.contains("got      hi"), "{text}");
+    let o = packetwalk(&["test", "--format", "json", &path.display().to_string()]);
+    let v: serde_json::Value = serde_json::from_slice(&o.stdout).expect("JSON");
+    assert_eq!(v["scenarios"][0]["failures"][0]["expected"], "ho");
+}
