@@ -83,6 +83,16 @@ pub struct App {
     pub socks: Vec<SockId>,
 }
 
+impl App {
+    /// Why a server could not begin: the port, and the errno.
+    pub fn failed_serve(&self) -> Option<(u16, crate::kernel::types::Errno)> {
+        match &self.program {
+            Some(Program::Serve(s)) => s.failed,
+            _ => None,
+        }
+    }
+}
+
 /// The running applications.
 #[derive(Clone, Debug, Default)]
 pub struct Apps {
