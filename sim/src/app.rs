@@ -1,7 +1,230 @@
-//! Applications: the programs that own sockets (being written).
+//! Applications: the programs that own sockets. Each is a state machine that the kernel's wakeups and its
+//! own timers drive, so that several run side by side and a world can be copied while they do.
 
+pub mod arping;
+pub mod nc;
+pub mod ping;
 pub mod probe;
+pub mod serve;
+pub mod tcp;
+pub mod traceroute;
+pub mod udp;
+
+use indexmap::IndexMap;
+
+use crate::FxBuild;
+use crate::engine::Timer;
+use crate::kernel::Kernel;
+use crate::kernel::socket::SockKind;
+use crate::kernel::types::{HostId, Nanos, NetnsId, Pid, SockId};
+use crate::trace::Recorder;
+use probe::ProbeReport;
+
+/// Number of an application.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct AppId(pub u32);
+
+/// Why an application is called.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wake {
+    /// It starts.
+    Start,
+    /// Something happened to a socket of its.
+    Sock(SockId),
+    /// A timer it set fired; its own word for why.
+    Timer(u32),
+}
+
+/// A program.
+#[derive(Clone, Debug)]
+pub enum Program {
+    /// Echo requests.
+    Ping(ping::Ping),
+    /// One connection that asks and reads the answer.
+    Tcp(tcp::TcpClient),
+    /// One datagram and its answer.
+    Udp(udp::UdpClient),
+    /// ARP requests.
+    Arping(arping::Arping),
+    /// Hop by hop.
+    Traceroute(traceroute::Traceroute),
+    /// A server that answers with the address it saw.
+    Serve(serve::Serve),
+    /// netcat.
+    Nc(nc::Nc),
+}
+
+/// A running program.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// Its number.
+    pub id: AppId,
+    /// Host it runs on.
+    pub host: HostId,
+    /// Its host's name, which a server tells.
+    pub host_name: String,
+    /// Namespace.
+    pub ns: NetnsId,
+    /// Process.
+    pub pid: Pid,
+    /// Command name, as `ss -p` shows it.
+    pub name: String,
+    /// What it does; taken out while it runs.
+    pub program: Option<Program>,
+    /// Exit status, once it ended.
+    pub exit: Option<i32>,
+    /// What it wrote.
+    pub out: String,
+    /// What it wrote to standard error.
+    pub err: String,
+    /// What it found.
+    pub report: ProbeReport,
+    /// Sockets it holds.
+    pub socks: Vec<SockId>,
+}
+
+impl App {
+    /// Why a server could not begin: the port, and the errno.
+    pub fn failed_serve(&self) -> Option<(u16, crate::kernel::types::Errno)> {
+        match &self.program {
+            Some(Program::Serve(s)) => s.failed,
+            _ => None,
+        }
+    }
+}
 
 /// The running applications.
 #[derive(Clone, Debug, Default)]
-pub struct Apps {}
+pub struct Apps {
+    list: Vec<App>,
+    by_sock: IndexMap<SockId, AppId, FxBuild>,
+}
+
+/// What a program can do while it runs: its kernel, its own process, its sockets and timers.
+pub struct Cx<'a, R> {
+    /// The kernels.
+    pub k: &'a mut Kernel<R>,
+    /// The process.
+    pub app: &'a mut App,
+    by_sock: &'a mut IndexMap<SockId, AppId, FxBuild>,
+}
+
+impl<R: Recorder> Cx<'_, R> {
+    /// `socket(2)`; wakeups come to this program.
+    pub fn socket(&mut self, kind: SockKind) -> SockId {
+        let id = self.k.sock_new(self.app.ns, kind, Some((self.app.pid, &self.app.name)));
+        self.adopt(id);
+        id
+    }
+
+    /// A socket made by `accept(2)` is this program's.
+    pub fn adopt(&mut self, id: SockId) {
+        self.by_sock.insert(id, self.app.id);
+        self.app.socks.push(id);
+    }
+
+    /// `close(2)`.
+    pub fn close(&mut self, id: SockId) {
+        self.k.sock_close(id);
+        self.by_sock.swap_remove(&id);
+        self.app.socks.retain(|s| *s != id);
+    }
+
+    /// Wants to be called after a time.
+    pub fn timer(&mut self, after: Nanos, token: u32) {
+        let at = self.k.now() + after;
+        self.k.queue.timer(at, Timer::App { app: self.app.id.0, token });
+    }
+
+    /// Ends; sockets are closed.
+    pub fn exit(&mut self, status: i32) {
+        self.app.exit.get_or_insert(status);
+        for s in std::mem::take(&mut self.app.socks) {
+            self.k.sock_close(s);
+            self.by_sock.swap_remove(&s);
+        }
+    }
+}
+
+impl Apps {
+    /// Starts a program.
+    #[expect(clippy::too_many_arguments, reason = "what fork and exec would carry over")]
+    pub fn spawn<R: Recorder>(
+        &mut self,
+        k: &mut Kernel<R>,
+        host: HostId,
+        ns: NetnsId,
+        pid: Pid,
+        name: &str,
+        program: Program,
+    ) -> AppId {
+        let id = AppId(self.list.len() as u32);
+        self.list.push(App {
+            id,
+            host,
+            host_name: k.host(host).name.clone(),
+            ns,
+            pid,
+            name: name.to_owned(),
+            program: Some(program),
+            exit: None,
+            out: String::new(),
+            err: String::new(),
+            report: ProbeReport::default(),
+            socks: Vec::new(),
+        });
+        self.wake(k, id, Wake::Start);
+        id
+    }
+
+    /// An application.
+    pub fn get(&self, id: AppId) -> &App {
+        &self.list[id.0 as usize]
+    }
+
+    /// Applications that have not ended.
+    pub fn running(&self) -> impl Iterator<Item = &App> {
+        self.list.iter().filter(|a| a.exit.is_none())
+    }
+
+    /// Calls an application.
+    pub fn wake<R: Recorder>(&mut self, k: &mut Kernel<R>, id: AppId, why: Wake) {
+        let Some(app) = self.list.get_mut(id.0 as usize) else { return };
+        if app.exit.is_some() {
+            return;
+        }
+        let Some(mut program) = app.program.take() else { return };
+        let mut cx = Cx { k, app, by_sock: &mut self.by_sock };
+        match &mut program {
+            Program::Ping(p) => p.wake(&mut cx, why),
+            Program::Tcp(p) => p.wake(&mut cx, why),
+            Program::Udp(p) => p.wake(&mut cx, why),
+            Program::Arping(p) => p.wake(&mut cx, why),
+            Program::Traceroute(p) => p.wake(&mut cx, why),
+            Program::Serve(p) => p.wake(&mut cx, why),
+            Program::Nc(p) => p.wake(&mut cx, why),
+        }
+        app.program = Some(program);
+    }
+
+    /// Hands out the kernel's wakeups.
+    pub fn dispatch<R: Recorder>(&mut self, k: &mut Kernel<R>) {
+        while let Some(w) = k.wakeups.pop_front() {
+            if let Some(id) = self.by_sock.get(&w.sock).copied() {
+                self.wake(k, id, Wake::Sock(w.sock));
+            }
+        }
+    }
+
+    /// Ends an application from outside (a signal): its sockets are closed.
+    pub fn kill<R: Recorder>(&mut self, k: &mut Kernel<R>, id: AppId, status: i32) {
+        if let Some(app) = self.list.get_mut(id.0 as usize) {
+            Cx { k, app, by_sock: &mut self.by_sock }.exit(status);
+        }
+    }
+
+    /// Applications of a process.
+    pub fn of_pid(&self, pid: Pid) -> Option<AppId> {
+        self.list.iter().find(|a| a.pid == pid).map(|a| a.id)
+    }
+}

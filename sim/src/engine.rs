@@ -113,6 +113,11 @@ impl Queue {
         }
     }
 
+    /// Takes every frame that is under way.
+    pub fn take_frames(&mut self) -> VecDeque<InFlight> {
+        std::mem::take(&mut self.frames)
+    }
+
     /// Frames under way.
     pub fn frames_in_flight(&self) -> usize {
         self.frames.len()

@@ -1,15 +1,15 @@
 //! A world that the steps of a scenario run in, one by one.
 
 pub mod procs;
+mod run;
 pub mod topology;
 
 use indexmap::IndexMap;
 
 use crate::FxBuild;
 use crate::app::Apps;
-use crate::app::probe::{Probe, ProbeReport};
 use crate::kernel::Kernel;
-use crate::kernel::types::{HostId, Nanos, NetnsId};
+use crate::kernel::types::{HostId, NetnsId};
 use crate::shell::vfs::Vfs;
 use crate::trace::Trace;
 
@@ -26,6 +26,10 @@ pub struct Session {
     pub procs: procs::Procs,
     /// Index of the first event of the present step, and of the step before (for `tcpdump`).
     pub marks: Marks,
+    /// Port or ICMP id of the next probe; each probe takes twenty.
+    pub next_sport: u16,
+    /// Bound on the frames of a step.
+    storm: run::Storm,
 }
 
 /// Where steps begin in the trace.
@@ -46,18 +50,9 @@ impl Session {
             files: IndexMap::default(),
             procs: procs::Procs::default(),
             marks: Marks::default(),
+            next_sport: 40_000,
+            storm: run::Storm::default(),
         }
-    }
-
-    /// Lets the world run for a time, or until nothing is left to happen and the clock has moved on.
-    pub fn advance(&mut self, for_ns: Nanos) {
-        let _ = for_ns;
-    }
-
-    /// Sends a probe from a namespace and waits for its outcome.
-    pub fn probe(&mut self, host: HostId, ns: NetnsId, probe: &Probe) -> ProbeReport {
-        let _ = (host, ns, probe);
-        ProbeReport::default()
     }
 
     /// The namespace that a place names: a host, `HOST/ns:NAME`, `HOST/NAME`, or the bare name of a

@@ -51,12 +51,18 @@ impl Session {
     /// Sends SIGTERM to a process; false where there is none.
     pub fn kill(&mut self, pid: Pid) -> bool {
         let alive = self.procs.table.get(&pid).is_some_and(|p| p.alive);
+        if let Some(app) = self.apps.of_pid(pid) {
+            self.apps.kill(&mut self.kernel, app, 143);
+        }
         self.pid_gone(pid);
         alive
     }
 
-    /// Waits until a process has ended.
+    /// Waits until a process has ended, at most a day of virtual time.
     pub fn wait(&mut self, pid: Pid) {
-        let _ = pid;
+        if let Some(app) = self.apps.of_pid(pid) {
+            self.run_until_exit(app, None);
+        }
+        self.pid_gone(pid);
     }
 }

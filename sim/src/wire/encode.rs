@@ -1,7 +1,7 @@
 //! Packets as bytes: what a capture shows.
 
 use bytes::Bytes;
-use etherparse::{IcmpEchoHeader, Icmpv4Header, Icmpv4Type, IpFragOffset, IpNumber, Ipv4Dscp, Ipv4Ecn, Ipv4Header};
+use etherparse::{IcmpEchoHeader, Icmpv4Header, Icmpv4Type, IpDscp, IpEcn, IpFragOffset, IpNumber, Ipv4Header};
 use etherparse::{TcpHeader, TcpOptionElement, UdpHeader};
 
 use super::{Body, Ipv4, L4, Packet, Tcp, TcpFlags};
@@ -31,8 +31,8 @@ pub fn frame(p: &Packet) -> Vec<u8> {
 pub fn ipv4(ip: &Ipv4) -> Vec<u8> {
     let l4 = l4_bytes(ip);
     let mut h = Ipv4Header {
-        dscp: Ipv4Dscp::try_new(ip.tos >> 2).unwrap_or_default(),
-        ecn: Ipv4Ecn::try_new(ip.tos & 3).unwrap_or_default(),
+        dscp: IpDscp::try_new(ip.tos >> 2).unwrap_or_default(),
+        ecn: IpEcn::try_new(ip.tos & 3).unwrap_or_default(),
         total_len: (ip.header_len() + l4.len()).min(0xffff) as u16,
         identification: ip.id,
         dont_fragment: ip.df,

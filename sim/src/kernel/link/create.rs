@@ -26,6 +26,13 @@ impl<R: Recorder> Kernel<R> {
         id
     }
 
+    /// The namespace of the LANs' switches, which belongs to no host of the scenario.
+    pub fn add_switch(&mut self, name: &str) -> NetnsId {
+        let ns = self.new_netns(HostId(u32::MAX), name.to_owned());
+        self.ns_mut(ns).is_switch = true;
+        ns
+    }
+
     /// A new namespace with `lo` down (`copy_net_ns`).
     pub fn new_netns(&mut self, host: HostId, label: String) -> NetnsId {
         let id = NetnsId(self.netns.len() as u32);
@@ -278,7 +285,7 @@ impl<R: Recorder> Kernel<R> {
     /// The last name and the last process let go of a namespace: its devices go (`cleanup_net`).
     pub fn netns_put(&mut self, ns: NetnsId) {
         let n = self.ns(ns);
-        let host = self.host(n.host);
+        let Some(host) = self.hosts.get(n.host.ix()) else { return };
         let named = host.named.values().any(|x| *x == ns);
         if named || !n.pids.is_empty() || host.root_ns == ns || !n.alive {
             return;

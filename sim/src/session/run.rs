@@ -1,0 +1,124 @@
+//! Letting the world run: until a time, or until a program has ended; and the bound on storms.
+
+use std::net::Ipv4Addr;
+
+use super::Session;
+use crate::app::probe::{Probe, ProbeReport};
+use crate::app::{AppId, Program, Wake};
+use crate::kernel::apply::Stepped;
+use crate::kernel::types::{HostId, Nanos, NetnsId, Pid, SEC};
+use crate::trace::{Outcome, Recorder};
+
+/// Frames that the devices of a world may receive in one step. A loop of bridges sends more, for ever.
+const FRAMES_PER_STEP: u64 = 200_000;
+/// Frames that may be under way at once.
+const FRAMES_IN_FLIGHT: usize = 50_000;
+/// A program that waits for nothing is ended after so long.
+const LONGEST_RUN: Nanos = 86_400 * SEC;
+
+/// How many frames the present step has used.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Storm {
+    step: usize,
+    base: u64,
+    /// The bound was reached in this step.
+    pub hit: bool,
+}
+
+impl Session {
+    /// Lets the world run for a time.
+    pub fn advance(&mut self, for_ns: Nanos) {
+        let until = self.kernel.now().saturating_add(for_ns);
+        self.run(until, |_| false);
+        let q = &mut self.kernel.queue;
+        q.now = q.now.max(until);
+    }
+
+    /// Starts a program in a namespace.
+    pub fn spawn(&mut self, host: HostId, ns: NetnsId, pid: Pid, name: &str, program: Program) -> AppId {
+        let app = self.apps.spawn(&mut self.kernel, host, ns, pid, name, program);
+        self.apps.dispatch(&mut self.kernel);
+        app
+    }
+
+    /// Lets the world run until a program has ended, or until a deadline; says whether it ended.
+    pub fn run_until_exit(&mut self, app: AppId, deadline: Option<Nanos>) -> bool {
+        let until = deadline.unwrap_or(self.kernel.now().saturating_add(LONGEST_RUN));
+        self.run(until, |s| s.apps.get(app).exit.is_some());
+        let ended = self.apps.get(app).exit.is_some();
+        if !ended {
+            if deadline.is_some() {
+                let q = &mut self.kernel.queue;
+                q.now = q.now.max(until);
+            }
+            self.apps.kill(&mut self.kernel, app, 124);
+        }
+        ended
+    }
+
+    /// Was the bound on frames reached in this step?
+    pub fn storm(&self) -> bool {
+        self.storm.hit
+    }
+
+    fn run(&mut self, until: Nanos, done: impl Fn(&Session) -> bool) {
+        if self.storm.step != self.marks.present {
+            self.storm = Storm { step: self.marks.present, base: self.kernel.receptions, hit: false };
+        }
+        while !done(self) {
+            match self.kernel.step(until) {
+                Stepped::Idle => return,
+                Stepped::Done => {}
+                Stepped::App { app, token } => self.apps.wake(&mut self.kernel, AppId(app), Wake::Timer(token)),
+            }
+            self.apps.dispatch(&mut self.kernel);
+            let used = self.kernel.receptions - self.storm.base;
+            if used > FRAMES_PER_STEP || self.kernel.queue.frames_in_flight() > FRAMES_IN_FLIGHT {
+                self.storm.hit = true;
+                self.kernel.cut_frames();
+                // What still comes may take a little before it is cut again.
+                self.storm.base = self.kernel.receptions - FRAMES_PER_STEP + 1_000;
+            }
+        }
+    }
+
+    /// Looks a name up: an address, or a line of `/etc/hosts`.
+    pub fn resolve(&self, host: HostId, ns: NetnsId, name: &str) -> Option<Ipv4Addr> {
+        if let Ok(a) = name.parse() {
+            return Some(a);
+        }
+        let text = self.read_file(host, ns, "/etc/hosts").unwrap_or_default();
+        text.lines().find_map(|l| {
+            let mut w = l.split('#').next()?.split_whitespace();
+            let a = w.next()?.parse().ok()?;
+            w.any(|x| x == name).then_some(a)
+        })
+    }
+
+    /// Sends a probe from a namespace and waits for its outcome.
+    pub fn probe(&mut self, host: HostId, ns: NetnsId, probe: &Probe) -> ProbeReport {
+        let sport = self.next_sport;
+        self.next_sport = if sport > 60_000 { 40_000 } else { sport + 20 };
+        let failed = |o| ProbeReport { outcome: Some(o), ..Default::default() };
+        let Some(dst) = self.resolve(host, ns, &probe.target) else { return failed(Outcome::ResolveFailed) };
+        let Some(program) = probe.program(dst, sport) else { return failed(Outcome::Unmodelled) };
+        let pid = self.new_pid(host, ns, "probe");
+        let app = self.spawn(host, ns, pid, "probe", program);
+        self.run_until_exit(app, None);
+        self.pid_gone(pid);
+        self.apps.get(app).report.clone()
+    }
+}
+
+impl<R: Recorder> crate::kernel::Kernel<R> {
+    /// Drops every frame under way: they go round for ever.
+    pub(crate) fn cut_frames(&mut self) {
+        use crate::trace::{DropReason, EventKind};
+        for f in self.queue.take_frames() {
+            let mut p = f.packet;
+            let ns = self.dev(f.dev).netns;
+            let kind = EventKind::Drop { reason: DropReason::PACKETWALK_BOUND, func: "frames of one step" };
+            self.rec.event(self.queue.now, ns, Some(f.dev), Some(&mut p), kind);
+        }
+    }
+}
