@@ -58,7 +58,7 @@ fn a_wrong_name_is_met_with_the_right_one() {
 #[test]
 fn broken_yaml() {
     refused("name: [", &["case.yaml:", "no YAML"]);
-    refused("name: x\n\thosts: 1\n", &["case.yaml:2:"]);
+    refused("name: x\n\thosts: 1\n", &["case.yaml:"]);
     refused("a: &x [*x]\n", &["case.yaml:"]);
     refused("", &["case.yaml:1:1"]);
     refused(&"[".repeat(100_000), &["nested deeper"]);
@@ -118,7 +118,7 @@ fn endless_loops_end() {
     let (_dir, path) = file(&format!("{HEAD}steps:\n  - run: a$ while true; do :; done\n"));
     let o = packetwalk(&["test", &path.display().to_string()]);
     assert_ne!(o.status.code(), Some(0));
-    assert!(String::from_utf8_lossy(&o.stderr).contains("has a bug") == false);
+    assert!(!String::from_utf8_lossy(&o.stderr).contains("has a bug"));
 }
 
 #[test]

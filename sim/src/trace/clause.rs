@@ -158,6 +158,7 @@ pub fn clause(s: &Session, kind: &EventKind) -> (&'static str, String, Weight) {
             ("drop", format!("DROP {} ({func}): {}", reason.name(), words::drop(*reason)), Story)
         }
         EventKind::Bound { what } => ("bound", format!("cut short: the bound on {what} was reached"), Story),
+        EventKind::SocketCopy { .. } => ("socket_copy", "a raw socket gets a copy".into(), Story),
         #[allow(unreachable_patterns)]
         other => ("other", format!("{other:?}"), Story),
     }
@@ -186,7 +187,7 @@ fn action_text(a: &RuleAction) -> String {
 /// A route as evidence: `table main 10.0.0.0/24 dev docker0`.
 pub fn route_text(s: &Session, r: &Route) -> String {
     let mut out = format!("table {}", table_name(r.table));
-    if r.kind != RouteType::Unicast {
+    if !matches!((r.kind, r.table), (RouteType::Unicast, _) | (RouteType::Local, table::LOCAL)) {
         out.push_str(&format!(" {}", r.kind.as_str()));
     }
     let dst = if r.dst.prefix_len() == 0 {

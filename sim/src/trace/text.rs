@@ -1,6 +1,9 @@
 //! A walk as people read it: step by step, packet by packet, one line for each decision.
 
-use crate::kernel::types::Nanos;
+use indexmap::IndexMap;
+
+use crate::FxBuild;
+use crate::kernel::types::{Nanos, NetnsId};
 use crate::scenario::run::{StepResult, Walk};
 use crate::scenario::{Step, expect::names};
 use crate::trace::clause::{Weight, clause};
@@ -71,7 +74,16 @@ fn print_step(walk: &Walk, step: &Step, r: &StepResult, out: &mut Out) {
         out.line(&format!("   {refusal} (column {} of the command)", col + 1), Ink::Red);
     }
     let events = walk.session.kernel.rec.events.get(r.first_event..r.end_event).unwrap_or_default();
-    Teller { walk, out, current: None, started: r.started_ns, sent: Vec::new(), lines: 0 }.tell(events);
+    Teller {
+        walk,
+        out,
+        started: r.started_ns,
+        stories: IndexMap::default(),
+        pending: Vec::new(),
+        last: IndexMap::default(),
+        lines: 0,
+    }
+    .tell(events);
     if let Some(rep) = &r.report
         && let Some(o) = rep.outcome
     {
@@ -166,45 +178,92 @@ impl Out {
     }
 }
 
+/// The events of a step, sorted into the stories of its packets.
 struct Teller<'w, 'o> {
     walk: &'w Walk,
     out: &'o mut Out,
-    current: Option<PacketId>,
     started: Nanos,
-    /// Packets that were handed to a device and not yet seen to arrive.
-    sent: Vec<(PacketId, String)>,
+    /// Stories in the order they began.
+    stories: IndexMap<PacketId, Story, FxBuild>,
+    /// What was decided before a packet existed: goes to the packet that comes of it.
+    pending: Vec<(NetnsId, Line)>,
+    /// The story that a namespace was last busy with.
+    last: IndexMap<NetnsId, PacketId, FxBuild>,
     lines: usize,
 }
 
+#[derive(Default)]
+struct Story {
+    header: Option<String>,
+    lines: Vec<Line>,
+    /// Packets that were handed to a device and not yet seen to arrive: number and line.
+    sent: Vec<(PacketId, usize)>,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+struct Line {
+    place: String,
+    text: String,
+    ink: Ink,
+}
+
 impl Teller<'_, '_> {
-    fn tell(&mut self, events: &[Event]) {
+    fn tell(mut self, events: &[Event]) {
         for e in events {
-            if self.lines >= MAX_LINES_PER_STEP {
-                self.out.line(&format!("   … {} events in all; --format json has them", events.len()), Ink::Dim);
-                return;
+            if self.lines < MAX_LINES_PER_STEP {
+                self.event(e);
             }
-            self.event(e);
         }
-        self.flush();
+        let cut = self.lines >= MAX_LINES_PER_STEP;
+        let rest: Vec<Line> = self.pending.drain(..).map(|x| x.1).collect();
+        for (_, story) in std::mem::take(&mut self.stories) {
+            self.print(story);
+        }
+        self.print(Story { lines: rest, ..Story::default() });
+        if cut {
+            self.out.line(&format!("   … {} events in all; --format json has them", events.len()), Ink::Dim);
+        }
+    }
+
+    fn print(&mut self, story: Story) {
+        if story.lines.is_empty() && story.header.is_none() {
+            return;
+        }
+        self.out.blank();
+        if let Some(h) = &story.header {
+            self.out.wrapped("   ", h, "     ", Ink::Bold);
+        }
+        let mut last: Option<&Line> = None;
+        for l in &story.lines {
+            if last == Some(l) {
+                continue;
+            }
+            let pad = PLACE.saturating_sub(l.place.chars().count()).max(1);
+            let hang = " ".repeat(5 + PLACE + 2);
+            self.out.wrapped(&format!("     {}{}", l.place, " ".repeat(pad)), &l.text, &hang, l.ink);
+            last = Some(l);
+        }
     }
 
     fn trace(&self) -> &Trace {
         &self.walk.session.kernel.rec
     }
 
-    /// The packet whose story an event belongs to: copies and fragments belong to what they were made from.
-    fn story(&self, mut id: PacketId) -> PacketId {
+    fn is_arp(&self, e: &Event) -> bool {
+        self.trace().packet_at(e).is_some_and(|p| matches!(p.body, Body::Arp(_)))
+    }
+
+    /// The packet whose story an event belongs to: copies and fragments belong to what they were made from, ARP to
+    /// the packet that waits for it.
+    fn story(&self, mut id: PacketId, arp: bool) -> PacketId {
         for _ in 0..64 {
             match self.trace().birth(id) {
-                Some((Some(parent), Birth::Copy | Birth::Fragment)) => id = *parent,
+                Some((Some(parent), Birth::Copy | Birth::Fragment | Birth::Solicit)) => id = *parent,
+                Some((Some(parent), Birth::Answer)) if arp => id = *parent,
                 _ => break,
             }
         }
         id
-    }
-
-    fn is_arp(&self, e: &Event) -> bool {
-        self.trace().packet_at(e).is_some_and(|p| matches!(p.body, Body::Arp(_)))
     }
 
     fn event(&mut self, e: &Event) {
@@ -212,54 +271,86 @@ impl Teller<'_, '_> {
         let verbose = self.out.o.verbose;
         let (_, text, weight) = clause(s, &e.kind);
         let dropped = matches!(e.kind, EventKind::Drop { .. } | EventKind::Bound { .. });
-        if !verbose && s.kernel.ns(e.ns).is_switch && !dropped {
-            return;
-        }
-        if weight == Weight::Detail && !verbose {
-            return;
-        }
-        if self.is_arp(e) && !verbose {
-            self.arp(e, &text, dropped);
+        if !verbose && ((s.kernel.ns(e.ns).is_switch && !dropped) || weight == Weight::Detail) {
             return;
         }
         let place = names(s, e.ns, e.dev).remove(0);
+        let ink = if dropped { Ink::Red } else { Ink::Plain };
+        let mut line = Line { place, text, ink };
+        self.lines += 1;
         if e.packet.0 == 0 {
-            self.flush();
-            self.say(&place, &text, if dropped { Ink::Red } else { Ink::Plain });
+            let before =
+                matches!(e.kind, EventKind::Fib { .. } | EventKind::RuleMissed { .. } | EventKind::SourceChosen { .. });
+            match self.last.get(&e.ns).copied().and_then(|id| self.stories.get_mut(&id)) {
+                Some(story) if !before => story.lines.push(line),
+                _ => self.pending.push((e.ns, line)),
+            }
             return;
         }
-        match e.kind {
-            EventKind::Tx if !verbose => {
-                self.header(e);
-                if self.sent.len() > 64 {
-                    self.flush();
-                }
-                self.sent.push((e.packet, place));
-                return;
+        let arp = self.is_arp(e);
+        let id = self.story(e.packet, arp);
+        if arp && !verbose {
+            match self.arp(e, &line.text, dropped) {
+                Some(text) => line.text = text,
+                None => return,
             }
-            EventKind::Rx if !verbose => {
-                if let Some(i) = self.sent.iter().position(|(p, _)| *p == e.packet) {
-                    let (_, from) = self.sent.remove(i);
-                    self.header(e);
-                    self.say(&from, &format!("-> {place}"), Ink::Cyan);
+            if !dropped {
+                line.ink = Ink::Dim;
+            }
+        }
+        let fresh = !self.stories.contains_key(&id);
+        let header = if fresh { self.header(e, id) } else { None };
+        let mut early = Vec::new();
+        if fresh {
+            let (mine, others) = std::mem::take(&mut self.pending).into_iter().partition(|(ns, _)| *ns == e.ns);
+            self.pending = others;
+            early = mine;
+        }
+        self.last.insert(e.ns, id);
+        let story = self.stories.entry(id).or_default();
+        if fresh {
+            story.header = header;
+            story.lines.extend(early.into_iter().map(|x: (NetnsId, Line)| x.1));
+        }
+        match e.kind {
+            EventKind::Tx if !verbose && !arp => {
+                story.sent.push((e.packet, story.lines.len()));
+                line.text = "-> sent, and nobody received it".into();
+                line.ink = Ink::Cyan;
+            }
+            EventKind::Rx if !verbose && !arp => {
+                if let Some(i) = story.sent.iter().position(|(p, _)| *p == e.packet) {
+                    let (_, at) = story.sent.remove(i);
+                    if let Some(l) = story.lines.get_mut(at) {
+                        l.text = format!("-> {}", line.place);
+                    }
                     return;
                 }
             }
             _ => {}
         }
-        self.header(e);
-        self.say(&place, &text, if dropped { Ink::Red } else { Ink::Plain });
+        // The kernel sends what waited before it tells that it learned; a reader wants cause before effect.
+        if arp
+            && matches!(e.kind, EventKind::Arp { verdict: ArpVerdict::Learned })
+            && let Some((_, at)) = story.sent.last_mut()
+            && *at + 1 == story.lines.len()
+        {
+            story.lines.insert(*at, line);
+            *at += 1;
+            return;
+        }
+        story.lines.push(line);
     }
 
     /// ARP in few words: the question when it is asked, and what became of it.
-    fn arp(&mut self, e: &Event, text: &str, dropped: bool) {
+    fn arp(&self, e: &Event, text: &str, dropped: bool) -> Option<String> {
         let s = &self.walk.session;
-        let Some(p) = self.trace().packet_at(e) else { return };
-        let place = names(s, e.ns, e.dev).remove(0);
-        let Body::Arp(a) = &p.body else { return };
-        let line = match e.kind {
-            EventKind::Arp { verdict: ArpVerdict::Learned } => Some(format!("arp: {} is at {}", a.spa, a.sha)),
-            EventKind::Arp { verdict: ArpVerdict::Answered } => None,
+        let Body::Arp(a) = &self.trace().packet_at(e)?.body else { return None };
+        match e.kind {
+            EventKind::Arp { verdict: ArpVerdict::Learned } if a.op == 2 => {
+                Some(format!("arp: {} is at {}", a.spa, a.sha))
+            }
+            EventKind::Arp { verdict: ArpVerdict::Answered | ArpVerdict::Learned } => None,
             EventKind::Arp { .. } => Some(format!("{text} (who has {}? tell {})", a.tpa, a.spa)),
             EventKind::Tx if self.trace().birth(e.packet).is_none_or(|b| b.1 != Birth::Copy) && a.op == 1 => {
                 let bridged = e.dev.is_some_and(|d| s.kernel.dev(d).master.is_some());
@@ -267,42 +358,16 @@ impl Teller<'_, '_> {
             }
             _ if dropped => Some(text.to_owned()),
             _ => None,
-        };
-        if let Some(line) = line {
-            self.say(&place, &line, if dropped { Ink::Red } else { Ink::Dim });
         }
     }
 
-    fn header(&mut self, e: &Event) {
-        let story = self.story(e.packet);
-        if self.current == Some(story) {
-            return;
-        }
-        self.current = Some(story);
-        let Some(p) = self.trace().packet_at(e) else { return };
-        let text = words::packet(p);
+    fn header(&self, e: &Event, story: PacketId) -> Option<String> {
+        let text = words::packet(self.trace().packet_at(e)?);
         let why = match self.trace().birth(story).map(|b| b.1) {
             Some(Birth::Retransmit) => " (again)",
             _ => "",
         };
-        let at = e.at.saturating_sub(self.started);
-        self.out.blank();
-        self.lines += 1;
-        self.out.wrapped("   ", &format!("{text}{why}  +{}", span(at)), "     ", Ink::Bold);
-    }
-
-    fn flush(&mut self) {
-        for (_, from) in std::mem::take(&mut self.sent) {
-            self.say(&from, "-> sent, and nobody received it", Ink::Cyan);
-        }
-    }
-
-    fn say(&mut self, place: &str, text: &str, ink: Ink) {
-        self.lines += 1;
-        let pad = PLACE.saturating_sub(place.chars().count()).max(1);
-        let label = format!("     {place}{}", " ".repeat(pad));
-        let hang = " ".repeat(5 + PLACE + 2);
-        self.out.wrapped(&label, text, &hang, ink);
+        Some(format!("{text}{why}  +{}", span(e.at.saturating_sub(self.started))))
     }
 }
 

@@ -1,0 +1,34 @@
+#!/bin/bash
+# Sets up what the tests need on a fresh Debian or Ubuntu machine with Rust, and runs every check.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+step() { printf '\n== %s\n' "$*"; }
+
+if ! command -v cc >/dev/null; then
+    step "install a C linker (Debian package gcc)"
+    SUDO=$([ "$(id -u)" = 0 ] || echo sudo)
+    $SUDO apt-get update -q
+    $SUDO apt-get install -y -q gcc libc6-dev
+fi
+if command -v rustup >/dev/null; then
+    rustup component add rustfmt clippy >/dev/null 2>&1 || true
+fi
+
+step "format"
+cargo fmt --all --check
+step "lints"
+cargo clippy --workspace --all-targets --locked -- -D warnings
+step "docs"
+RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
+if command -v cargo-deny >/dev/null; then
+    step "licences and advisories"
+    cargo deny --offline check bans licenses sources || cargo deny check bans licenses sources
+fi
+step "tests"
+if command -v cargo-nextest >/dev/null; then
+    cargo test --workspace --doc --locked --quiet
+    cargo nextest run --workspace --locked
+else
+    cargo test --workspace --locked
+fi
