@@ -41,11 +41,7 @@ pub struct Args {
 }
 
 /// Walks a loaded scenario, with a bar on a terminal once a second has passed; tells what stopped it.
-#[expect(
-    clippy::disallowed_types,
-    clippy::disallowed_methods,
-    reason = "the bar is for people, and they have a wall clock"
-)]
+#[expect(clippy::disallowed_types, reason = "the bar is for people, and they have a wall clock")]
 pub fn walk(l: &Loaded) -> Option<Walk> {
     let begun = std::time::Instant::now();
     let mut bar: Option<ProgressBar> = None;
