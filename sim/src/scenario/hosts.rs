@@ -79,11 +79,15 @@ impl Reader {
             && let Some(list) = self.map(x, "interfaces", &[])
         {
             for (dev, at, y) in list {
-                if dev.is_empty() || dev.len() > 15 || dev.contains(['/', ' ', ':']) || dev == "lo" {
+                if dev.is_empty()
+                    || dev.len() > 15
+                    || !dev.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '/' | ':'))
+                    || dev == "lo"
+                {
                     self.issue(
                         at,
                         format!("`{dev}` is no name of an interface"),
-                        "at most 15 characters, no slash, colon or space, not lo",
+                        "at most 15 ASCII characters, no slash, colon or space, not lo",
                     );
                     continue;
                 }
@@ -146,7 +150,17 @@ impl Reader {
         let Some(f) = self.map(n, "an interface", NIC) else { return out };
         for (key, at, x) in f {
             match key {
-                "lan" => out.lan = self.text(x, key).unwrap_or_default(),
+                "lan" => {
+                    out.lan = self.text(x, key).unwrap_or_default();
+                    let ok = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+                    if out.lan.is_empty() || out.lan.len() > 15 || !out.lan.chars().all(ok) {
+                        self.issue(
+                            x.at,
+                            format!("`{}` is no name of a LAN", out.lan),
+                            "letters, digits, dashes; at most 15",
+                        );
+                    }
+                }
                 "address" => {
                     if let Some(t) = self.text(x, key) {
                         out.address = self.cidr(&t, x.at);
