@@ -182,6 +182,11 @@ impl Apps {
         &self.list[id.0 as usize]
     }
 
+    /// Takes what an application has written so far.
+    pub fn take_out(&mut self, id: AppId) -> String {
+        self.list.get_mut(id.0 as usize).map(|a| std::mem::take(&mut a.out)).unwrap_or_default()
+    }
+
     /// Applications that have not ended.
     pub fn running(&self) -> impl Iterator<Item = &App> {
         self.list.iter().filter(|a| a.exit.is_none())

@@ -3,14 +3,22 @@
 //! A tool is a function `run(&mut Proc, argv) -> Result<i32, Refusal>`: it reads `stdin`, writes
 //! `out` and `err`, and returns the exit status. [`run`] finds it by name.
 
+pub mod arping;
 pub mod awk;
+pub mod curl;
 pub mod files;
 pub mod grep;
 pub mod misc;
+pub mod nc;
+pub mod opts;
+pub mod ping;
 pub mod sed;
+pub mod serve;
 pub mod sort;
+pub mod tcpdump;
 pub mod test;
 pub mod text;
+pub mod traceroute;
 pub mod wrap;
 
 use crate::kernel::types::{HostId, Nanos, NetnsId, Pid};
@@ -73,6 +81,44 @@ impl<'s> Proc<'s> {
             errexit: false,
             exit: 0,
         }
+    }
+
+    /// Runs a program of this process. In the foreground until it ends, or until a deadline; in the background
+    /// it goes on, and there is nothing to read from it yet.
+    pub fn run_program(
+        &mut self,
+        name: &str,
+        program: crate::app::Program,
+        deadline: Option<Nanos>,
+    ) -> Option<crate::app::AppId> {
+        let app = self.sess.spawn(self.host, self.ns, self.pid, name, program);
+        if self.background {
+            if let Some(f) = &self.out_file {
+                self.sess.redirect(app, self.host, self.ns, f);
+            }
+            if self.sess.apps.get(app).exit.is_some() {
+                // It could not even begin: what it said comes at once.
+                let a = self.sess.apps.get(app);
+                self.err.push_str(&a.err);
+                self.out.push_str(&a.out);
+            }
+            return None;
+        }
+        let until = match (deadline, self.deadline) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        self.sess.run_until_exit(app, until);
+        Some(app)
+    }
+
+    /// The tool failed before anything was sent: what an expectation sees.
+    pub fn fail_report(&mut self, outcome: crate::trace::Outcome, errno: Option<crate::kernel::types::Errno>) {
+        self.report = Some(crate::app::probe::ProbeReport {
+            outcome: Some(outcome),
+            local_errno: errno.map(|e| format!("{e:?}")),
+            ..Default::default()
+        });
     }
 
     /// A path made absolute.
@@ -227,6 +273,13 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         "egrep" | "fgrep" | "grep" => grep::run(p, argv),
         "env" | "nohup" | "nsenter" | "setsid" | "sudo" | "timeout" | "xargs" => wrap::run(p, argv),
         "sed" => sed::run(p, argv),
+        "arping" => arping::run(p, argv),
+        "curl" => curl::run(p, argv),
+        "nc" => nc::run(p, argv),
+        "ping" => ping::run(p, argv),
+        "serve" => serve::run(p, argv),
+        "tcpdump" => tcpdump::run(p, argv),
+        "traceroute" => traceroute::run(p, argv),
         other => Err(Refusal::new(format!("the tool {other}"), 0)),
     }
 }

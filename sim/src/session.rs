@@ -28,6 +28,8 @@ pub struct Session {
     pub marks: Marks,
     /// Port or ICMP id of the next probe; each probe takes twenty.
     pub next_sport: u16,
+    /// Files that background programs write to.
+    redirects: Vec<(crate::app::AppId, HostId, NetnsId, String)>,
     /// Bound on the frames of a step.
     storm: run::Storm,
 }
@@ -51,6 +53,7 @@ impl Session {
             procs: procs::Procs::default(),
             marks: Marks::default(),
             next_sport: 40_000,
+            redirects: Vec::new(),
             storm: run::Storm::default(),
         }
     }

@@ -117,8 +117,10 @@ pub struct Ping {
     spec: PingSpec,
     sock: Option<SockId>,
     sent: Vec<(u16, Nanos, bool)>,
-    /// What happened, in order.
-    pub events: Vec<PingEvent>,
+    /// What happened, in order, and when.
+    pub events: Vec<(Nanos, PingEvent)>,
+    /// Path MTU that a refusal to send met.
+    pub mtu: u32,
     /// When it began and ended.
     pub span: (Nanos, Nanos),
     /// errno of a failed set-up.
@@ -131,12 +133,22 @@ const GIVE_UP: u32 = 2;
 impl Ping {
     /// A program that asks as told.
     pub fn new(spec: PingSpec) -> Ping {
-        Ping { spec, sock: None, sent: Vec::new(), events: Vec::new(), span: (0, 0), failed: None }
+        Ping { spec, sock: None, sent: Vec::new(), events: Vec::new(), mtu: 0, span: (0, 0), failed: None }
     }
 
     /// Requests that left.
     pub fn transmitted(&self) -> usize {
         self.sent.len()
+    }
+
+    /// When the last request left.
+    pub fn last_sent(&self) -> Nanos {
+        self.sent.last().map_or(self.span.0, |s| s.1)
+    }
+
+    /// Requests that had left by a time.
+    pub fn transmitted_by(&self, at: Nanos) -> usize {
+        self.sent.iter().filter(|s| s.1 <= at).count()
     }
 
     /// Called by the kernel's wakeups and by its timers.
@@ -190,7 +202,10 @@ impl Ping {
         self.sent.push((seq, now, false));
         let r = cx.k.raw_sendto(s, self.spec.dst, echo_request(self.spec.ident, seq, self.data()));
         if let Err(errno) = r {
-            self.events.push(PingEvent::Local { seq, errno });
+            if errno == Errno::EMSGSIZE {
+                self.mtu = cx.k.path_mtu(s, self.spec.dst);
+            }
+            self.events.push((now, PingEvent::Local { seq, errno }));
             if self.spec.once {
                 return self.finish(cx, Some(errno));
             }
@@ -200,7 +215,9 @@ impl Ping {
         } else if self.sent.iter().all(|s| s.2) || (r.is_err() && self.spec.count == Some(1)) {
             self.finish(cx, None);
         } else {
-            cx.timer(self.spec.timeout, GIVE_UP);
+            // With answers so far, the last one is waited for no longer than one interval.
+            let some = self.sent.iter().any(|s| s.2) && !self.spec.once;
+            cx.timer(if some { self.spec.interval.min(self.spec.timeout) } else { self.spec.timeout }, GIVE_UP);
         }
     }
 
@@ -225,7 +242,7 @@ impl Ping {
         let (rtt, dup) = (cx.k.now() - sent.1, sent.2);
         sent.2 = true;
         let bytes = 8 + i.payload.len();
-        self.events.push(PingEvent::Reply { from: ip.src, seq, ttl: ip.ttl, bytes, rtt, dup });
+        self.events.push((cx.k.now(), PingEvent::Reply { from: ip.src, seq, ttl: ip.ttl, bytes, rtt, dup }));
         if self.spec.once {
             let r = &mut cx.app.report;
             r.outcome = Some(Outcome::Reply);
@@ -251,7 +268,7 @@ impl Ping {
             return;
         }
         let (from, icmp) = (ip.src, (i.ty, i.code));
-        self.events.push(PingEvent::Error { from, seq, icmp, info: i.rest, ttl: ip.ttl });
+        self.events.push((cx.k.now(), PingEvent::Error { from, seq, icmp, info: i.rest, ttl: ip.ttl }));
         if i.ty == 5 {
             cx.app.report.notes.push((Ipv4Addr::from(i.rest).to_string(), from.to_string()));
             return;

@@ -133,7 +133,15 @@ impl<R: Recorder> Kernel<R> {
             ports: (s.lport, port),
             ..OutputKey::to(dst, 17)
         };
-        let rt = self.ip_route_output(ns, key, None)?;
+        let rt = match self.ip_route_output(ns, key, None) {
+            Ok(rt) => rt,
+            Err(e) => {
+                if e == Errno::ENETUNREACH {
+                    self.netns[ns.ix()].mib.inc(M::IpOutNoRoutes);
+                }
+                return Err(e);
+            }
+        };
         if rt.kind == RouteType::Broadcast && !opts.broadcast {
             return Err(Errno::EACCES);
         }

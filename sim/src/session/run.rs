@@ -26,6 +26,21 @@ pub struct Storm {
 }
 
 impl Session {
+    /// What a background program writes goes to a file.
+    pub fn redirect(&mut self, app: AppId, host: HostId, ns: NetnsId, path: &str) {
+        self.redirects.push((app, host, ns, path.to_owned()));
+    }
+
+    fn flush_redirects(&mut self) {
+        for (app, host, ns, path) in self.redirects.clone() {
+            let text = self.apps.take_out(app);
+            if !text.is_empty() {
+                // The disk of the world cannot be full, and the file was opened before.
+                let _ = self.write_file(host, ns, &path, &text, true);
+            }
+        }
+    }
+
     /// Lets the world run for a time.
     pub fn advance(&mut self, for_ns: Nanos) {
         let until = self.kernel.now().saturating_add(for_ns);
@@ -62,6 +77,13 @@ impl Session {
     }
 
     fn run(&mut self, until: Nanos, done: impl Fn(&Session) -> bool) {
+        self.run_events(until, done);
+        if !self.redirects.is_empty() {
+            self.flush_redirects();
+        }
+    }
+
+    fn run_events(&mut self, until: Nanos, done: impl Fn(&Session) -> bool) {
         if self.storm.step != self.marks.present {
             self.storm = Storm { step: self.marks.present, base: self.kernel.receptions, hit: false };
         }

@@ -122,6 +122,13 @@ impl<R: Recorder> Kernel<R> {
         }
     }
 
+    /// The MTU of a socket's path to a destination (`IP_MTU`), 0 where there is no way.
+    pub fn path_mtu(&mut self, id: SockId, dst: Ipv4Addr) -> u32 {
+        let s = self.sock(id);
+        let (ns, key) = (s.ns, OutputKey { src: s.local, oif: s.dev, ..OutputKey::to(dst, 1) });
+        self.ip_route_output(ns, key, None).map_or(0, |rt| self.dst_mtu(&rt))
+    }
+
     /// Next IP id of a socket.
     pub(crate) fn sock_ip_id(&mut self, id: SockId) -> u16 {
         let s = self.sock_mut(id);

@@ -1,0 +1,136 @@
+//! `curl` for plain http (curl 7.88): connect, GET, print the body.
+
+use super::opts::{BadOpt, Opt, getopt, seconds};
+use super::{Exit, Proc, Refusal};
+use crate::app::Program;
+use crate::app::tcp::{TcpClient, TcpSpec, Until};
+use crate::kernel::types::{MSEC, SEC};
+use crate::trace::Outcome;
+
+/// curl waits five minutes for a connection.
+const CONNECT_TIMEOUT: u64 = 300 * SEC;
+
+/// Runs `curl`.
+///
+/// # Errors
+/// Options and schemes that the model has not.
+pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
+    let (argv, long) = shorten(argv)?;
+    let opts = match getopt(&argv, "4sSfviI", "mo", "6aAbBcCdDeEFgGhHjJkKlLMnNOpPqQrRtTuUVwxXyYzZ") {
+        Ok(o) => o,
+        Err(BadOpt::Refused(r)) => return Err(r),
+        Err(BadOpt::Invalid(c)) => return fail(p, &format!("curl: option -{c}: is unknown\n"), 2),
+        Err(BadOpt::NoValue(c)) => return fail(p, &format!("curl: option -{c}: requires parameter\n"), 2),
+    };
+    let (mut url, mut max, mut silent, mut show, mut head, mut out) = (None, long, false, false, false, None);
+    for (at, o) in opts {
+        match o {
+            Opt::Word(w) => url = Some((at, w)),
+            Opt::Flag('m', Some(v)) => match seconds(&v) {
+                Some(t) => max = Some(t),
+                None => return fail(p, "curl: option -m: expected a proper numerical parameter\n", 2),
+            },
+            Opt::Flag('o', v) => out = v,
+            Opt::Flag('s', _) => silent = true,
+            Opt::Flag('S', _) => show = true,
+            Opt::Flag('i', _) => head = true,
+            Opt::Flag(c @ ('v' | 'I'), _) => return Err(Refusal::new(format!("curl -{c}"), at)),
+            Opt::Flag(..) => {}
+        }
+    }
+    let Some((at, url)) = url else {
+        return fail(p, "curl: try 'curl --help' or 'curl --manual' for more information\n", 2);
+    };
+    let rest = match url.split_once("://") {
+        Some(("http", r)) => r,
+        Some((scheme, _)) => return Err(Refusal::new(format!("curl {scheme}://"), at)),
+        None => &url,
+    };
+    let (hostport, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let (host, port) = match hostport.rsplit_once(':') {
+        Some((h, n)) => match n.parse::<u16>() {
+            Ok(n) => (h, n),
+            Err(_) => return fail(p, "curl: (3) URL using bad/illegal format or missing URL\n", 3),
+        },
+        None => (hostport, 80),
+    };
+    let tell = !silent || show;
+    let Some(dst) = p.sess.resolve(p.host, p.ns, host) else {
+        p.fail_report(Outcome::ResolveFailed, None);
+        let line = format!("curl: (6) Could not resolve host: {host}\n");
+        return fail(p, if tell { &line } else { "" }, 6);
+    };
+    let began = p.sess.kernel.now();
+    let spec = TcpSpec {
+        dst,
+        port,
+        sport: 0,
+        src: None,
+        dev: None,
+        ttl: None,
+        request: format!("GET /{path} HTTP/1.1\r\nHost: {hostport}\r\nUser-Agent: curl/7.88.1\r\nAccept: */*\r\n\r\n").into(),
+        until: Until::Close,
+        count: false,
+        timeout: max.unwrap_or(CONNECT_TIMEOUT),
+        http: true,
+    };
+    let Some(app) = p.run_program("curl", Program::Tcp(TcpClient::new(spec)), None) else { return Ok(0) };
+    let ms = (p.sess.kernel.now() - began) / MSEC;
+    let a = p.sess.apps.get(app);
+    let report = a.report.clone();
+    let got = match &a.program {
+        Some(Program::Tcp(t)) => String::from_utf8_lossy(&t.got).into_owned(),
+        _ => String::new(),
+    };
+    p.report = Some(report.clone());
+    let (code, line) = match report.outcome {
+        Some(Outcome::Reply) => (0, String::new()),
+        Some(Outcome::Timeout) => (28, format!("curl: (28) Connection timed out after {ms} milliseconds\n")),
+        Some(Outcome::Stall) => (28, format!("curl: (28) Operation timed out after {ms} milliseconds with 0 bytes received\n")),
+        Some(Outcome::Closed) => (52, "curl: (52) Empty reply from server\n".into()),
+        Some(Outcome::Reset) if report.connected == Some(true) => {
+            (56, "curl: (56) Recv failure: Connection reset by peer\n".into())
+        }
+        _ => (7, format!("curl: (7) Failed to connect to {host} port {port} after {ms} ms: Couldn't connect to server\n")),
+    };
+    if code != 0 {
+        return fail(p, if tell { &line } else { "" }, code);
+    }
+    let body = if head { got.as_str() } else { got.split_once("\r\n\r\n").map_or(got.as_str(), |x| x.1) };
+    match out {
+        Some(f) => {
+            let path = p.path(&f);
+            if p.sess.write_file(p.host, p.ns, &path, body, false).is_err() {
+                return fail(p, "curl: (23) Failure writing output to destination\n", 23);
+            }
+        }
+        None => p.out.push_str(body),
+    }
+    Ok(0)
+}
+
+/// Long options by their short names; `--connect-timeout` and `--max-time` become the limit.
+fn shorten(argv: &[String]) -> Result<(Vec<String>, Option<u64>), Refusal> {
+    let mut out = Vec::new();
+    let mut limit = None;
+    let mut words = argv.iter().enumerate();
+    while let Some((i, w)) = words.next() {
+        match w.as_str() {
+            "--silent" => out.push("-s".to_owned()),
+            "--show-error" => out.push("-S".to_owned()),
+            "--fail" => out.push("-f".to_owned()),
+            "--include" => out.push("-i".to_owned()),
+            "--max-time" | "--connect-timeout" => {
+                let v = words.next().and_then(|(_, v)| seconds(v));
+                limit = Some(v.ok_or_else(|| Refusal::new(format!("curl {w} without a number"), i))?);
+            }
+            _ => out.push(w.clone()),
+        }
+    }
+    Ok((out, limit))
+}
+
+fn fail(p: &mut Proc<'_>, line: &str, code: i32) -> Exit {
+    p.err.push_str(line);
+    Ok(code)
+}

@@ -1,0 +1,110 @@
+//! `nc` (netcat-openbsd 1.219).
+
+use std::net::Ipv4Addr;
+
+use super::opts::{BadOpt, Opt, getopt, seconds};
+use super::{Exit, Proc, Refusal};
+use crate::app::Program;
+use crate::app::nc::{Nc, NcSpec};
+use crate::trace::Outcome;
+
+/// Runs `nc`.
+///
+/// # Errors
+/// Options that the model has not, or a listener in the foreground that nobody can reach.
+pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
+    let opts = match getopt(argv, "4lnuvzkbN", "wpsq", "6CdDFhrStUZIiMmOPTVWXx") {
+        Ok(o) => o,
+        Err(BadOpt::Refused(r)) => return Err(r),
+        Err(BadOpt::Invalid(c)) => return usage(p, &format!("nc: invalid option -- '{c}'\n")),
+        Err(BadOpt::NoValue(c)) => return usage(p, &format!("nc: option requires an argument -- '{c}'\n")),
+    };
+    let mut s = NcSpec {
+        listen: false,
+        udp: false,
+        addr: Ipv4Addr::UNSPECIFIED,
+        port: 0,
+        source: (None, 0),
+        scan: false,
+        verbose: false,
+        keep: false,
+        broadcast: false,
+        shutdown: false,
+        timeout: None,
+        quit_after: None,
+        input: p.stdin.clone().into(),
+    };
+    let mut words = Vec::new();
+    for (at, o) in opts {
+        match o {
+            Opt::Word(w) => words.push((at, w)),
+            Opt::Flag(c, v) => {
+                let v = v.unwrap_or_default();
+                match c {
+                    'l' => s.listen = true,
+                    'u' => s.udp = true,
+                    'v' => s.verbose = true,
+                    'z' => s.scan = true,
+                    'k' => s.keep = true,
+                    'b' => s.broadcast = true,
+                    'N' => s.shutdown = true,
+                    'w' => match seconds(&v) {
+                        Some(t) => s.timeout = Some(t),
+                        None => return usage(p, &format!("nc: timeout invalid: {v}\n")),
+                    },
+                    'q' => s.quit_after = seconds(&v),
+                    'p' => match v.parse() {
+                        Ok(n) => s.source.1 = n,
+                        Err(_) => return usage(p, &format!("nc: port number invalid: {v}\n")),
+                    },
+                    's' => match v.parse() {
+                        Ok(a) => s.source.0 = Some(a),
+                        Err(_) => return usage(p, &format!("nc: {v}: invalid source address\n")),
+                    },
+                    _ => {}
+                }
+            }
+        }
+    }
+    let (host, port) = match (words.as_slice(), s.listen) {
+        ([one], true) => (None, one.clone()),
+        ([h, port], _) => (Some(h.clone()), port.clone()),
+        ([], true) if s.source.1 != 0 => (None, (0, s.source.1.to_string())),
+        _ => return usage(p, ""),
+    };
+    if port.1.contains('-') {
+        return Err(Refusal::new("nc with a range of ports", port.0));
+    }
+    s.port = match port.1.parse() {
+        Ok(n) => n,
+        Err(_) => return usage(p, &format!("nc: port number invalid: {}\n", port.1)),
+    };
+    if let Some((_, h)) = host {
+        match p.sess.resolve(p.host, p.ns, &h) {
+            Some(a) => s.addr = a,
+            None => {
+                p.err.push_str(&format!(
+                    "nc: getaddrinfo for host \"{h}\" port {}: Temporary failure in name resolution\n",
+                    port.1
+                ));
+                p.fail_report(Outcome::ResolveFailed, None);
+                return Ok(1);
+            }
+        }
+    }
+    if s.listen && !p.background && p.deadline.is_none() && s.timeout.is_none() {
+        return Err(Refusal::new("nc -l in the foreground, which waits for ever: add &", 0));
+    }
+    let Some(app) = p.run_program("nc", Program::Nc(Nc::new(s)), None) else { return Ok(0) };
+    let a = p.sess.apps.get(app);
+    p.out.push_str(&a.out);
+    p.err.push_str(&a.err);
+    p.report = a.report.outcome.is_some().then(|| a.report.clone());
+    Ok(a.exit.unwrap_or(1))
+}
+
+fn usage(p: &mut Proc<'_>, line: &str) -> Exit {
+    p.err.push_str(line);
+    p.err.push_str("usage: nc [-bklnNuvz] [-p source_port] [-q seconds] [-s sourceaddr] [-w timeout] [destination] [port]\n");
+    Ok(1)
+}
