@@ -82,7 +82,7 @@ fn shell() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_scenario_text_panics(text in ".{0,200}") {
@@ -103,7 +103,7 @@ proptest! {
     #[test]
     fn no_line_panics(line in shell()) {
         let _ = check_line(&line);
-        let scenario = format!("name: x\nhosts: {{a: 10.0.0.1/24}}\nsteps:\n  - run: {:?}\n", format!("a$ {line}"));
+        let scenario = format!("name: x\nhosts: {{a: 10.0.0.1/24}}\nsteps:\n  - run: {}\n", serde_json::to_string(&format!("a$ {line}")).expect("a string"));
         if let Ok(s) = scenario::parse(&scenario) {
             let _ = run::walk(&s);
         }

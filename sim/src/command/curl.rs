@@ -68,7 +68,8 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         src: None,
         dev: None,
         ttl: None,
-        request: format!("GET /{path} HTTP/1.1\r\nHost: {hostport}\r\nUser-Agent: curl/7.88.1\r\nAccept: */*\r\n\r\n").into(),
+        request: format!("GET /{path} HTTP/1.1\r\nHost: {hostport}\r\nUser-Agent: curl/7.88.1\r\nAccept: */*\r\n\r\n")
+            .into(),
         until: Until::Close,
         count: false,
         timeout: max.unwrap_or(CONNECT_TIMEOUT),
@@ -86,12 +87,17 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
     let (code, line) = match report.outcome {
         Some(Outcome::Reply) => (0, String::new()),
         Some(Outcome::Timeout) => (28, format!("curl: (28) Connection timed out after {ms} milliseconds\n")),
-        Some(Outcome::Stall) => (28, format!("curl: (28) Operation timed out after {ms} milliseconds with 0 bytes received\n")),
+        Some(Outcome::Stall) => {
+            (28, format!("curl: (28) Operation timed out after {ms} milliseconds with 0 bytes received\n"))
+        }
         Some(Outcome::Closed) => (52, "curl: (52) Empty reply from server\n".into()),
         Some(Outcome::Reset) if report.connected == Some(true) => {
             (56, "curl: (56) Recv failure: Connection reset by peer\n".into())
         }
-        _ => (7, format!("curl: (7) Failed to connect to {host} port {port} after {ms} ms: Couldn't connect to server\n")),
+        _ => (
+            7,
+            format!("curl: (7) Failed to connect to {host} port {port} after {ms} ms: Couldn't connect to server\n"),
+        ),
     };
     if code != 0 {
         return fail(p, if tell { &line } else { "" }, code);

@@ -105,6 +105,8 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
 
 fn usage(p: &mut Proc<'_>, line: &str) -> Exit {
     p.err.push_str(line);
-    p.err.push_str("usage: nc [-bklnNuvz] [-p source_port] [-q seconds] [-s sourceaddr] [-w timeout] [destination] [port]\n");
+    p.err.push_str(
+        "usage: nc [-bklnNuvz] [-p source_port] [-q seconds] [-s sourceaddr] [-w timeout] [destination] [port]\n",
+    );
     Ok(1)
 }

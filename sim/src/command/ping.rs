@@ -83,7 +83,9 @@ fn parse(argv: &[String]) -> Result<Ask, Bad> {
                     "do" => PmtuDisc::Do,
                     "want" => PmtuDisc::Want,
                     "dont" => PmtuDisc::Dont,
-                    _ => return Err(Bad::Usage("ping: wrong value for -M: do, dont, want are valid ones.\n".into(), 2)),
+                    _ => {
+                        return Err(Bad::Usage("ping: wrong value for -M: do, dont, want are valid ones.\n".into(), 2));
+                    }
                 }
             }
             _ => {}
@@ -292,7 +294,8 @@ fn print(p: &mut Proc<'_>, a: &Ask, ping: &Ping, now: Nanos) -> bool {
                 rtts.push((rtt + 500) / 1000);
                 if !a.quiet {
                     let dup = if *dup { " (DUP!)" } else { "" };
-                    let line = format!("{bytes} bytes from {from}: icmp_seq={seq} ttl={ttl} time={} ms{dup}\n", time(*rtt));
+                    let line =
+                        format!("{bytes} bytes from {from}: icmp_seq={seq} ttl={ttl} time={} ms{dup}\n", time(*rtt));
                     p.out.push_str(&line);
                 }
             }
@@ -326,7 +329,11 @@ fn print(p: &mut Proc<'_>, a: &Ask, ping: &Ping, now: Nanos) -> bool {
     }
     if sent > 0 {
         let loss = (sent.saturating_sub(got)) as f64 * 100.0 / sent as f64;
-        p.out.push_str(&format!(", {}% packet loss, time {}ms", percent(loss), (last - ping.span.0 + 500_000) / 1_000_000));
+        p.out.push_str(&format!(
+            ", {}% packet loss, time {}ms",
+            percent(loss),
+            (last - ping.span.0 + 500_000) / 1_000_000
+        ));
     }
     p.out.push('\n');
     let mut comma = "";

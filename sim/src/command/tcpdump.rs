@@ -185,7 +185,13 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
             _ => String::new(),
         };
         let ether = if a.ether { ether_text(packet) } else { String::new() };
-        lines.push_str(&format!("{:02}:{:02}:{:02}.{us:06} {on}{ether}{}\n", s / 3600, s / 60 % 60, s % 60, text(packet)));
+        lines.push_str(&format!(
+            "{:02}:{:02}:{:02}.{us:06} {on}{ether}{}\n",
+            s / 3600,
+            s / 60 % 60,
+            s % 60,
+            text(packet)
+        ));
     }
     p.out.push_str(&lines);
     let kind = if any { "LINUX_SLL2 (Linux cooked v2)" } else { "EN10MB (Ethernet)" };
