@@ -121,6 +121,11 @@ impl<'s> Proc<'s> {
         });
     }
 
+    /// The host it runs on.
+    pub fn host_of(&self) -> HostId {
+        self.host
+    }
+
     /// A path made absolute.
     pub fn path(&self, path: &str) -> String {
         crate::shell::vfs::normal(&self.cwd, path)

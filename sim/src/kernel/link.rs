@@ -157,6 +157,8 @@ pub struct Device {
     pub mtu_set_by_user: bool,
     /// Flags.
     pub flags: IfFlags,
+    /// It was up since it came into its namespace: it has its queueing discipline.
+    pub was_up: bool,
     /// `netif_carrier_ok`: the far end listens.
     pub carrier: bool,
     /// RFC 2863 state.

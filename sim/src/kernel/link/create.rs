@@ -90,6 +90,7 @@ impl<R: Recorder> Kernel<R> {
             mtu,
             mtu_set_by_user: false,
             flags: IfFlags::BROADCAST | IfFlags::MULTICAST,
+            was_up: false,
             carrier: false,
             operstate: OperState::Unknown,
             txqlen: 1000,

@@ -84,6 +84,7 @@ impl<R: Recorder> Kernel<R> {
             self.br_updown(dev);
         }
         if up {
+            self.dev_mut(dev).was_up = true;
             self.update_operstate(dev);
             self.inet_dev_up(dev);
             self.arp_notify(dev, false);
@@ -224,6 +225,7 @@ impl<R: Recorder> Kernel<R> {
         d.ifindex = new_ix;
         d.conf = conf;
         d.neigh_parms = parms;
+        d.was_up = false;
         self.note_nsids(dev);
         Ok(())
     }

@@ -1,0 +1,205 @@
+//! `ip` (iproute2 6.1): global options, and one file for each object.
+
+pub mod addr;
+mod addr_show;
+pub mod args;
+pub mod link;
+mod link_show;
+pub mod neigh;
+pub mod netns;
+pub mod route;
+mod route_get;
+mod route_show;
+pub mod rule;
+
+use args::{Args, Bad, matches};
+
+use super::{Exit, Proc};
+use crate::kernel::types::{DevId, NetnsId};
+use crate::op::OpError;
+
+/// Options before the object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Globals {
+    /// `-j`.
+    pub json: bool,
+    /// `-p`.
+    pub pretty: bool,
+    /// `-d`.
+    pub details: bool,
+    /// `-s`, once or twice.
+    pub stats: u8,
+    /// `-br`.
+    pub brief: bool,
+    /// `-o`.
+    pub oneline: bool,
+    /// `-4`.
+    pub inet: bool,
+    /// `-n NETNS`.
+    pub netns: Option<String>,
+}
+
+impl Globals {
+    /// The end of a line within a record: a backslash with `-o`.
+    pub fn nl(&self) -> &'static str {
+        if self.oneline { "\\" } else { "\n" }
+    }
+}
+
+/// A parsed `ip` command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IpCmd {
+    /// `ip link`.
+    Link(link::LinkCmd),
+    /// `ip addr`.
+    Addr(addr::AddrCmd),
+    /// `ip route`.
+    Route(route::RouteCmd),
+    /// `ip rule`.
+    Rule(rule::RuleCmd),
+    /// `ip neigh`.
+    Neigh(neigh::NeighCmd),
+    /// `ip netns`.
+    Netns(netns::NetnsCmd),
+}
+
+/// Runs `ip`.
+///
+/// # Errors
+/// What iproute2 knows and the model does not.
+pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
+    let mut a = Args::new(argv);
+    let (g, cmd) = match parse(&mut a) {
+        Ok(x) => x,
+        Err(Bad::Refused(r)) => return Err(r),
+        Err(Bad::Say(text, code)) => {
+            p.err.push_str(&text);
+            return Ok(code);
+        }
+    };
+    let ns = match &g.netns {
+        None => p.ns,
+        Some(n) => match p.sess.kernel.host(p.host).named.get(n) {
+            Some(ns) => *ns,
+            None => {
+                p.err.push_str(&format!("Cannot open network namespace \"{n}\": No such file or directory\n"));
+                return Ok(255);
+            }
+        },
+    };
+    let back = std::mem::replace(&mut p.ns, ns);
+    let r = match cmd {
+        IpCmd::Link(c) => link::exec(p, &g, &c),
+        IpCmd::Addr(c) => addr::exec(p, &g, &c),
+        IpCmd::Route(c) => route::exec(p, &g, &c),
+        IpCmd::Rule(c) => rule::exec(p, &g, &c),
+        IpCmd::Neigh(c) => neigh::exec(p, &g, &c),
+        IpCmd::Netns(c) => netns::exec(p, &g, &c),
+    };
+    p.ns = back;
+    match r {
+        Ok(code) => Ok(code),
+        Err(Bad::Refused(r)) => Err(r),
+        Err(Bad::Say(text, code)) => {
+            p.err.push_str(&text);
+            Ok(code)
+        }
+    }
+}
+
+/// Reads a whole command line.
+///
+/// # Errors
+/// What `ip` says to it, or what the model lacks.
+pub fn parse(a: &mut Args<'_>) -> Result<(Globals, IpCmd), Bad> {
+    let mut g = Globals::default();
+    while let Some(w) = a.peek().filter(|w| w.starts_with('-')) {
+        let w = w.strip_prefix("--").or_else(|| w.strip_prefix('-')).unwrap_or(w);
+        match w {
+            "4" => g.inet = true,
+            "6" => return Err(a.refuse("ip -6: IPv6 is not modelled")),
+            "n" | "netns" => {
+                a.skip();
+                g.netns = Some(a.value()?.to_owned());
+                continue;
+            }
+            "f" | "family" => {
+                a.skip();
+                match a.value()? {
+                    "inet" => g.inet = true,
+                    f => return Err(a.refuse_last(&format!("ip -family {f}"))),
+                }
+                continue;
+            }
+            "s" | "stats" | "statistics" => g.stats += 1,
+            "ss" => g.stats += 2,
+            "d" | "details" => g.details = true,
+            "o" | "oneline" => g.oneline = true,
+            "br" | "brief" => g.brief = true,
+            "j" | "json" => g.json = true,
+            "p" | "pretty" => g.pretty = true,
+            "c" | "color" | "color=never" | "color=auto" | "N" | "Numeric" => {}
+            "jp" | "pj" => (g.json, g.pretty) = (true, true),
+            "V" | "Version" => return Err(a.refuse("ip -V")),
+            "a" | "all" | "b" | "batch" | "force" | "t" | "timestamp" | "r" | "resolve" | "h" | "human" | "iec" => {
+                return Err(a.refuse(&format!("ip -{w}")));
+            }
+            _ => {
+                return Err(Bad::Say(format!("Option \"-{w}\" is unknown, try \"ip -help\".\n"), 255));
+            }
+        }
+        a.skip();
+    }
+    let Some(object) = a.next() else {
+        return Err(Bad::Say("Usage: ip [ OPTIONS ] OBJECT { COMMAND | help }\n".into(), 255));
+    };
+    const OBJECTS: &[&str] = &[
+        "address", "addrlabel", "maddress", "route", "rule", "neighbour", "neighbor", "ntable", "ntbl", "link", "l2tp",
+        "fou", "ila", "macsec", "tunnel", "tunl", "tuntap", "tap", "token", "tcpmetrics", "tcp_metrics", "monitor",
+        "xfrm", "mroute", "mrule", "netns", "netconf", "vrf", "sr", "nexthop", "mptcp", "ioam", "stats", "help",
+    ];
+    let Some(found) = OBJECTS.iter().find(|o| matches(object, o)) else {
+        return Err(Bad::Say(format!("Object \"{object}\" is unknown, try \"ip help\".\n"), 1));
+    };
+    let cmd = match *found {
+        "address" => IpCmd::Addr(addr::parse(a)?),
+        "link" => IpCmd::Link(link::parse(a)?),
+        "route" => IpCmd::Route(route::parse(a)?),
+        "rule" => IpCmd::Rule(rule::parse(a)?),
+        "neighbour" | "neighbor" => IpCmd::Neigh(neigh::parse(a)?),
+        "netns" => IpCmd::Netns(netns::parse(a)?),
+        other => return Err(a.refuse_last(&format!("ip {other}"))),
+    };
+    Ok((g, cmd))
+}
+
+/// A device by its name.
+pub(crate) fn dev(p: &Proc<'_>, name: &str) -> Result<DevId, Bad> {
+    dev_in(p, p.ns, name)
+}
+
+/// A device of a namespace by its name.
+pub(crate) fn dev_in(p: &Proc<'_>, ns: NetnsId, name: &str) -> Result<DevId, Bad> {
+    let d = p.sess.kernel.dev_by_name(ns, name);
+    d.ok_or_else(|| Bad::Say(format!("Cannot find device \"{name}\"\n"), 1))
+}
+
+/// What `ip` prints for a refusal of the kernel.
+pub(crate) fn nl_error(e: &OpError) -> Bad {
+    match &e.msg {
+        Some(m) => Bad::Say(format!("Error: {m}.\n"), 2),
+        None => Bad::Say(format!("RTNETLINK answers: {}\n", e.errno.strerror()), 2),
+    }
+}
+
+/// Carries out an op.
+pub(crate) fn apply(p: &mut Proc<'_>, op: &crate::op::Op) -> Result<crate::op::OpReply, Bad> {
+    p.sess.kernel.apply(op).map_err(|e| nl_error(&e))
+}
+
+/// Prints a list as JSON.
+pub(crate) fn print_json(p: &mut Proc<'_>, g: &Globals, v: &serde_json::Value) {
+    let text = if g.pretty { serde_json::to_string_pretty(v) } else { serde_json::to_string(v) };
+    p.out.push_str(&text.unwrap_or_default());
+    p.out.push('\n');
+}

@@ -1,0 +1,413 @@
+//! `ip link` (ip/iplink.c).
+
+use super::args::{Args, Bad, invarg, matches, parse_u64};
+use super::{Globals, apply, dev, dev_in, link_show};
+use crate::command::Proc;
+use crate::kernel::bridge::PortState;
+use crate::kernel::types::NetnsId;
+use crate::op::{BridgeSet, LinkChange, LinkSpec, NewLink, Op, PortSet};
+use crate::wire::MacAddr;
+
+/// One end of a new link, as named on the command line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct End {
+    /// Name.
+    pub name: Option<String>,
+    /// `address`.
+    pub mac: Option<MacAddr>,
+    /// `mtu`.
+    pub mtu: Option<u32>,
+    /// `index`.
+    pub index: Option<u32>,
+    /// `txqueuelen`.
+    pub txqlen: Option<u32>,
+    /// `netns`: a name, or a process number.
+    pub netns: Option<String>,
+    /// `up`.
+    pub up: bool,
+    /// `master`.
+    pub master: Option<String>,
+    /// `link`: the lower device.
+    pub link: Option<String>,
+}
+
+/// What is created.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A veth pair with its other end.
+    Veth(End),
+    /// A bridge.
+    Bridge(Vec<BridgeSet>),
+    /// A kind that the recorded kernel does not have.
+    Unknown(String),
+}
+
+/// A change as named on the command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Set {
+    /// What needs no names.
+    Plain(LinkChange),
+    /// `netns`.
+    Netns(String),
+    /// `master`.
+    Master(String),
+}
+
+/// What to show.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Show {
+    /// One device.
+    pub dev: Option<String>,
+    /// `up`.
+    pub up: bool,
+    /// `type`.
+    pub kind: Option<String>,
+    /// `master`.
+    pub master: Option<String>,
+}
+
+/// An `ip link` command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinkCmd {
+    /// `add`.
+    Add(End, Kind),
+    /// `del`.
+    Del(String),
+    /// `set`.
+    Set(String, Vec<Set>),
+    /// `show`.
+    Show(Show),
+}
+
+pub(super) fn parse(a: &mut Args<'_>) -> Result<LinkCmd, Bad> {
+    let Some(w) = a.next() else { return Ok(LinkCmd::Show(Show::default())) };
+    match w {
+        _ if matches(w, "add") => add(a),
+        _ if matches(w, "set") || matches(w, "change") => set(a),
+        _ if matches(w, "replace") => Err(a.refuse_last("ip link replace")),
+        _ if matches(w, "delete") => del(a),
+        _ if matches(w, "show") || matches(w, "lst") || matches(w, "list") => show(a),
+        "xstats" | "afstats" | "property" | "help" => Err(a.refuse_last(&format!("ip link {w}"))),
+        _ => Err(Bad::Say(format!("Command \"{w}\" is unknown, try \"ip link help\".\n"), 255)),
+    }
+}
+
+fn mac(a: &mut Args<'_>) -> Result<MacAddr, Bad> {
+    let v = a.value()?;
+    v.parse().map_err(|_| Bad::Say(format!("\"{v}\" is invalid lladdr.\n"), 1))
+}
+
+/// Options that both ends of a new link may have; `false` where the word is none of them.
+fn end_option(a: &mut Args<'_>, e: &mut End, w: &str) -> Result<bool, Bad> {
+    match w {
+        "address" => e.mac = Some(mac(a)?),
+        "mtu" => e.mtu = Some(a.number("Invalid \"mtu\" value\n")?),
+        "index" => e.index = Some(a.number("Invalid \"index\" value")?),
+        "txqueuelen" | "txqlen" | "qlen" => e.txqlen = Some(a.number("Invalid \"txqueuelen\" value\n")?),
+        "netns" => e.netns = Some(a.value()?.to_owned()),
+        "up" => e.up = true,
+        "down" => e.up = false,
+        "master" => e.master = Some(a.value()?.to_owned()),
+        "link" => e.link = Some(a.value()?.to_owned()),
+        "name" => e.name = Some(name(a)?),
+        "numtxqueues" | "numrxqueues" | "gso_max_size" | "broadcast" | "brd" => {
+            return Err(a.refuse_last(&format!("ip link add {w}")));
+        }
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+/// A name after `name`: `check_ifname`.
+fn name(a: &mut Args<'_>) -> Result<String, Bad> {
+    let v = a.value()?;
+    let bad = v.is_empty() || v.len() > 15 || v.contains(|c: char| c == '/' || c.is_whitespace());
+    if bad {
+        return Err(invarg("\"name\" not a valid ifname", v));
+    }
+    Ok(v.to_owned())
+}
+
+fn add(a: &mut Args<'_>) -> Result<LinkCmd, Bad> {
+    let mut e = End::default();
+    let mut kind = None;
+    while let Some(w) = a.next() {
+        if w == "type" || matches(w, "type") && w.len() > 1 {
+            kind = Some(a.value()?);
+            break;
+        }
+        if w == "dev" {
+            e.name = Some(a.value()?.to_owned());
+        } else if !end_option(a, &mut e, w)? {
+            if e.name.is_some() {
+                return Err(Bad::Say(
+                    format!("Error: either \"dev\" is duplicate, or \"{w}\" is a garbage.\n"),
+                    255,
+                ));
+            }
+            e.name = Some(w.to_owned());
+        }
+    }
+    let Some(kind) = kind else {
+        return Err(Bad::Say("Not enough information: \"type\" argument is required\n".into(), 255));
+    };
+    let kind = match kind {
+        "veth" => Kind::Veth(peer(a)?),
+        "bridge" => Kind::Bridge(bridge(a)?),
+        "dummy" | "vlan" | "ifb" | "vrf" | "gre" | "gretap" | "ipip" | "sit" | "ipvlan" | "bond" | "team" | "wireguard" => {
+            a.rest();
+            Kind::Unknown(kind.to_owned())
+        }
+        "vxlan" | "macvlan" | "macvtap" | "tun" => return Err(a.refuse_last(&format!("ip link add type {kind}"))),
+        _ => {
+            a.rest();
+            Kind::Unknown(kind.to_owned())
+        }
+    };
+    Ok(LinkCmd::Add(e, kind))
+}
+
+fn peer(a: &mut Args<'_>) -> Result<End, Bad> {
+    let mut e = End::default();
+    let Some(w) = a.next() else { return Ok(e) };
+    if w != "peer" {
+        return Err(Bad::Say(format!("Error: either \"dev\" is duplicate, or \"{w}\" is a garbage.\n"), 255));
+    }
+    while let Some(w) = a.next() {
+        if !end_option(a, &mut e, w)? && e.name.replace(w.to_owned()).is_some() {
+            return Err(Bad::Say(format!("Error: either \"dev\" is duplicate, or \"{w}\" is a garbage.\n"), 255));
+        }
+    }
+    Ok(e)
+}
+
+/// Hundredths of a second as nanoseconds.
+fn ticks(a: &mut Args<'_>, what: &str) -> Result<u64, Bad> {
+    Ok(u64::from(a.number::<u32>(&format!("invalid {what}"))?) * 10_000_000)
+}
+
+fn bridge(a: &mut Args<'_>) -> Result<Vec<BridgeSet>, Bad> {
+    let mut out = Vec::new();
+    while let Some(w) = a.next() {
+        let mut flag = |a: &mut Args<'_>| a.number::<u8>(&format!("invalid {w}")).map(|n| n != 0);
+        out.push(match w {
+            "ageing_time" => BridgeSet::AgeingTime(ticks(a, w)?),
+            "forward_delay" => BridgeSet::ForwardDelay(ticks(a, w)?),
+            "stp_state" => BridgeSet::Stp(flag(a)?),
+            "mcast_snooping" => BridgeSet::McastSnooping(flag(a)?),
+            "nf_call_iptables" => BridgeSet::NfCallIptables(flag(a)?),
+            "nf_call_ip6tables" => BridgeSet::NfCallIp6tables(flag(a)?),
+            "nf_call_arptables" => BridgeSet::NfCallArptables(flag(a)?),
+            "group_fwd_mask" => BridgeSet::GroupFwdMask(a.number("invalid group_fwd_mask")?),
+            "priority" => BridgeSet::Priority(a.number("invalid priority")?),
+            "fdb_flush" => BridgeSet::FdbFlush,
+            "vlan_filtering" | "hello_time" | "max_age" | "mcast_router" | "mcast_querier" | "vlan_default_pvid" => {
+                return Err(a.refuse_last(&format!("ip link type bridge {w}")));
+            }
+            _ => return Err(Bad::Say(format!("bridge: unknown command \"{w}\"?\n"), 255)),
+        });
+    }
+    Ok(out)
+}
+
+fn brport(a: &mut Args<'_>) -> Result<Vec<PortSet>, Bad> {
+    let mut out = Vec::new();
+    while let Some(w) = a.next() {
+        let on = |a: &mut Args<'_>| a.on_off(w);
+        out.push(match w {
+            "state" => PortSet::State(match a.number::<u8>("invalid state")? {
+                0 => PortState::Disabled,
+                1 => PortState::Listening,
+                2 => PortState::Learning,
+                3 => PortState::Forwarding,
+                _ => PortState::Blocking,
+            }),
+            "cost" => PortSet::Cost(a.number("invalid cost")?),
+            "priority" => PortSet::Priority(a.number("invalid priority")?),
+            "hairpin" => PortSet::Hairpin(on(a)?),
+            "guard" => PortSet::Guard(on(a)?),
+            "learning" => PortSet::Learning(on(a)?),
+            "flood" => PortSet::Flood(on(a)?),
+            "mcast_flood" => PortSet::McastFlood(on(a)?),
+            "bcast_flood" => PortSet::BcastFlood(on(a)?),
+            "neigh_suppress" => PortSet::NeighSuppress(on(a)?),
+            "isolated" => PortSet::Isolated(on(a)?),
+            "locked" => PortSet::Locked(on(a)?),
+            _ => return Err(a.refuse_last(&format!("ip link type bridge_slave {w}"))),
+        });
+    }
+    Ok(out)
+}
+
+fn del(a: &mut Args<'_>) -> Result<LinkCmd, Bad> {
+    let mut dev = None;
+    while let Some(w) = a.next() {
+        match w {
+            "dev" => dev = Some(a.value()?.to_owned()),
+            "type" => {
+                a.value()?;
+            }
+            "group" => return Err(a.refuse_last("ip link del group")),
+            _ => dev = Some(w.to_owned()),
+        }
+    }
+    dev.map(LinkCmd::Del).ok_or_else(|| Bad::Say("Not enough information: \"dev\" argument is required.\n".into(), 255))
+}
+
+fn set(a: &mut Args<'_>) -> Result<LinkCmd, Bad> {
+    let mut dev = None;
+    let mut out = Vec::new();
+    while let Some(w) = a.next() {
+        let p = |c| Set::Plain(c);
+        out.push(match w {
+            "dev" => {
+                dev = Some(a.value()?.to_owned());
+                continue;
+            }
+            "up" => p(LinkChange::Up(true)),
+            "down" => p(LinkChange::Up(false)),
+            "name" => p(LinkChange::Name(name(a)?)),
+            "address" => p(LinkChange::Mac(mac(a)?)),
+            "mtu" => p(LinkChange::Mtu(a.number("Invalid \"mtu\" value\n")?)),
+            "txqueuelen" | "txqlen" | "qlen" => p(LinkChange::Txqlen(a.number("Invalid \"txqueuelen\" value\n")?)),
+            "netns" => Set::Netns(a.value()?.to_owned()),
+            "master" => Set::Master(a.value()?.to_owned()),
+            "nomaster" => p(LinkChange::Master(None)),
+            "arp" => p(LinkChange::Arp(a.on_off("arp")?)),
+            "multicast" => p(LinkChange::Multicast(a.on_off("multicast")?)),
+            "allmulticast" => p(LinkChange::Allmulti(a.on_off("allmulticast")?)),
+            "promisc" => p(LinkChange::Promisc(a.on_off("promisc")?)),
+            "group" => {
+                let v = a.value()?;
+                let n = if v == "default" { Some(0) } else { parse_u64(v).and_then(|n| n.try_into().ok()) };
+                p(LinkChange::Group(n.ok_or_else(|| invarg("Invalid \"group\" value\n", v))?))
+            }
+            "alias" => {
+                let v = a.value()?;
+                p(LinkChange::Alias((!v.is_empty()).then(|| v.to_owned())))
+            }
+            "type" => {
+                match a.value()? {
+                    "bridge" => out.extend(bridge(a)?.into_iter().map(|s| p(LinkChange::Bridge(s)))),
+                    "bridge_slave" => out.extend(brport(a)?.into_iter().map(|s| p(LinkChange::Port(s)))),
+                    "veth" => {}
+                    k => return Err(a.refuse_last(&format!("ip link set type {k}"))),
+                }
+                continue;
+            }
+            "vf" | "xdp" | "xdpgeneric" | "addrgenmode" | "carrier" | "state" | "mode" | "trailers" | "broadcast" | "brd"
+            | "protodown" | "dynamic" | "vrf" | "numtxqueues" => {
+                return Err(a.refuse_last(&format!("ip link set {w}")));
+            }
+            _ if dev.is_none() => {
+                dev = Some(w.to_owned());
+                continue;
+            }
+            _ => {
+                let m = format!("Error: either \"dev\" is duplicate, or \"{w}\" is a garbage.\n");
+                return Err(Bad::Say(m, 255));
+            }
+        });
+    }
+    let Some(dev) = dev else {
+        return Err(Bad::Say("Not enough of information: \"dev\" argument is required.\n".into(), 255));
+    };
+    Ok(LinkCmd::Set(dev, out))
+}
+
+pub(super) fn show_options(a: &mut Args<'_>, s: &mut Show, w: &str) -> Result<bool, Bad> {
+    match w {
+        "up" => s.up = true,
+        "dev" => s.dev = Some(a.value()?.to_owned()),
+        "type" => s.kind = Some(a.value()?.to_owned()),
+        "master" => s.master = Some(a.value()?.to_owned()),
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+fn show(a: &mut Args<'_>) -> Result<LinkCmd, Bad> {
+    let mut s = Show::default();
+    while let Some(w) = a.next() {
+        if matches!(w, "group" | "vrf" | "nomaster") {
+            return Err(a.refuse_last(&format!("ip link show {w}")));
+        }
+        if !show_options(a, &mut s, w)? {
+            s.dev = Some(w.to_owned());
+        }
+    }
+    Ok(LinkCmd::Show(s))
+}
+
+/// A namespace by its name or by the number of a process in it.
+fn netns(p: &Proc<'_>, v: &str) -> Result<NetnsId, Bad> {
+    if let Some(ns) = p.sess.kernel.host(p.host).named.get(v) {
+        return Ok(*ns);
+    }
+    let bad = || invarg("Invalid \"netns\" value\n", v);
+    let pid = v.parse::<u32>().map_err(|_| bad())?;
+    if pid == 1 {
+        return Ok(p.sess.kernel.host(p.host).root_ns);
+    }
+    p.sess
+        .ns_of_pid(p.host, crate::kernel::types::Pid(pid))
+        .ok_or_else(|| Bad::Say("RTNETLINK answers: No such process\n".into(), 2))
+}
+
+fn spec(p: &Proc<'_>, e: &End, default_ns: NetnsId) -> Result<LinkSpec, Bad> {
+    let ns = e.netns.as_deref().map_or(Ok(default_ns), |n| netns(p, n))?;
+    Ok(LinkSpec {
+        netns: ns,
+        name: e.name.clone(),
+        mac: e.mac,
+        mtu: e.mtu,
+        index: e.index,
+        txqlen: e.txqlen,
+        up: e.up,
+    })
+}
+
+pub(super) fn exec(p: &mut Proc<'_>, g: &Globals, c: &LinkCmd) -> Result<i32, Bad> {
+    match c {
+        LinkCmd::Show(s) => link_show::show(p, g, s),
+        LinkCmd::Add(e, kind) => exec_add(p, e, kind),
+        LinkCmd::Del(d) => {
+            let dev = dev(p, d)?;
+            apply(p, &Op::LinkDel { dev })?;
+            Ok(0)
+        }
+        LinkCmd::Set(d, sets) => {
+            // Names in the options are looked up before the device's.
+            let mut changes = Vec::new();
+            for s in sets {
+                changes.push(match s {
+                    Set::Plain(c) => c.clone(),
+                    Set::Netns(n) => LinkChange::Netns(netns(p, n)?),
+                    Set::Master(m) => LinkChange::Master(Some(dev(p, m)?)),
+                });
+            }
+            let dev = dev(p, d)?;
+            apply(p, &Op::LinkSet { dev, changes })?;
+            Ok(0)
+        }
+    }
+}
+
+fn exec_add(p: &mut Proc<'_>, e: &End, kind: &Kind) -> Result<i32, Bad> {
+    if let Some(l) = &e.link {
+        dev(p, l)?;
+    }
+    let spec_ = spec(p, e, p.ns)?;
+    let new = match kind {
+        Kind::Veth(peer) => NewLink::Veth { peer: spec(p, peer, p.ns)? },
+        Kind::Bridge(sets) => NewLink::Bridge(sets.clone()),
+        Kind::Unknown(_) => return Err(Bad::Say("Error: Unknown device type.\n".into(), 2)),
+    };
+    let ns = spec_.netns;
+    let reply = apply(p, &Op::LinkAdd { spec: spec_, kind: new })?;
+    if let (Some(m), crate::op::OpReply::Dev(d)) = (&e.master, reply) {
+        let master = dev_in(p, ns, m)?;
+        apply(p, &Op::LinkSet { dev: d, changes: vec![LinkChange::Master(Some(master))] })?;
+    }
+    Ok(0)
+}

@@ -1,0 +1,407 @@
+//! What `ip link show` and the head of `ip addr show` print (ip/ipaddress.c).
+
+use serde_json::{Map, Value, json};
+
+use super::args::Bad;
+use super::link::Show;
+use super::{Globals, print_json};
+use crate::command::Proc;
+use crate::kernel::Kernel;
+use crate::kernel::bridge::{Bridge, PortState};
+use crate::kernel::link::{Device, IfFlags};
+use crate::kernel::types::NetnsId;
+use crate::trace::Trace;
+use crate::wire::MacAddr;
+
+/// Flags as `ip` lists them.
+pub fn flags(k: &Kernel<Trace>, d: &Device) -> Vec<&'static str> {
+    let mut f = Vec::new();
+    if d.is_up() && !d.carrier {
+        f.push("NO-CARRIER");
+    }
+    for (flag, name) in [
+        (IfFlags::LOOPBACK, "LOOPBACK"),
+        (IfFlags::BROADCAST, "BROADCAST"),
+        (IfFlags::MULTICAST, "MULTICAST"),
+        (IfFlags::NOARP, "NOARP"),
+        (IfFlags::ALLMULTI, "ALLMULTI"),
+        (IfFlags::PROMISC, "PROMISC"),
+        (IfFlags::UP, "UP"),
+    ] {
+        if d.flags.contains(flag) {
+            f.push(name);
+        }
+    }
+    if d.is_running() {
+        f.push("LOWER_UP");
+    }
+    let peer_down = d.veth_peer().is_some_and(|p| k.dev(p).netns == d.netns && !k.dev(p).is_up());
+    if peer_down {
+        f.push("M-DOWN");
+    }
+    f
+}
+
+/// The state that `ip` prints: DOWN for whatever is not up.
+pub fn state(d: &Device) -> &'static str {
+    if d.is_up() { d.operstate.as_str() } else { "DOWN" }
+}
+
+/// Name with the other end: `eth0@if3`.
+pub fn full_name(k: &Kernel<Trace>, d: &Device) -> String {
+    match d.veth_peer() {
+        Some(p) if k.dev(p).netns == d.netns => format!("{}@{}", d.name, k.dev(p).name),
+        Some(p) => format!("{}@if{}", d.name, k.dev(p).ifindex),
+        None => d.name.to_string(),
+    }
+}
+
+fn qdisc(d: &Device) -> &'static str {
+    if d.was_up { "noqueue" } else { "noop" }
+}
+
+/// The devices that `show` asks for.
+pub fn wanted<'k>(p: &'k Proc<'_>, s: &Show) -> Result<Vec<&'k Device>, Bad> {
+    let k = &p.sess.kernel;
+    if let Some(n) = &s.dev
+        && k.dev_by_name(p.ns, n).is_none()
+    {
+        return Err(Bad::Say(format!("Device \"{n}\" does not exist.\n"), 1));
+    }
+    let master = match &s.master {
+        Some(m) => {
+            let no = || Bad::Say(format!("Device \"{m}\" does not exist.\n"), 1);
+            Some(k.dev_by_name(p.ns, m).ok_or_else(no)?)
+        }
+        None => None,
+    };
+    Ok(k.devs_of(p.ns)
+        .filter(|d| s.dev.as_deref().is_none_or(|n| d.name.as_str() == n))
+        .filter(|d| !s.up || d.is_up())
+        .filter(|d| master.is_none() || d.master == master)
+        .filter(|d| match s.kind.as_deref() {
+            Some("bridge_slave") => d.master.is_some(),
+            Some(t) => d.info_kind() == Some(t),
+            None => true,
+        })
+        .collect())
+}
+
+pub(super) fn show(p: &mut Proc<'_>, g: &Globals, s: &Show) -> Result<i32, Bad> {
+    let k = &p.sess.kernel;
+    let devs = wanted(p, s)?;
+    let mut text = String::new();
+    let mut list = Vec::new();
+    for d in devs {
+        if g.json {
+            list.push(Value::Object(if g.brief { brief_json(k, d) } else { json_head(k, d, g, true) }));
+        } else if g.brief {
+            let f = flags(k, d).join(",");
+            text.push_str(&format!("{:<16} {:<14} {} <{f}> \n", full_name(k, d), state(d), d.mac));
+        } else {
+            text.push_str(&head(k, p.host_of(), d, g, true));
+            text.push('\n');
+        }
+    }
+    if g.json {
+        print_json(p, g, &Value::Array(list));
+    }
+    p.out.push_str(&text);
+    Ok(0)
+}
+
+fn brief_json(k: &Kernel<Trace>, d: &Device) -> Map<String, Value> {
+    let mut o = Map::new();
+    link_of(k, d, &mut o);
+    o.insert("ifname".into(), json!(d.name.as_str()));
+    o.insert("operstate".into(), json!(state(d)));
+    o.insert("address".into(), json!(d.mac));
+    o.insert("flags".into(), json!(flags(k, d)));
+    o
+}
+
+/// The first lines about a device, without the newline at the end.
+pub fn head(k: &Kernel<Trace>, host: crate::kernel::types::HostId, d: &Device, g: &Globals, mode: bool) -> String {
+    let nl = g.nl();
+    let mut s = format!("{}: {}: <{}> mtu {} qdisc {}", d.ifindex, full_name(k, d), flags(k, d).join(","), d.mtu, qdisc(d));
+    if let Some(m) = d.master {
+        s.push_str(&format!(" master {}", k.dev(m).name));
+    }
+    s.push_str(&format!(" state {}", state(d)));
+    if mode {
+        s.push_str(" mode DEFAULT");
+    }
+    let group = if d.group == 0 { "default".to_owned() } else { d.group.to_string() };
+    s.push_str(&format!(" group {group} qlen {}{nl}", d.txqlen));
+    let brd = if d.is_loopback() { MacAddr::ZERO } else { MacAddr::BROADCAST };
+    let ty = if d.is_loopback() { "loopback" } else { "ether" };
+    s.push_str(&format!("    link/{ty} {} brd {brd}", d.mac));
+    if let Some(text) = far_netns(k, host, d) {
+        s.push_str(&text);
+    }
+    if g.details {
+        s.push_str(&details(k, d, g));
+    }
+    if let Some(a) = &d.alias {
+        s.push_str(&format!("{nl}    alias {a}"));
+    }
+    if g.stats > 0 {
+        s.push_str(&stats(d, g));
+    }
+    s
+}
+
+/// `link-netns NAME`, or `link-netnsid N` where the other namespace has no name here.
+fn far_netns(k: &Kernel<Trace>, host: crate::kernel::types::HostId, d: &Device) -> Option<String> {
+    let far = k.dev(d.veth_peer()?).netns;
+    if far == d.netns {
+        return None;
+    }
+    let id = k.ns(d.netns).nsids.get(&far)?;
+    let names = &k.host(host).named;
+    // Names are looked up from the namespace that `ip` runs in, which knows ids of its own only.
+    match names.iter().find(|(_, ns)| **ns == far) {
+        Some((n, _)) => Some(format!(" link-netns {n}")),
+        None => Some(format!(" link-netnsid {id}")),
+    }
+}
+
+fn promiscuity(k: &Kernel<Trace>, d: &Device) -> u32 {
+    let _ = k;
+    u32::from(d.master.is_some()) + u32::from(d.flags.contains(IfFlags::PROMISC))
+}
+
+fn mtu_range(d: &Device) -> (u32, u32) {
+    if d.is_loopback() { (0, 0) } else { (68, 65535) }
+}
+
+/// `8000.2:0:0:0:ff:1`, as iproute2 writes a bridge id.
+fn bridge_id(prio: u16, mac: MacAddr) -> String {
+    let m: Vec<String> = mac.0.iter().map(|b| format!("{b:x}")).collect();
+    format!("{prio:04x}.{}", m.join(":"))
+}
+
+fn id_of(b: &Bridge, d: &Device) -> String {
+    use crate::kernel::link::AddrAssign;
+    // Without a port and without an address set by hand the id was never computed.
+    let none = b.ports.is_empty() && d.mac_assign == AddrAssign::Random;
+    bridge_id(b.priority, if none { MacAddr::ZERO } else { d.mac })
+}
+
+/// The line of `-d` for a kind of link.
+fn details(k: &Kernel<Trace>, d: &Device, g: &Globals) -> String {
+    let nl = g.nl();
+    let (lo, hi) = mtu_range(d);
+    let n = promiscuity(k, d);
+    let mut s = format!(" promiscuity {n}  allmulti {n} minmtu {lo} maxmtu {hi} ");
+    match d.info_kind() {
+        Some("bridge") => {
+            if let Some(b) = d.bridge() {
+                s.push_str(&format!("{nl}    {} ", bridge_text(b, d)));
+            }
+        }
+        Some(kind) => s.push_str(&format!("{nl}    {kind} ")),
+        None => {}
+    }
+    if d.master.is_some() {
+        s.push_str(&format!("{nl}    {} ", slave_text(k, d)));
+    }
+    let q = if d.info_kind() == Some("veth") { 2 } else { 1 };
+    s.push_str(&format!(
+        "addrgenmode eui64 numtxqueues {q} numrxqueues {q} gso_max_size 65536 gso_max_segs 65535 \
+         tso_max_size 524280 tso_max_segs 65535 gro_max_size 65536 "
+    ));
+    s
+}
+
+/// Nanoseconds as hundredths of a second.
+fn ticks(ns: u64) -> u64 {
+    ns / 10_000_000
+}
+
+fn bridge_text(b: &Bridge, d: &Device) -> String {
+    let id = id_of(b, d);
+    format!(
+        "bridge forward_delay {} hello_time 200 max_age 2000 ageing_time {} stp_state {} priority {} vlan_filtering 0 \
+         bridge_id {id} designated_root {id} root_port 0 root_path_cost 0 topology_change 0 topology_change_detected 0 \
+         hello_timer    0.00 tcn_timer    0.00 topology_change_timer    0.00 gc_timer    0.00 group_fwd_mask {:#x} \
+         group_address 01:80:c2:00:00:00 mcast_snooping {} no_linklocal_learn 0 mcast_vlan_snooping 0 mcast_router 1 \
+         mcast_query_use_ifaddr 0 mcast_querier 0 mcast_hash_elasticity 16 mcast_hash_max 4096 \
+         mcast_last_member_count 2 mcast_startup_query_count 2 mcast_last_member_interval 100 \
+         mcast_membership_interval 26000 mcast_querier_interval 25500 mcast_query_interval 12500 \
+         mcast_query_response_interval 1000 mcast_startup_query_interval 3124 mcast_stats_enabled 0 \
+         mcast_igmp_version 2 mcast_mld_version 1 nf_call_iptables {} nf_call_ip6tables {} nf_call_arptables {}",
+        ticks(b.forward_delay),
+        ticks(b.ageing_time),
+        u8::from(b.stp),
+        b.priority,
+        b.group_fwd_mask,
+        u8::from(b.mcast_snooping),
+        u8::from(b.nf_call_iptables),
+        u8::from(b.nf_call_ip6tables),
+        u8::from(b.nf_call_arptables),
+    )
+    .replace("group_fwd_mask 0x0 ", "group_fwd_mask 0 ")
+}
+
+fn slave_text(k: &Kernel<Trace>, d: &Device) -> String {
+    let (Some(p), Some(m)) = (&d.port, d.master) else { return String::new() };
+    let id = k.dev(m).bridge().map(|b| id_of(b, k.dev(m))).unwrap_or_default();
+    let on = |b: bool| if b { "on" } else { "off" };
+    let port = 0x8000 | u32::from(p.port_no);
+    format!(
+        "bridge_slave state {} priority {} cost {} hairpin {} guard {} root_block off fastleave off learning {} \
+         flood {} port_id {port:#x} port_no {:#x} designated_port {port} designated_cost 0 designated_bridge {id} \
+         designated_root {id} hold_timer    0.00 message_age_timer    0.00 forward_delay_timer    0.00 \
+         topology_change_ack 0 config_pending 0 proxy_arp off proxy_arp_wifi off mcast_router 1 mcast_fast_leave off \
+         mcast_flood {} bcast_flood {} mcast_to_unicast off neigh_suppress {} group_fwd_mask 0 group_fwd_mask_str 0x0 \
+         vlan_tunnel off isolated {} locked {}",
+        port_state(p.state),
+        p.priority,
+        p.cost,
+        on(p.hairpin),
+        on(p.guard),
+        on(p.learning),
+        on(p.flood),
+        p.port_no,
+        on(p.mcast_flood),
+        on(p.bcast_flood),
+        on(p.neigh_suppress),
+        on(p.isolated),
+        on(p.locked),
+    )
+}
+
+fn port_state(s: PortState) -> &'static str {
+    s.as_str()
+}
+
+/// Right-aligned columns under their names.
+fn stats(d: &Device, g: &Globals) -> String {
+    let nl = g.nl();
+    let s = &d.stats;
+    let rx = [s.rx_bytes, s.rx_packets, s.rx_errors, s.rx_dropped, 0, s.multicast];
+    let tx = [s.tx_bytes, s.tx_packets, s.tx_errors, s.tx_dropped, 0, 0];
+    let w = |names: [&str; 6], v: [u64; 6]| -> (String, String) {
+        let mut h = String::new();
+        let mut l = String::new();
+        for (n, x) in names.iter().zip(v) {
+            let w = n.len().max(x.to_string().len());
+            h.push_str(&format!("{n:>w$} "));
+            l.push_str(&format!("{x:>w$} "));
+        }
+        (h, l)
+    };
+    let rxn = [" bytes", "packets", "errors", "dropped", " missed", "  mcast"];
+    let txn = [" bytes", "packets", "errors", "dropped", "carrier", "collsns"];
+    let ((a, b), (c, e)) = (w(rxn, rx), w(txn, tx));
+    let mut out = format!("{nl}    RX: {a}          {nl}        {b}");
+    if g.stats > 1 {
+        out.push_str(&format!("{nl}    RX errors:  length    crc   frame    fifo overrun{nl}        "));
+        out.push_str("             0      0       0       0       0 ");
+    }
+    out.push_str(&format!("{nl}    TX: {c}          {nl}        {e}"));
+    if g.stats > 1 {
+        let n = s.carrier_changes;
+        out.push_str(&format!("{nl}    TX errors: aborted   fifo  window heartbt transns{nl}        "));
+        out.push_str(&format!("             0      0       0       0 {n:>7} "));
+    }
+    out
+}
+
+fn link_of(k: &Kernel<Trace>, d: &Device, o: &mut Map<String, Value>) {
+    if let Some(p) = d.veth_peer() {
+        let p = k.dev(p);
+        if p.netns == d.netns {
+            o.insert("link".into(), json!(p.name.as_str()));
+        } else {
+            o.insert("link_index".into(), json!(p.ifindex));
+        }
+    }
+}
+
+/// A device as `ip -j link` writes it; with `-d` its kind too.
+pub fn json_head(k: &Kernel<Trace>, d: &Device, g: &Globals, mode: bool) -> Map<String, Value> {
+    let mut o = Map::new();
+    o.insert("ifindex".into(), json!(d.ifindex));
+    link_of(k, d, &mut o);
+    o.insert("ifname".into(), json!(d.name.as_str()));
+    o.insert("flags".into(), json!(flags(k, d)));
+    o.insert("mtu".into(), json!(d.mtu));
+    o.insert("qdisc".into(), json!(qdisc(d)));
+    if let Some(m) = d.master {
+        o.insert("master".into(), json!(k.dev(m).name.as_str()));
+    }
+    o.insert("operstate".into(), json!(state(d)));
+    if mode {
+        o.insert("linkmode".into(), json!("DEFAULT"));
+    }
+    o.insert("group".into(), json!(if d.group == 0 { "default".to_owned() } else { d.group.to_string() }));
+    o.insert("txqlen".into(), json!(d.txqlen));
+    o.insert("link_type".into(), json!(if d.is_loopback() { "loopback" } else { "ether" }));
+    o.insert("address".into(), json!(d.mac));
+    o.insert("broadcast".into(), json!(if d.is_loopback() { MacAddr::ZERO } else { MacAddr::BROADCAST }));
+    if let Some(id) = far_id(k, d) {
+        o.insert("link_netnsid".into(), json!(id));
+    }
+    if g.details {
+        let (lo, hi) = mtu_range(d);
+        let n = promiscuity(k, d);
+        o.insert("promiscuity".into(), json!(n));
+        o.insert("allmulti".into(), json!(n));
+        o.insert("min_mtu".into(), json!(lo));
+        o.insert("max_mtu".into(), json!(hi));
+        if let Some(info) = link_info(k, d) {
+            o.insert("linkinfo".into(), info);
+        }
+    }
+    if g.stats > 0 {
+        let s = &d.stats;
+        o.insert(
+            "stats64".into(),
+            json!({
+                "rx": {"bytes": s.rx_bytes, "packets": s.rx_packets, "errors": s.rx_errors, "dropped": s.rx_dropped,
+                       "over_errors": 0, "multicast": s.multicast},
+                "tx": {"bytes": s.tx_bytes, "packets": s.tx_packets, "errors": s.tx_errors, "dropped": s.tx_dropped,
+                       "carrier_errors": 0, "collisions": 0}
+            }),
+        );
+    }
+    o
+}
+
+fn far_id(k: &Kernel<Trace>, d: &Device) -> Option<u32> {
+    let far: NetnsId = k.dev(d.veth_peer()?).netns;
+    k.ns(d.netns).nsids.get(&far).copied().filter(|_| far != d.netns)
+}
+
+fn link_info(k: &Kernel<Trace>, d: &Device) -> Option<Value> {
+    let mut o = Map::new();
+    o.insert("info_kind".into(), json!(d.info_kind()?));
+    if let Some(b) = d.bridge() {
+        o.insert(
+            "info_data".into(),
+            json!({
+                "forward_delay": ticks(b.forward_delay), "ageing_time": ticks(b.ageing_time),
+                "stp_state": u8::from(b.stp), "priority": b.priority, "vlan_filtering": 0, "bridge_id": id_of(b, d),
+                "group_fwd_mask": format!("{:x}", b.group_fwd_mask), "mcast_snooping": u8::from(b.mcast_snooping),
+                "nf_call_iptables": u8::from(b.nf_call_iptables), "nf_call_ip6tables": u8::from(b.nf_call_ip6tables),
+                "nf_call_arptables": u8::from(b.nf_call_arptables)
+            }),
+        );
+    }
+    if let (Some(p), Some(m)) = (&d.port, d.master) {
+        let id = k.dev(m).bridge().map(|b| id_of(b, k.dev(m))).unwrap_or_default();
+        o.insert("info_slave_kind".into(), json!("bridge"));
+        o.insert(
+            "info_slave_data".into(),
+            json!({
+                "state": p.state.as_str(), "priority": p.priority, "cost": p.cost, "hairpin": p.hairpin,
+                "guard": p.guard, "learning": p.learning, "flood": p.flood, "mcast_flood": p.mcast_flood,
+                "bcast_flood": p.bcast_flood, "neigh_suppress": p.neigh_suppress, "isolated": p.isolated,
+                "locked": p.locked, "bridge_id": id
+            }),
+        );
+    }
+    Some(Value::Object(o))
+}
