@@ -263,6 +263,11 @@ pub fn reads_stdin(argv: &[String]) -> bool {
 /// # Errors
 /// What Linux has and the model has not.
 pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
+    // `exec` keeps the process and changes its name; `nsenter` and `ip netns exec` its namespace.
+    if let Some(e) = p.sess.procs.table.get_mut(&p.pid) {
+        argv[0].clone_into(&mut e.name);
+        e.ns = p.ns;
+    }
     match argv[0].as_str() {
         "[" | "test" => test::run(p, argv),
         "awk" => awk::run(p, argv),

@@ -1,6 +1,6 @@
 //! The scenario file: hosts, commands, steps and what is expected of them.
 //!
-//! - [`format`]: the keys of the file as types, for the JSON Schema;
+//! - [`mod@format`]: the keys of the file as types, for the JSON Schema;
 //! - [`node`]: YAML as a tree in which every value knows its line and column;
 //! - [`read`]: the tree becomes a [`Scenario`], or every problem of it at once;
 //! - [`run`]: walks a scenario: a world, and what each step did;

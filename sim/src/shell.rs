@@ -2,10 +2,10 @@
 //!
 //! - [`parse`]: the only file that knows the grammar crate;
 //! - [`ast`]: our own tree, which is all that the rest sees;
-//! - [`check`]: what can be said about a line before it runs: syntax, unknown tools;
-//! - [`interp`]: walks the tree: lists, pipes, loops, redirections;
-//! - [`expand`]: words: variables, substitutions, splitting, patterns;
-//! - [`builtin`]: what a shell does itself: `cd`, `export`, `wait`, `read` …;
+//! - `check`: what can be said about a line before it runs: syntax, unknown tools;
+//! - `interp`: walks the tree: lists, pipes, loops, redirections;
+//! - `expand`: words: variables, substitutions, splitting, patterns;
+//! - `builtin`: what a shell does itself: `cd`, `export`, `wait`, `read` …;
 //! - [`vfs`]: the files of a host, `/proc/sys` and `/sys/class/net` read live.
 //!
 //! What the shell of Linux has and this one has not is refused by name, with its column.
@@ -15,6 +15,7 @@ mod builtin;
 mod check;
 mod expand;
 mod interp;
+mod io;
 pub mod parse;
 pub mod pattern;
 pub mod vfs;

@@ -1,6 +1,6 @@
 //! What happened, as values: the contract between those who walk packets and those who read walks.
 //!
-//! [`event`] defines decisions with their evidence, [`drop`] the kernel's names for the ends of
+//! [`event`] defines decisions with their evidence, [`mod@drop`] the kernel's names for the ends of
 //! packets, [`outcome`] what an application saw. The kernel writes events through a [`Recorder`];
 //! [`Trace`] keeps them, [`NoTrace`] compiles to nothing. Output forms are one file each and only
 //! read: [`text`], [`json`], [`state`].

@@ -1,6 +1,7 @@
 //! What a shell does itself.
 
-use super::interp::{Flow, Io, Shell};
+use super::interp::{Flow, Shell};
+use super::io::Io;
 use super::parse;
 use super::vfs::{Kind, normal};
 use crate::kernel::types::Pid;

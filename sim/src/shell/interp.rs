@@ -5,6 +5,7 @@ use std::rc::Rc;
 use indexmap::IndexMap;
 
 use super::ast::*;
+use super::io::{Io, Sink};
 use super::vfs::normal;
 use super::{Ran, bound};
 use crate::FxBuild;
@@ -12,30 +13,6 @@ use crate::app::probe::ProbeReport;
 use crate::command::{Proc, Refusal};
 use crate::kernel::types::{HostId, Nanos, NetnsId, Pid};
 use crate::session::Session;
-
-/// Where a file descriptor writes to.
-#[derive(Clone, Debug)]
-pub(super) enum Sink {
-    /// A buffer of the shell.
-    Buf(usize),
-    /// A file, appended to.
-    File(Rc<str>),
-    /// Nowhere.
-    Null,
-}
-
-/// The file descriptors of a command.
-#[derive(Clone, Debug)]
-pub(super) struct Io {
-    /// Index of the text that is read.
-    pub(super) stdin: usize,
-    /// Standard output.
-    pub(super) out: Sink,
-    /// Standard error.
-    pub(super) err: Sink,
-    /// Descriptors 3 to 9.
-    pub(super) more: [Option<Sink>; 7],
-}
 
 /// How the walk goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -587,25 +564,5 @@ impl Shell<'_> {
         self.background = bg;
         let text = std::mem::take(&mut self.sinks[to]);
         (self.flow != Flow::Abort).then(|| text.trim_end_matches('\n').to_owned())
-    }
-}
-
-impl Io {
-    fn get(&self, fd: i32) -> Option<Sink> {
-        match fd {
-            1 => Some(self.out.clone()),
-            2 => Some(self.err.clone()),
-            3..=9 => self.more[fd as usize - 3].clone(),
-            _ => None,
-        }
-    }
-
-    fn put(&mut self, fd: i32, sink: Sink) {
-        match fd {
-            1 => self.out = sink,
-            2 => self.err = sink,
-            3..=9 => self.more[fd as usize - 3] = Some(sink),
-            _ => {}
-        }
     }
 }
