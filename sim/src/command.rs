@@ -8,6 +8,7 @@ pub mod awk;
 pub mod curl;
 pub mod files;
 pub mod grep;
+pub mod ip;
 pub mod misc;
 pub mod nc;
 pub mod opts;
@@ -285,6 +286,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         "sed" => sed::run(p, argv),
         "arping" => arping::run(p, argv),
         "curl" => curl::run(p, argv),
+        "ip" => ip::run(p, argv),
         "nc" => nc::run(p, argv),
         "ping" => ping::run(p, argv),
         "serve" => serve::run(p, argv),
