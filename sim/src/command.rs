@@ -16,6 +16,7 @@ pub mod ping;
 pub mod sed;
 pub mod serve;
 pub mod sort;
+pub mod sysctl;
 pub mod tcpdump;
 pub mod test;
 pub mod text;
@@ -290,6 +291,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         "nc" => nc::run(p, argv),
         "ping" => ping::run(p, argv),
         "serve" => serve::run(p, argv),
+        "sysctl" => sysctl::run(p, argv),
         "tcpdump" => tcpdump::run(p, argv),
         "traceroute" => traceroute::run(p, argv),
         other => Err(Refusal::new(format!("the tool {other}"), 0)),
