@@ -5,9 +5,11 @@
 
 pub mod arping;
 pub mod awk;
+pub mod bridge;
 pub mod curl;
 pub mod files;
 pub mod grep;
+pub mod ip;
 pub mod misc;
 pub mod nc;
 pub mod opts;
@@ -15,6 +17,7 @@ pub mod ping;
 pub mod sed;
 pub mod serve;
 pub mod sort;
+pub mod sysctl;
 pub mod tcpdump;
 pub mod test;
 pub mod text;
@@ -284,10 +287,13 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         "env" | "nohup" | "nsenter" | "setsid" | "sudo" | "timeout" | "xargs" => wrap::run(p, argv),
         "sed" => sed::run(p, argv),
         "arping" => arping::run(p, argv),
+        "bridge" => bridge::run(p, argv),
         "curl" => curl::run(p, argv),
+        "ip" => ip::run(p, argv),
         "nc" => nc::run(p, argv),
         "ping" => ping::run(p, argv),
         "serve" => serve::run(p, argv),
+        "sysctl" => sysctl::run(p, argv),
         "tcpdump" => tcpdump::run(p, argv),
         "traceroute" => traceroute::run(p, argv),
         other => Err(Refusal::new(format!("the tool {other}"), 0)),

@@ -3,8 +3,10 @@
 //! A name that Linux has and the model does not is refused as unmodelled by the `sysctl` command;
 //! nothing is stored and ignored.
 
+mod lacking;
 mod names;
+mod table;
 mod types;
 
-pub use names::{SysctlError, list};
+pub use names::{SysctlError, list, segments};
 pub use types::{DevConf, NetSysctl};

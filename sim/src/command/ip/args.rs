@@ -100,7 +100,10 @@ impl<'a> Args<'a> {
         match self.value()? {
             "on" => Ok(true),
             "off" => Ok(false),
-            v => Err(Bad::Say(format!("Error: argument of \"{option}\" must be one of \"on\", \"off\", not \"{v}\"\n"), 255)),
+            v => Err(Bad::Say(
+                format!("Error: argument of \"{option}\" must be one of \"on\", \"off\", not \"{v}\"\n"),
+                255,
+            )),
         }
     }
 
@@ -231,9 +234,28 @@ pub fn table_name(t: u32) -> String {
 }
 
 const PROTOS: &[(u8, &str)] = &[
-    (0, "unspec"), (1, "redirect"), (2, "kernel"), (3, "boot"), (4, "static"), (8, "gated"), (9, "ra"), (10, "mrt"),
-    (11, "zebra"), (12, "bird"), (13, "dnrouted"), (14, "xorp"), (15, "ntk"), (16, "dhcp"), (18, "keepalived"),
-    (42, "babel"), (99, "openr"), (186, "bgp"), (187, "isis"), (188, "ospf"), (189, "rip"), (192, "eigrp"),
+    (0, "unspec"),
+    (1, "redirect"),
+    (2, "kernel"),
+    (3, "boot"),
+    (4, "static"),
+    (8, "gated"),
+    (9, "ra"),
+    (10, "mrt"),
+    (11, "zebra"),
+    (12, "bird"),
+    (13, "dnrouted"),
+    (14, "xorp"),
+    (15, "ntk"),
+    (16, "dhcp"),
+    (18, "keepalived"),
+    (42, "babel"),
+    (99, "openr"),
+    (186, "bgp"),
+    (187, "isis"),
+    (188, "ospf"),
+    (189, "rip"),
+    (192, "eigrp"),
 ];
 
 /// Who made a route, by number or name (`/etc/iproute2/rt_protos`).

@@ -140,10 +140,7 @@ fn add(a: &mut Args<'_>) -> Result<LinkCmd, Bad> {
             e.name = Some(a.value()?.to_owned());
         } else if !end_option(a, &mut e, w)? {
             if e.name.is_some() {
-                return Err(Bad::Say(
-                    format!("Error: either \"dev\" is duplicate, or \"{w}\" is a garbage.\n"),
-                    255,
-                ));
+                return Err(Bad::Say(format!("Error: either \"dev\" is duplicate, or \"{w}\" is a garbage.\n"), 255));
             }
             e.name = Some(w.to_owned());
         }
@@ -154,7 +151,8 @@ fn add(a: &mut Args<'_>) -> Result<LinkCmd, Bad> {
     let kind = match kind {
         "veth" => Kind::Veth(peer(a)?),
         "bridge" => Kind::Bridge(bridge(a)?),
-        "dummy" | "vlan" | "ifb" | "vrf" | "gre" | "gretap" | "ipip" | "sit" | "ipvlan" | "bond" | "team" | "wireguard" => {
+        "dummy" | "vlan" | "ifb" | "vrf" | "gre" | "gretap" | "ipip" | "sit" | "ipvlan" | "bond" | "team"
+        | "wireguard" => {
             a.rest();
             Kind::Unknown(kind.to_owned())
         }
@@ -189,7 +187,7 @@ fn ticks(a: &mut Args<'_>, what: &str) -> Result<u64, Bad> {
 fn bridge(a: &mut Args<'_>) -> Result<Vec<BridgeSet>, Bad> {
     let mut out = Vec::new();
     while let Some(w) = a.next() {
-        let mut flag = |a: &mut Args<'_>| a.number::<u8>(&format!("invalid {w}")).map(|n| n != 0);
+        let flag = |a: &mut Args<'_>| a.number::<u8>(&format!("invalid {w}")).map(|n| n != 0);
         out.push(match w {
             "ageing_time" => BridgeSet::AgeingTime(ticks(a, w)?),
             "forward_delay" => BridgeSet::ForwardDelay(ticks(a, w)?),
@@ -295,8 +293,8 @@ fn set(a: &mut Args<'_>) -> Result<LinkCmd, Bad> {
                 }
                 continue;
             }
-            "vf" | "xdp" | "xdpgeneric" | "addrgenmode" | "carrier" | "state" | "mode" | "trailers" | "broadcast" | "brd"
-            | "protodown" | "dynamic" | "vrf" | "numtxqueues" => {
+            "vf" | "xdp" | "xdpgeneric" | "addrgenmode" | "carrier" | "state" | "mode" | "trailers" | "broadcast"
+            | "brd" | "protodown" | "dynamic" | "vrf" | "numtxqueues" => {
                 return Err(a.refuse_last(&format!("ip link set {w}")));
             }
             _ if dev.is_none() => {
@@ -356,15 +354,7 @@ fn netns(p: &Proc<'_>, v: &str) -> Result<NetnsId, Bad> {
 
 fn spec(p: &Proc<'_>, e: &End, default_ns: NetnsId) -> Result<LinkSpec, Bad> {
     let ns = e.netns.as_deref().map_or(Ok(default_ns), |n| netns(p, n))?;
-    Ok(LinkSpec {
-        netns: ns,
-        name: e.name.clone(),
-        mac: e.mac,
-        mtu: e.mtu,
-        index: e.index,
-        txqlen: e.txqlen,
-        up: e.up,
-    })
+    Ok(LinkSpec { netns: ns, name: e.name.clone(), mac: e.mac, mtu: e.mtu, index: e.index, txqlen: e.txqlen, up: e.up })
 }
 
 pub(super) fn exec(p: &mut Proc<'_>, g: &Globals, c: &LinkCmd) -> Result<i32, Bad> {

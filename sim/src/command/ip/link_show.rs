@@ -123,7 +123,8 @@ fn brief_json(k: &Kernel<Trace>, d: &Device) -> Map<String, Value> {
 /// The first lines about a device, without the newline at the end.
 pub fn head(k: &Kernel<Trace>, host: crate::kernel::types::HostId, d: &Device, g: &Globals, mode: bool) -> String {
     let nl = g.nl();
-    let mut s = format!("{}: {}: <{}> mtu {} qdisc {}", d.ifindex, full_name(k, d), flags(k, d).join(","), d.mtu, qdisc(d));
+    let mut s =
+        format!("{}: {}: <{}> mtu {} qdisc {}", d.ifindex, full_name(k, d), flags(k, d).join(","), d.mtu, qdisc(d));
     if let Some(m) = d.master {
         s.push_str(&format!(" master {}", k.dev(m).name));
     }

@@ -200,7 +200,9 @@ impl<R: Recorder> Kernel<R> {
                 p.state = s;
                 self.br_carrier_check(br);
             }
+            PortSet::Cost(c) if !(1..=65535).contains(&c) => return Err(Errno::ERANGE.into()),
             PortSet::Cost(c) => p.cost = c,
+            PortSet::Priority(n) if n > 63 => return Err(Errno::ERANGE.into()),
             PortSet::Priority(n) => p.priority = n,
             PortSet::Hairpin(on) => p.hairpin = on,
             PortSet::Guard(on) => p.guard = on,

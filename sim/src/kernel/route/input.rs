@@ -61,6 +61,28 @@ impl<R: Recorder> Kernel<R> {
         self.route_input(dev, Flow { src: sip, iif: Some(dev), ..Flow::to(tip) }, None)
     }
 
+    /// What `ip route get … iif DEV` asks: the way of a packet that would arrive there.
+    ///
+    /// # Errors
+    /// The errno that the question is answered with.
+    pub fn ip_route_get_input(&mut self, dev: DevId, k: super::OutputKey) -> Result<Dst, Errno> {
+        let f = Flow { src: k.src, iif: Some(dev), mark: k.mark, tos: k.tos, proto: k.proto, ..Flow::to(k.dst) };
+        let mut p = Packet {
+            id: crate::wire::PacketId(0),
+            snap: 0,
+            dst: crate::wire::MacAddr::ZERO,
+            src: crate::wire::MacAddr::ZERO,
+            mark: k.mark,
+            iif: 0,
+            body: crate::wire::Body::Other(0, bytes::Bytes::new()),
+        };
+        match self.route_input(dev, f, Some(&mut p)) {
+            Ok(rt) => rt.error.map_or(Ok(rt), Err),
+            Err(r) if r.reason == DropReason::IP_RPFILTER => Err(Errno::EXDEV),
+            Err(_) => Err(Errno::EINVAL),
+        }
+    }
+
     /// `ip_route_input_slow`; without a packet the question is ARP's.
     fn route_input(&mut self, dev: DevId, f: Flow, mut p: Option<&mut Packet>) -> Result<Dst, Refused> {
         const F: &str = "ip_route_input_slow";

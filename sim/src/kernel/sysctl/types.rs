@@ -124,6 +124,8 @@ pub struct NetSysctl {
     pub ipv6_disable: [i32; 2],
     pub ipv6_accept_ra: [i32; 2],
     pub ipv6_forwarding: [i32; 2],
+    /// `net.ipv6.conf.DEV.{disable_ipv6,accept_ra,forwarding}` of devices that do not follow `default`.
+    pub ipv6_dev: std::collections::BTreeMap<crate::kernel::types::DevId, [i32; 3]>,
 }
 
 impl Default for NetSysctl {
@@ -171,6 +173,7 @@ impl Default for NetSysctl {
             ipv6_disable: [0, 0],
             ipv6_accept_ra: [1, 1],
             ipv6_forwarding: [0, 0],
+            ipv6_dev: std::collections::BTreeMap::new(),
         }
     }
 }

@@ -1,0 +1,150 @@
+//! What `ip addr show` prints.
+
+use ipnet::Ipv4Net;
+use serde_json::{Map, Value, json};
+
+use super::addr::{AddrShow, Held};
+use super::args::{Bad, scope_name};
+use super::link_show::{full_name, head, json_head, state, wanted};
+use super::{Globals, print_json};
+use crate::command::Proc;
+use crate::kernel::link::{Device, IfAddr};
+
+impl AddrShow {
+    fn fits(&self, a: &IfAddr) -> bool {
+        self.scope.is_none_or(|s| s == a.scope)
+            && self.primary.is_none_or(|p| p != a.secondary)
+            && self.label.as_deref().is_none_or(|l| glob(l, &a.label))
+            && self.to.is_none_or(|(n, len)| Ipv4Net::new_assert(n, len).contains(&a.local))
+    }
+
+    fn is_filter(&self) -> bool {
+        self.scope.is_some() || self.primary.is_some() || self.label.is_some() || self.to.is_some()
+    }
+}
+
+/// A label pattern: a star at its end stands for anything.
+fn glob(pattern: &str, text: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(p) => text.starts_with(p),
+        None => pattern == text,
+    }
+}
+
+/// The addresses that a filter picks.
+pub(super) fn select(p: &Proc<'_>, s: &AddrShow) -> Result<Vec<Held>, Bad> {
+    let devs = wanted(p, &s.link)?;
+    Ok(devs.iter().flat_map(|d| d.addrs.iter().filter(|a| s.fits(a)).map(|a| (d.id, a.clone()))).collect())
+}
+
+pub(super) fn show(p: &mut Proc<'_>, g: &Globals, s: &AddrShow) -> Result<i32, Bad> {
+    let k = &p.sess.kernel;
+    let devs = wanted(p, &s.link)?;
+    let mut text = String::new();
+    let mut list = Vec::new();
+    for d in devs {
+        let addrs: Vec<&IfAddr> = d.addrs.iter().filter(|a| s.fits(a)).collect();
+        // With -4 or another filter devices without an address are left out.
+        if (g.inet || s.is_filter()) && addrs.is_empty() {
+            if g.json {
+                list.push(Value::Object(Map::new()));
+            }
+            continue;
+        }
+        if g.json {
+            let mut o = if g.brief {
+                let mut o = Map::new();
+                o.insert("ifname".into(), json!(d.name.as_str()));
+                o.insert("operstate".into(), json!(state(d)));
+                o
+            } else {
+                json_head(k, d, g, false)
+            };
+            o.insert("addr_info".into(), addrs.iter().map(|a| json_addr(a)).collect());
+            list.push(Value::Object(o));
+        } else if g.brief {
+            text.push_str(&format!("{:<16} {:<14} ", full_name(k, d), state(d)));
+            for a in addrs {
+                text.push_str(&format!("{} ", address(a)));
+            }
+            text.push('\n');
+        } else if g.oneline {
+            for a in addrs {
+                text.push_str(&line(d, a));
+            }
+        } else {
+            let full = head(k, p.host, d, &Globals { stats: 0, ..g.clone() }, false);
+            // With -4 the link-layer line is left out.
+            text.push_str(if g.inet { full.split('\n').next().unwrap_or("") } else { &full });
+            text.push('\n');
+            for a in addrs {
+                let tail = attributes(a);
+                text.push_str(&format!(
+                    "    inet {} {tail}\n       valid_lft forever preferred_lft forever\n",
+                    address(a)
+                ));
+            }
+        }
+    }
+    if g.json {
+        print_json(p, g, &Value::Array(list));
+    }
+    p.out.push_str(&text);
+    Ok(0)
+}
+
+/// `10.0.0.1/24`, or with the far end of a point-to-point one.
+fn address(a: &IfAddr) -> String {
+    if a.is_ptp() { format!("{} peer {}/{}", a.local, a.peer, a.prefix) } else { format!("{}/{}", a.local, a.prefix) }
+}
+
+fn attributes(a: &IfAddr) -> String {
+    let mut s = String::new();
+    if let Some(b) = a.broadcast {
+        s.push_str(&format!("brd {b} "));
+    }
+    s.push_str(&format!("scope {} ", scope_name(a.scope)));
+    if a.secondary {
+        s.push_str("secondary ");
+    }
+    if a.noprefixroute {
+        s.push_str("noprefixroute ");
+    }
+    s.push_str(&a.label);
+    s
+}
+
+fn line(d: &Device, a: &IfAddr) -> String {
+    format!(
+        "{}: {}    inet {} {}\\       valid_lft forever preferred_lft forever\n",
+        d.ifindex,
+        d.name,
+        address(a),
+        attributes(a)
+    )
+}
+
+/// An address as `ip -j addr` writes it.
+pub fn json_addr(a: &IfAddr) -> Value {
+    let mut o = Map::new();
+    o.insert("family".into(), json!("inet"));
+    o.insert("local".into(), json!(a.local.to_string()));
+    if a.is_ptp() {
+        o.insert("address".into(), json!(a.peer.to_string()));
+    }
+    o.insert("prefixlen".into(), json!(a.prefix));
+    if let Some(b) = a.broadcast {
+        o.insert("broadcast".into(), json!(b.to_string()));
+    }
+    o.insert("scope".into(), json!(scope_name(a.scope)));
+    if a.secondary {
+        o.insert("secondary".into(), json!(true));
+    }
+    if a.noprefixroute {
+        o.insert("noprefixroute".into(), json!(true));
+    }
+    o.insert("label".into(), json!(a.label));
+    o.insert("valid_life_time".into(), json!(u32::MAX));
+    o.insert("preferred_life_time".into(), json!(u32::MAX));
+    Value::Object(o)
+}

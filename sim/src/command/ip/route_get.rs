@@ -1,0 +1,153 @@
+//! `ip route get` (`inet_rtm_getroute`).
+
+use serde_json::{Map, Value, json};
+
+use super::args::{Bad, table_name};
+use super::route::RouteGet;
+use super::{Globals, dev, nl_error, print_json};
+use crate::command::Proc;
+use crate::kernel::fib::{RouteType, table};
+use crate::kernel::route::{Dst, OutputKey};
+use crate::kernel::types::{DevId, Errno, SEC};
+use crate::op::OpError;
+use crate::trace::NoTrace;
+
+pub(super) fn get(p: &mut Proc<'_>, g: &Globals, q: &RouteGet) -> Result<i32, Bad> {
+    let oif = q.oif.as_deref().map(|d| dev(p, d)).transpose()?;
+    let iif = q.iif.as_deref().map(|d| dev(p, d)).transpose()?;
+    let rt = lookup(p, q, iif, oif).map_err(|e| nl_error(&OpError::from(e)))?;
+    let (words, mtu, expires, redirected) = cache_words(p, q, &rt, iif);
+    let k = &p.sess.kernel;
+    // A local destination is told with its own device only when it came from there.
+    let name = k.dev(rt.dev).name;
+    let kind = rt.kind;
+    let typed = matches!(kind, RouteType::Local | RouteType::Broadcast | RouteType::Multicast);
+    let from = q.from;
+    let t = rt.route.map(|r| r.table).or(typed.then_some(table::LOCAL)).filter(|t| *t != table::MAIN);
+    if g.json {
+        let mut o = Map::new();
+        if typed {
+            o.insert("type".into(), json!(kind.as_str()));
+        }
+        o.insert("dst".into(), json!(q.dst.to_string()));
+        if let Some(f) = from {
+            o.insert("from".into(), json!(f.to_string()));
+        }
+        if let Some(v) = rt.gateway {
+            o.insert("gateway".into(), json!(v.to_string()));
+        }
+        o.insert("dev".into(), json!(name.as_str()));
+        if let Some(t) = t {
+            o.insert("table".into(), json!(table_name(t)));
+        }
+        if from.is_none() && !rt.src.is_unspecified() {
+            o.insert("prefsrc".into(), json!(rt.src.to_string()));
+        }
+        o.insert("flags".into(), json!([]));
+        o.insert("uid".into(), json!(0));
+        o.insert("cache".into(), json!(words));
+        if let Some(m) = mtu {
+            o.insert("metrics".into(), json!([{"mtu": m}]));
+        }
+        print_json(p, g, &Value::Array(vec![Value::Object(o)]));
+        return Ok(0);
+    }
+    let mut s = String::new();
+    if typed {
+        s.push_str(&format!("{} ", kind.as_str()));
+    }
+    s.push_str(&format!("{} ", q.dst));
+    if let Some(f) = from {
+        s.push_str(&format!("from {f} "));
+    }
+    if q.tos != 0 {
+        s.push_str(&format!("tos {:#04x} ", q.tos));
+    }
+    if let Some(v) = rt.gateway {
+        s.push_str(&format!("via {v} "));
+    }
+    s.push_str(&format!("dev {name} "));
+    if let Some(t) = t {
+        s.push_str(&format!("table {} ", table_name(t)));
+    }
+    if from.is_none() && !rt.src.is_unspecified() {
+        s.push_str(&format!("src {} ", rt.src));
+    }
+    if q.mark != 0 {
+        s.push_str(&format!("mark {:#x} ", q.mark));
+    }
+    if iif.is_none() {
+        s.push_str("uid 0 ");
+    }
+    s.push_str("\n    cache ");
+    let mut flags = words;
+    if redirected {
+        flags.push("redirected");
+    }
+    if !flags.is_empty() {
+        s.push_str(&format!("<{}> ", flags.join(",")));
+    }
+    if let Some(e) = expires {
+        s.push_str(&format!("expires {e}sec "));
+    }
+    if let Some(m) = mtu {
+        s.push_str(&format!("mtu {m} "));
+    }
+    if let Some(i) = &q.iif {
+        s.push_str(&format!("iif {i} "));
+    }
+    s.push('\n');
+    p.out.push_str(&s);
+    Ok(0)
+}
+
+/// The question is asked of a copy of the kernel's view that records nothing.
+fn lookup(p: &mut Proc<'_>, q: &RouteGet, iif: Option<DevId>, oif: Option<DevId>) -> Result<Dst, Errno> {
+    let key = OutputKey {
+        dst: q.dst,
+        src: q.from.unwrap_or(std::net::Ipv4Addr::UNSPECIFIED),
+        oif,
+        mark: q.mark,
+        tos: q.tos & 0x1e,
+        proto: q.proto,
+        ports: q.ports,
+        anysrc: false,
+    };
+    let k = &mut p.sess.kernel;
+    let at = k.rec.events.len();
+    let r = match iif {
+        None => k.ip_route_output(p.ns, key, None),
+        Some(i) => k.ip_route_get_input(i, key),
+    };
+    // A question leaves no mark in the walk.
+    k.rec.events.truncate(at);
+    let _ = NoTrace;
+    r
+}
+
+/// `<local,brd>` and what was learnt about the path.
+fn cache_words(
+    p: &Proc<'_>,
+    q: &RouteGet,
+    rt: &Dst,
+    iif: Option<DevId>,
+) -> (Vec<&'static str>, Option<String>, Option<u64>, bool) {
+    let k = &p.sess.kernel;
+    let mut w = Vec::new();
+    if rt.local {
+        w.push("local");
+    }
+    match rt.kind {
+        RouteType::Broadcast => w.push("brd"),
+        RouteType::Multicast => w.push("mc"),
+        _ => {}
+    }
+    let _ = iif;
+    let via = rt.route.and_then(|r| r.via);
+    let e = k.exception(p.ns, q.dst, rt.dev, via);
+    let set = rt.route.and_then(|r| r.mtu.map(|m| (m, r.mtu_lock)));
+    let mtu = e.and_then(|e| e.pmtu.map(|m| (m, e.lock))).or(set);
+    let mtu = mtu.map(|(m, lock)| if lock { format!("lock {m}") } else { m.to_string() });
+    let expires = e.map(|e| (e.expires - k.now()) / SEC);
+    (w, mtu, expires, e.is_some_and(|e| e.gateway.is_some()))
+}
