@@ -128,7 +128,7 @@ fn frames_of(steps: &mut [(String, Lists<'_>, Lists<'_>)], out: &mut Vec<String>
     for (_, want, got) in steps.iter() {
         let devs: BTreeSet<&str> = want.keys().chain(got.keys()).copied().collect();
         let none = Vec::new();
-        let pairs = |d| {
+        let pairs = |d: &&str| {
             let c = changes(want.get(d).unwrap_or(&none), got.get(d).unwrap_or(&none), |f| f.0.clone());
             ((*d).to_owned(), c)
         };
