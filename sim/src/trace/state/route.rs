@@ -111,10 +111,8 @@ fn route<R: Recorder>(k: &Kernel<R>, r: &Route) -> Value {
         put(&mut o, "flags", marks);
     }
     let mut metrics = Map::new();
+    // Whether the MTU is locked, iproute2 6.1 does not say in JSON.
     if let Some(mtu) = r.mtu {
-        if r.mtu_lock {
-            put(&mut metrics, "lock", json!(["mtu"]));
-        }
         put(&mut metrics, "mtu", mtu);
     }
     if let Some(mss) = r.advmss {
@@ -159,11 +157,11 @@ fn rule<R: Recorder>(k: &Kernel<R>, ns: NetnsId, r: &FibRule) -> Value {
     if r.invert {
         put(&mut o, "not", Value::Null);
     }
-    match &r.src {
+    match r.src.as_ref().filter(|n| n.prefix_len() != 0) {
         Some(n) => selector(&mut o, "src", n),
         None => put(&mut o, "src", "all"),
     }
-    if let Some(n) = &r.dst {
+    if let Some(n) = r.dst.as_ref().filter(|n| n.prefix_len() != 0) {
         selector(&mut o, "dst", n);
     }
     if r.tos != 0 {
@@ -189,6 +187,11 @@ fn rule<R: Recorder>(k: &Kernel<R>, ns: NetnsId, r: &FibRule) -> Value {
     if let Some(p) = r.ipproto {
         let name = match p {
             1 => "icmp".to_owned(),
+            2 => "igmp".to_owned(),
+            47 => "gre".to_owned(),
+            50 => "esp".to_owned(),
+            51 => "ah".to_owned(),
+            132 => "sctp".to_owned(),
             6 => "tcp".to_owned(),
             17 => "udp".to_owned(),
             n => format!("ipproto-{n}"),
@@ -204,7 +207,7 @@ fn rule<R: Recorder>(k: &Kernel<R>, ns: NetnsId, r: &FibRule) -> Value {
     if let RuleAction::Table(t) = r.action {
         put(&mut o, "table", table_name(t));
         if let Some(n) = r.suppress_prefixlength {
-            put(&mut o, "suppress_prefixlength", n);
+            put(&mut o, "suppress_prefixlen", n);
         }
         if let Some(n) = r.suppress_ifgroup {
             put(&mut o, "suppress_ifgroup", n.to_string());
