@@ -67,6 +67,12 @@ fn trials(root: &Path, known: &Arc<Known>, table: &Arc<Table>, shown: usize) -> 
                 None => Ok(()),
             }
         }));
+        out.push(Trial::test("rules", || {
+            match normalise::RULES.iter().find(|(part, what, why)| part.is_empty() || what.is_empty() || why.is_empty()) {
+                Some((_, what, _)) => Err(format!("a rule without a reason: {what}").into()),
+                None => Ok(()),
+            }
+        }));
     }
     for (name, file) in found {
         let (known, table) = (Arc::clone(known), Arc::clone(table));

@@ -2,10 +2,9 @@
 
 use packetwalk_sim::app::probe::Probe;
 use packetwalk_sim::kernel::types::{MSEC, NetnsId};
-use packetwalk_sim::kernel::Kernel;
 use packetwalk_sim::session::Session;
 use packetwalk_sim::shell::run_line;
-use packetwalk_sim::trace::{Outcome, Trace};
+use packetwalk_sim::trace::{Outcome, state};
 use serde_json::{Map, Value, json};
 
 use crate::frames::{Frame, Taps};
@@ -147,12 +146,11 @@ fn dump(s: &Session, recorded: &Value) -> Map<String, Value> {
     all.sort_by_key(|(label, _)| place.iter().position(|p| *p == label).unwrap_or(usize::MAX));
     let mut out = Map::new();
     for (label, ns) in all {
-        let mut v = netns_state(k, ns);
+        let mut v = state::netns_state(k, ns);
         if k.ns(ns).is_switch {
             // Of a switch the recorder keeps the addresses it learned, no more.
             v = json!({"fdb": v["fdb"]});
-        } else if v.is_null() {
-            v = json!({});
+
         }
         let kind = match label.contains("/ns:") {
             _ if k.ns(ns).is_switch => "switch",
@@ -165,8 +163,4 @@ fn dump(s: &Session, recorded: &Value) -> Map<String, Value> {
         out.insert(label, v);
     }
     out
-}
-
-fn netns_state(_: &Kernel<Trace>, _: NetnsId) -> Value {
-    Value::Null
 }

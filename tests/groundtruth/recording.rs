@@ -6,8 +6,6 @@ use serde_json::Value;
 
 /// One recording of a real kernel or engine.
 pub struct Recording {
-    /// `kernel/arp-announce`.
-    pub name: String,
     /// The file's content.
     pub json: Value,
 }
@@ -67,7 +65,7 @@ pub fn find(root: &Path) -> Vec<(String, PathBuf)> {
 pub fn read(name: &str, file: &Path) -> Result<Recording, String> {
     let text = std::fs::read_to_string(file).map_err(|e| format!("{name}: {e}"))?;
     let json = serde_json::from_str(&text).map_err(|e| format!("{name}: {e}"))?;
-    Ok(Recording { name: name.to_owned(), json })
+    Ok(Recording { json })
 }
 
 /// The elements of an array; none of anything else.
