@@ -177,8 +177,7 @@ fn read(p: &mut Proc<'_>, o: &Opts, word: &str, arg: usize) -> Result<bool, Refu
         Err(_) => {
             // A directory shows everything below it.
             let dir = format!("{name}.");
-            let below: Vec<String> =
-                list(&p.sess.kernel, p.ns).into_iter().filter(|n| n.starts_with(&dir)).collect();
+            let below: Vec<String> = list(&p.sess.kernel, p.ns).into_iter().filter(|n| n.starts_with(&dir)).collect();
             for n in &below {
                 show(p, o, n);
             }

@@ -40,22 +40,10 @@ pub(super) const LACKING: &[Lacking] = &[
          tcp_tw_reuse_delay tcp_wmem tcp_workaround_signed_windows udp_child_hash_entries udp_early_demux \
          udp_hash_entries udp_l3mdev_accept udp_rmem_min udp_wmem_min xfrm4_gc_thresh",
     ),
-    Lacking::new(
-        "ipv4/route",
-        "flush",
-    ),
-    Lacking::new(
-        "ipv4/conf/*",
-        "igmpv2_unsolicited_report_interval igmpv3_unsolicited_report_interval mc_forwarding",
-    ),
-    Lacking::new(
-        "ipv4/neigh/*",
-        "interval_probe_time_ms proxy_qlen",
-    ),
-    Lacking::new(
-        "bridge",
-        "bridge-nf-filter-pppoe-tagged bridge-nf-filter-vlan-tagged bridge-nf-pass-vlan-input-dev",
-    ),
+    Lacking::new("ipv4/route", "flush"),
+    Lacking::new("ipv4/conf/*", "igmpv2_unsolicited_report_interval igmpv3_unsolicited_report_interval mc_forwarding"),
+    Lacking::new("ipv4/neigh/*", "interval_probe_time_ms proxy_qlen"),
+    Lacking::new("bridge", "bridge-nf-filter-pppoe-tagged bridge-nf-filter-vlan-tagged bridge-nf-pass-vlan-input-dev"),
     Lacking::new(
         "netfilter",
         "nf_conntrack_acct nf_conntrack_buckets nf_conntrack_checksum nf_conntrack_count nf_conntrack_events \

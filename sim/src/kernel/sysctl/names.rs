@@ -156,9 +156,7 @@ impl<R: Recorder> Kernel<R> {
             Target::Neigh(_, e) => (e.get)(&s.neigh_default),
             Target::Conf6(Who::All, i) => i64::from(ipv6(s, 0)[i]),
             Target::Conf6(Who::Default, i) => i64::from(ipv6(s, 1)[i]),
-            Target::Conf6(Who::Dev(d), i) => {
-                i64::from(s.ipv6_dev.get(&d).copied().unwrap_or_else(|| ipv6(s, 1))[i])
-            }
+            Target::Conf6(Who::Dev(d), i) => i64::from(s.ipv6_dev.get(&d).copied().unwrap_or_else(|| ipv6(s, 1))[i]),
             Target::PortRange => return Ok(format!("{}\t{}", s.ip_local_port_range.0, s.ip_local_port_range.1)),
             Target::PingRange => return Ok(format!("{}\t{}", s.ping_group_range.0, s.ping_group_range.1)),
         };
