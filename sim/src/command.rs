@@ -5,6 +5,7 @@
 
 pub mod arping;
 pub mod awk;
+pub mod brctl;
 pub mod bridge;
 pub mod curl;
 pub mod files;
@@ -275,6 +276,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         "env" | "nohup" | "nsenter" | "setsid" | "sudo" | "timeout" | "xargs" => wrap::run(p, argv),
         "sed" => sed::run(p, argv),
         "arping" => arping::run(p, argv),
+        "brctl" => brctl::run(p, argv),
         "bridge" => bridge::run(p, argv),
         "curl" => curl::run(p, argv),
         "nc" => nc::run(p, argv),
