@@ -10,6 +10,7 @@ pub mod bridge;
 pub mod curl;
 pub mod files;
 pub mod grep;
+pub mod ifconfig;
 pub mod misc;
 pub mod nc;
 pub mod opts;
@@ -279,6 +280,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         "brctl" => brctl::run(p, argv),
         "bridge" => bridge::run(p, argv),
         "curl" => curl::run(p, argv),
+        "ifconfig" => ifconfig::run(p, argv),
         "nc" => nc::run(p, argv),
         "ping" => ping::run(p, argv),
         "serve" => serve::run(p, argv),
