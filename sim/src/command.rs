@@ -5,11 +5,16 @@
 
 pub mod arping;
 pub mod awk;
+pub mod brctl;
 pub mod bridge;
 pub mod curl;
 pub mod files;
 pub mod grep;
+<<<<<<< HEAD
 pub mod ip;
+=======
+pub mod ifconfig;
+>>>>>>> tools-c
 pub mod misc;
 pub mod nc;
 pub mod opts;
@@ -287,9 +292,14 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         "env" | "nohup" | "nsenter" | "setsid" | "sudo" | "timeout" | "xargs" => wrap::run(p, argv),
         "sed" => sed::run(p, argv),
         "arping" => arping::run(p, argv),
+        "brctl" => brctl::run(p, argv),
         "bridge" => bridge::run(p, argv),
         "curl" => curl::run(p, argv),
+<<<<<<< HEAD
         "ip" => ip::run(p, argv),
+=======
+        "ifconfig" => ifconfig::run(p, argv),
+>>>>>>> tools-c
         "nc" => nc::run(p, argv),
         "ping" => ping::run(p, argv),
         "serve" => serve::run(p, argv),
