@@ -10,11 +10,8 @@ pub mod bridge;
 pub mod curl;
 pub mod files;
 pub mod grep;
-<<<<<<< HEAD
 pub mod ip;
-=======
 pub mod ifconfig;
->>>>>>> tools-c
 pub mod misc;
 pub mod nc;
 pub mod opts;
@@ -295,11 +292,8 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         "brctl" => brctl::run(p, argv),
         "bridge" => bridge::run(p, argv),
         "curl" => curl::run(p, argv),
-<<<<<<< HEAD
         "ip" => ip::run(p, argv),
-=======
         "ifconfig" => ifconfig::run(p, argv),
->>>>>>> tools-c
         "nc" => nc::run(p, argv),
         "ping" => ping::run(p, argv),
         "serve" => serve::run(p, argv),
