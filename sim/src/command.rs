@@ -15,6 +15,7 @@ pub mod misc;
 pub mod nc;
 pub mod opts;
 pub mod ping;
+pub mod route;
 pub mod sed;
 pub mod serve;
 pub mod sort;
@@ -283,6 +284,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         "ifconfig" => ifconfig::run(p, argv),
         "nc" => nc::run(p, argv),
         "ping" => ping::run(p, argv),
+        "route" => route::run(p, argv),
         "serve" => serve::run(p, argv),
         "tcpdump" => tcpdump::run(p, argv),
         "traceroute" => traceroute::run(p, argv),
