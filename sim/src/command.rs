@@ -13,6 +13,7 @@ pub mod grep;
 pub mod ifconfig;
 pub mod misc;
 pub mod nc;
+pub mod nstat;
 pub mod opts;
 pub mod ping;
 pub mod route;
@@ -283,6 +284,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         "curl" => curl::run(p, argv),
         "ifconfig" => ifconfig::run(p, argv),
         "nc" => nc::run(p, argv),
+        "nstat" => nstat::run(p, argv),
         "ping" => ping::run(p, argv),
         "route" => route::run(p, argv),
         "serve" => serve::run(p, argv),
