@@ -12,6 +12,7 @@ pub mod files;
 pub mod grep;
 pub mod ifconfig;
 pub mod misc;
+pub mod names;
 pub mod nc;
 pub mod nstat;
 pub mod opts;
@@ -20,6 +21,7 @@ pub mod route;
 pub mod sed;
 pub mod serve;
 pub mod sort;
+pub mod ss;
 pub mod tcpdump;
 pub mod test;
 pub mod text;
@@ -288,6 +290,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         "ping" => ping::run(p, argv),
         "route" => route::run(p, argv),
         "serve" => serve::run(p, argv),
+        "ss" => ss::run(p, argv),
         "tcpdump" => tcpdump::run(p, argv),
         "traceroute" => traceroute::run(p, argv),
         other => Err(Refusal::new(format!("the tool {other}"), 0)),
