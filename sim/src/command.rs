@@ -3,6 +3,7 @@
 //! A tool is a function `run(&mut Proc, argv) -> Result<i32, Refusal>`: it reads `stdin`, writes
 //! `out` and `err`, and returns the exit status. [`run`] finds it by name.
 
+pub mod arp;
 pub mod arping;
 pub mod awk;
 pub mod brctl;
@@ -14,6 +15,7 @@ pub mod ifconfig;
 pub mod misc;
 pub mod names;
 pub mod nc;
+pub mod netstat;
 pub mod nstat;
 pub mod opts;
 pub mod ping;
@@ -280,12 +282,14 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         "egrep" | "fgrep" | "grep" => grep::run(p, argv),
         "env" | "nohup" | "nsenter" | "setsid" | "sudo" | "timeout" | "xargs" => wrap::run(p, argv),
         "sed" => sed::run(p, argv),
+        "arp" => arp::run(p, argv),
         "arping" => arping::run(p, argv),
         "brctl" => brctl::run(p, argv),
         "bridge" => bridge::run(p, argv),
         "curl" => curl::run(p, argv),
         "ifconfig" => ifconfig::run(p, argv),
         "nc" => nc::run(p, argv),
+        "netstat" => netstat::run(p, argv),
         "nstat" => nstat::run(p, argv),
         "ping" => ping::run(p, argv),
         "route" => route::run(p, argv),
