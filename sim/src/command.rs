@@ -3,21 +3,29 @@
 //! A tool is a function `run(&mut Proc, argv) -> Result<i32, Refusal>`: it reads `stdin`, writes
 //! `out` and `err`, and returns the exit status. [`run`] finds it by name.
 
+pub mod arp;
 pub mod arping;
 pub mod awk;
+pub mod brctl;
 pub mod bridge;
 pub mod curl;
 pub mod files;
 pub mod grep;
 pub mod ip;
+pub mod ifconfig;
 pub mod misc;
+pub mod names;
 pub mod nc;
+pub mod netstat;
+pub mod nstat;
 pub mod opts;
 pub mod ping;
+pub mod route;
 pub mod sed;
 pub mod serve;
 pub mod sort;
 pub mod sysctl;
+pub mod ss;
 pub mod tcpdump;
 pub mod test;
 pub mod text;
@@ -286,14 +294,21 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         "egrep" | "fgrep" | "grep" => grep::run(p, argv),
         "env" | "nohup" | "nsenter" | "setsid" | "sudo" | "timeout" | "xargs" => wrap::run(p, argv),
         "sed" => sed::run(p, argv),
+        "arp" => arp::run(p, argv),
         "arping" => arping::run(p, argv),
+        "brctl" => brctl::run(p, argv),
         "bridge" => bridge::run(p, argv),
         "curl" => curl::run(p, argv),
         "ip" => ip::run(p, argv),
+        "ifconfig" => ifconfig::run(p, argv),
         "nc" => nc::run(p, argv),
+        "netstat" => netstat::run(p, argv),
+        "nstat" => nstat::run(p, argv),
         "ping" => ping::run(p, argv),
+        "route" => route::run(p, argv),
         "serve" => serve::run(p, argv),
         "sysctl" => sysctl::run(p, argv),
+        "ss" => ss::run(p, argv),
         "tcpdump" => tcpdump::run(p, argv),
         "traceroute" => traceroute::run(p, argv),
         other => Err(Refusal::new(format!("the tool {other}"), 0)),

@@ -95,6 +95,12 @@ impl<R: Recorder> Kernel<R> {
             }
         }
         self.fib_del_ifaddr(dev, &gone);
+        if heir.is_none() && self.dev(dev).addrs.is_empty() {
+            // The last address: IP is off on the device (`fib_disable_ip`).
+            let ns = self.dev(dev).netns;
+            self.fib_remove(ns, |r| r.dev == Some(dev));
+            self.neigh_flush_dev(dev, false);
+        }
         if let Some(mut h) = heir {
             h.secondary = false;
             let list = &mut self.dev_mut(dev).addrs;

@@ -100,6 +100,9 @@ impl<R: Recorder> Kernel<R> {
         } else if !up && was != PortState::Disabled {
             self.brport_mut(port).state = PortState::Disabled;
             self.br_fdb_delete_by_port(br, port, false);
+        } else {
+            // Nothing changed: a bridge that never had a live port keeps the carrier it was made with.
+            return;
         }
         self.br_carrier_check(br);
     }
@@ -121,7 +124,6 @@ impl<R: Recorder> Kernel<R> {
         for p in ports {
             self.br_port_check(p);
         }
-        self.br_carrier_check(br);
     }
 
     /// `br_stp_recalculate_bridge_id`: without an address of its own the bridge takes its ports' lowest.

@@ -1,6 +1,7 @@
 //! `ip_local_out`, `ip_output`, `ip_fragment`.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -94,7 +95,7 @@ impl<R: Recorder> Kernel<R> {
             self.rec.born(id, m.parent, m.why);
         }
         let p =
-            Packet { id, snap: 0, dst: MacAddr::ZERO, src: MacAddr::ZERO, mark: m.mark, iif: 0, body: Body::Ipv4(ip) };
+            Packet { id, snap: 0, dst: MacAddr::ZERO, src: MacAddr::ZERO, mark: m.mark, iif: 0, body: Body::Ipv4(ip.into()) };
         self.netns[ns.ix()].mib.inc(M::IpOutRequests);
         self.ip_output(ns, rt, dst, p);
         id
@@ -169,13 +170,13 @@ impl<R: Recorder> Kernel<R> {
             if R::ON {
                 self.rec.born(f.id, Some(p.id), Birth::Fragment);
             }
-            f.body = Body::Ipv4(Ipv4 {
+            f.body = Body::Ipv4(Arc::new(Ipv4 {
                 // A piece of a piece stays within the whole.
                 mf: ip.mf || i + 1 < pieces,
                 frag_off: ip.frag_off + (from / 8) as u16,
                 l4: L4::Raw(proto, data.slice(from..to)),
                 ..ip.clone()
-            });
+            }));
             self.netns[ns.ix()].mib.inc(M::IpFragCreates);
             self.ip_finish_output2(ns, rt, dst, f);
         }

@@ -186,6 +186,9 @@ impl<R: Recorder> Kernel<R> {
                 };
                 self.dev_mut(p).kind = DevKind::Veth { peer: Some(d) };
                 self.note_nsids(d);
+                // Both begin without a carrier, which link_watch notes.
+                self.update_operstate(p);
+                self.update_operstate(d);
                 if peer.up {
                     self.set_up(p, true)?;
                 }

@@ -85,7 +85,6 @@ impl<R: Recorder> Kernel<R> {
         }
         if up {
             self.dev_mut(dev).was_up = true;
-            self.update_operstate(dev);
             self.inet_dev_up(dev);
             self.arp_notify(dev, false);
         } else {
@@ -113,7 +112,7 @@ impl<R: Recorder> Kernel<R> {
     }
 
     /// `rfc2863_policy`, `default_operstate`.
-    fn update_operstate(&mut self, dev: DevId) {
+    pub(crate) fn update_operstate(&mut self, dev: DevId) {
         let d = self.dev(dev);
         if d.is_loopback() {
             return;
