@@ -34,10 +34,8 @@ use report::{Known, Row, Table};
 const SHOWN: (usize, usize) = (1, 12);
 
 fn folder() -> PathBuf {
-    std::env::var_os("PACKETWALK_GROUNDTRUTH").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/groundtruth"),
-        PathBuf::from,
-    )
+    std::env::var_os("PACKETWALK_GROUNDTRUTH")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/groundtruth"), PathBuf::from)
 }
 
 /// The four verdicts; a world that cannot be built or a panic fails them all.
@@ -61,14 +59,13 @@ fn trials(root: &Path, known: &Arc<Known>, table: &Arc<Table>, shown: usize) -> 
     let names: Vec<String> = found.iter().map(|(n, _)| n.clone()).collect();
     let k = Arc::clone(known);
     if !names.is_empty() {
-        out.push(Trial::test("differences.txt", move || {
-            match k.names().find(|n| !names.iter().any(|x| x == n)) {
-                Some(n) => Err(format!("there is no recording {n}").into()),
-                None => Ok(()),
-            }
+        out.push(Trial::test("differences.txt", move || match k.names().find(|n| !names.iter().any(|x| x == n)) {
+            Some(n) => Err(format!("there is no recording {n}").into()),
+            None => Ok(()),
         }));
         out.push(Trial::test("rules", || {
-            match normalise::RULES.iter().find(|(part, what, why)| part.is_empty() || what.is_empty() || why.is_empty()) {
+            match normalise::RULES.iter().find(|(part, what, why)| part.is_empty() || what.is_empty() || why.is_empty())
+            {
                 Some((_, what, _)) => Err(format!("a rule without a reason: {what}").into()),
                 None => Ok(()),
             }

@@ -137,11 +137,8 @@ fn expanded(step: &Value) -> String {
 /// The state of every namespace: the recorded ones in their order, then any other.
 fn dump(s: &Session, recorded: &Value) -> Map<String, Value> {
     let k = &s.kernel;
-    let mut all: Vec<(String, NetnsId)> = (0..k.netns.len() as u32)
-        .map(NetnsId)
-        .filter(|n| k.ns(*n).alive)
-        .map(|n| (k.ns(n).label.clone(), n))
-        .collect();
+    let mut all: Vec<(String, NetnsId)> =
+        (0..k.netns.len() as u32).map(NetnsId).filter(|n| k.ns(*n).alive).map(|n| (k.ns(n).label.clone(), n)).collect();
     let place: Vec<&String> = recorded["ns"].as_object().into_iter().flat_map(|m| m.keys()).collect();
     all.sort_by_key(|(label, _)| place.iter().position(|p| *p == label).unwrap_or(usize::MAX));
     let mut out = Map::new();
@@ -150,7 +147,6 @@ fn dump(s: &Session, recorded: &Value) -> Map<String, Value> {
         if k.ns(ns).is_switch {
             // Of a switch the recorder keeps the addresses it learned, no more.
             v = json!({"fdb": v["fdb"]});
-
         }
         let kind = match label.contains("/ns:") {
             _ if k.ns(ns).is_switch => "switch",

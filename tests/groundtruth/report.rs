@@ -94,9 +94,8 @@ impl Known {
             let reason = self.0.get(&(name.to_owned(), (*verdict).to_owned()));
             match (reason, found.is_empty()) {
                 (None, true) | (Some(_), false) => {}
-                (Some(r), true) => wrong.push(format!(
-                    "{verdict}: nothing differs any more; take the line out of differences.txt: {r}"
-                )),
+                (Some(r), true) => wrong
+                    .push(format!("{verdict}: nothing differs any more; take the line out of differences.txt: {r}")),
                 (None, false) => {
                     let first: Vec<&str> = found.iter().take(shown).map(String::as_str).collect();
                     let more = found.len().saturating_sub(shown);
