@@ -69,7 +69,30 @@ pub fn play(r: &Recording) -> Result<Played, String> {
     for (did, frames) in played.steps.iter_mut().zip(taps.finish()) {
         did.frames = frames;
     }
+    for (did, step) in played.steps.iter_mut().zip(list(&r.json["steps"])) {
+        tcp_ttl(did, step);
+    }
     Ok(played)
+}
+
+/// A TCP client cannot see the TTL of its SYN-ACK: the recorder reads it off the capture.
+fn tcp_ttl(did: &mut Did, step: &Value) {
+    if step["sport"].is_null() || did.fields.get("connected") != Some(&Value::Bool(true)) {
+        return;
+    }
+    let at = format!("{}:", text(&step["from"]));
+    let port = (step["sport"].as_u64().unwrap_or(0) as u16).to_be_bytes();
+    let ttl = did.frames.iter().filter(|f| f.dev.starts_with(&at) && f.dev.ends_with(" i")).find_map(|f| {
+        let b = &f.bytes;
+        if b.get(12..14) != Some(&[8, 0]) || b.get(23) != Some(&6) {
+            return None;
+        }
+        let tcp = b.get(14 + usize::from(b[14] & 15) * 4..)?;
+        (tcp.get(13)? & 0x12 == 0x12 && tcp[2..4] == port).then_some(b[22])
+    });
+    if let Some(ttl) = ttl {
+        did.fields.insert("ttl".into(), ttl.into());
+    }
 }
 
 fn one(
