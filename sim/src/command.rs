@@ -241,7 +241,14 @@ pub const TOOLS: &[&str] = &[
 
 /// There is such a tool.
 pub fn is_tool(name: &str) -> bool {
+    let name = base_name(name);
     TOOLS.contains(&name)
+}
+
+/// A tool may be called by its whole path.
+fn base_name(name: &str) -> &str {
+    const DIRS: [&str; 6] = ["/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/", "/usr/local/bin/", "/usr/local/sbin/"];
+    DIRS.iter().find_map(|d| name.strip_prefix(d)).unwrap_or(name)
 }
 
 /// The tool empties its standard input, with these words.
@@ -279,7 +286,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         argv[0].clone_into(&mut e.name);
         e.ns = p.ns;
     }
-    match argv[0].as_str() {
+    match base_name(&argv[0]) {
         "[" | "test" => test::run(p, argv),
         "awk" => awk::run(p, argv),
         "bash" | "sh" => wrap::sh(p, argv),

@@ -66,7 +66,7 @@ impl<R: Recorder> Kernel<R> {
             let fits = matches!(s.kind, SockKind::Raw { proto: x } if x == proto)
                 && (s.local.is_unspecified() || s.local == dst)
                 && (s.remote.is_unspecified() || s.remote == src)
-                && s.dev.is_none_or(|d| d == rx.dev);
+                && s.dev.is_none_or(|d| d == rx.sock_dev);
             // The kernel answers echo requests itself and shows them to nobody.
             let hidden = matches!(p.ipv4().map(|ip| &ip.l4), Some(L4::Icmp(i)) if i.ty == 8);
             if !fits || hidden || s.rx.len() >= RCVBUF {
