@@ -41,6 +41,8 @@ pub enum Timer {
         /// Whether it still counts.
         generation: u32,
     },
+    /// A port's carrier came up: the bridge looks at it (`linkwatch_event`).
+    LinkWatch(DevId),
     /// A packet held back (`proxy_delay`): index of the parked packet.
     Parked(u32),
     /// An application asked to be woken.

@@ -8,7 +8,7 @@ use super::probe::{icmp_class, local_class};
 use super::{Cx, Wake};
 use crate::kernel::socket::{Rcv, SockKind};
 use crate::kernel::tcp::TcpRead;
-use crate::kernel::types::{Errno, Nanos, SEC, SockId};
+use crate::kernel::types::{Errno, MSEC, Nanos, SEC, SockId};
 use crate::trace::{Outcome, Recorder};
 
 /// What is asked.
@@ -86,7 +86,8 @@ impl Nc {
     fn touch<R: Recorder>(&mut self, cx: &mut Cx<'_, R>) {
         if let Some(t) = self.spec.timeout {
             self.turn += 1;
-            cx.timer(t, self.turn);
+            // The answer to what was just sent is there before a wait can begin.
+            cx.timer(t.max(MSEC), self.turn);
         }
     }
 

@@ -76,7 +76,9 @@ impl<R: Recorder> Kernel<R> {
             Next::Frame(dev, p) => self.netif_receive(dev, p),
             Next::Timer(Timer::Neigh { dev, ip, generation }) => self.neigh_timer(dev, ip, generation),
             Next::Timer(Timer::Frag { ns, key }) => self.ip_expire(ns, key),
+            Next::Timer(Timer::Tcp { sock, kind: 1, .. }) => self.tcp_delack_timer(sock),
             Next::Timer(Timer::Tcp { sock, generation, .. }) => self.tcp_timer(sock, generation),
+            Next::Timer(Timer::LinkWatch(dev)) => self.br_port_check(dev),
             Next::Timer(Timer::Parked(i)) => {
                 if let Some((dev, p)) = self.parked.get_mut(i as usize).and_then(Option::take) {
                     self.arp_parked(dev, p);

@@ -103,6 +103,7 @@ impl<R: Recorder> Kernel<R> {
         }
         if let Some(mut h) = heir {
             h.secondary = false;
+            self.fib_del_local(dev, h.local);
             let list = &mut self.dev_mut(dev).addrs;
             let at = list.iter().rposition(|x| !x.secondary && h.scope <= x.scope).map_or(0, |i| i + 1);
             list.insert(at, h.clone());
@@ -176,6 +177,7 @@ impl<R: Recorder> Kernel<R> {
             mtu: None,
             mtu_lock: false,
             advmss: None,
+            nh_scope: if local { scope::NOWHERE } else { scope::HOST },
         };
         // It may be there already, from another address.
         let _ = self.fib_table_insert(ns, RouteVerb::Append, r);

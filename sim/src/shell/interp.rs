@@ -14,6 +14,9 @@ use crate::command::{Proc, Refusal};
 use crate::kernel::types::{HostId, Nanos, NetnsId, Pid};
 use crate::session::Session;
 
+/// Virtual time that starting a program takes.
+const EXEC_NS: Nanos = 100_000;
+
 /// How the walk goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Flow {
@@ -531,6 +534,8 @@ impl Shell<'_> {
         } else {
             crate::command::run(&mut p, &argv)
         };
+        // Starting a program takes a while, in which what is under way goes on.
+        p.sess.advance(EXEC_NS);
         let (out, err, report) = (std::mem::take(&mut p.out), std::mem::take(&mut p.err), p.report.take());
         if !self.background {
             self.sess.pid_gone(pid);

@@ -24,6 +24,8 @@ pub(super) fn get(p: &mut Proc<'_>, g: &Globals, q: &RouteGet) -> Result<i32, Ba
     let typed = matches!(kind, RouteType::Local | RouteType::Broadcast | RouteType::Multicast);
     let from = q.from;
     let t = rt.route.map(|r| r.table).or(typed.then_some(table::LOCAL)).filter(|t| *t != table::MAIN);
+    // With no rules but the first three, local and main are one trie under main's name.
+    let t = t.filter(|_| k.ns(p.ns).fib.custom_rules);
     if g.json {
         let mut o = Map::new();
         if typed {

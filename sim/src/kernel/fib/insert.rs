@@ -64,6 +64,7 @@ impl<R: Recorder> Kernel<R> {
             mtu: s.mtu.map(|m| m.0),
             mtu_lock: s.mtu.is_some_and(|m| m.1),
             advmss: s.advmss,
+            nh_scope: scope::HOST,
         };
         if r.kind.least_scope() > r.scope {
             return Err(ext(Errno::EINVAL, "Invalid scope"));
@@ -82,6 +83,7 @@ impl<R: Recorder> Kernel<R> {
             if r.dev.is_none() {
                 return Err(Errno::ENODEV.into());
             }
+            r.nh_scope = scope::NOWHERE;
         } else {
             self.fib_check_nh(ns, &mut r)?;
         }
@@ -128,6 +130,7 @@ impl<R: Recorder> Kernel<R> {
                 return Err(ext(Errno::EINVAL, "Nexthop has invalid gateway"));
             }
             r.linkdown = !self.dev(dev).carrier;
+            r.nh_scope = scope::LINK;
             return Ok(());
         }
         if r.scope >= scope::LINK {
@@ -145,6 +148,7 @@ impl<R: Recorder> Kernel<R> {
         }
         let Some(dev) = found.dev else { return Err(ext(Errno::EINVAL, "No egress device for nexthop")) };
         r.dev = Some(dev);
+        r.nh_scope = found.scope;
         r.linkdown = !self.dev(dev).carrier;
         if !self.dev(dev).is_up() {
             return Err(Errno::ENETDOWN.into());

@@ -313,7 +313,9 @@ impl<R: Recorder> Kernel<R> {
 
     /// Looks one table up, then everything (`fib_check_nh` asks the route's own table first).
     pub(crate) fn fib_lookup_from(&self, ns: NetnsId, t: u32, f: &Flow) -> Option<Result<Route, Errno>> {
-        let first = self.ns(ns).fib.tables.get(&t).map(|t| self.table_lookup(t, f));
+        // A gateway may be our own address, which main does not know.
+        let own = (t != table::MAIN).then(|| self.ns(ns).fib.tables.get(&t)).flatten();
+        let first = own.map(|t| self.table_lookup(t, f));
         match first {
             Some(InTable::Found(r)) => return Some(Ok(r)),
             Some(InTable::Refused(..) | InTable::Throw | InTable::Miss) | None => {}

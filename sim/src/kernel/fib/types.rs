@@ -113,6 +113,16 @@ pub struct Route {
     pub mtu_lock: bool,
     /// `advmss`.
     pub advmss: Option<u32>,
+    /// How far away the next hop is (`nhc_scope`): on the link for a gateway, this host without one.
+    pub nh_scope: u8,
+}
+
+impl Route {
+    /// The gateway that packets go to: one of our own addresses is none (`rt_set_nexthop`).
+    #[inline]
+    pub fn gateway(&self) -> Option<Ipv4Addr> {
+        self.via.filter(|_| self.nh_scope == scope::LINK)
+    }
 }
 
 /// A routing table.

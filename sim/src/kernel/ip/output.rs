@@ -95,8 +95,15 @@ impl<R: Recorder> Kernel<R> {
         if R::ON {
             self.rec.born(id, m.parent, m.why);
         }
-        let p =
-            Packet { id, snap: 0, dst: MacAddr::ZERO, src: MacAddr::ZERO, mark: m.mark, iif: 0, body: Body::Ipv4(ip.into()) };
+        let p = Packet {
+            id,
+            snap: 0,
+            dst: MacAddr::ZERO,
+            src: MacAddr::ZERO,
+            mark: m.mark,
+            iif: 0,
+            body: Body::Ipv4(ip.into()),
+        };
         self.netns[ns.ix()].mib.inc(M::IpOutRequests);
         if !self.ip_output(ns, rt, dst, p) && !tcp {
             // `ip_send_skb`: a datagram that the link refused.

@@ -3,11 +3,15 @@
 
 use super::create::check_mtu;
 use super::{AddrAssign, DevKind, IfFlags, OperState};
+use crate::engine::{HOP_NS, Timer};
 use crate::kernel::Kernel;
-use crate::kernel::types::{DevId, Errno, NetnsId};
+use crate::kernel::types::{DevId, Errno, Nanos, NetnsId};
 use crate::op::{LinkChange, OpError};
 use crate::trace::Recorder;
 use crate::wire::MacAddr;
+
+/// From a carrier to the bridge that hears of it: longer than a frame needs, shorter than a command.
+const LINK_WATCH: Nanos = 2 * HOP_NS;
 
 /// Order in which one message's changes are made (`rtnl_changelink`, then `do_setlink`).
 fn rank(c: &LinkChange) -> u8 {
@@ -108,7 +112,12 @@ impl<R: Recorder> Kernel<R> {
         if !on && self.dev(dev).is_up() && self.evicts_without_carrier(dev) {
             self.neigh_flush_dev(dev, true);
         }
-        self.br_port_check(dev);
+        if on {
+            // The bridge learns of it from link_watch, a moment later.
+            self.queue.timer(self.queue.now + LINK_WATCH, Timer::LinkWatch(dev));
+        } else {
+            self.br_port_check(dev);
+        }
     }
 
     /// `rfc2863_policy`, `default_operstate`.

@@ -130,9 +130,7 @@ impl<R: Recorder> Kernel<R> {
     fn arp_plainly_not_ours(&self, dev: DevId, tpa: Ipv4Addr) -> bool {
         let d = &self.devs[dev.ix()];
         let n = &self.netns[d.netns.ix()];
-        d.conf.forwarding == 0
-            && !n.fib.custom_rules
-            && !n.fib.hint.may_have(tpa)
+        d.conf.forwarding == 0 && !n.fib.custom_rules && !n.fib.hint.may_have(tpa)
     }
 
     /// `arp_fwd_proxy`, `pneigh_lookup`: do we answer for an address beyond us?

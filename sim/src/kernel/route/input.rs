@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use super::Dst;
 use crate::kernel::Kernel;
-use crate::kernel::fib::{Flow, Lookup, Route, RouteType};
+use crate::kernel::fib::{Flow, Lookup, Route, RouteType, scope};
 use crate::kernel::types::{DevId, Errno, NetnsId};
 use crate::trace::event::SourceCheck;
 use crate::trace::{DropReason, EventKind, Recorder};
@@ -186,7 +186,7 @@ impl<R: Recorder> Kernel<R> {
         };
         let direct = self.check_source(dev, f.src, f.dst, Some(out), f, p.as_deref_mut())?;
         let e = self.exception(ns, f.dst, out, route.via);
-        let gateway = e.and_then(|e| e.gateway).or(route.via);
+        let gateway = e.and_then(|e| e.gateway).or(route.gateway());
         let gw = gateway.unwrap_or(f.dst);
         let mut redirect = false;
         if out == dev {
@@ -278,7 +278,7 @@ impl<R: Recorder> Kernel<R> {
         }
         let lo = r.kind == RouteType::Local && d.is_loopback();
         if r.dev == Some(dev) || lo {
-            return Ok((true, r.via.is_none()));
+            return Ok((true, r.nh_scope >= scope::HOST));
         }
         if d.addrs.is_empty() {
             return last_resort;
@@ -288,7 +288,7 @@ impl<R: Recorder> Kernel<R> {
         }
         let again = Flow { oif: Some(dev), ignore_linkstate: true, ..back };
         match self.lookup_rules_quietly(ns, &again) {
-            Lookup::Route(_, r) if r.kind == RouteType::Unicast => Ok((false, r.via.is_none())),
+            Lookup::Route(_, r) if r.kind == RouteType::Unicast => Ok((false, r.nh_scope >= scope::HOST)),
             _ => Ok((false, false)),
         }
     }

@@ -162,7 +162,11 @@ impl<R: Recorder> Kernel<R> {
             kind,
             local,
             dev,
-            gateway: if kind == RouteType::Unicast { e.and_then(|e| e.gateway).or(via) } else { None },
+            gateway: if kind == RouteType::Unicast {
+                e.and_then(|e| e.gateway).or_else(|| route.and_then(|r| r.gateway()))
+            } else {
+                None
+            },
             src: k.src,
             pmtu,
             mtu_locked: route.is_some_and(|r| r.mtu_lock) || e.is_some_and(|e| e.lock),

@@ -291,6 +291,7 @@ impl<R: Recorder> Kernel<R> {
             return;
         }
         let open = self.sock(id).open;
+        let fin_only = t.payload.is_empty();
         let b = self.sock_mut(id).tcb_mut();
         if !open && !t.payload.is_empty() && b.parent.is_none() && b.state != TcpState::Established {
             // Data for a socket that nobody holds any more: reset.
@@ -311,7 +312,11 @@ impl<R: Recorder> Kernel<R> {
             b.peer_closed = true;
         }
         let state = b.state;
-        self.tcp_send_ack(id);
+        if closed && fin_only && matches!(state, TcpState::Established | TcpState::SynRecv) {
+            self.tcp_delay_ack(id);
+        } else {
+            self.tcp_send_ack(id);
+        }
         if closed {
             match state {
                 TcpState::Established | TcpState::SynRecv => self.tcp_set_state(id, TcpState::CloseWait),

@@ -78,6 +78,7 @@ impl<R: Recorder> Kernel<R> {
         let tcp = Tcp { sport, dport, seq, ack, flags, window, opts: o, payload };
         let m = {
             let t = self.sock_mut(id).tcb_mut();
+            t.ack_pending = false;
             t.ip_id = t.ip_id.wrapping_add(1);
             let id = t.ip_id;
             IpMeta { tos: opts.tos, ttl: opts.ttl, df: true, id, mark: opts.mark, parent: None, why }
@@ -198,9 +199,8 @@ impl<R: Recorder> Kernel<R> {
         let s = self.sock(id);
         let (sport, dport, dst) = (s.lport, s.rport, s.remote);
         let mine = |p: &crate::wire::Packet| {
-            p.ipv4().is_some_and(|ip| {
-                ip.dst == dst && matches!(&ip.l4, L4::Tcp(t) if t.sport == sport && t.dport == dport)
-            })
+            p.ipv4()
+                .is_some_and(|ip| ip.dst == dst && matches!(&ip.l4, L4::Tcp(t) if t.sport == sport && t.dport == dport))
         };
         self.neigh_holds(rt.dev, rt.gateway.unwrap_or(dst), mine)
     }

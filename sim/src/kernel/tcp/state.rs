@@ -137,6 +137,8 @@ pub struct Tcb {
     pub soft: Option<crate::kernel::types::Errno>,
     /// IP id of the next segment.
     pub ip_id: u16,
+    /// An acknowledgment is owed, and waits for something to ride on.
+    pub ack_pending: bool,
     /// When the SYN left.
     pub sent_at: Nanos,
 }
@@ -174,6 +176,7 @@ impl Default for Tcb {
             armed: false,
             soft: None,
             ip_id: 0,
+            ack_pending: false,
             sent_at: 0,
         }
     }

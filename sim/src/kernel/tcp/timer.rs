@@ -2,12 +2,14 @@
 
 use super::TcpState;
 use super::state::RTO_MAX;
-use crate::engine::Timer;
+use crate::engine::{HOP_NS, Timer};
 use crate::kernel::Kernel;
 use crate::kernel::mib::MibItem as M;
-use crate::kernel::types::{Errno, Nanos, SEC, SockId};
+use crate::kernel::types::{Errno, MSEC, Nanos, SEC, SockId};
 use crate::trace::Recorder;
 
+/// `TCP_DELACK_MIN`.
+const DELACK: Nanos = 40 * MSEC;
 /// `TCP_TIMEWAIT_LEN`.
 const TIMEWAIT: Nanos = 60 * SEC;
 
@@ -18,7 +20,9 @@ impl<R: Recorder> Kernel<R> {
         t.timer_gen += 1;
         t.armed = true;
         let generation = t.timer_gen;
-        self.queue.timer(self.queue.now + after, Timer::Tcp { sock: id, kind: 0, generation });
+        // Of the timers of one tick the neighbours' run first, and what they report is read at once.
+        let at = self.queue.now + after + HOP_NS / 2;
+        self.queue.timer(at, Timer::Tcp { sock: id, kind: 0, generation });
     }
 
     pub(crate) fn tcp_disarm(&mut self, id: SockId) {
@@ -34,6 +38,23 @@ impl<R: Recorder> Kernel<R> {
         self.tcp_arm(id, TIMEWAIT);
         self.ns_mut(ns).mib.inc(M::TcpExtTW);
         self.wake(id);
+    }
+
+    /// A FIN was read: its acknowledgment waits for the application to close as well (`tcp_send_delayed_ack`).
+    pub(crate) fn tcp_delay_ack(&mut self, id: SockId) {
+        self.sock_mut(id).tcb_mut().ack_pending = true;
+        let at = self.queue.now + DELACK;
+        self.queue.timer(at, Timer::Tcp { sock: id, kind: 1, generation: 0 });
+    }
+
+    /// `tcp_delack_timer`.
+    pub(crate) fn tcp_delack_timer(&mut self, id: SockId) {
+        if let crate::kernel::socket::SockKind::Tcp(t) = &self.sock(id).kind
+            && t.ack_pending
+            && t.state != TcpState::Closed
+        {
+            self.tcp_send_ack(id);
+        }
     }
 
     /// `tcp_retransmit_timer`, `tcp_write_timeout`.
