@@ -192,7 +192,7 @@ pub fn parse(a: &mut Args<'_>) -> Result<(Globals, IpCmd), Bad> {
         "route" => IpCmd::Route(route::parse(a)?),
         "rule" => IpCmd::Rule(rule::parse(a)?),
         "neighbour" | "neighbor" => IpCmd::Neigh(neigh::parse(a)?),
-        "netns" => IpCmd::Netns(netns::parse(a)?),
+        "netns" => IpCmd::Netns(netns::parse(a, g.all)?),
         "help" => return Err(usage("ip [ OPTIONS ] OBJECT { COMMAND | help }")),
         other => return Err(a.refuse_last(&format!("ip {other}"))),
     };

@@ -161,6 +161,29 @@ impl<'a> Args<'a> {
         }
         parse_prefix(v, family)
     }
+
+    /// A prefix that keeps the host's bits, as rules do.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn host_prefix(&mut self, family: &str) -> Result<Ipv4Net, Bad> {
+        let v = self.value()?;
+        if v.contains(':') {
+            return Err(self.refuse_last("IPv6 addresses: IPv6 is not modelled"));
+        }
+        host_net(v, family)
+    }
+}
+
+/// A prefix that keeps the host's bits.
+///
+/// # Errors
+/// It is none.
+pub fn host_net(v: &str, family: &str) -> Result<Ipv4Net, Bad> {
+    let (net, _) = parse_prefix(v, family)?;
+    // What `parse_prefix` took for an address is one; `default` and its like have no bits to keep.
+    let addr = parse_addr(v.split('/').next().unwrap_or(v)).unwrap_or(net.addr());
+    Ok(Ipv4Net::new(addr, net.prefix_len()).unwrap_or(net))
 }
 
 /// `invarg`.

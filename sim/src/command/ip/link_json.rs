@@ -52,10 +52,7 @@ pub fn json_head(k: &Kernel<Trace>, d: &Device, g: &Globals, mode: bool) -> Obje
     let mut o = Map::new();
     o.insert("ifindex".into(), json!(d.ifindex));
     link_of(k, d, &mut o);
-    extend(
-        &mut o,
-        json!({"ifname": d.name.as_str(), "flags": flags(k, d), "mtu": d.mtu, "qdisc": qdisc(d)}),
-    );
+    extend(&mut o, json!({"ifname": d.name.as_str(), "flags": flags(k, d), "mtu": d.mtu, "qdisc": qdisc(d)}));
     if let Some(m) = d.master {
         o.insert("master".into(), json!(k.dev(m).name.as_str()));
     }
@@ -115,7 +112,10 @@ pub(super) fn stats64(d: &Device, g: &Globals) -> Value {
             o.extend(more.map(|n| (n.to_owned(), json!(0))));
         }
         if let Value::Object(o) = &mut tx {
-            o.extend(["aborted_errors", "fifo_errors", "window_errors", "heartbeat_errors"].map(|n| (n.to_owned(), json!(0))));
+            o.extend(
+                ["aborted_errors", "fifo_errors", "window_errors", "heartbeat_errors"]
+                    .map(|n| (n.to_owned(), json!(0))),
+            );
             o.insert("carrier_changes".into(), json!(s.carrier_changes));
         }
     }
