@@ -3,6 +3,7 @@
 pub mod addr;
 mod addr_show;
 pub mod args;
+pub mod canon;
 mod json;
 pub mod link;
 mod link_json;

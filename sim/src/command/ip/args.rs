@@ -287,6 +287,11 @@ pub fn table_name(t: u32) -> String {
     }
 }
 
+/// A table as a command names it: all of them by name, one by number.
+pub fn table_word(t: u32) -> String {
+    if t == 0 { "all".into() } else { t.to_string() }
+}
+
 const PROTOS: &[(u8, &str)] = &[
     (0, "unspec"),
     (1, "redirect"),

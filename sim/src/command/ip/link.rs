@@ -411,6 +411,13 @@ pub(super) fn exec(p: &mut Proc<'_>, g: &Globals, c: &LinkCmd) -> Result<i32, Ba
                     }
                 });
             }
+            // A port's flags are set before its numbers, and its state last (`br_setport`).
+            changes.sort_by_key(|c| match c {
+                LinkChange::Port(PortSet::Cost(_)) => 1,
+                LinkChange::Port(PortSet::Priority(_)) => 2,
+                LinkChange::Port(PortSet::State(_)) => 3,
+                _ => 0,
+            });
             let dev = dev(p, d)?;
             apply(p, &Op::LinkSet { dev, changes })?;
             Ok(0)

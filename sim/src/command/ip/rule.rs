@@ -211,6 +211,10 @@ fn add(a: &mut Args<'_>, del: bool) -> Result<RuleCmd, Bad> {
     }
     r.tos = tos_given.unwrap_or(0);
     if del {
+        // A deletion is matched by these too, and the op does not carry them.
+        if r.uidrange.is_some() || r.suppress_ifgroup.is_some() || r.proto != proto::UNSPEC {
+            return Err(a.refuse_last("ip rule del with uidrange, suppress_ifgroup or protocol"));
+        }
         return Ok(RuleCmd::Del(RuleMatch {
             pref,
             invert: r.invert,
