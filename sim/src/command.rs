@@ -3,6 +3,7 @@
 //! A tool is a function `run(&mut Proc, argv) -> Result<i32, Refusal>`: it reads `stdin`, writes
 //! `out` and `err`, and returns the exit status. [`run`] finds it by name.
 
+pub mod arp;
 pub mod arping;
 pub mod awk;
 pub mod brctl;
@@ -13,13 +14,18 @@ pub mod grep;
 pub mod ifconfig;
 pub mod ip;
 pub mod misc;
+pub mod names;
 pub mod nc;
+pub mod netstat;
+pub mod nstat;
 pub mod opts;
 pub mod ping;
+pub mod route;
 pub mod sed;
 pub mod serve;
 pub mod sort;
 pub mod sysctl;
+pub mod ss;
 pub mod tcpdump;
 pub mod test;
 pub mod text;
@@ -235,7 +241,14 @@ pub const TOOLS: &[&str] = &[
 
 /// There is such a tool.
 pub fn is_tool(name: &str) -> bool {
+    let name = base_name(name);
     TOOLS.contains(&name)
+}
+
+/// A tool may be called by its whole path.
+fn base_name(name: &str) -> &str {
+    const DIRS: [&str; 6] = ["/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/", "/usr/local/bin/", "/usr/local/sbin/"];
+    DIRS.iter().find_map(|d| name.strip_prefix(d)).unwrap_or(name)
 }
 
 /// The tool empties its standard input, with these words.
@@ -273,7 +286,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         argv[0].clone_into(&mut e.name);
         e.ns = p.ns;
     }
-    match argv[0].as_str() {
+    match base_name(&argv[0]) {
         "[" | "test" => test::run(p, argv),
         "awk" => awk::run(p, argv),
         "bash" | "sh" => wrap::sh(p, argv),
@@ -288,6 +301,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         "egrep" | "fgrep" | "grep" => grep::run(p, argv),
         "env" | "nohup" | "nsenter" | "setsid" | "sudo" | "timeout" | "xargs" => wrap::run(p, argv),
         "sed" => sed::run(p, argv),
+        "arp" => arp::run(p, argv),
         "arping" => arping::run(p, argv),
         "brctl" => brctl::run(p, argv),
         "bridge" => bridge::run(p, argv),
@@ -295,9 +309,13 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         "ip" => ip::run(p, argv),
         "ifconfig" => ifconfig::run(p, argv),
         "nc" => nc::run(p, argv),
+        "netstat" => netstat::run(p, argv),
+        "nstat" => nstat::run(p, argv),
         "ping" => ping::run(p, argv),
+        "route" => route::run(p, argv),
         "serve" => serve::run(p, argv),
         "sysctl" => sysctl::run(p, argv),
+        "ss" => ss::run(p, argv),
         "tcpdump" => tcpdump::run(p, argv),
         "traceroute" => traceroute::run(p, argv),
         other => Err(Refusal::new(format!("the tool {other}"), 0)),

@@ -110,7 +110,7 @@ impl TcpClient {
     /// Connected, refused, data, end.
     fn progress<R: Recorder>(&mut self, cx: &mut Cx<'_, R>, s: SockId) {
         if !self.connected {
-            if let Some(e) = cx.k.sock_take_err(s) {
+            if let Some(e) = cx.k.tcp_so_error(s) {
                 let o = local_class(e);
                 let q = cx.k.sock_errq(s);
                 let r = &mut cx.app.report;

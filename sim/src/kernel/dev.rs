@@ -57,17 +57,19 @@ impl<R: Recorder> Kernel<R> {
         self.ev(dev, p, EventKind::Consumed { what });
     }
 
-    /// Hands a frame to a device (`dev_queue_xmit`): virtual devices have no queue, so it leaves at once.
-    pub fn dev_queue_xmit(&mut self, dev: DevId, mut p: Packet) {
+    /// Hands a frame to a device (`dev_queue_xmit`): virtual devices have no queue, so it leaves at once. Says
+    /// whether the sender may believe so: only the far end of a cable that refuses a frame tells.
+    pub fn dev_queue_xmit(&mut self, dev: DevId, mut p: Packet) -> bool {
         let d = &self.devs[dev.ix()];
         if !d.is_running() {
             // A device without carrier has the noop queueing discipline: nobody hears of the frame.
             self.devs[dev.ix()].stats.tx_dropped += 1;
-            return self.drop_at(dev, &mut p, DropReason::QDISC_DROP, "__dev_queue_xmit");
+            self.drop_at(dev, &mut p, DropReason::QDISC_DROP, "__dev_queue_xmit");
+            return true;
         }
         self.ev(dev, &mut p, EventKind::Tx);
         match self.devs[dev.ix()].kind {
-            DevKind::Veth { peer } => self.veth_xmit(dev, peer, p),
+            DevKind::Veth { peer } => return self.veth_xmit(dev, peer, p),
             DevKind::Loopback => {
                 let len = p.frame_len() as u64;
                 let s = &mut self.devs[dev.ix()].stats;
@@ -79,6 +81,7 @@ impl<R: Recorder> Kernel<R> {
             }
             DevKind::Bridge(_) => self.br_dev_xmit(dev, p),
         }
+        true
     }
 
     /// `is_skb_forwardable`: a frame may be 4 bytes longer than the MTU, room for a VLAN tag.
@@ -88,15 +91,17 @@ impl<R: Recorder> Kernel<R> {
         d.is_up() && (p.frame_len() <= d.mtu as usize + 14 + 4 || is_gso(p))
     }
 
-    fn veth_xmit(&mut self, dev: DevId, peer: Option<DevId>, mut p: Packet) {
+    fn veth_xmit(&mut self, dev: DevId, peer: Option<DevId>, mut p: Packet) -> bool {
         let Some(peer) = peer else {
             self.devs[dev.ix()].stats.tx_dropped += 1;
-            return self.drop_at(dev, &mut p, DropReason::NOT_SPECIFIED, "veth_xmit");
+            self.drop_at(dev, &mut p, DropReason::NOT_SPECIFIED, "veth_xmit");
+            return false;
         };
         if !self.is_skb_forwardable(peer, &p) {
             self.devs[peer.ix()].stats.rx_dropped += 1;
             self.devs[dev.ix()].stats.tx_dropped += 1;
-            return self.drop_at(peer, &mut p, DropReason::NOT_SPECIFIED, "__dev_forward_skb");
+            self.drop_at(peer, &mut p, DropReason::NOT_SPECIFIED, "__dev_forward_skb");
+            return false;
         }
         let len = p.frame_len() as u64;
         let tx = &mut self.devs[dev.ix()].stats;
@@ -106,6 +111,7 @@ impl<R: Recorder> Kernel<R> {
         rx.rx_packets += 1;
         rx.rx_bytes += len;
         self.queue.send(peer, p);
+        true
     }
 
     /// A frame arrives at a device (`__netif_receive_skb_core`).

@@ -126,7 +126,7 @@ impl<R: Recorder> Kernel<R> {
         if R::ON {
             self.rec.born(id, Some(p.id), Birth::Reassembled);
         }
-        let mut out = Packet { id, body: Body::Ipv4(ip), ..p.clone() };
+        let mut out = Packet { id, body: Body::Ipv4(ip.into()), ..p.clone() };
         out.touch();
         self.netns[ns.ix()].mib.inc(M::IpReasmOKs);
         self.ev(rx.dev, &mut out, EventKind::Reassembled { pieces: q.pieces });

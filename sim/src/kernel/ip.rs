@@ -15,6 +15,8 @@ use super::types::DevId;
 pub struct Rx {
     /// Device that received it.
     pub dev: DevId,
+    /// Device that sockets bound to one see it from: the address's own for what came round by `lo` (`inet_iif`).
+    pub sock_dev: DevId,
     /// To whom the frame was addressed.
     pub ty: PktType,
     /// Kind of its route.

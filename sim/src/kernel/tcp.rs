@@ -79,6 +79,8 @@ impl<R: Recorder> Kernel<R> {
         let mss = self.tcp_mss(&rt);
         let t = self.sock_mut(id).tcb_mut();
         t.open(iss, mss);
+        let now = self.queue.now;
+        self.sock_mut(id).tcb_mut().sent_at = now;
         self.tcp_set_state(id, TcpState::SynSent);
         self.tcp_send_syn(id);
         self.tcp_arm(id, super::types::SEC);
@@ -116,6 +118,11 @@ impl<R: Recorder> Kernel<R> {
     /// Is the handshake done?
     pub fn tcp_is_connected(&self, id: SockId) -> bool {
         !matches!(self.sock(id).tcb().state, TcpState::Closed | TcpState::SynSent | TcpState::SynRecv)
+    }
+
+    /// `SO_ERROR`: a pending error, or one that does not end the connection (`sk_err_soft`).
+    pub fn tcp_so_error(&mut self, id: SockId) -> Option<Errno> {
+        self.sock_take_err(id).or_else(|| self.sock_mut(id).tcb_mut().soft.take())
     }
 
     /// `send(2)`.
@@ -179,10 +186,7 @@ impl<R: Recorder> Kernel<R> {
         let t = self.sock(id).tcb();
         match t.state {
             TcpState::Closed => self.sock_forget(id),
-            TcpState::SynSent => {
-                self.ns_mut(ns).mib.inc(M::TcpAttemptFails);
-                self.tcp_done(id);
-            }
+            TcpState::SynSent => self.tcp_done(id),
             _ if !t.recv.is_empty() => {
                 self.ns_mut(ns).mib.inc(M::TcpExtTCPAbortOnClose);
                 self.tcp_send_active_reset(id);

@@ -62,7 +62,7 @@ impl<R: Recorder> Kernel<R> {
         if matches!(rx.kind, RouteType::Broadcast | RouteType::Multicast) {
             return self.udp_group_deliver(ns, rx, local, remote, rcv, p);
         }
-        match self.udp_lookup(ns, local, remote, rx.dev) {
+        match self.udp_lookup(ns, local, remote, rx.sock_dev) {
             Some(id) => self.udp_queue(ns, rx, id, rcv, &mut p),
             None => {
                 self.netns[ns.ix()].mib.inc(M::UdpNoPorts);
@@ -89,7 +89,7 @@ impl<R: Recorder> Kernel<R> {
                 let s = self.sock(*id);
                 (s.local.is_unspecified() || s.local == local.0)
                     && (s.rport == 0 || (s.remote, s.rport) == remote)
-                    && s.dev.is_none_or(|d| d == rx.dev)
+                    && s.dev.is_none_or(|d| d == rx.sock_dev)
             })
             .collect();
         let Some((last, rest)) = fits.split_last() else {
@@ -237,7 +237,7 @@ impl<R: Recorder> Kernel<R> {
             },
             _ => return,
         };
-        let Some(id) = self.udp_lookup(ns, (inner.src, ports.0), (inner.dst, ports.1), rx.dev) else {
+        let Some(id) = self.udp_lookup(ns, (inner.src, ports.0), (inner.dst, ports.1), rx.sock_dev) else {
             self.netns[ns.ix()].mib.inc(M::IcmpInErrors);
             return;
         };

@@ -1,6 +1,7 @@
 //! A packet as the model carries it: the headers as fields, the payload as shared bytes.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use bitflags::bitflags;
 use bytes::Bytes;
@@ -35,8 +36,8 @@ pub struct Packet {
 pub enum Body {
     /// EtherType 0x0806.
     Arp(Arp),
-    /// EtherType 0x0800.
-    Ipv4(Ipv4),
+    /// EtherType 0x0800; copies made by a flood share it until one of them changes.
+    Ipv4(Arc<Ipv4>),
     /// Any other EtherType: carried by bridges, read by nobody.
     Other(u16, Bytes),
 }
@@ -222,7 +223,7 @@ impl Packet {
     pub fn ipv4_mut(&mut self) -> Option<&mut Ipv4> {
         self.snap = 0;
         match &mut self.body {
-            Body::Ipv4(ip) => Some(ip),
+            Body::Ipv4(ip) => Some(Arc::make_mut(ip)),
             _ => None,
         }
     }

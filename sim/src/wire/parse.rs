@@ -15,7 +15,7 @@ pub fn frame(b: &Bytes) -> Option<Packet> {
     let rest = b.slice(14..);
     let body = match ty {
         0x0806 => arp(&rest).map(Body::Arp),
-        0x0800 => ipv4(&rest).map(Body::Ipv4),
+        0x0800 => ipv4(&rest).map(|ip| Body::Ipv4(ip.into())),
         _ => None,
     };
     let body = body.unwrap_or(Body::Other(ty, rest));

@@ -70,6 +70,7 @@ impl<R: Recorder> Kernel<R> {
         self.br_fdb_add_local(br, dev, mac);
         self.br_recalculate_id(br);
         self.br_port_check(dev);
+        self.br_carrier_check(br);
         self.br_mtu_auto_adjust(br);
         Ok(())
     }
@@ -116,6 +117,8 @@ impl<R: Recorder> Kernel<R> {
         let Some(b) = self.dev(br).bridge() else { return };
         let live = b.ports.iter().any(|p| self.brport(*p).state == PortState::Forwarding);
         self.set_carrier(br, live);
+        // link_watch looks at the bridge even where the carrier came back at once.
+        self.update_operstate(br);
     }
 
     /// The bridge itself went up or down.

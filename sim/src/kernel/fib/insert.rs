@@ -154,7 +154,11 @@ impl<R: Recorder> Kernel<R> {
 
     /// `fib_table_insert`.
     pub(crate) fn fib_table_insert(&mut self, ns: NetnsId, verb: RouteVerb, r: Route) -> Result<(), OpError> {
-        let t = self.ns_mut(ns).fib.tables.entry(r.table).or_default();
+        let fib = &mut self.ns_mut(ns).fib;
+        if r.table == table::LOCAL {
+            fib.hint.note(r.dst);
+        }
+        let t = fib.tables.entry(r.table).or_default();
         let list = t.routes.entry(r.dst).or_default();
         // Routes of one prefix: higher tos first, then lower metric.
         let same = |x: &Route| x.tos == r.tos && x.metric == r.metric;
@@ -240,7 +244,17 @@ impl<R: Recorder> Kernel<R> {
                 t.routes.remove(&n);
             }
         }
+        self.fib_rehint(ns);
         self.rt_cache_flush(ns);
+    }
+
+    /// Routes of the local table went: its filter is made anew.
+    fn fib_rehint(&mut self, ns: NetnsId) {
+        let fib = &mut self.ns_mut(ns).fib;
+        fib.hint = super::LocalHint::default();
+        for n in fib.tables.get(&table::LOCAL).into_iter().flat_map(|t| t.routes.keys()) {
+            fib.hint.note(n);
+        }
     }
 
     /// The carrier came or went: routes are marked (`RTNH_F_LINKDOWN`), those to oneself are not.

@@ -145,9 +145,13 @@ impl<R: Recorder> Kernel<R> {
         let tables = &self.ns(ns).fib.tables;
         let ask = |id: u32| tables.get(&id).map_or(InTable::Miss, |t| self.table_lookup(t, f));
         let (l, m);
-        match ask(table::LOCAL) {
-            InTable::Found(r) if r.dst.prefix_len() == 32 => return Lookup::Route(0, r),
-            x => l = x,
+        if self.ns(ns).fib.hint.may_have(f.dst) {
+            match ask(table::LOCAL) {
+                InTable::Found(r) if r.dst.prefix_len() == 32 => return Lookup::Route(0, r),
+                x => l = x,
+            }
+        } else {
+            l = InTable::Miss;
         }
         m = ask(table::MAIN);
         let len = |x: &InTable| match x {
@@ -296,6 +300,9 @@ impl<R: Recorder> Kernel<R> {
         }
         if a.is_multicast() {
             return RouteType::Multicast;
+        }
+        if t == table::LOCAL && !self.ns(ns).fib.hint.may_have(a) {
+            return RouteType::Unicast;
         }
         let flow = Flow { ignore_linkstate: true, ..Flow::to(a) };
         match self.ns(ns).fib.tables.get(&t).map(|t| self.table_lookup(t, &flow)) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Fib, FibRule, FibTable, RuleAction, proto, table};
+use super::{Fib, FibRule, FibTable, LocalHint, RuleAction, proto, table};
 use crate::kernel::Kernel;
 use crate::kernel::types::{Errno, NetnsId};
 use crate::op::{OpError, RuleMatch};
@@ -49,6 +49,7 @@ impl Fib {
                 FibRule::all(32766, RuleAction::Table(table::MAIN)),
                 FibRule::all(32767, RuleAction::Table(table::DEFAULT)),
             ],
+            hint: LocalHint::default(),
             custom_rules: false,
         }
     }

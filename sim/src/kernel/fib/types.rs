@@ -122,6 +122,35 @@ pub struct FibTable {
     pub routes: PrefixMap<Ipv4Net, Vec<Route>>,
 }
 
+/// A filter over the local table: no false "no" (Bloom's, over host routes), and the few wider prefixes.
+#[derive(Clone, Debug, Default)]
+pub struct LocalHint {
+    bloom: u64,
+    wide: Vec<Ipv4Net>,
+}
+
+impl LocalHint {
+    #[inline]
+    fn bit(a: Ipv4Addr) -> u64 {
+        1 << (u32::from(a).wrapping_mul(0x9e37_79b9) >> 26)
+    }
+
+    /// A route of the local table.
+    pub(crate) fn note(&mut self, dst: Ipv4Net) {
+        if dst.prefix_len() == 32 {
+            self.bloom |= Self::bit(dst.addr());
+        } else if !self.wide.contains(&dst) {
+            self.wide.push(dst);
+        }
+    }
+
+    /// May the local table have a route for this address?
+    #[inline]
+    pub fn may_have(&self, a: Ipv4Addr) -> bool {
+        self.bloom & Self::bit(a) != 0 || self.wide.iter().any(|n| n.contains(&a))
+    }
+}
+
 /// What a rule does (`FR_ACT_*`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(missing_docs)]
@@ -180,6 +209,8 @@ pub struct Fib {
     pub tables: BTreeMap<u32, FibTable>,
     /// Rules, in the order they are asked.
     pub rules: Vec<FibRule>,
+    /// What the local table may hold: most questions about an address end here.
+    pub hint: LocalHint,
     /// Rules other than the three of the start exist: lookups must ask them.
     pub custom_rules: bool,
 }

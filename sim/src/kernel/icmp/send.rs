@@ -134,7 +134,7 @@ impl<R: Recorder> Kernel<R> {
     /// A packet that waited for a neighbour in vain (`ipv4_link_failure`).
     pub(crate) fn link_failure(&mut self, dev: DevId, p: &mut Packet) {
         let ns = self.devs[dev.ix()].netns;
-        let rx = Rx { dev, ty: PktType::Host, kind: RouteType::Unicast, local: false };
+        let rx = Rx { dev, sock_dev: dev, ty: PktType::Host, kind: RouteType::Unicast, local: false };
         self.icmp_send(ns, Some(rx), p, 3, 1, 0);
     }
 }

@@ -50,7 +50,7 @@ impl<R: Recorder> Kernel<R> {
             }
             _ => {}
         }
-        let rx = Rx { dev, ty, kind: rt.kind, local: rt.local };
+        let rx = Rx { dev, sock_dev: dev, ty, kind: rt.kind, local: rt.local };
         if rt.error.is_some() {
             return self.ip_error(rx, &rt, p);
         }
@@ -74,7 +74,8 @@ impl<R: Recorder> Kernel<R> {
         mib.inc(M::IpInReceives);
         mib.add(M::IpExtInOctets, len);
         mib.inc(M::IpExtInNoECTPkts);
-        self.ip_local_deliver(Rx { dev, ty: PktType::Host, kind: RouteType::Local, local: true }, p);
+        let sock_dev = p.ipv4().and_then(|ip| self.ip_dev_find(ns, ip.dst)).unwrap_or(dev);
+        self.ip_local_deliver(Rx { dev, sock_dev, ty: PktType::Host, kind: RouteType::Local, local: true }, p);
     }
 
     /// What a host sends to a group comes back to itself (`ip_mc_output`, `dev_loopback_xmit`).
@@ -84,7 +85,7 @@ impl<R: Recorder> Kernel<R> {
         let mib = &mut self.netns[ns.ix()].mib;
         mib.inc(M::IpInReceives);
         mib.inc(if kind == RouteType::Broadcast { M::IpExtInBcastPkts } else { M::IpExtInMcastPkts });
-        self.ip_local_deliver(Rx { dev, ty: PktType::Loopback, kind, local: true }, p);
+        self.ip_local_deliver(Rx { dev, sock_dev: dev, ty: PktType::Loopback, kind, local: true }, p);
     }
 
     /// `ip_error`: there is no way.

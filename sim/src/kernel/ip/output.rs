@@ -1,6 +1,7 @@
 //! `ip_local_out`, `ip_output`, `ip_fragment`.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -77,6 +78,7 @@ impl<R: Recorder> Kernel<R> {
             (None, _) => self.netns[ns.ix()].sysctl.ip_default_ttl as u8,
         };
         let id = self.packet_id();
+        let tcp = matches!(l4, L4::Tcp(_));
         let ip = Ipv4 {
             tos: m.tos,
             id: m.id,
@@ -94,9 +96,12 @@ impl<R: Recorder> Kernel<R> {
             self.rec.born(id, m.parent, m.why);
         }
         let p =
-            Packet { id, snap: 0, dst: MacAddr::ZERO, src: MacAddr::ZERO, mark: m.mark, iif: 0, body: Body::Ipv4(ip) };
+            Packet { id, snap: 0, dst: MacAddr::ZERO, src: MacAddr::ZERO, mark: m.mark, iif: 0, body: Body::Ipv4(ip.into()) };
         self.netns[ns.ix()].mib.inc(M::IpOutRequests);
-        self.ip_output(ns, rt, dst, p);
+        if !self.ip_output(ns, rt, dst, p) && !tcp {
+            // `ip_send_skb`: a datagram that the link refused.
+            self.netns[ns.ix()].mib.inc(M::IpOutDiscards);
+        }
         id
     }
 
@@ -108,29 +113,30 @@ impl<R: Recorder> Kernel<R> {
     }
 
     /// `ip_output`, `ip_mc_output`, `ip_finish_output`.
-    pub(crate) fn ip_output(&mut self, ns: NetnsId, rt: &Dst, dst: Ipv4Addr, mut p: Packet) {
+    pub(crate) fn ip_output(&mut self, ns: NetnsId, rt: &Dst, dst: Ipv4Addr, mut p: Packet) -> bool {
         if rt.local && matches!(rt.kind, RouteType::Broadcast | RouteType::Multicast) && !rt.input {
             let copy = self.clone_packet(&p);
             self.loop_back_copy(rt.dev, rt.kind, copy);
         }
         let mtu = if rt.input { self.devs[rt.dev.ix()].mtu } else { self.dst_mtu(rt) };
         let mtu = if rt.input { rt.route.and_then(|r| r.mtu).unwrap_or(mtu) } else { mtu };
-        let Some(ip) = p.ipv4() else { return };
+        let Some(ip) = p.ipv4() else { return true };
         if mtu_len(ip) <= mtu as usize {
             return self.ip_finish_output2(ns, rt, dst, p);
         }
         // Only what comes from others, or from a socket that insists, still has DF set here.
         if ip.df {
             self.netns[ns.ix()].mib.inc(M::IpFragFails);
-            let rx = Rx { dev: rt.dev, ty: PktType::Host, kind: rt.kind, local: false };
+            let rx = Rx { dev: rt.dev, sock_dev: rt.dev, ty: PktType::Host, kind: rt.kind, local: false };
             self.icmp_send(ns, Some(rx), &mut p, 3, 4, mtu);
-            return self.drop_at(rt.dev, &mut p, DropReason::PKT_TOO_BIG, "ip_fragment");
+            self.drop_at(rt.dev, &mut p, DropReason::PKT_TOO_BIG, "ip_fragment");
+            return true;
         }
-        self.ip_do_fragment(ns, rt, dst, p, mtu);
+        self.ip_do_fragment(ns, rt, dst, p, mtu)
     }
 
     /// `ip_finish_output2`.
-    fn ip_finish_output2(&mut self, ns: NetnsId, rt: &Dst, dst: Ipv4Addr, p: Packet) {
+    fn ip_finish_output2(&mut self, ns: NetnsId, rt: &Dst, dst: Ipv4Addr, p: Packet) -> bool {
         let len = p.frame_len() as u64 - 14;
         let mib = &mut self.netns[ns.ix()].mib;
         match rt.kind {
@@ -146,17 +152,18 @@ impl<R: Recorder> Kernel<R> {
         }
         mib.inc(M::IpOutTransmits);
         mib.add(M::IpExtOutOctets, len);
-        self.neigh_output(rt.dev, rt.kind, rt.gateway.unwrap_or(dst), p);
+        self.neigh_output(rt.dev, rt.kind, rt.gateway.unwrap_or(dst), p)
     }
 
     /// `ip_do_fragment`: pieces of a multiple of 8 bytes.
-    fn ip_do_fragment(&mut self, ns: NetnsId, rt: &Dst, dst: Ipv4Addr, mut p: Packet, mtu: u32) {
-        let Some(ip) = p.ipv4().cloned() else { return };
+    fn ip_do_fragment(&mut self, ns: NetnsId, rt: &Dst, dst: Ipv4Addr, mut p: Packet, mtu: u32) -> bool {
+        let Some(ip) = p.ipv4().cloned() else { return true };
         let step = (mtu as usize).saturating_sub(ip.header_len()) & !7;
         let data = encode::l4_bytes(&ip);
         if step == 0 {
             self.netns[ns.ix()].mib.inc(M::IpFragFails);
-            return self.drop_at(rt.dev, &mut p, DropReason::PKT_TOO_BIG, "ip_do_fragment");
+            self.drop_at(rt.dev, &mut p, DropReason::PKT_TOO_BIG, "ip_do_fragment");
+            return false;
         }
         let pieces = data.len().div_ceil(step);
         self.ev(rt.dev, &mut p, EventKind::Fragmented { pieces: pieces as u16, mtu });
@@ -169,16 +176,21 @@ impl<R: Recorder> Kernel<R> {
             if R::ON {
                 self.rec.born(f.id, Some(p.id), Birth::Fragment);
             }
-            f.body = Body::Ipv4(Ipv4 {
+            f.body = Body::Ipv4(Arc::new(Ipv4 {
                 // A piece of a piece stays within the whole.
                 mf: ip.mf || i + 1 < pieces,
                 frag_off: ip.frag_off + (from / 8) as u16,
                 l4: L4::Raw(proto, data.slice(from..to)),
                 ..ip.clone()
-            });
+            }));
+            if !self.ip_finish_output2(ns, rt, dst, f) {
+                // The rest of the train goes with the piece that was refused.
+                self.netns[ns.ix()].mib.inc(M::IpFragFails);
+                return false;
+            }
             self.netns[ns.ix()].mib.inc(M::IpFragCreates);
-            self.ip_finish_output2(ns, rt, dst, f);
         }
         self.netns[ns.ix()].mib.inc(M::IpFragOKs);
+        true
     }
 }

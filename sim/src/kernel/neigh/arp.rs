@@ -6,7 +6,7 @@ use super::{Nud, Update};
 use crate::engine::Timer;
 use crate::kernel::Kernel;
 use crate::kernel::dev::PktType;
-use crate::kernel::fib::{RouteType, scope, table};
+use crate::kernel::fib::{RouteType, scope};
 use crate::kernel::link::IfFlags;
 use crate::kernel::route::OutputKey;
 use crate::kernel::types::{DevId, Nanos};
@@ -132,11 +132,7 @@ impl<R: Recorder> Kernel<R> {
         let n = &self.netns[d.netns.ix()];
         d.conf.forwarding == 0
             && !n.fib.custom_rules
-            && !n
-                .fib
-                .tables
-                .get(&table::LOCAL)
-                .is_some_and(|t| t.routes.get_lpm(&ipnet::Ipv4Net::new_assert(tpa, 32)).is_some())
+            && !n.fib.hint.may_have(tpa)
     }
 
     /// `arp_fwd_proxy`, `pneigh_lookup`: do we answer for an address beyond us?
@@ -201,7 +197,7 @@ impl<R: Recorder> Kernel<R> {
             return (a.op == Arp::REPLY).then_some(ArpVerdict::Unsolicited);
         }
         let locktime = d.neigh_parms.locktime;
-        let unicast = self.inet_addr_type_in(ns, a.spa, table::LOCAL, None) == RouteType::Unicast;
+        let unicast = self.inet_addr_type(ns, a.spa) == RouteType::Unicast;
         // A gratuitous answer names its own address as the target's too.
         let garp = a.tpa == a.spa && unicast && (a.op == Arp::REQUEST || a.tha == a.sha);
         if known.is_none() {

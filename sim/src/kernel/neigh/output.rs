@@ -17,7 +17,7 @@ const SKB_OVERHEAD: usize = 640;
 
 impl<R: Recorder> Kernel<R> {
     /// Sends a packet to a next hop on a device's link; `kind` is the route's.
-    pub(crate) fn neigh_output(&mut self, dev: DevId, kind: RouteType, hop: Ipv4Addr, mut p: Packet) {
+    pub(crate) fn neigh_output(&mut self, dev: DevId, kind: RouteType, hop: Ipv4Addr, mut p: Packet) -> bool {
         let d = &self.devs[dev.ix()];
         p.touch();
         p.src = d.mac;
@@ -35,13 +35,16 @@ impl<R: Recorder> Kernel<R> {
         };
         if let Some(mac) = known {
             p.dst = mac;
+            if !self.devs[dev.ix()].is_loopback() {
+                self.neigh_noarp(dev, hop, mac);
+            }
             return self.dev_queue_xmit(dev, p);
         }
-        self.neigh_resolve_output(dev, hop, p);
+        self.neigh_resolve_output(dev, hop, p)
     }
 
     /// `neigh_resolve_output`, `__neigh_event_send`.
-    fn neigh_resolve_output(&mut self, dev: DevId, hop: Ipv4Addr, mut p: Packet) {
+    fn neigh_resolve_output(&mut self, dev: DevId, hop: Ipv4Addr, mut p: Packet) -> bool {
         let now = self.queue.now;
         let ns = self.devs[dev.ix()].netns;
         let n = self.netns[ns.ix()].neigh.entries.entry((dev, hop)).or_insert_with(|| Neigh::new(now));
@@ -55,7 +58,7 @@ impl<R: Recorder> Kernel<R> {
             Nud::Reachable | Nud::Permanent | Nud::Noarp | Nud::Delay | Nud::Probe => {
                 p.dst = lladdr;
                 p.touch();
-                self.dev_queue_xmit(dev, p);
+                return self.dev_queue_xmit(dev, p);
             }
             Nud::Stale => {
                 let delay = self.devs[dev.ix()].neigh_parms.delay_probe_time;
@@ -63,14 +66,15 @@ impl<R: Recorder> Kernel<R> {
                 self.neigh_arm(dev, hop, now + delay);
                 p.dst = lladdr;
                 p.touch();
-                self.dev_queue_xmit(dev, p);
+                return self.dev_queue_xmit(dev, p);
             }
             Nud::Incomplete => self.neigh_queue(dev, hop, p),
             Nud::None | Nud::Failed => {
                 let parms = self.devs[dev.ix()].neigh_parms;
                 if parms.mcast_solicit + parms.app_solicit == 0 {
                     self.neigh_set(dev, hop, Nud::Failed, Some(&mut p));
-                    return self.drop_at(dev, &mut p, DropReason::NEIGH_FAILED, "__neigh_event_send");
+                    self.drop_at(dev, &mut p, DropReason::NEIGH_FAILED, "__neigh_event_send");
+                    return true;
                 }
                 if let Some(n) = self.netns[ns.ix()].neigh.entries.get_mut(&(dev, hop)) {
                     n.probes = parms.ucast_solicit;
@@ -81,6 +85,24 @@ impl<R: Recorder> Kernel<R> {
                 self.neigh_probe(dev, hop);
             }
         }
+        true
+    }
+
+    /// Does a packet that a test picks still wait for the neighbour?
+    pub(crate) fn neigh_holds(&self, dev: DevId, hop: Ipv4Addr, test: impl Fn(&Packet) -> bool) -> bool {
+        let ns = self.devs[dev.ix()].netns;
+        self.netns[ns.ix()].neigh.entries.get(&(dev, hop)).is_some_and(|n| n.queue.iter().any(test))
+    }
+
+    /// An entry for what needs no asking, which `ip neigh show nud all` lists.
+    fn neigh_noarp(&mut self, dev: DevId, hop: Ipv4Addr, mac: MacAddr) {
+        let (now, ns) = (self.queue.now, self.devs[dev.ix()].netns);
+        let n = self.netns[ns.ix()].neigh.entries.entry((dev, hop)).or_insert_with(|| Neigh::new(now));
+        if matches!(n.nud, Nud::None) {
+            n.nud = Nud::Noarp;
+            n.lladdr = mac;
+        }
+        n.used = now;
     }
 
     /// Is the neighbour's address known?

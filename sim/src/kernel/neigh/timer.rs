@@ -58,7 +58,8 @@ impl<R: Recorder> Kernel<R> {
                 return self.neigh_probe(dev, ip);
             }
         }
-        self.neigh_arm(dev, ip, next);
+        // Never sooner than the kernel looks again (HZ/100).
+        self.neigh_arm(dev, ip, next.max(now + 10 * MSEC));
     }
 
     /// Nobody answered: every packet that waited is reported unreachable (`neigh_invalidate`).

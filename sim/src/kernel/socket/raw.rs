@@ -12,7 +12,7 @@ use crate::kernel::ip::{IpMeta, PmtuDisc, Rx};
 use crate::kernel::route::{Dst, OutputKey};
 use crate::kernel::types::{DevId, Errno, NetnsId, SockId};
 use crate::trace::{EventKind, Recorder};
-use crate::wire::{Body, Icmp, Ipv4, L4, Packet, parse};
+use crate::wire::{Icmp, Ipv4, L4, Packet, parse};
 
 /// Most packets that wait in a socket.
 const RCVBUF: usize = 1024;
@@ -66,9 +66,9 @@ impl<R: Recorder> Kernel<R> {
             let fits = matches!(s.kind, SockKind::Raw { proto: x } if x == proto)
                 && (s.local.is_unspecified() || s.local == dst)
                 && (s.remote.is_unspecified() || s.remote == src)
-                && s.dev.is_none_or(|d| d == rx.dev);
+                && s.dev.is_none_or(|d| d == rx.sock_dev);
             // The kernel answers echo requests itself and shows them to nobody.
-            let hidden = matches!(&p.body, Body::Ipv4(Ipv4 { l4: L4::Icmp(i), .. }) if i.ty == 8);
+            let hidden = matches!(p.ipv4().map(|ip| &ip.l4), Some(L4::Icmp(i)) if i.ty == 8);
             if !fits || hidden || s.rx.len() >= RCVBUF {
                 continue;
             }

@@ -120,7 +120,7 @@ impl<R: Recorder> Kernel<R> {
             ["net", "ipv4", "neigh", name, last] => match self.sysctl_who(ns, name)? {
                 Who::All => Err(SysctlError::NotFound),
                 // Registered once, by `arp_init`: only the first namespace of a host shows it.
-                Who::Default if self.host(self.ns(ns).host).root_ns != ns => Err(SysctlError::NotFound),
+                Who::Default if !is_first(self, ns) => Err(SysctlError::NotFound),
                 Who::Default if is_lacking("ipv4/neigh/default", last) => Err(SysctlError::Unmodelled),
                 who => {
                     find(table::NEIGH, last).map(|e| Target::Neigh(who, e)).ok_or_else(|| lacking("ipv4/neigh/*", last))
@@ -213,7 +213,7 @@ impl<R: Recorder> Kernel<R> {
     }
 
     fn set_net_sysctl(&mut self, ns: NetnsId, e: &Int<NetSysctl>, value: &str) -> Result<(), SysctlError> {
-        if e.name == "nf_conntrack_max" && self.host(self.ns(ns).host).root_ns != ns {
+        if e.name == "nf_conntrack_max" && !is_first(self, ns) {
             // Mode 0444 outside the first namespace.
             return Err(SysctlError::Errno(Errno::EACCES));
         }
@@ -265,6 +265,11 @@ impl<R: Recorder> Kernel<R> {
     }
 }
 
+/// The namespace its host booted with (`init_net`); a switch has no host.
+fn is_first<R: Recorder>(k: &Kernel<R>, ns: NetnsId) -> bool {
+    k.hosts.get(k.ns(ns).host.ix()).is_some_and(|h| h.root_ns == ns)
+}
+
 /// `net.ipv6.conf.{all,default}`: row 0 or 1.
 fn ipv6(s: &NetSysctl, row: usize) -> [i32; 3] {
     [s.ipv6_disable[row], s.ipv6_accept_ra[row], s.ipv6_forwarding[row]]
@@ -283,10 +288,32 @@ pub fn list<R: Recorder>(k: &Kernel<R>, ns: NetnsId) -> Vec<String> {
     for who in ["all", "default"].into_iter().chain(devs.iter().map(String::as_str)) {
         out.extend(table::CONF.iter().map(|e| format!("net.ipv4.conf.{who}.{}", e.name)));
         out.extend(table::CONF6.iter().map(|n| format!("net.ipv6.conf.{who}.{n}")));
-        if who != "all" && (who != "default" || k.host(k.ns(ns).host).root_ns == ns) {
+        if who != "all" && (who != "default" || is_first(k, ns)) {
             out.extend(table::NEIGH.iter().map(|e| format!("net.ipv4.neigh.{who}.{}", e.name)));
         }
     }
     out.sort_unstable();
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::NoTrace;
+
+    #[test]
+    fn forwarding_takes_every_device_along() {
+        let mut k = Kernel::new(1, NoTrace);
+        let host = k.add_host("h");
+        let ns = k.host(host).root_ns;
+        assert_eq!(k.sysctl_set(ns, "net.ipv4.ip_forward", " 0x1 "), Ok(()));
+        for who in ["all", "default", "lo"] {
+            assert_eq!(k.sysctl_get(ns, &format!("net/ipv4/conf/{who}/forwarding")).as_deref(), Ok("1"));
+        }
+        assert_eq!(k.sysctl_set(ns, "net.ipv4.ip_forward", "1a"), Err(INVALID));
+        assert_eq!(k.sysctl_set(ns, "net.ipv4.ip_default_ttl", "0"), Err(INVALID));
+        assert_eq!(k.sysctl_get(ns, "net.ipv4.tcp_rmem"), Err(SysctlError::Unmodelled));
+        assert_eq!(k.sysctl_get(ns, "net.ipv4.nosuch"), Err(SysctlError::NotFound));
+        assert!(list(&k, ns).iter().all(|n| k.sysctl_get(ns, n).is_ok()));
+    }
 }

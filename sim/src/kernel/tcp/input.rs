@@ -30,7 +30,7 @@ impl<R: Recorder> Kernel<R> {
             self.note_delivery(rx, id, &mut p);
             return self.tcp_rcv(ns, rx, id, t, (src, dst), p);
         }
-        match self.tcp_listener(ns, rx.dev, dst, t.dport) {
+        match self.tcp_listener(ns, rx.sock_dev, dst, t.dport) {
             Some(l) if t.flags.contains(TcpFlags::RST) => {
                 let _ = l;
                 self.drop_at(rx.dev, &mut p, DropReason::TCP_RESET, "tcp_v4_rcv");
@@ -114,7 +114,7 @@ impl<R: Recorder> Kernel<R> {
             TcpState::TimeWait => {
                 // A new connection may take the place of one that only waits.
                 let newer = t.flags.contains(TcpFlags::SYN) && before(b.rcv_nxt, t.seq);
-                if newer && let Some(l) = self.tcp_listener(ns, rx.dev, addrs.1, t.dport) {
+                if newer && let Some(l) = self.tcp_listener(ns, rx.sock_dev, addrs.1, t.dport) {
                     self.tcp_done(id);
                     return self.tcp_conn_request(ns, l, &t, addrs.0, addrs.1);
                 }
@@ -352,6 +352,11 @@ impl<R: Recorder> Kernel<R> {
             s.errq.push_back(SockErr { errno, icmp: Some((ty, code)), from, mtu: info & 0xffff });
         }
         match state {
+            // The answer to the first SYN comes back while `connect` still holds the socket: the error stays soft.
+            TcpState::SynSent if self.sock(id).tcb().retransmits == 0 && self.tcp_just_sent(id) => {
+                self.sock_mut(id).tcb_mut().soft = Some(errno);
+                self.wake(id);
+            }
             TcpState::SynSent => {
                 self.ns_mut(ns).mib.inc(M::TcpAttemptFails);
                 self.tcp_fail(id, errno);
@@ -363,6 +368,11 @@ impl<R: Recorder> Kernel<R> {
             }
             _ => self.sock_mut(id).tcb_mut().soft = Some(errno),
         }
+    }
+
+    /// Within the system call that sent it: a round trip without a timer takes less.
+    fn tcp_just_sent(&self, id: SockId) -> bool {
+        self.queue.now < self.sock(id).tcb().sent_at + 100 * crate::kernel::types::MSEC
     }
 
     /// `tcp_v4_mtu_reduced`: smaller segments from now on, and what was too big is sent again.

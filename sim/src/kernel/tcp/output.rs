@@ -168,6 +168,10 @@ impl<R: Recorder> Kernel<R> {
     /// Repeats what is oldest (`tcp_retransmit_skb`).
     pub(crate) fn tcp_retransmit(&mut self, id: SockId) {
         let ns = self.sock(id).ns;
+        if self.tcp_still_queued(id) {
+            // What was sent before still waits for the neighbour (`skb_still_in_host_queue`).
+            return;
+        }
         self.ns_mut(ns).mib.inc(M::TcpRetransSegs);
         let t = self.sock(id).tcb();
         match t.state {
@@ -187,6 +191,18 @@ impl<R: Recorder> Kernel<R> {
         } else if t.fin_sent {
             self.tcp_send_or_note(id, seq, TcpFlags::FIN | TcpFlags::ACK, Bytes::new(), Birth::Retransmit);
         }
+    }
+
+    fn tcp_still_queued(&mut self, id: SockId) -> bool {
+        let Ok(rt) = self.tcp_route(id) else { return false };
+        let s = self.sock(id);
+        let (sport, dport, dst) = (s.lport, s.rport, s.remote);
+        let mine = |p: &crate::wire::Packet| {
+            p.ipv4().is_some_and(|ip| {
+                ip.dst == dst && matches!(&ip.l4, L4::Tcp(t) if t.sport == sport && t.dport == dport)
+            })
+        };
+        self.neigh_holds(rt.dev, rt.gateway.unwrap_or(dst), mine)
     }
 
     /// `tcp_v4_send_reset`: nobody wants this segment.

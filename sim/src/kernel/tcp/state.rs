@@ -137,6 +137,8 @@ pub struct Tcb {
     pub soft: Option<crate::kernel::types::Errno>,
     /// IP id of the next segment.
     pub ip_id: u16,
+    /// When the SYN left.
+    pub sent_at: Nanos,
 }
 
 impl Default for Tcb {
@@ -172,6 +174,7 @@ impl Default for Tcb {
             armed: false,
             soft: None,
             ip_id: 0,
+            sent_at: 0,
         }
     }
 }

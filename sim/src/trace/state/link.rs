@@ -36,7 +36,7 @@ fn link<R: Recorder>(k: &Kernel<R>, ns: NetnsId, d: &Device) -> Value {
     if let Some(m) = d.master {
         put(&mut o, "master", k.dev(m).name.as_str());
     }
-    put(&mut o, "operstate", d.operstate.as_str());
+    put(&mut o, "operstate", if d.is_up() { d.operstate.as_str() } else { "DOWN" });
     put(&mut o, "link_type", if d.is_loopback() { "loopback" } else { "ether" });
     put(&mut o, "address", d.mac.to_string());
     put(&mut o, "broadcast", if d.is_loopback() { MacAddr::ZERO } else { MacAddr([0xff; 6]) }.to_string());

@@ -1,0 +1,198 @@
+//! `ss` (iproute2 6.1): sockets.
+
+use super::names::service;
+use super::opts::{BadOpt, Opt, getopt};
+use super::{Exit, Proc, Refusal};
+use crate::kernel::socket::SocketInfo;
+
+/// Long options that have a short one.
+const LONG: &[(&str, &str)] = &[
+    ("--listening", "-l"),
+    ("--numeric", "-n"),
+    ("--tcp", "-t"),
+    ("--udp", "-u"),
+    ("--raw", "-w"),
+    ("--all", "-a"),
+    ("--processes", "-p"),
+    ("--no-header", "-H"),
+    ("--ipv4", "-4"),
+    ("--oneline", "-O"),
+];
+
+/// What is asked for.
+#[derive(Default)]
+struct Wanted {
+    listening: bool,
+    all: bool,
+    numeric: bool,
+    processes: bool,
+    no_header: bool,
+    /// `raw`, `udp`, `tcp`: those chosen, in the order they are listed.
+    protos: Vec<&'static str>,
+    filter: Vec<Term>,
+}
+
+/// A term of the filter: all must hold.
+enum Term {
+    Sport(u16),
+    Dport(u16),
+}
+
+/// Runs `ss`.
+///
+/// # Errors
+/// Options and filters that the model has not.
+pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
+    let words: Vec<String> = argv
+        .iter()
+        .map(|w| LONG.iter().find(|(l, _)| l == w).map_or_else(|| w.clone(), |(_, s)| (*s).to_owned()))
+        .collect();
+    let opts = match getopt(&words, "lnatuwpH4O", "", "heoimsrbEZzNxd0S6MVKfADFTQ") {
+        Ok(o) => o,
+        Err(BadOpt::Refused(r)) => return Err(r),
+        Err(BadOpt::Invalid(c) | BadOpt::NoValue(c)) => {
+            p.err.push_str(&format!("ss: invalid option -- '{c}'\nUsage: ss [ OPTIONS ]\n"));
+            p.err.push_str("       ss [ OPTIONS ] [ FILTER ]\n");
+            return Ok(255);
+        }
+    };
+    let mut w = Wanted::default();
+    let (mut tcp, mut udp, mut raw) = (false, false, false);
+    let mut filter = Vec::new();
+    for (at, o) in opts {
+        match o {
+            Opt::Word(x) => filter.push((at, x)),
+            Opt::Flag('l', _) => w.listening = true,
+            Opt::Flag('a', _) => w.all = true,
+            Opt::Flag('n', _) => w.numeric = true,
+            Opt::Flag('p', _) => w.processes = true,
+            Opt::Flag('H', _) => w.no_header = true,
+            Opt::Flag('t', _) => tcp = true,
+            Opt::Flag('u', _) => udp = true,
+            Opt::Flag('w', _) => raw = true,
+            Opt::Flag(..) => {}
+        }
+    }
+    let every = !(tcp || udp || raw);
+    let chosen = [("raw", raw), ("udp", udp), ("tcp", tcp)];
+    w.protos = chosen.into_iter().filter(|(_, on)| *on || every).map(|(n, _)| n).collect();
+    w.filter = terms(&filter)?;
+    show(p, &w);
+    Ok(0)
+}
+
+/// Reads `sport = :80`, `dport :53 and sport eq 1000`.
+fn terms(words: &[(usize, String)]) -> Result<Vec<Term>, Refusal> {
+    let Some((at, _)) = words.first() else { return Ok(Vec::new()) };
+    let text = words.iter().map(|(_, w)| w.as_str()).collect::<Vec<_>>().join(" ");
+    let refused = || Refusal::new(format!("ss with the filter {text}"), *at);
+    let mut out = Vec::new();
+    let mut it = text.split_whitespace().peekable();
+    while let Some(w) = it.next() {
+        let make: fn(u16) -> Term = match w {
+            "and" | "&" | "&&" => continue,
+            "sport" => Term::Sport,
+            "dport" => Term::Dport,
+            _ => return Err(refused()),
+        };
+        it.next_if(|w| matches!(*w, "=" | "==" | "eq"));
+        let port = it.next().and_then(|v| v.trim_start_matches(':').parse().ok()).ok_or_else(refused)?;
+        out.push(make(port));
+    }
+    Ok(out)
+}
+
+impl Wanted {
+    fn passes(&self, s: &SocketInfo) -> bool {
+        // A TCP socket that is neither bound to a peer nor listening is in no table of the kernel.
+        let unhashed = s.proto == "tcp" && matches!(s.state, "UNCONN" | "CLOSE" | "CLOSED");
+        let idle = matches!(s.state, "LISTEN" | "UNCONN");
+        let state =
+            self.all || if self.listening { idle } else { !idle && !matches!(s.state, "TIME-WAIT" | "SYN-RECV") };
+        state
+            && !unhashed
+            && self.filter.iter().all(|t| match t {
+                Term::Sport(n) => s.lport == *n,
+                Term::Dport(n) => s.rport == *n,
+            })
+    }
+}
+
+/// Titles, what comes before a column, and whether it is right-aligned.
+const COLUMNS: [(&str, &str, bool); 9] = [
+    ("Netid", "", false),
+    ("State", " ", false),
+    ("Recv-Q", " ", false),
+    ("Send-Q", " ", false),
+    ("Local Address:", " ", true),
+    ("Port", "", false),
+    ("Peer Address:", " ", true),
+    ("Port", "", false),
+    ("Process", "", false),
+];
+
+fn show(p: &mut Proc<'_>, w: &Wanted) {
+    let all = p.sess.kernel.sockets(p.ns);
+    let mut rows: Vec<[String; 9]> = Vec::new();
+    for proto in &w.protos {
+        let mut list: Vec<&SocketInfo> = all.iter().filter(|s| s.proto == *proto && w.passes(s)).collect();
+        // The kernel walks its listeners first.
+        list.sort_by_key(|s| s.state != "LISTEN");
+        rows.extend(list.into_iter().map(|s| row(p, s, w)));
+    }
+    // One kind of socket and one state go without saying.
+    let one_state = !w.all && !w.listening && w.protos.len() == 1 && w.protos[0] != "tcp";
+    let mut hidden = [false; 9];
+    hidden[0] = w.protos.len() == 1;
+    hidden[1] = one_state;
+    if !w.no_header {
+        rows.insert(0, COLUMNS.map(|(title, ..)| title.to_owned()));
+    }
+    let mut width = [0; 9];
+    for r in &rows {
+        for (n, cell) in width.iter_mut().zip(r) {
+            *n = cell.len().max(*n);
+        }
+    }
+    let mut text = String::new();
+    for r in &rows {
+        let mut first = true;
+        for (i, (_, before, right)) in COLUMNS.iter().enumerate() {
+            if hidden[i] {
+                continue;
+            }
+            if !first {
+                text.push_str(before);
+            }
+            first = false;
+            let (cell, n) = (&r[i], width[i]);
+            text.push_str(&if *right { format!("{cell:>n$}") } else { format!("{cell:<n$}") });
+        }
+        text.push('\n');
+    }
+    p.out.push_str(&text);
+}
+
+fn row(p: &Proc<'_>, s: &SocketInfo, w: &Wanted) -> [String; 9] {
+    let port = |n: u16| match n {
+        0 => "*".to_owned(),
+        n if w.numeric => n.to_string(),
+        n => service(p, n, s.proto).unwrap_or_else(|| n.to_string()),
+    };
+    let dev = s.dev.map(|d| format!("%{d}")).unwrap_or_default();
+    let process = match &s.process {
+        Some((name, pid)) if w.processes => format!(" users:((\"{name}\",pid={},fd=3))", pid.0),
+        _ => String::new(),
+    };
+    [
+        s.proto.to_owned(),
+        s.state.to_owned(),
+        s.recvq.to_string(),
+        s.sendq.to_string(),
+        format!("{}{dev}:", s.local),
+        port(s.lport),
+        format!("{}:", s.remote),
+        port(s.rport),
+        process,
+    ]
+}

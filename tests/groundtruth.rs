@@ -1,0 +1,122 @@
+//! Recordings of real kernels, played in the model: four verdicts each.
+//!
+//! `PACKETWALK_GROUNDTRUTH` names the folder of recordings (`../shared/groundtruth` beside the
+//! workspace otherwise); without one the test counts as ignored. `PACKETWALK_GROUNDTRUTH_VERBOSE=1`,
+//! or a filter, shows more than the first difference of each verdict.
+
+#[path = "groundtruth/compare.rs"]
+mod compare;
+#[path = "groundtruth/frames.rs"]
+mod frames;
+#[path = "groundtruth/normalise.rs"]
+mod normalise;
+#[path = "groundtruth/play.rs"]
+mod play;
+#[path = "groundtruth/recording.rs"]
+mod recording;
+#[path = "groundtruth/report.rs"]
+mod report;
+#[path = "groundtruth/values.rs"]
+mod values;
+#[path = "groundtruth/world.rs"]
+mod world;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use compare::Verdicts;
+use libtest_mimic::{Arguments, Failed, Trial};
+use report::{Known, Row, Table};
+
+/// Differences shown of each verdict: ordinarily, and when one asks for more.
+const SHOWN: (usize, usize) = (1, 12);
+
+fn folder() -> PathBuf {
+    std::env::var_os("PACKETWALK_GROUNDTRUTH")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/groundtruth"), PathBuf::from)
+}
+
+/// The four verdicts; a world that cannot be built or a panic fails them all.
+fn verdicts(r: &recording::Recording) -> Verdicts {
+    let all = |why: String| Verdicts(std::array::from_fn(|_| vec![why.clone()]));
+    let played = catch_unwind(AssertUnwindSafe(|| play::play(r).map(|p| compare::compare(r, &p))));
+    match played {
+        Ok(Ok(v)) => v,
+        Ok(Err(e)) => all(format!("the hosts cannot be built: {e}")),
+        Err(p) => {
+            let said = p.downcast_ref::<String>().cloned();
+            let said = said.or_else(|| p.downcast_ref::<&str>().map(|s| (*s).to_owned()));
+            all(format!("panic: {}", said.unwrap_or_default()))
+        }
+    }
+}
+
+fn trials(root: &Path, known: &Arc<Known>, table: &Arc<Table>, shown: usize) -> Vec<Trial> {
+    let mut out = Vec::new();
+    let found = recording::find(root);
+    let names: Vec<String> = found.iter().map(|(n, _)| n.clone()).collect();
+    let k = Arc::clone(known);
+    if !names.is_empty() {
+        out.push(Trial::test("differences.txt", move || match k.names().find(|n| !names.iter().any(|x| x == n)) {
+            Some(n) => Err(format!("there is no recording {n}").into()),
+            None => Ok(()),
+        }));
+        out.push(Trial::test("rules", || {
+            match normalise::RULES.iter().find(|(part, what, why)| part.is_empty() || what.is_empty() || why.is_empty())
+            {
+                Some((_, what, _)) => Err(format!("a rule without a reason: {what}").into()),
+                None => Ok(()),
+            }
+        }));
+    }
+    for (name, file) in found {
+        let (known, table) = (Arc::clone(known), Arc::clone(table));
+        // Reading it tells whether it is for later; what an engine recorded is by its folder.
+        let read = match recording::later(&name, &serde_json::Value::Null) {
+            Some(what) => Err(what),
+            None => match recording::read(&name, &file) {
+                Ok(r) => recording::later(&name, &r.json).map_or(Ok(Ok(r)), Err),
+                Err(e) => Ok(Err(e)),
+            },
+        };
+        out.push(match read {
+            Err(what) => {
+                table.add(&name, Row::Later(what));
+                let why: Failed = format!("it needs {what}, which the model does not have yet").into();
+                Trial::test(name, move || Err(why)).with_kind(format!("later: {what}")).with_ignored_flag(true)
+            }
+            Ok(r) => Trial::test(name.clone(), move || {
+                let v = verdicts(&r?);
+                table.add(&name, Row::Held(std::array::from_fn(|i| v.0[i].is_empty())));
+                known.judge(&name, &v, shown).map_err(Failed::from)
+            }),
+        });
+    }
+    out
+}
+
+fn main() -> ExitCode {
+    let args = Arguments::from_args();
+    let verbose = std::env::var_os("PACKETWALK_GROUNDTRUTH_VERBOSE").is_some_and(|v| v != "0") || args.filter.is_some();
+    let shown = if verbose { SHOWN.1 } else { SHOWN.0 };
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/groundtruth/differences.txt");
+    let table = Arc::new(Table::default());
+    let mut all = match Known::read(&file) {
+        Ok(known) => trials(&folder(), &Arc::new(known), &table, shown),
+        Err(e) => vec![Trial::test("differences.txt", move || Err(e.into()))],
+    };
+    let none = all.is_empty();
+    if none {
+        let why = "there are no recordings: set PACKETWALK_GROUNDTRUTH to their folder";
+        all.push(Trial::test("recordings", move || Err(why.into())).with_kind("none found").with_ignored_flag(true));
+    }
+    let list = args.list;
+    let conclusion = libtest_mimic::run(&args, all);
+    if !list && !none {
+        // A closed pipe is no reason to fail.
+        let _ = table.print(&mut std::io::stdout().lock());
+    }
+    conclusion.exit_code()
+}

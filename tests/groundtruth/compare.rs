@@ -1,0 +1,268 @@
+//! Four verdicts on a recording: output, outcomes, state, frames.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use packetwalk_sim::command::tcpdump;
+use packetwalk_sim::wire::parse;
+use serde_json::{Map, Value};
+
+use crate::frames::{self, Frame};
+use crate::normalise::{self, Names, Normal, SETS};
+use crate::play::{Did, Played};
+use crate::recording::{Recording, list, text};
+use crate::values;
+
+/// Names of the verdicts.
+pub const VERDICTS: [&str; 4] = ["output", "outcomes", "state", "frames"];
+
+/// The differences of each verdict, as text to show.
+#[derive(Clone, Default)]
+pub struct Verdicts(pub [Vec<String>; 4]);
+
+/// Fields of a probe's step that say what was asked, or that [`normalise::RULES`] leaves out.
+const ASKED: &[&str] = &["n", "op", "from", "what", "to", "kind", "ms", "cap", "sport", "local", "hits"];
+
+/// Holds what the model did against what was recorded.
+pub fn compare(r: &Recording, p: &Played) -> Verdicts {
+    let commands: String = list(&r.json["steps"]).iter().map(|s| text(&s["cmd"]).to_lowercase() + " ").collect();
+    let recorded = r.json["state"].as_object().into_iter().flatten();
+    let theirs = Names::of(recorded.clone().filter_map(|(_, s)| s["ns"].as_object()), &commands);
+    let ours = Names::of(p.states.iter().map(|(_, m)| m), &commands);
+    let mut v = Verdicts::default();
+    let mut taken: Vec<(String, Lists<'_>, Lists<'_>)> = Vec::new();
+    let caps: Vec<Vec<Frame>> = list(&r.json["steps"]).iter().map(|s| frames::recorded(&r.json, s)).collect();
+    for ((s, d), cap) in list(&r.json["steps"]).iter().zip(&p.steps).zip(&caps) {
+        let head = head(s);
+        match text(&s["op"]) {
+            "cmd" => output(&head, s, d, (&theirs, &ours), &mut v.0[0]),
+            "probe" => outcome(&head, s, d, &mut v.0[1]),
+            _ => v.0[0].extend(d.refused.iter().map(|w| format!("{head}\n      refused: {w}"))),
+        }
+        let own = text(&s["op"]) == "cmd";
+        taken.push((head, normalise::frames(cap, own, &theirs), normalise::frames(&d.frames, own, &ours)));
+    }
+    frames_of(&mut taken, &mut v.0[3]);
+    let lossy = list(&r.json["steps"]).iter().any(|s| {
+        matches!(text(&s["kind"]), "tcp" | "http" | "bulk") && matches!(text(&s["outcome"]), "timeout" | "stall")
+    });
+    for (label, s) in recorded {
+        let got = p.states.iter().find(|(l, _)| l == label).map(|(_, m)| m.clone()).unwrap_or_default();
+        let want = theirs.value(&s["ns"]);
+        let got = ours.value(&Value::Object(got));
+        state(label, &want, &got, lossy, &mut v.0[2]);
+    }
+    v
+}
+
+fn head(s: &Value) -> String {
+    let n = &s["n"];
+    match text(&s["op"]) {
+        "cmd" => format!("step {n}  {}$ {}", text(&s["host"]), text(&s["cmd"])),
+        "probe" => format!("step {n}  {}> {}", text(&s["from"]), text(&s["what"])),
+        op => format!("step {n}  {op}"),
+    }
+}
+
+fn output(head: &str, s: &Value, d: &Did, names: (&Names, &Names), out: &mut Vec<String>) {
+    let mut found = Vec::new();
+    if let Some(w) = &d.refused {
+        found.push(format!("refused: {w}"));
+    }
+    if s["rc"] != d.fields.get("rc").cloned().unwrap_or_default() {
+        found.push(format!("rc   expected {}  got {}", s["rc"], d.fields.get("rc").unwrap_or(&Value::Null)));
+    }
+    for key in ["out", "err"] {
+        let form = |v: &Value, n: &Names| normalise::text(text(&n.value(v)), text(&s["cmd"]));
+        let want = form(&s[key], names.0);
+        let got = form(d.fields.get(key).unwrap_or(&Value::Null), names.1);
+        if want != got {
+            found.extend(lines(key, &want, &got));
+        }
+    }
+    if !found.is_empty() {
+        out.push(format!("{head}\n      {}", found.join("\n      ")));
+    }
+}
+
+/// The lines that two texts do not share, in order.
+fn lines(key: &str, want: &str, got: &str) -> Vec<String> {
+    let split = |t: &str| t.split('\n').map(str::to_owned).collect::<Vec<_>>();
+    let mut out = Vec::new();
+    for (a, b) in changes(&split(want), &split(got), |x| x.clone()) {
+        out.extend(a.map(|l| format!("{key}  expected |{l}|")));
+        out.extend(b.map(|l| format!("{key}       got |{l}|")));
+    }
+    out
+}
+
+fn outcome(head: &str, s: &Value, d: &Did, out: &mut Vec<String>) {
+    let mut found = Vec::new();
+    if let Some(w) = &d.refused {
+        found.push(format!("refused: {w}"));
+    }
+    let empty = Map::new();
+    let want = s.as_object().unwrap_or(&empty);
+    let keys: BTreeSet<&String> = want.keys().filter(|k| !ASKED.contains(&k.as_str())).chain(d.fields.keys()).collect();
+    for k in keys {
+        let mut w = want.get(k).cloned().unwrap_or_default();
+        if k == "notes" {
+            w = list(&w).iter().map(|n| Value::from(vec![n["redirect"].clone(), n["from"].clone()])).collect();
+        }
+        let g = d.fields.get(k).cloned().unwrap_or_default();
+        if w != g {
+            found.push(format!("{k:<12} expected {w}  got {g}"));
+        }
+    }
+    if !found.is_empty() {
+        out.push(format!("{head}\n      {}", found.join("\n      ")));
+    }
+}
+
+/// Frames by device and direction.
+type Lists<'a> = BTreeMap<&'a str, Vec<Normal<'a>>>;
+/// A pair of frames at one place: expected and got.
+type Pair<'a> = (Option<Normal<'a>>, Option<Normal<'a>>);
+
+fn frames_of(steps: &mut [(String, Lists<'_>, Lists<'_>)], out: &mut Vec<String>) {
+    let mut all: Vec<Vec<(String, Vec<Pair<'_>>)>> = Vec::new();
+    for (_, want, got) in steps.iter() {
+        let devs: BTreeSet<&str> = want.keys().chain(got.keys()).copied().collect();
+        let none = Vec::new();
+        let pairs = |d: &&str| {
+            let c = changes(want.get(d).unwrap_or(&none), got.get(d).unwrap_or(&none), |f| f.0.clone());
+            ((*d).to_owned(), c)
+        };
+        all.push(devs.iter().map(pairs).filter(|(_, c)| !c.is_empty()).collect());
+    }
+    proxied(&mut all);
+    for ((head, ..), devs) in steps.iter().zip(&all) {
+        for (dev, pairs) in devs.iter().filter(|(_, p)| !p.is_empty()) {
+            let shown: Vec<String> = pairs.iter().map(show_pair).collect();
+            out.push(format!("{head}\n    {dev}\n      {}", shown.join("\n      ")));
+        }
+    }
+}
+
+/// A proxied ARP answer may come one step later on one side.
+fn proxied(all: &mut [Vec<(String, Vec<Pair<'_>>)>]) {
+    let reply = |f: &Normal<'_>| f.1.bytes.get(12..14) == Some(&[8, 6]) && f.1.bytes.get(21) == Some(&2);
+    for i in 1..all.len() {
+        let (before, after) = all.split_at_mut(i);
+        let Some(before) = before.last_mut() else { continue };
+        for (dev, late) in after[0].iter_mut() {
+            let Some((_, early)) = before.iter_mut().find(|(d, _)| d == dev) else { continue };
+            early.retain(|e| {
+                let (Some(f), side) = (e.0.as_ref().or(e.1.as_ref()), e.0.is_some()) else { return true };
+                if e.0.is_some() == e.1.is_some() || !reply(f) {
+                    return true;
+                }
+                let at = late.iter().position(|l| {
+                    let other = if side { &l.1 } else { &l.0 };
+                    (l.0.is_none() || l.1.is_none()) && other.as_ref().is_some_and(|o| o.0 == f.0)
+                });
+                at.map(|at| late.remove(at)).is_none()
+            });
+        }
+    }
+}
+
+fn show_pair(p: &Pair<'_>) -> String {
+    match p {
+        (Some(a), Some(b)) => {
+            let (x, y) = (decode(a.1), decode(b.1));
+            let at = a.0.bytes().zip(b.0.bytes()).position(|(x, y)| x != y).unwrap_or(0) & !1;
+            let part = |t: &str| t.get(at..).map_or(String::new(), |t| t.chars().take(24).collect());
+            let bytes = format!("at byte {}: {} / {}", at / 2, part(&a.0), part(&b.0));
+            format!("expected {x}\n           got {y}\n               {bytes}")
+        }
+        (Some(a), None) => format!(" missing {}", decode(a.1)),
+        (None, Some(b)) => format!("   extra {}", decode(b.1)),
+        (None, None) => String::new(),
+    }
+}
+
+fn decode(f: &Frame) -> String {
+    let mac = |b: &[u8]| b.iter().map(|x| format!("{x:02x}")).collect::<Vec<_>>().join(":");
+    let text = parse::frame(&f.bytes.clone().into()).map_or_else(|| "(unreadable)".to_owned(), |p| tcpdump::text(&p));
+    let ends = f.bytes.get(..12).map_or(String::new(), |b| format!("{} > {} ", mac(&b[6..]), mac(&b[..6])));
+    let ttl = match f.bytes.get(12..23) {
+        Some([8, 0, .., ttl]) => format!(" ttl {ttl}"),
+        _ => String::new(),
+    };
+    let flag = if f.flag.is_empty() { String::new() } else { format!(" [{}]", f.flag) };
+    format!("{ends}{text}{ttl}{flag}")
+}
+
+/// What two lists do not share, as pairs: both where one stands in the other's place.
+fn changes<T: Clone>(a: &[T], b: &[T], key: impl Fn(&T) -> String) -> Vec<(Option<T>, Option<T>)> {
+    let (ka, kb): (Vec<_>, Vec<_>) = (a.iter().map(&key).collect(), b.iter().map(&key).collect());
+    // Longest common subsequence from each place on.
+    let mut len = vec![vec![0usize; kb.len() + 1]; ka.len() + 1];
+    for i in (0..ka.len()).rev() {
+        for j in (0..kb.len()).rev() {
+            len[i][j] = if ka[i] == kb[j] { len[i + 1][j + 1] + 1 } else { len[i + 1][j].max(len[i][j + 1]) };
+        }
+    }
+    let (mut i, mut j, mut out) = (0, 0, Vec::new());
+    let (mut gone, mut come): (Vec<T>, Vec<T>) = (Vec::new(), Vec::new());
+    let flush = |gone: &mut Vec<T>, come: &mut Vec<T>, out: &mut Vec<_>| {
+        let (mut g, mut c) = (std::mem::take(gone).into_iter(), std::mem::take(come).into_iter());
+        loop {
+            match (g.next(), c.next()) {
+                (None, None) => break,
+                pair => out.push(pair),
+            }
+        }
+    };
+    while i < a.len() || j < b.len() {
+        if i < a.len() && j < b.len() && ka[i] == kb[j] {
+            flush(&mut gone, &mut come, &mut out);
+            (i, j) = (i + 1, j + 1);
+        } else if j == b.len() || (i < a.len() && len[i + 1][j] >= len[i][j + 1]) {
+            gone.push(a[i].clone());
+            i += 1;
+        } else {
+            come.push(b[j].clone());
+            j += 1;
+        }
+    }
+    flush(&mut gone, &mut come, &mut out);
+    out
+}
+
+fn state(label: &str, want: &Value, got: &Value, lossy: bool, out: &mut Vec<String>) {
+    let keys = |v: &Value| v.as_object().into_iter().flat_map(|m| m.keys().cloned()).collect::<Vec<_>>();
+    let bridges: Vec<String> = want
+        .as_object()
+        .into_iter()
+        .flat_map(|m| m.values())
+        .flat_map(|v| list(&v["link"]))
+        .filter(|l| l["linkinfo"]["info_kind"] == "bridge")
+        .map(|l| text(&l["address"]).to_owned())
+        .collect();
+    let all: BTreeSet<String> = keys(want).into_iter().chain(keys(got)).collect();
+    for ns in all {
+        let at = format!("{label}  {ns}");
+        if want[&ns].is_null() || got[&ns].is_null() {
+            let which = if want[&ns].is_null() { "extra" } else { "missing" };
+            out.push(format!("{at}\n      the namespace is {which}"));
+            continue;
+        }
+        let (w, g) = (normalise::state(&ns, &want[&ns], lossy), normalise::state(&ns, &got[&ns], lossy));
+        let parts: BTreeSet<&String> = w.keys().chain(g.keys()).collect();
+        for part in parts {
+            let none = Value::Null;
+            let (a, b) = (w.get(part).unwrap_or(&none), g.get(part).unwrap_or(&none));
+            let mut found = Vec::new();
+            if SETS.contains(&part.as_str()) {
+                let stray = |e: &Value| part == "fdb" && normalise::igmp_fdb(e, &bridges);
+                values::sets(a, b, &stray, &mut found);
+            } else {
+                values::diff("", a, b, &mut found);
+            }
+            if !found.is_empty() {
+                out.push(format!("{at} {part}\n      {}", found.join("\n      ")));
+            }
+        }
+    }
+}

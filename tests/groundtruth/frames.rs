@@ -1,0 +1,155 @@
+//! Frames of a step: from a recording's rows and from the model's trace, in one form.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use packetwalk_sim::kernel::types::{DevId, Nanos, NetnsId};
+use packetwalk_sim::session::Session;
+use packetwalk_sim::trace::EventKind;
+use packetwalk_sim::wire::encode;
+use serde_json::Value;
+
+use crate::recording::{list, text};
+
+/// Bytes of a frame that the recorder keeps.
+const SNAP: usize = 256;
+
+/// A frame at a device.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// Namespace and device, such as `h1/ns:a:eth0`, then the direction: `o` out, `i` in.
+    pub dev: String,
+    /// The bytes that were kept.
+    pub bytes: Vec<u8>,
+    /// How many were cut off.
+    pub cut: usize,
+    /// `garp`, `nud`, `rtx` or nothing.
+    pub flag: String,
+}
+
+/// The rows of a recorded step.
+pub fn recorded(json: &Value, step: &Value) -> Vec<Frame> {
+    let mut out = Vec::new();
+    for row in list(&step["cap"]) {
+        let dev = text(&json["devs"][row[1].as_u64().unwrap_or(0) as usize]);
+        let frame = text(&json["frames"][row[3].as_u64().unwrap_or(0) as usize]);
+        let (hex, cut) = frame.split_once('+').unwrap_or((frame, "0"));
+        out.push(Frame {
+            dev: format!("{dev} {}", text(&row[2])),
+            bytes: unhex(hex),
+            cut: cut.parse().unwrap_or(0),
+            flag: text(&row[4]).to_owned(),
+        });
+    }
+    out
+}
+
+fn unhex(s: &str) -> Vec<u8> {
+    let digit = |c: u8| (c as char).to_digit(16).unwrap_or(0) as u8;
+    s.as_bytes().chunks_exact(2).map(|c| digit(c[0]) << 4 | digit(c[1])).collect()
+}
+
+/// The recorder's captures: it opens a namespace when it first looks for namespaces and finds it, and
+/// calls a device by the last name that it saw.
+#[derive(Default)]
+pub struct Taps {
+    since: BTreeMap<NetnsId, Nanos>,
+    labels: BTreeMap<NetnsId, String>,
+    names: BTreeMap<(NetnsId, DevId), String>,
+    steps: Vec<Vec<(NetnsId, DevId, Frame)>>,
+}
+
+impl Taps {
+    /// The recorder looks for namespaces and devices.
+    pub fn scan(&mut self, s: &Session) {
+        let k = &s.kernel;
+        let mut found: Vec<NetnsId> = k.hosts.iter().flat_map(|h| h.named.values().copied()).collect();
+        found.extend(k.hosts.iter().map(|h| h.root_ns));
+        found.extend((0..k.netns.len() as u32).map(NetnsId).filter(|n| k.ns(*n).is_switch));
+        for ns in found {
+            self.since.entry(ns).or_insert(k.now());
+            self.labels.insert(ns, k.ns(ns).label.clone());
+            for d in k.devs_of(ns) {
+                self.names.insert((ns, d.id), d.name.to_string());
+            }
+        }
+    }
+
+    /// Takes the frames that the trace holds from an event on: one step's.
+    pub fn take(&mut self, s: &Session, first: usize) {
+        let trace = &s.kernel.rec;
+        let mut flags = Flags::default();
+        let mut out = Vec::new();
+        for e in &trace.events[first..] {
+            let dir = match e.kind {
+                EventKind::Tx => 'o',
+                EventKind::Rx => 'i',
+                _ => continue,
+            };
+            let (Some(dev), Some(p)) = (e.dev, trace.packet_at(e)) else { continue };
+            if self.since.get(&e.ns).is_none_or(|t| e.at < *t) {
+                continue;
+            }
+            self.names.entry((e.ns, dev)).or_insert_with(|| s.kernel.dev(dev).name.to_string());
+            let mut bytes = encode::frame(p);
+            let cut = bytes.len().saturating_sub(SNAP);
+            bytes.truncate(SNAP);
+            let flag = flags.of(&bytes, (e.ns, dev, dir)).to_owned();
+            out.push((e.ns, dev, Frame { dev: dir.to_string(), bytes, cut, flag }));
+        }
+        self.steps.push(out);
+    }
+
+    /// The frames of every step, their devices named.
+    pub fn finish(self) -> Vec<Vec<Frame>> {
+        let name = |ns: &NetnsId, dev: &DevId, dir: &str| {
+            let unknown = || "?".to_owned();
+            let label = self.labels.get(ns).cloned().unwrap_or_else(unknown);
+            let dev = self.names.get(&(*ns, *dev)).cloned().unwrap_or_else(unknown);
+            format!("{label}:{dev} {dir}")
+        };
+        let step = |fs: &Vec<(NetnsId, DevId, Frame)>| {
+            fs.iter().map(|(ns, d, f)| Frame { dev: name(ns, d, &f.dev), ..f.clone() }).collect()
+        };
+        self.steps.iter().map(step).collect()
+    }
+}
+
+/// What a repeat is told by: where, and the parts of the frame that a repeat shares.
+type Seen = ((NetnsId, DevId, char), Vec<u8>);
+
+/// The recorder's flags, which begin anew with each step.
+#[derive(Default)]
+struct Flags {
+    seen: BTreeSet<Seen>,
+    asked: BTreeSet<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Flags {
+    fn of(&mut self, b: &[u8], at: (NetnsId, DevId, char)) -> &'static str {
+        let key = match b.get(12..14) {
+            Some([8, 6]) if b.len() >= 42 => {
+                let (sender, target) = (b[28..32].to_vec(), b[38..42].to_vec());
+                if sender == target {
+                    return "garp";
+                }
+                if b[21] == 1 && b[..6] != [0xff; 6] {
+                    self.asked.insert((target, sender));
+                    return "nud";
+                }
+                if b[21] == 2 && self.asked.contains(&(sender, target)) {
+                    return "nud";
+                }
+                b[..42].to_vec()
+            }
+            Some([8, 0]) if b.len() >= 54 && b[23] == 6 => {
+                let ihl = usize::from(b[14] & 15) * 4;
+                let o = 14 + ihl;
+                let Some(head) = b.get(o..o + 14) else { return "" };
+                let data = i32::from(u16::from_be_bytes([b[16], b[17]])) - ihl as i32 - i32::from(b[o + 12] >> 4) * 4;
+                [&b[22..24], &b[26..34], head, &data.to_be_bytes()].concat()
+            }
+            _ => return "",
+        };
+        if self.seen.insert((at, key)) { "" } else { "rtx" }
+    }
+}

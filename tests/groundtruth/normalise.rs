@@ -1,0 +1,314 @@
+//! What two runs of one case on a real Linux do not share. [`RULES`] is all that the comparison
+//! ignores; the functions below carry the rules out, on both sides alike.
+
+use std::collections::BTreeMap;
+
+use regex_lite::Regex;
+use serde_json::{Map, Value};
+
+use crate::frames::Frame;
+
+/// What is ignored where, and why it differs between two runs.
+#[rustfmt::skip]
+pub const RULES: &[(&str, &str, &str)] = &[
+    ("step", "ms, time of a row", "scheduling of the recording machine"),
+    ("step", "hits", "counters of iptables rules, which no recording in reach has"),
+    ("step", "sport, local", "the recorder's own choice of a port: the frames show it"),
+    ("frame", "order between devices", "two processors; each device and direction has its own order"),
+    ("frame", "rows flagged nud", "a neighbour is confirmed when a random timer says so"),
+    ("frame", "rows flagged rtx", "how often a timer fires before the step ends is a matter of time"),
+    ("frame", "a proxied ARP answer may fall into the next step", "proxy_delay is random, 0 to 0.8 s"),
+    ("frame", "IP id", "counts from a random number"),
+    ("frame", "checksums of IP, TCP, UDP, ICMP", "left to hardware that a veth does not have"),
+    ("frame", "TCP seq, ack, window, timestamps, SACK", "random beginnings, clocks, memory"),
+    ("frame", "TCP: pure ACKs in a run with a FIN, and the order of its FINs", "both ends may close at once"),
+    ("frame", "UDP source port of VXLAN", "a hash with a random key"),
+    ("frame", "ephemeral ports, ICMP id and time in the data, of what a command sends", "random, process number, clock"),
+    ("mac", "addresses the kernel made up", "random; they are called after their device"),
+    ("mac", "permanent entries in the fdb of sw", "random addresses of the switch's ports"),
+    ("text", "timeout of a conntrack entry, id of an ICMP one", "clock, process number"),
+    ("text", "expires Nsec, timers of a bridge", "clock"),
+    ("text", "comment lines of iptables-save", "time of day"),
+    ("text", "REACHABLE, STALE, DELAY, PROBE", "one state, valid: a random timer moves between them"),
+    ("text", "@ifN, N: of ip link", "index numbers of other namespaces"),
+    ("text", "order of lines of ip neigh, bridge fdb, conntrack", "order of a hash with a random key"),
+    ("state", "ifindex, link_index, link_netnsid", "index numbers depend on what was made before"),
+    ("state", "neigh: used, confirmed, updated, probes", "clock"),
+    ("state", "neigh: INCOMPLETE and FAILED", "one state: which of the two depends on the moment"),
+    ("state", "fdb: used, updated", "clock"),
+    ("state", "order of listen, conntrack, neigh, link, fdb, blink, route", "hashes with a random key"),
+    ("state", "fdb: a bridge's address learned by another bridge", "a bridge announces itself by IGMP, which is not recorded"),
+    ("state", "nstat, beyond zero or not, where a TCP probe timed out or stalled", "how often TCP repeats is a matter of time"),
+];
+
+/// Addresses that the kernel made up, and what they are called.
+#[derive(Default)]
+pub struct Names {
+    text: Vec<(String, String)>,
+    bytes: Vec<(String, String)>,
+}
+
+impl Names {
+    /// Those of the devices in some states, less what a command wrote.
+    pub fn of<'a>(states: impl Iterator<Item = &'a Map<String, Value>>, commands: &str) -> Names {
+        let mut made: BTreeMap<String, String> = BTreeMap::new();
+        for (ns, v) in states.flatten() {
+            for l in v["link"].as_array().into_iter().flatten() {
+                let mac = l["address"].as_str().unwrap_or("");
+                let fixed = mac.starts_with("52:54:00") || mac == "00:00:00:00:00:00" || commands.contains(mac);
+                if mac.len() == 17 && !fixed {
+                    let dev = l["ifname"].as_str().unwrap_or("");
+                    made.entry(mac.to_owned()).or_insert_with(|| format!("mac({ns}:{dev})"));
+                }
+            }
+        }
+        let mut n = Names::default();
+        for (mac, name) in made {
+            n.bytes.push((mac.replace(':', ""), name.clone()));
+            // A bridge's id writes an address without leading zeros.
+            let short: Vec<&str> = mac.split(':').map(|b| b.strip_prefix('0').unwrap_or(b)).collect();
+            n.text.push((format!("8000.{}", short.join(":")), format!("8000.{name}")));
+            n.text.push((mac, name));
+        }
+        n
+    }
+
+    fn apply(pairs: &[(String, String)], t: &str) -> String {
+        let mut t = t.to_owned();
+        for (a, b) in pairs {
+            if t.contains(a.as_str()) {
+                t = t.replace(a.as_str(), b);
+            }
+        }
+        t
+    }
+
+    /// Names them within a value.
+    pub fn value(&self, v: &Value) -> Value {
+        match v {
+            Value::String(s) => Value::String(Names::apply(&self.text, s)),
+            Value::Array(a) => a.iter().map(|x| self.value(x)).collect(),
+            Value::Object(m) => m.iter().map(|(k, x)| (k.clone(), self.value(x))).collect::<Map<_, _>>().into(),
+            other => other.clone(),
+        }
+    }
+}
+
+/// What a command printed.
+pub fn text(t: &str, command: &str) -> String {
+    let rules: [(&str, &str); 8] = [
+        (r"(?m)^((?:tcp|udp|icmp|unknown) +\d+) \d+ ", "$1 T "),
+        (r"(expires) \d+sec", "$1"),
+        (r"(?m)^# (?:Generated|Completed).*\n?", ""),
+        (r"\b(lladdr \S+ )(?:REACHABLE|STALE|DELAY|PROBE)", "${1}VALID"),
+        (r"@if\d+", "@ifN"),
+        (r"(?m)^\d+: ", "N: "),
+        (r"((?:hold|message_age|forward_delay|hello|tcn|topology_change|gc)_timer +)[\d.]+", "${1}T"),
+        (r"(icmp .*?id=)\d+", "${1}N"),
+    ];
+    let mut t = t.to_owned();
+    for (pattern, with) in rules {
+        if let Ok(r) = Regex::new(pattern) {
+            t = r.replace_all(&t, with).into_owned();
+        }
+    }
+    if ["fdb", "neigh", "conntrack"].iter().any(|w| command.contains(w)) {
+        let mut lines: Vec<&str> = t.split('\n').collect();
+        lines.sort_unstable();
+        t = lines.join("\n");
+    }
+    t
+}
+
+/// One namespace's state; `lossy`: a TCP probe of the recording timed out or stalled.
+pub fn state(ns: &str, v: &Value, lossy: bool) -> Map<String, Value> {
+    let mut out = v.as_object().cloned().unwrap_or_default();
+    let without = |v: &mut Value, keys: &[&str]| {
+        for x in v.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
+            x.retain(|k, _| !keys.contains(&k.as_str()));
+        }
+    };
+    for (key, v) in &mut out {
+        match key.as_str() {
+            "neigh" => {
+                without(v, &["used", "confirmed", "updated", "probes"]);
+                for n in v.as_array_mut().into_iter().flatten() {
+                    for s in n["state"].as_array_mut().into_iter().flatten() {
+                        let one = match s.as_str() {
+                            Some("REACHABLE" | "STALE" | "DELAY" | "PROBE") => "VALID",
+                            Some("INCOMPLETE") => "FAILED",
+                            _ => continue,
+                        };
+                        *s = one.into();
+                    }
+                }
+            }
+            "link" | "blink" => without(v, &["ifindex", "link_index", "link_netnsid"]),
+            "fdb" => {
+                without(v, &["updated", "used"]);
+                if let (Value::Array(a), "sw") = (v, ns) {
+                    a.retain(|f| f["state"] != "permanent");
+                }
+            }
+            "nstat" if lossy => {
+                for n in v.as_object_mut().into_iter().flatten() {
+                    *n.1 = (n.1.as_u64() > Some(0)).into();
+                }
+            }
+            _ => {}
+        }
+    }
+    out.retain(|_, v| match v {
+        // The recorder leaves out what is empty.
+        Value::Array(a) => !a.is_empty(),
+        Value::Object(m) => !m.is_empty(),
+        _ => true,
+    });
+    out
+}
+
+/// Parts of a namespace's state whose order says nothing.
+pub const SETS: &[&str] = &["listen", "conntrack", "neigh", "link", "fdb", "blink", "route"];
+
+/// An entry that a bridge's IGMP may have left in another bridge.
+pub fn igmp_fdb(entry: &Value, bridges: &[String]) -> bool {
+    entry["state"] != "permanent" && entry["mac"].as_str().is_some_and(|m| bridges.iter().any(|b| b == m))
+}
+
+/// A frame and its normal form.
+pub type Normal<'a> = (String, &'a Frame);
+
+/// The frames of a step by device and direction; `own`: a command sent them, not a probe.
+pub fn frames<'a>(all: &'a [Frame], own: bool, names: &Names) -> BTreeMap<&'a str, Vec<Normal<'a>>> {
+    let mut out: BTreeMap<&str, Vec<Normal<'a>>> = BTreeMap::new();
+    for f in all.iter().filter(|f| f.flag != "nud" && f.flag != "rtx") {
+        out.entry(&f.dev).or_default().push((normal(f, own, names), f));
+    }
+    for v in out.values_mut() {
+        *v = closing(std::mem::take(v));
+    }
+    out
+}
+
+fn normal(f: &Frame, own: bool, names: &Names) -> String {
+    let mut b = f.bytes.clone();
+    ethernet(&mut b, own);
+    let hex: String = b.iter().map(|x| format!("{x:02x}")).collect();
+    let mut t = Names::apply(&names.bytes, &hex);
+    if f.cut > 0 {
+        t.push_str(&format!("+{}", f.cut));
+    }
+    if !f.flag.is_empty() {
+        t.push_str(&format!(" {}", f.flag));
+    }
+    t
+}
+
+/// A TCP segment with neither data nor SYN: does it have a FIN?
+fn bare(f: &Frame) -> Option<bool> {
+    let b = &f.bytes;
+    if b.len() < 54 || b[12..14] != [8, 0] || b[23] != 6 {
+        return None;
+    }
+    let q = 14 + usize::from(b[14] & 15) * 4;
+    let flags = *b.get(q + 13)?;
+    let all = usize::from(u16::from_be_bytes([b[16], b[17]]));
+    (flags & 2 == 0 && all == q - 14 + usize::from(b[q + 12] >> 4) * 4).then_some(flags & 1 != 0)
+}
+
+fn closing<'a>(all: Vec<Normal<'a>>) -> Vec<Normal<'a>> {
+    fn flush<'a>(run: &mut Vec<Normal<'a>>, out: &mut Vec<Normal<'a>>) {
+        let run = std::mem::take(run);
+        if run.iter().any(|f| bare(f.1) == Some(true)) {
+            let mut fins: Vec<_> = run.into_iter().filter(|f| bare(f.1) == Some(true)).collect();
+            fins.sort_by(|a, b| a.0.cmp(&b.0));
+            out.extend(fins);
+        } else {
+            out.extend(run);
+        }
+    }
+    let (mut out, mut run) = (Vec::new(), Vec::new());
+    for f in all {
+        if bare(f.1).is_some() {
+            run.push(f);
+        } else {
+            flush(&mut run, &mut out);
+            out.push(f);
+        }
+    }
+    flush(&mut run, &mut out);
+    out
+}
+
+fn ethernet(b: &mut [u8], own: bool) {
+    if b.len() >= 14 && b[12..14] == [8, 0] {
+        ipv4(&mut b[14..], own);
+    }
+}
+
+fn be16(b: &[u8], at: usize) -> u16 {
+    u16::from_be_bytes([b[at], b[at + 1]])
+}
+
+fn ipv4(b: &mut [u8], own: bool) {
+    if b.len() < 20 || b[0] >> 4 != 4 {
+        return;
+    }
+    let (ihl, proto) = (usize::from(b[0] & 15) * 4, b[9]);
+    b[4..6].fill(0);
+    b[10..12].fill(0);
+    if be16(b, 6) & 0x1fff != 0 || b.len() < ihl {
+        // A later fragment has no header of the next layer.
+        return;
+    }
+    let q = &mut b[ihl..];
+    if own && matches!(proto, 6 | 17) && q.len() >= 4 {
+        for i in [0, 2] {
+            if be16(q, i) >= 32768 {
+                q[i..i + 2].fill(0xff);
+            }
+        }
+    }
+    match proto {
+        1 if q.len() >= 8 => {
+            if own && matches!(q[0], 0 | 8) && q.len() >= 24 {
+                q[4..6].fill(0xff);
+                q[8..24].fill(0);
+            }
+            q[2..4].fill(0);
+            if matches!(q[0], 3 | 5 | 11 | 12) {
+                ipv4(&mut q[8..], own);
+            }
+        }
+        6 if q.len() >= 14 => tcp(q),
+        17 if q.len() >= 8 => {
+            q[6..8].fill(0);
+            if matches!(be16(q, 2), 4789 | 8472) && q.len() >= 30 {
+                q[..2].fill(0);
+                ethernet(&mut q[16..], own);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn tcp(q: &mut [u8]) {
+    q[4..12].fill(0);
+    if q.len() >= 18 {
+        q[14..18].fill(0);
+    }
+    let end = (usize::from(q[12] >> 4) * 4).min(q.len());
+    let mut i = 20;
+    while i < end && q[i] != 0 {
+        if q[i] == 1 {
+            i += 1;
+            continue;
+        }
+        let n = q.get(i + 1).map_or(2, |n| usize::from(*n)).max(2);
+        if matches!(q[i], 5 | 8) {
+            let to = (i + n).min(end);
+            q[(i + 2).min(to)..to].fill(0);
+        }
+        i += n;
+    }
+}

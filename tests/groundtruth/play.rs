@@ -1,0 +1,185 @@
+//! Runs a recording's steps in the model and writes down what they did, in the recording's own shape.
+
+use packetwalk_sim::app::probe::Probe;
+use packetwalk_sim::kernel::types::{MSEC, NetnsId};
+use packetwalk_sim::session::Session;
+use packetwalk_sim::shell::run_line;
+use packetwalk_sim::trace::{Outcome, state};
+use serde_json::{Map, Value, json};
+
+use crate::frames::{Frame, Taps};
+use crate::recording::{Recording, list, text};
+use crate::world;
+
+/// The recorder starts a Python for each probe; the first frame follows after so long.
+const PROBE_START_MS: u64 = 38;
+/// It looks for new namespaces so long after a command.
+const AFTER_COMMAND_MS: u64 = 100;
+/// It looks at the state of the world so long after the last step.
+const BEFORE_STATE_MS: u64 = 250;
+/// Most turns of a `wait` step.
+const WAIT_TURNS: usize = 60;
+
+/// What a step did.
+#[derive(Default)]
+pub struct Did {
+    /// Fields of the step, named as in a recording.
+    pub fields: Map<String, Value>,
+    /// Something that is not modelled.
+    pub refused: Option<String>,
+    /// Frames of its time.
+    pub frames: Vec<Frame>,
+}
+
+/// What a recording did in the model.
+pub struct Played {
+    /// Its steps.
+    pub steps: Vec<Did>,
+    /// Its states, by label: namespaces by name.
+    pub states: Vec<(String, Map<String, Value>)>,
+}
+
+/// Runs a recording.
+///
+/// # Errors
+/// Where its hosts cannot be built.
+pub fn play(r: &Recording) -> Result<Played, String> {
+    let mut s = world::build(&r.json)?;
+    let mut taps = Taps::default();
+    let mut played = Played { steps: Vec::new(), states: Vec::new() };
+    s.advance(200 * MSEC);
+    taps.scan(&s);
+    for step in list(&r.json["steps"]) {
+        let began = s.kernel.now();
+        s.marks.previous = s.marks.present;
+        s.marks.present = s.kernel.rec.events.len();
+        let first = s.marks.present;
+        let mut did = Did::default();
+        if let Err(what) = one(&mut s, &mut taps, step, &mut did, &mut played.states, &r.json) {
+            did.refused = Some(what);
+        }
+        let until = began + step["ms"].as_u64().unwrap_or(0) * MSEC;
+        s.advance(until.saturating_sub(s.kernel.now()));
+        taps.take(&s, first);
+        played.steps.push(did);
+    }
+    s.advance(BEFORE_STATE_MS * MSEC);
+    taps.scan(&s);
+    played.states.push(("end".to_owned(), dump(&s, &r.json["state"]["end"])));
+    for (did, frames) in played.steps.iter_mut().zip(taps.finish()) {
+        did.frames = frames;
+    }
+    for (did, step) in played.steps.iter_mut().zip(list(&r.json["steps"])) {
+        tcp_ttl(did, step);
+    }
+    Ok(played)
+}
+
+/// A TCP client cannot see the TTL of its SYN-ACK: the recorder reads it off the capture.
+fn tcp_ttl(did: &mut Did, step: &Value) {
+    if step["sport"].is_null() || did.fields.get("connected") != Some(&Value::Bool(true)) {
+        return;
+    }
+    let at = format!("{}:", text(&step["from"]));
+    let port = (step["sport"].as_u64().unwrap_or(0) as u16).to_be_bytes();
+    let ttl = did.frames.iter().filter(|f| f.dev.starts_with(&at) && f.dev.ends_with(" i")).find_map(|f| {
+        let b = &f.bytes;
+        if b.get(12..14) != Some(&[8, 0]) || b.get(23) != Some(&6) {
+            return None;
+        }
+        let tcp = b.get(14 + usize::from(b[14] & 15) * 4..)?;
+        (tcp.get(13)? & 0x12 == 0x12 && tcp[2..4] == port).then_some(b[22])
+    });
+    if let Some(ttl) = ttl {
+        did.fields.insert("ttl".into(), ttl.into());
+    }
+}
+
+fn one(
+    s: &mut Session,
+    taps: &mut Taps,
+    step: &Value,
+    did: &mut Did,
+    states: &mut Vec<(String, Map<String, Value>)>,
+    json: &Value,
+) -> Result<(), String> {
+    taps.scan(s);
+    match text(&step["op"]) {
+        "cmd" => {
+            let (host, ns) = s.place(text(&step["host"]))?;
+            let ran = run_line(s, host, ns, text(&step["cmd"]));
+            did.refused = ran.refusal.map(|(what, col)| format!("{what} (column {})", col + 1));
+            did.fields.insert("rc".into(), ran.exit.into());
+            did.fields.insert("out".into(), ran.stdout.into());
+            did.fields.insert("err".into(), ran.stderr.into());
+            s.advance(AFTER_COMMAND_MS * MSEC);
+            taps.scan(s);
+        }
+        "probe" => {
+            s.advance(PROBE_START_MS * MSEC);
+            let (host, ns) = s.place(text(&step["from"]))?;
+            let probe = Probe::parse(&expanded(step)).map_err(|(what, _)| what)?;
+            s.next_sport = 40_000 + 20 * step["n"].as_u64().unwrap_or(0) as u16;
+            let report = s.probe(host, ns, &probe);
+            if report.outcome == Some(Outcome::Unmodelled) {
+                did.refused = Some("probe not modelled".into());
+            }
+            if let Ok(Value::Object(m)) = serde_json::to_value(&report) {
+                did.fields = m;
+            }
+        }
+        // The time that the step took passes after it.
+        "sleep" | "note" => {}
+        "dump" => states.push((text(&step["label"]).to_owned(), dump(s, &json["state"][text(&step["label"])]))),
+        "wait" => {
+            let (host, line) = text(&step["for"]).split_once("$ ").unwrap_or_default();
+            for _ in 0..WAIT_TURNS {
+                let (host, ns) = s.place(host)?;
+                if run_line(s, host, ns, line).exit == 0 {
+                    break;
+                }
+                s.advance(500 * MSEC);
+            }
+        }
+        other => return Err(format!("step {other}")),
+    }
+    Ok(())
+}
+
+/// The probe as written, its target expanded: `to` has the port as well.
+fn expanded(step: &Value) -> String {
+    let (what, to) = (text(&step["what"]), text(&step["to"]));
+    if !what.contains("@{") || to.is_empty() {
+        return what.to_owned();
+    }
+    let begin = what.find("@{").unwrap_or(0);
+    let end = what[begin..].find(char::is_whitespace).map_or(what.len(), |n| begin + n);
+    format!("{}{to}{}", &what[..begin], &what[end..])
+}
+
+/// The state of every namespace: the recorded ones in their order, then any other.
+fn dump(s: &Session, recorded: &Value) -> Map<String, Value> {
+    let k = &s.kernel;
+    let mut all: Vec<(String, NetnsId)> =
+        (0..k.netns.len() as u32).map(NetnsId).filter(|n| k.ns(*n).alive).map(|n| (k.ns(n).label.clone(), n)).collect();
+    let place: Vec<&String> = recorded["ns"].as_object().into_iter().flat_map(|m| m.keys()).collect();
+    all.sort_by_key(|(label, _)| place.iter().position(|p| *p == label).unwrap_or(usize::MAX));
+    let mut out = Map::new();
+    for (label, ns) in all {
+        let mut v = state::netns_state(k, ns);
+        if k.ns(ns).is_switch {
+            // Of a switch the recorder keeps the addresses it learned, no more.
+            v = json!({"fdb": v["fdb"]});
+        }
+        let kind = match label.contains("/ns:") {
+            _ if k.ns(ns).is_switch => "switch",
+            true => "netns",
+            false => "host",
+        };
+        if let Some(m) = v.as_object_mut() {
+            m.insert("kind".into(), kind.into());
+        }
+        out.insert(label, v);
+    }
+    out
+}
