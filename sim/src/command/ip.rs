@@ -3,7 +3,10 @@
 pub mod addr;
 mod addr_show;
 pub mod args;
+pub mod canon;
+mod json;
 pub mod link;
+mod link_json;
 mod link_show;
 pub mod neigh;
 pub mod netns;
@@ -37,6 +40,8 @@ pub struct Globals {
     pub inet: bool,
     /// `-n NETNS`.
     pub netns: Option<String>,
+    /// `-a`: `ip netns exec` in every namespace.
+    pub all: bool,
 }
 
 impl Globals {
@@ -71,11 +76,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
     let mut a = Args::new(argv);
     let (g, cmd) = match parse(&mut a) {
         Ok(x) => x,
-        Err(Bad::Refused(r)) => return Err(r),
-        Err(Bad::Say(text, code)) => {
-            p.err.push_str(&text);
-            return Ok(code);
-        }
+        Err(bad) => return bad.tell(p),
     };
     let ns = match &g.netns {
         None => p.ns,
@@ -97,14 +98,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         IpCmd::Netns(c) => netns::exec(p, &g, &c),
     };
     p.ns = back;
-    match r {
-        Ok(code) => Ok(code),
-        Err(Bad::Refused(r)) => Err(r),
-        Err(Bad::Say(text, code)) => {
-            p.err.push_str(&text);
-            Ok(code)
-        }
-    }
+    r.or_else(|bad| bad.tell(p))
 }
 
 /// Reads a whole command line.
@@ -138,10 +132,11 @@ pub fn parse(a: &mut Args<'_>) -> Result<(Globals, IpCmd), Bad> {
             "br" | "brief" => g.brief = true,
             "j" | "json" => g.json = true,
             "p" | "pretty" => g.pretty = true,
-            "c" | "color" | "color=never" | "color=auto" | "N" | "Numeric" => {}
-            "jp" | "pj" => (g.json, g.pretty) = (true, true),
-            "V" | "Version" => return Err(a.refuse("ip -V")),
-            "a" | "all" | "b" | "batch" | "force" | "t" | "timestamp" | "r" | "resolve" | "h" | "human" | "iec" => {
+            // Colours go to terminals only.
+            "c" | "color" | "color=never" | "color=auto" | "c=never" | "c=auto" => {}
+            "V" | "Version" => return Err(Bad::Print("ip utility, iproute2-6.1.0, libbpf 1.1.2\n".into())),
+            "a" | "all" => g.all = true,
+            "N" | "Numeric" | "b" | "batch" | "force" | "t" | "timestamp" | "r" | "resolve" | "h" | "human" | "iec" => {
                 return Err(a.refuse(&format!("ip -{w}")));
             }
             _ => {
@@ -151,7 +146,7 @@ pub fn parse(a: &mut Args<'_>) -> Result<(Globals, IpCmd), Bad> {
         a.skip();
     }
     let Some(object) = a.next() else {
-        return Err(Bad::Say("Usage: ip [ OPTIONS ] OBJECT { COMMAND | help }\n".into(), 255));
+        return Err(usage("ip [ OPTIONS ] OBJECT { COMMAND | help }"));
     };
     const OBJECTS: &[&str] = &[
         "address",
@@ -198,10 +193,16 @@ pub fn parse(a: &mut Args<'_>) -> Result<(Globals, IpCmd), Bad> {
         "route" => IpCmd::Route(route::parse(a)?),
         "rule" => IpCmd::Rule(rule::parse(a)?),
         "neighbour" | "neighbor" => IpCmd::Neigh(neigh::parse(a)?),
-        "netns" => IpCmd::Netns(netns::parse(a)?),
+        "netns" => IpCmd::Netns(netns::parse(a, g.all)?),
+        "help" => return Err(usage("ip [ OPTIONS ] OBJECT { COMMAND | help }")),
         other => return Err(a.refuse_last(&format!("ip {other}"))),
     };
     Ok((g, cmd))
+}
+
+/// The first line of a usage text; the exit status is what scripts look at.
+pub(crate) fn usage(line: &str) -> Bad {
+    Bad::Say(format!("Usage: {line}\n"), 255)
 }
 
 /// A device by its name.
@@ -223,6 +224,19 @@ pub(crate) fn nl_error(e: &OpError) -> Bad {
     }
 }
 
+/// What `flush` tells with `-s`.
+pub(crate) fn flushed(p: &mut Proc<'_>, g: &Globals, n: usize, what: &str) {
+    if g.stats == 0 {
+        return;
+    }
+    if n == 0 {
+        p.out.push_str("Nothing to flush.\n");
+    } else {
+        let rounds = "*** Flush is complete after 1 round ***";
+        p.out.push_str(&format!("\n*** Round 1, deleting {n} {what} ***\n{rounds}\n"));
+    }
+}
+
 /// Carries out an op.
 pub(crate) fn apply(p: &mut Proc<'_>, op: &crate::op::Op) -> Result<crate::op::OpReply, Bad> {
     p.sess.kernel.apply(op).map_err(|e| nl_error(&e))
@@ -230,7 +244,5 @@ pub(crate) fn apply(p: &mut Proc<'_>, op: &crate::op::Op) -> Result<crate::op::O
 
 /// Prints a list as JSON.
 pub(crate) fn print_json(p: &mut Proc<'_>, g: &Globals, v: &serde_json::Value) {
-    let text = if g.pretty { serde_json::to_string_pretty(v) } else { serde_json::to_string(v) };
-    p.out.push_str(&text.unwrap_or_default());
-    p.out.push('\n');
+    p.out.push_str(&json::text(v, g.pretty));
 }

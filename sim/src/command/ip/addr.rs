@@ -3,11 +3,11 @@
 use std::net::Ipv4Addr;
 
 use super::args::{Args, Bad, invarg, matches, parse_host_prefix, parse_prefix, scope};
-use super::link::{Show, show_options};
-use super::{Globals, addr_show, apply, dev};
+use super::link::{Show, show_dev, show_options};
+use super::{Globals, addr_show, apply, dev, flushed, nl_error};
 use crate::command::Proc;
 use crate::kernel::link::IfAddr;
-use crate::kernel::types::DevId;
+use crate::kernel::types::{DevId, Errno};
 use crate::op::Op;
 
 /// An address as named on the command line.
@@ -15,15 +15,15 @@ use crate::op::Op;
 pub struct AddrSpec {
     /// Device.
     pub dev: Option<String>,
-    /// The address.
-    pub local: Ipv4Addr,
+    /// The address; none where there was none, or `any`: the kernel knows no family for it.
+    pub local: Option<Ipv4Addr>,
     /// Prefix length.
     pub prefix: u8,
     /// The prefix length was given.
     pub prefix_given: bool,
     /// `peer`.
     pub peer: Option<Ipv4Addr>,
-    /// `broadcast`: an address, `+` (all ones) or `-` (none).
+    /// `broadcast`: an address, or `+` and `-` for host bits all one and all zero.
     pub brd: Option<String>,
     /// `scope`.
     pub scope: Option<u8>,
@@ -71,7 +71,8 @@ pub(super) fn parse(a: &mut Args<'_>) -> Result<AddrCmd, Bad> {
         _ if matches(w, "delete") => spec(a).map(AddrCmd::Del),
         _ if matches(w, "show") || matches(w, "lst") || matches(w, "list") => filter(a).map(AddrCmd::Show),
         _ if matches(w, "flush") => filter(a).map(AddrCmd::Flush),
-        "save" | "restore" | "showdump" | "help" => Err(a.refuse_last(&format!("ip address {w}"))),
+        "help" => Err(super::usage("ip address { add | change | replace | del | show | flush }")),
+        "save" | "restore" | "showdump" => Err(a.refuse_last(&format!("ip address {w}"))),
         _ => Err(Bad::Say(format!("Command \"{w}\" is unknown, try \"ip address help\".\n"), 255)),
     }
 }
@@ -80,7 +81,7 @@ fn spec(a: &mut Args<'_>) -> Result<AddrSpec, Bad> {
     let mut local: Option<(Ipv4Addr, u8, bool)> = None;
     let mut s = AddrSpec {
         dev: None,
-        local: Ipv4Addr::UNSPECIFIED,
+        local: None,
         prefix: 32,
         prefix_given: false,
         peer: None,
@@ -123,23 +124,20 @@ fn spec(a: &mut Args<'_>) -> Result<AddrSpec, Bad> {
                     let m = format!("Error: either \"local\" is duplicate, or \"{v}\" is a garbage.\n");
                     return Err(Bad::Say(m, 255));
                 }
+                if matches!(v, "any" | "default" | "all") {
+                    continue;
+                }
                 local = Some(parse_host_prefix(v)?);
             }
         }
     }
     if let Some((l, len, given)) = local {
-        s.local = l;
+        s.local = Some(l);
         s.prefix = peer_len.unwrap_or(len);
         s.prefix_given = given || peer_len.is_some();
     }
     if s.dev.is_none() {
-        return Err(Bad::Say("Not enough information: \"dev\" argument is required.\n".into(), 255));
-    }
-    if let (Some(l), Some(d)) = (&s.label, &s.dev)
-        && !l.starts_with(d.as_str())
-    {
-        let m = format!("\"dev\" ({d}) must match \"label\" ({l}).\n");
-        return Err(Bad::Say(m, 255));
+        return Err(Bad::Say("Not enough information: \"dev\" argument is required.\n".into(), 1));
     }
     Ok(s)
 }
@@ -161,12 +159,14 @@ fn filter(a: &mut Args<'_>) -> Result<AddrShow, Bad> {
             "label" => s.label = Some(a.value()?.to_owned()),
             "primary" => s.primary = Some(true),
             "secondary" => s.primary = Some(false),
+            // Addresses of the model are all permanent, and none is any of the others.
             "permanent" => {}
-            "dynamic" | "tentative" | "deprecated" | "dadfailed" | "temporary" | "vrf" | "group" | "nomaster" => {
+            "dynamic" | "tentative" | "deprecated" | "dadfailed" | "temporary" | "-permanent" | "-primary"
+            | "-secondary" | "-dynamic" | "-tentative" | "-deprecated" | "-dadfailed" => {
                 return Err(a.refuse_last(&format!("ip address show {w}")));
             }
             _ if show_options(a, &mut s.link, w)? => {}
-            _ => s.link.dev = Some(w.to_owned()),
+            _ => show_dev(&mut s.link, w)?,
         }
     }
     Ok(s)
@@ -176,25 +176,30 @@ pub(super) fn exec(p: &mut Proc<'_>, g: &Globals, c: &AddrCmd) -> Result<i32, Ba
     match c {
         AddrCmd::Add(s) | AddrCmd::Replace(s) => {
             let dev = dev(p, s.dev.as_deref().unwrap_or(""))?;
-            let addr = s.address();
+            let addr = s.address(s.local.ok_or_else(no_family)?);
+            if addr.local.is_unspecified() {
+                // `inet_insert_ifa` throws such an address away without a word.
+                return Ok(0);
+            }
             apply(p, &Op::AddrAdd { dev, addr, replace: matches!(c, AddrCmd::Replace(_)) })?;
         }
         AddrCmd::Del(s) => {
             let dev = dev(p, s.dev.as_deref().unwrap_or(""))?;
+            let local = s.local.ok_or_else(no_family)?;
             // Without a length the kernel is asked for /32 only, as ip says.
             if !s.prefix_given && s.peer.is_none() {
                 p.err.push_str(
                     "Warning: Executing wildcard deletion to stay compatible with old scripts.\n         \
                      Explicitly specify the prefix length (",
                 );
-                p.err.push_str(&format!("{}/32) to avoid this warning.\n         ", s.local));
+                p.err.push_str(&format!("{local}/32) to avoid this warning.\n         "));
                 p.err.push_str(
                     "This special behaviour is likely to disappear in further releases,\n         fix your scripts!\n",
                 );
             }
             let op = Op::AddrDel {
                 dev,
-                local: s.local,
+                local,
                 prefix: s.prefix_given.then_some(s.prefix),
                 peer: s.peer,
                 label: s.label.clone(),
@@ -202,37 +207,51 @@ pub(super) fn exec(p: &mut Proc<'_>, g: &Globals, c: &AddrCmd) -> Result<i32, Ba
             apply(p, &op)?;
         }
         AddrCmd::Show(s) => return addr_show::show(p, g, s),
-        AddrCmd::Flush(s) => {
-            if s.link.dev.is_none() && s.to.is_none() && s.scope.is_none() && s.label.is_none() && !s.link.up {
-                return Err(Bad::Say("Flush requires arguments.\n".into(), 255));
-            }
-            for (dev, a) in addr_show::select(p, s)? {
-                // A primary address may have taken it along.
-                let there = |k: &IfAddr| k.local == a.local && k.prefix == a.prefix;
-                if p.sess.kernel.dev(dev).addrs.iter().any(there) {
-                    let op =
-                        Op::AddrDel { dev, local: a.local, prefix: Some(a.prefix), peer: Some(a.peer), label: None };
-                    apply(p, &op)?;
-                }
-            }
-        }
+        AddrCmd::Flush(s) => flush(p, g, s)?,
     }
     Ok(0)
 }
 
+/// The answer to an address without a family.
+fn no_family() -> Bad {
+    nl_error(&Errno::EOPNOTSUPP.into())
+}
+
+fn flush(p: &mut Proc<'_>, g: &Globals, s: &AddrShow) -> Result<(), Bad> {
+    if *s == AddrShow::default() {
+        return Err(Bad::Say("Flush requires arguments.\n".into(), 1));
+    }
+    let held = addr_show::select(p, s)?;
+    if g.stats > 1 {
+        addr_show::told(p, &held);
+    }
+    let n = held.len();
+    for (dev, a) in held {
+        // A primary address may have taken it along.
+        let there = |k: &IfAddr| k.local == a.local && k.prefix == a.prefix;
+        if p.sess.kernel.dev(dev).addrs.iter().any(there) {
+            let op = Op::AddrDel { dev, local: a.local, prefix: Some(a.prefix), peer: Some(a.peer), label: None };
+            apply(p, &op)?;
+        }
+    }
+    flushed(p, g, n, "addresses");
+    Ok(())
+}
+
 impl AddrSpec {
-    fn address(&self) -> IfAddr {
-        let peer = self.peer.unwrap_or(self.local);
+    fn address(&self, local: Ipv4Addr) -> IfAddr {
+        let peer = self.peer.unwrap_or(local);
         let mask = if self.prefix == 0 { 0 } else { u32::MAX << (32 - u32::from(self.prefix)) };
         let brd = match self.brd.as_deref() {
             // Only subnets of more than two addresses have one.
             Some("+") if self.prefix < 31 => Some(Ipv4Addr::from(u32::from(peer) | !mask)),
+            Some("-") if self.prefix < 31 => Some(Ipv4Addr::from(u32::from(peer) & mask)),
             Some("+" | "-") | None => None,
             Some(v) => v.parse().ok(),
         };
-        let default_scope = if self.local.is_loopback() { 254 } else { 0 };
+        let default_scope = if local.is_loopback() { 254 } else { 0 };
         IfAddr {
-            local: self.local,
+            local,
             peer,
             prefix: self.prefix,
             broadcast: brd,

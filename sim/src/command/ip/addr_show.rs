@@ -5,7 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::addr::{AddrShow, Held};
 use super::args::{Bad, scope_name};
-use super::link_show::{full_name, head, json_head, state, wanted};
+use super::link_json::{brief_name, json_head, stats64};
+use super::link_show::{full_name, head, state, stats, wanted};
 use super::{Globals, print_json};
 use crate::command::Proc;
 use crate::kernel::link::{Device, IfAddr};
@@ -16,10 +17,6 @@ impl AddrShow {
             && self.primary.is_none_or(|p| p != a.secondary)
             && self.label.as_deref().is_none_or(|l| glob(l, &a.label))
             && self.to.is_none_or(|(n, len)| Ipv4Net::new_assert(n, len).contains(&a.local))
-    }
-
-    fn is_filter(&self) -> bool {
-        self.scope.is_some() || self.primary.is_some() || self.label.is_some() || self.to.is_some()
     }
 }
 
@@ -42,25 +39,27 @@ pub(super) fn show(p: &mut Proc<'_>, g: &Globals, s: &AddrShow) -> Result<i32, B
     let devs = wanted(p, &s.link)?;
     let mut text = String::new();
     let mut list = Vec::new();
+    // `to` asks for a family as `-4` does.
+    let family = g.inet || s.to.is_some();
     for d in devs {
         let addrs: Vec<&IfAddr> = d.addrs.iter().filter(|a| s.fits(a)).collect();
-        // With -4 or another filter devices without an address are left out.
-        if (g.inet || s.is_filter()) && addrs.is_empty() {
-            if g.json {
-                list.push(Value::Object(Map::new()));
-            }
+        // A device without any address stays, unless a family was asked for (`ipaddr_filter`).
+        if addrs.is_empty() && (family || !d.addrs.is_empty()) {
             continue;
         }
+        // With a label, or on one line each, only addresses are told.
+        let head_too = s.label.is_none();
         if g.json {
-            let mut o = if g.brief {
-                let mut o = Map::new();
-                o.insert("ifname".into(), json!(d.name.as_str()));
-                o.insert("operstate".into(), json!(state(d)));
-                o
-            } else {
-                json_head(k, d, g, false)
+            let mut o = match (head_too, g.brief) {
+                (false, _) => Map::new(),
+                (true, true) => brief_name(k, d),
+                (true, false) => json_head(k, d, g, false),
             };
-            o.insert("addr_info".into(), addrs.iter().map(|a| json_addr(a)).collect());
+            let info = |a: &&IfAddr| if g.brief { brief_addr(a) } else { json_addr(a) };
+            o.insert("addr_info".into(), addrs.iter().map(info).collect());
+            if g.stats > 0 && !g.brief && head_too {
+                o.insert("stats64".into(), stats64(d, g));
+            }
             list.push(Value::Object(o));
         } else if g.brief {
             text.push_str(&format!("{:<16} {:<14} ", full_name(k, d), state(d)));
@@ -70,19 +69,20 @@ pub(super) fn show(p: &mut Proc<'_>, g: &Globals, s: &AddrShow) -> Result<i32, B
             text.push('\n');
         } else if g.oneline {
             for a in addrs {
-                text.push_str(&line(d, a));
+                text.push_str(&line(d, a, "\\"));
             }
         } else {
-            let full = head(k, p.host, d, &Globals { stats: 0, ..g.clone() }, false);
-            // With -4 the link-layer line is left out.
-            text.push_str(if g.inet { full.split('\n').next().unwrap_or("") } else { &full });
-            text.push('\n');
+            if head_too {
+                let full = head(k, p.host, d, g, false);
+                // Of a family the link-layer line is told with -d only.
+                text.push_str(if family && !g.details { full.split('\n').next().unwrap_or("") } else { &full });
+                text.push('\n');
+            }
             for a in addrs {
-                let tail = attributes(a);
-                text.push_str(&format!(
-                    "    inet {} {tail}\n       valid_lft forever preferred_lft forever\n",
-                    address(a)
-                ));
+                text.push_str(&format!("    inet {} {}{LIFETIME}", address(a), attributes(a)));
+            }
+            if g.stats > 0 && head_too {
+                text.push_str(&format!("{}\n", stats(d, g)));
             }
         }
     }
@@ -114,14 +114,29 @@ fn attributes(a: &IfAddr) -> String {
     s
 }
 
-fn line(d: &Device, a: &IfAddr) -> String {
-    format!(
-        "{}: {}    inet {} {}\\       valid_lft forever preferred_lft forever\n",
-        d.ifindex,
-        d.name,
-        address(a),
-        attributes(a)
-    )
+/// The second line about an address: those of the model stay for ever.
+const LIFETIME: &str = "\n       valid_lft forever preferred_lft forever\n";
+
+fn line(d: &Device, a: &IfAddr, nl: &str) -> String {
+    let lifetime = LIFETIME.trim_start_matches('\n');
+    format!("{}: {}    inet {} {}{nl}{lifetime}", d.ifindex, d.name, address(a), attributes(a))
+}
+
+/// What `flush` tells with `-s -s`: every address that goes.
+pub(super) fn told(p: &mut Proc<'_>, held: &[Held]) {
+    let k = &p.sess.kernel;
+    let text: String = held.iter().map(|(d, a)| line(k.dev(*d), a, "\n")).collect();
+    p.out.push_str(&text);
+}
+
+fn brief_addr(a: &IfAddr) -> Value {
+    let mut o = Map::new();
+    o.insert("local".into(), json!(a.local.to_string()));
+    if a.is_ptp() {
+        o.insert("address".into(), json!(a.peer.to_string()));
+    }
+    o.insert("prefixlen".into(), json!(a.prefix));
+    Value::Object(o)
 }
 
 /// An address as `ip -j addr` writes it.

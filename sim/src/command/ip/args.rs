@@ -4,15 +4,37 @@ use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
-use crate::command::Refusal;
+use crate::command::{Exit, Proc, Refusal};
 
 /// Why a command is not carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Bad {
     /// What the tool prints to standard error, and its exit status.
     Say(String, i32),
+    /// What the tool prints to standard output, successfully.
+    Print(String),
     /// What the model lacks.
     Refused(Refusal),
+}
+
+impl Bad {
+    /// Ends a command with it.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn tell(self, p: &mut Proc<'_>) -> Exit {
+        match self {
+            Bad::Say(text, code) => {
+                p.err.push_str(&text);
+                Ok(code)
+            }
+            Bad::Print(text) => {
+                p.out.push_str(&text);
+                Ok(0)
+            }
+            Bad::Refused(r) => Err(r),
+        }
+    }
 }
 
 /// `matches()`: a word may be cut short.
@@ -92,18 +114,27 @@ impl<'a> Args<'a> {
         parse_u64(v).and_then(|n| T::try_from(n).ok()).ok_or_else(|| invarg(what, v))
     }
 
-    /// `on` or `off`.
+    /// `on` or `off`, as a flag of a device is given.
     ///
     /// # Errors
     /// `argument of "x" must be "on" or "off"`.
     pub fn on_off(&mut self, option: &str) -> Result<bool, Bad> {
+        self.switch(option, "\"on\" or \"off\"")
+    }
+
+    /// `on` or `off`, as a setting of a bridge port is given (`parse_on_off`).
+    ///
+    /// # Errors
+    /// `argument of "x" must be one of "off", "on"`.
+    pub fn off_on(&mut self, option: &str) -> Result<bool, Bad> {
+        self.switch(option, "one of \"off\", \"on\"")
+    }
+
+    fn switch(&mut self, option: &str, words: &str) -> Result<bool, Bad> {
         match self.value()? {
             "on" => Ok(true),
             "off" => Ok(false),
-            v => Err(Bad::Say(
-                format!("Error: argument of \"{option}\" must be one of \"on\", \"off\", not \"{v}\"\n"),
-                255,
-            )),
+            v => Err(Bad::Say(format!("Error: argument of \"{option}\" must be {words}, not \"{v}\"\n"), 1)),
         }
     }
 
@@ -130,6 +161,29 @@ impl<'a> Args<'a> {
         }
         parse_prefix(v, family)
     }
+
+    /// A prefix that keeps the host's bits, as rules do.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn host_prefix(&mut self, family: &str) -> Result<Ipv4Net, Bad> {
+        let v = self.value()?;
+        if v.contains(':') {
+            return Err(self.refuse_last("IPv6 addresses: IPv6 is not modelled"));
+        }
+        host_net(v, family)
+    }
+}
+
+/// A prefix that keeps the host's bits.
+///
+/// # Errors
+/// It is none.
+pub fn host_net(v: &str, family: &str) -> Result<Ipv4Net, Bad> {
+    let (net, _) = parse_prefix(v, family)?;
+    // What `parse_prefix` took for an address is one; `default` and its like have no bits to keep.
+    let addr = parse_addr(v.split('/').next().unwrap_or(v)).unwrap_or(net.addr());
+    Ok(Ipv4Net::new(addr, net.prefix_len()).unwrap_or(net))
 }
 
 /// `invarg`.
@@ -231,6 +285,11 @@ pub fn table_name(t: u32) -> String {
         0 => "unspec".into(),
         n => n.to_string(),
     }
+}
+
+/// A table as a command names it: all of them by name, one by number.
+pub fn table_word(t: u32) -> String {
+    if t == 0 { "all".into() } else { t.to_string() }
 }
 
 const PROTOS: &[(u8, &str)] = &[

@@ -64,6 +64,10 @@ pub struct Show {
     pub kind: Option<String>,
     /// `master`.
     pub master: Option<String>,
+    /// `nomaster`.
+    pub nomaster: bool,
+    /// `group`.
+    pub group: Option<u32>,
 }
 
 /// An `ip link` command.
@@ -87,14 +91,35 @@ pub(super) fn parse(a: &mut Args<'_>) -> Result<LinkCmd, Bad> {
         _ if matches(w, "replace") => Err(a.refuse_last("ip link replace")),
         _ if matches(w, "delete") => del(a),
         _ if matches(w, "show") || matches(w, "lst") || matches(w, "list") => show(a),
-        "xstats" | "afstats" | "property" | "help" => Err(a.refuse_last(&format!("ip link {w}"))),
+        "help" => Err(super::usage("ip link { add | delete | set | show }")),
+        "xstats" | "afstats" | "property" => Err(a.refuse_last(&format!("ip link {w}"))),
         _ => Err(Bad::Say(format!("Command \"{w}\" is unknown, try \"ip link help\".\n"), 255)),
     }
 }
 
+/// `ll_addr_a2n`: fewer bytes than six are told apart from what is no address at all.
 fn mac(a: &mut Args<'_>) -> Result<MacAddr, Bad> {
     let v = a.value()?;
-    v.parse().map_err(|_| Bad::Say(format!("\"{v}\" is invalid lladdr.\n"), 1))
+    let parts: Vec<&str> = v.split(':').collect();
+    let bytes = parts.iter().all(|p| !p.is_empty() && p.len() <= 2 && p.bytes().all(|b| b.is_ascii_hexdigit()));
+    match v.parse() {
+        Ok(m) => Ok(m),
+        Err(_) if bytes && parts.len() != 6 => {
+            Err(Bad::Say(format!("Invalid address length {} - must be 6 bytes\n", parts.len()), 1))
+        }
+        Err(_) => Err(Bad::Say(format!("\"{v}\" is invalid lladdr.\n"), 1)),
+    }
+}
+
+/// A group by number; only `default` has a name.
+fn group(a: &mut Args<'_>) -> Result<u32, Bad> {
+    let v = a.value()?;
+    let n = if v == "default" { Some(0) } else { parse_u64(v).and_then(|n| n.try_into().ok()) };
+    n.ok_or_else(|| invarg("Invalid \"group\" value\n", v))
+}
+
+fn garbage(w: &str) -> Bad {
+    Bad::Say(format!("Error: either \"dev\" is duplicate, or \"{w}\" is a garbage.\n"), 255)
 }
 
 /// Options that both ends of a new link may have; `false` where the word is none of them.
@@ -109,7 +134,7 @@ fn end_option(a: &mut Args<'_>, e: &mut End, w: &str) -> Result<bool, Bad> {
         "down" => e.up = false,
         "master" => e.master = Some(a.value()?.to_owned()),
         "link" => e.link = Some(a.value()?.to_owned()),
-        "name" => e.name = Some(name(a)?),
+        "name" => e.name = Some(a.value()?.to_owned()),
         "numtxqueues" | "numrxqueues" | "gso_max_size" | "broadcast" | "brd" => {
             return Err(a.refuse_last(&format!("ip link add {w}")));
         }
@@ -118,12 +143,11 @@ fn end_option(a: &mut Args<'_>, e: &mut End, w: &str) -> Result<bool, Bad> {
     Ok(true)
 }
 
-/// A name after `name`: `check_ifname`.
-fn name(a: &mut Args<'_>) -> Result<String, Bad> {
-    let v = a.value()?;
-    let bad = v.is_empty() || v.len() > 15 || v.contains(|c: char| c == '/' || c.is_whitespace());
+/// A new name: `check_ifname`, and where it may be too long for `ip`, the kernel refuses it.
+fn ifname(v: &str, option: &str, any_length: bool) -> Result<String, Bad> {
+    let bad = v.is_empty() || (v.len() > 15 && !any_length) || v.contains(|c: char| c == '/' || c.is_whitespace());
     if bad {
-        return Err(invarg("\"name\" not a valid ifname", v));
+        return Err(invarg(&format!("\"{option}\" not a valid ifname"), v));
     }
     Ok(v.to_owned())
 }
@@ -140,23 +164,24 @@ fn add(a: &mut Args<'_>) -> Result<LinkCmd, Bad> {
             e.name = Some(a.value()?.to_owned());
         } else if !end_option(a, &mut e, w)? {
             if e.name.is_some() {
-                return Err(Bad::Say(format!("Error: either \"dev\" is duplicate, or \"{w}\" is a garbage.\n"), 255));
+                return Err(garbage(w));
             }
             e.name = Some(w.to_owned());
         }
     }
+    if let Some(n) = &e.name {
+        ifname(n, "dev", true)?;
+    }
     let Some(kind) = kind else {
-        return Err(Bad::Say("Not enough information: \"type\" argument is required\n".into(), 255));
+        return Err(Bad::Say("Not enough information: \"type\" argument is required\n".into(), 1));
     };
     let kind = match kind {
         "veth" => Kind::Veth(peer(a)?),
         "bridge" => Kind::Bridge(bridge(a)?),
-        "dummy" | "vlan" | "ifb" | "vrf" | "gre" | "gretap" | "ipip" | "sit" | "ipvlan" | "bond" | "team"
-        | "wireguard" => {
-            a.rest();
-            Kind::Unknown(kind.to_owned())
+        // The recorded kernel has these, the model has not.
+        "vxlan" | "macvlan" | "macvtap" | "tun" | "ifb" => {
+            return Err(a.refuse_last(&format!("ip link add type {kind}")));
         }
-        "vxlan" | "macvlan" | "macvtap" | "tun" => return Err(a.refuse_last(&format!("ip link add type {kind}"))),
         _ => {
             a.rest();
             Kind::Unknown(kind.to_owned())
@@ -169,12 +194,15 @@ fn peer(a: &mut Args<'_>) -> Result<End, Bad> {
     let mut e = End::default();
     let Some(w) = a.next() else { return Ok(e) };
     if w != "peer" {
-        return Err(Bad::Say(format!("Error: either \"dev\" is duplicate, or \"{w}\" is a garbage.\n"), 255));
+        return Err(Bad::Say("Usage: ip link <options> type veth [peer <options>]\n".into(), 1));
     }
     while let Some(w) = a.next() {
         if !end_option(a, &mut e, w)? && e.name.replace(w.to_owned()).is_some() {
-            return Err(Bad::Say(format!("Error: either \"dev\" is duplicate, or \"{w}\" is a garbage.\n"), 255));
+            return Err(garbage(w));
         }
+    }
+    if let Some(n) = &e.name {
+        ifname(n, "name", false)?;
     }
     Ok(e)
 }
@@ -202,7 +230,7 @@ fn bridge(a: &mut Args<'_>) -> Result<Vec<BridgeSet>, Bad> {
             "vlan_filtering" | "hello_time" | "max_age" | "mcast_router" | "mcast_querier" | "vlan_default_pvid" => {
                 return Err(a.refuse_last(&format!("ip link type bridge {w}")));
             }
-            _ => return Err(Bad::Say(format!("bridge: unknown command \"{w}\"?\n"), 255)),
+            _ => return Err(Bad::Say(format!("bridge: unknown command \"{w}\"?\n"), 1)),
         });
     }
     Ok(out)
@@ -211,7 +239,7 @@ fn bridge(a: &mut Args<'_>) -> Result<Vec<BridgeSet>, Bad> {
 fn brport(a: &mut Args<'_>) -> Result<Vec<PortSet>, Bad> {
     let mut out = Vec::new();
     while let Some(w) = a.next() {
-        let on = |a: &mut Args<'_>| a.on_off(w);
+        let on = |a: &mut Args<'_>| a.off_on(w);
         out.push(match w {
             "state" => PortSet::State(match a.number::<u8>("invalid state")? {
                 0 => PortState::Disabled,
@@ -246,6 +274,7 @@ fn del(a: &mut Args<'_>) -> Result<LinkCmd, Bad> {
                 a.value()?;
             }
             "group" => return Err(a.refuse_last("ip link del group")),
+            _ if dev.is_some() => return Err(garbage(w)),
             _ => dev = Some(w.to_owned()),
         }
     }
@@ -264,7 +293,7 @@ fn set(a: &mut Args<'_>) -> Result<LinkCmd, Bad> {
             }
             "up" => p(LinkChange::Up(true)),
             "down" => p(LinkChange::Up(false)),
-            "name" => p(LinkChange::Name(name(a)?)),
+            "name" => p(LinkChange::Name(ifname(a.value()?, "name", false)?)),
             "address" => p(LinkChange::Mac(mac(a)?)),
             "mtu" => p(LinkChange::Mtu(a.number("Invalid \"mtu\" value\n")?)),
             "txqueuelen" | "txqlen" | "qlen" => p(LinkChange::Txqlen(a.number("Invalid \"txqueuelen\" value\n")?)),
@@ -275,11 +304,9 @@ fn set(a: &mut Args<'_>) -> Result<LinkCmd, Bad> {
             "multicast" => p(LinkChange::Multicast(a.on_off("multicast")?)),
             "allmulticast" => p(LinkChange::Allmulti(a.on_off("allmulticast")?)),
             "promisc" => p(LinkChange::Promisc(a.on_off("promisc")?)),
-            "group" => {
-                let v = a.value()?;
-                let n = if v == "default" { Some(0) } else { parse_u64(v).and_then(|n| n.try_into().ok()) };
-                p(LinkChange::Group(n.ok_or_else(|| invarg("Invalid \"group\" value\n", v))?))
-            }
+            // With no device named yet it stands for all devices of the group.
+            "group" if dev.is_none() => return Err(a.refuse_last("ip link set group")),
+            "group" => p(LinkChange::Group(group(a)?)),
             "alias" => {
                 let v = a.value()?;
                 p(LinkChange::Alias((!v.is_empty()).then(|| v.to_owned())))
@@ -301,14 +328,11 @@ fn set(a: &mut Args<'_>) -> Result<LinkCmd, Bad> {
                 dev = Some(w.to_owned());
                 continue;
             }
-            _ => {
-                let m = format!("Error: either \"dev\" is duplicate, or \"{w}\" is a garbage.\n");
-                return Err(Bad::Say(m, 255));
-            }
+            _ => return Err(garbage(w)),
         });
     }
     let Some(dev) = dev else {
-        return Err(Bad::Say("Not enough of information: \"dev\" argument is required.\n".into(), 255));
+        return Err(Bad::Say("Not enough information: \"dev\" argument is required.\n".into(), 255));
     };
     Ok(LinkCmd::Set(dev, out))
 }
@@ -319,19 +343,27 @@ pub(super) fn show_options(a: &mut Args<'_>, s: &mut Show, w: &str) -> Result<bo
         "dev" => s.dev = Some(a.value()?.to_owned()),
         "type" => s.kind = Some(a.value()?.to_owned()),
         "master" => s.master = Some(a.value()?.to_owned()),
+        "nomaster" => s.nomaster = true,
+        "group" => s.group = Some(group(a)?),
+        "vrf" => return Err(a.refuse_last("ip link show vrf")),
         _ => return Ok(false),
     }
     Ok(true)
 }
 
+/// A word that is no option names the device, once.
+pub(super) fn show_dev(s: &mut Show, w: &str) -> Result<(), Bad> {
+    match s.dev.replace(w.to_owned()) {
+        Some(_) => Err(garbage(w)),
+        None => Ok(()),
+    }
+}
+
 fn show(a: &mut Args<'_>) -> Result<LinkCmd, Bad> {
     let mut s = Show::default();
     while let Some(w) = a.next() {
-        if matches!(w, "group" | "vrf" | "nomaster") {
-            return Err(a.refuse_last(&format!("ip link show {w}")));
-        }
         if !show_options(a, &mut s, w)? {
-            s.dev = Some(w.to_owned());
+            show_dev(&mut s, w)?;
         }
     }
     Ok(LinkCmd::Show(s))
@@ -373,9 +405,19 @@ pub(super) fn exec(p: &mut Proc<'_>, g: &Globals, c: &LinkCmd) -> Result<i32, Ba
                 changes.push(match s {
                     Set::Plain(c) => c.clone(),
                     Set::Netns(n) => LinkChange::Netns(netns(p, n)?),
-                    Set::Master(m) => LinkChange::Master(Some(dev(p, m)?)),
+                    Set::Master(m) => {
+                        let no = || invarg("Device does not exist\n", m);
+                        LinkChange::Master(Some(p.sess.kernel.dev_by_name(p.ns, m).ok_or_else(no)?))
+                    }
                 });
             }
+            // A port's flags are set before its numbers, and its state last (`br_setport`).
+            changes.sort_by_key(|c| match c {
+                LinkChange::Port(PortSet::Cost(_)) => 1,
+                LinkChange::Port(PortSet::Priority(_)) => 2,
+                LinkChange::Port(PortSet::State(_)) => 3,
+                _ => 0,
+            });
             let dev = dev(p, d)?;
             apply(p, &Op::LinkSet { dev, changes })?;
             Ok(0)

@@ -1,15 +1,15 @@
 //! What `ip link show` and the head of `ip addr show` print (ip/ipaddress.c).
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-use super::args::Bad;
+use super::args::{Bad, invarg};
 use super::link::Show;
+use super::link_json::{brief_json, fwd_mask, json_head, stats64};
 use super::{Globals, print_json};
 use crate::command::Proc;
 use crate::kernel::Kernel;
-use crate::kernel::bridge::{Bridge, PortState};
+use crate::kernel::bridge::{BrPort, Bridge, PortState};
 use crate::kernel::link::{Device, IfFlags};
-use crate::kernel::types::NetnsId;
 use crate::trace::Trace;
 use crate::wire::MacAddr;
 
@@ -56,7 +56,7 @@ pub fn full_name(k: &Kernel<Trace>, d: &Device) -> String {
     }
 }
 
-fn qdisc(d: &Device) -> &'static str {
+pub(super) fn qdisc(d: &Device) -> &'static str {
     if d.was_up { "noqueue" } else { "noop" }
 }
 
@@ -70,7 +70,7 @@ pub fn wanted<'k>(p: &'k Proc<'_>, s: &Show) -> Result<Vec<&'k Device>, Bad> {
     }
     let master = match &s.master {
         Some(m) => {
-            let no = || Bad::Say(format!("Device \"{m}\" does not exist.\n"), 1);
+            let no = || invarg("Device does not exist\n", m);
             Some(k.dev_by_name(p.ns, m).ok_or_else(no)?)
         }
         None => None,
@@ -79,6 +79,8 @@ pub fn wanted<'k>(p: &'k Proc<'_>, s: &Show) -> Result<Vec<&'k Device>, Bad> {
         .filter(|d| s.dev.as_deref().is_none_or(|n| d.name.as_str() == n))
         .filter(|d| !s.up || d.is_up())
         .filter(|d| master.is_none() || d.master == master)
+        .filter(|d| !s.nomaster || d.master.is_none())
+        .filter(|d| s.group.is_none_or(|g| d.group == g))
         .filter(|d| match s.kind.as_deref() {
             Some("bridge_slave") => d.master.is_some(),
             Some(t) => d.info_kind() == Some(t),
@@ -94,12 +96,20 @@ pub(super) fn show(p: &mut Proc<'_>, g: &Globals, s: &Show) -> Result<i32, Bad> 
     let mut list = Vec::new();
     for d in devs {
         if g.json {
-            list.push(Value::Object(if g.brief { brief_json(k, d) } else { json_head(k, d, g, true) }));
+            let mut o = if g.brief { brief_json(k, d) } else { json_head(k, d, g, true) };
+            if g.stats > 0 && !g.brief {
+                o.insert("stats64".into(), stats64(d, g));
+            }
+            list.push(Value::Object(o));
         } else if g.brief {
             let f = flags(k, d).join(",");
             text.push_str(&format!("{:<16} {:<14} {} <{f}> \n", full_name(k, d), state(d), d.mac));
         } else {
             text.push_str(&head(k, p.host_of(), d, g, true));
+            if g.stats > 0 {
+                text.push_str(g.nl());
+                text.push_str(&stats(d, g));
+            }
             text.push('\n');
         }
     }
@@ -108,16 +118,6 @@ pub(super) fn show(p: &mut Proc<'_>, g: &Globals, s: &Show) -> Result<i32, Bad> 
     }
     p.out.push_str(&text);
     Ok(0)
-}
-
-fn brief_json(k: &Kernel<Trace>, d: &Device) -> Map<String, Value> {
-    let mut o = Map::new();
-    link_of(k, d, &mut o);
-    o.insert("ifname".into(), json!(d.name.as_str()));
-    o.insert("operstate".into(), json!(state(d)));
-    o.insert("address".into(), json!(d.mac));
-    o.insert("flags".into(), json!(flags(k, d)));
-    o
 }
 
 /// The first lines about a device, without the newline at the end.
@@ -133,7 +133,12 @@ pub fn head(k: &Kernel<Trace>, host: crate::kernel::types::HostId, d: &Device, g
         s.push_str(" mode DEFAULT");
     }
     let group = if d.group == 0 { "default".to_owned() } else { d.group.to_string() };
-    s.push_str(&format!(" group {group} qlen {}{nl}", d.txqlen));
+    s.push_str(&format!(" group {group} "));
+    // A length of 0 is not told.
+    if d.txqlen != 0 {
+        s.push_str(&format!("qlen {}", d.txqlen));
+    }
+    s.push_str(nl);
     let brd = if d.is_loopback() { MacAddr::ZERO } else { MacAddr::BROADCAST };
     let ty = if d.is_loopback() { "loopback" } else { "ether" };
     s.push_str(&format!("    link/{ty} {} brd {brd}", d.mac));
@@ -141,13 +146,11 @@ pub fn head(k: &Kernel<Trace>, host: crate::kernel::types::HostId, d: &Device, g
         s.push_str(&text);
     }
     if g.details {
-        s.push_str(&details(k, d, g));
+        s.push_str(&details(k, d, g, mode));
     }
-    if let Some(a) = &d.alias {
+    // `ip addr` does not tell it.
+    if mode && let Some(a) = &d.alias {
         s.push_str(&format!("{nl}    alias {a}"));
-    }
-    if g.stats > 0 {
-        s.push_str(&stats(d, g));
     }
     s
 }
@@ -167,12 +170,15 @@ fn far_netns(k: &Kernel<Trace>, host: crate::kernel::types::HostId, d: &Device) 
     }
 }
 
-fn promiscuity(k: &Kernel<Trace>, d: &Device) -> u32 {
-    let _ = k;
-    u32::from(d.master.is_some()) + u32::from(d.flags.contains(IfFlags::PROMISC))
+/// How often the device was asked to take every frame, and every multicast frame: by its bridge, and by hand.
+pub(super) fn promiscuity(d: &Device) -> (u32, u32) {
+    let port = u32::from(d.master.is_some());
+    let flag = |f| u32::from(d.flags.contains(f));
+    (port + flag(IfFlags::PROMISC), port + flag(IfFlags::ALLMULTI))
 }
 
-fn mtu_range(d: &Device) -> (u32, u32) {
+/// `minmtu` and `maxmtu`.
+pub(super) fn mtu_range(d: &Device) -> (u32, u32) {
     if d.is_loopback() { (0, 0) } else { (68, 65535) }
 }
 
@@ -182,7 +188,7 @@ fn bridge_id(prio: u16, mac: MacAddr) -> String {
     format!("{prio:04x}.{}", m.join(":"))
 }
 
-fn id_of(b: &Bridge, d: &Device) -> String {
+pub(super) fn id_of(b: &Bridge, d: &Device) -> String {
     use crate::kernel::link::AddrAssign;
     // Without a port and without an address set by hand the id was never computed.
     let none = b.ports.is_empty() && d.mac_assign == AddrAssign::Random;
@@ -190,11 +196,11 @@ fn id_of(b: &Bridge, d: &Device) -> String {
 }
 
 /// The line of `-d` for a kind of link.
-fn details(k: &Kernel<Trace>, d: &Device, g: &Globals) -> String {
+fn details(k: &Kernel<Trace>, d: &Device, g: &Globals, mode: bool) -> String {
     let nl = g.nl();
     let (lo, hi) = mtu_range(d);
-    let n = promiscuity(k, d);
-    let mut s = format!(" promiscuity {n}  allmulti {n} minmtu {lo} maxmtu {hi} ");
+    let (n, m) = promiscuity(d);
+    let mut s = format!(" promiscuity {n}  allmulti {m} minmtu {lo} maxmtu {hi} ");
     match d.info_kind() {
         Some("bridge") => {
             if let Some(b) = d.bridge() {
@@ -207,16 +213,24 @@ fn details(k: &Kernel<Trace>, d: &Device, g: &Globals) -> String {
     if d.master.is_some() {
         s.push_str(&format!("{nl}    {} ", slave_text(k, d)));
     }
-    let q = if d.info_kind() == Some("veth") { 2 } else { 1 };
+    if mode {
+        s.push_str("addrgenmode eui64 ");
+    }
+    let q = queues(d);
     s.push_str(&format!(
-        "addrgenmode eui64 numtxqueues {q} numrxqueues {q} gso_max_size 65536 gso_max_segs 65535 \
+        "numtxqueues {q} numrxqueues {q} gso_max_size 65536 gso_max_segs 65535 \
          tso_max_size 524280 tso_max_segs 65535 gro_max_size 65536 "
     ));
     s
 }
 
+/// Queues of a device: a veth has one for each processor of the recorded machine.
+pub(super) fn queues(d: &Device) -> u32 {
+    if d.info_kind() == Some("veth") { 2 } else { 1 }
+}
+
 /// Nanoseconds as hundredths of a second.
-fn ticks(ns: u64) -> u64 {
+pub(super) fn ticks(ns: u64) -> u64 {
     ns / 10_000_000
 }
 
@@ -225,7 +239,7 @@ fn bridge_text(b: &Bridge, d: &Device) -> String {
     format!(
         "bridge forward_delay {} hello_time 200 max_age 2000 ageing_time {} stp_state {} priority {} vlan_filtering 0 \
          bridge_id {id} designated_root {id} root_port 0 root_path_cost 0 topology_change 0 topology_change_detected 0 \
-         hello_timer    0.00 tcn_timer    0.00 topology_change_timer    0.00 gc_timer    0.00 group_fwd_mask {:#x} \
+         hello_timer    0.00 tcn_timer    0.00 topology_change_timer    0.00 gc_timer    0.00 group_fwd_mask {} \
          group_address 01:80:c2:00:00:00 mcast_snooping {} no_linklocal_learn 0 mcast_vlan_snooping 0 mcast_router 1 \
          mcast_query_use_ifaddr 0 mcast_querier 0 mcast_hash_elasticity 16 mcast_hash_max 4096 \
          mcast_last_member_count 2 mcast_startup_query_count 2 mcast_last_member_interval 100 \
@@ -236,20 +250,19 @@ fn bridge_text(b: &Bridge, d: &Device) -> String {
         ticks(b.ageing_time),
         u8::from(b.stp),
         b.priority,
-        b.group_fwd_mask,
+        fwd_mask(b.group_fwd_mask),
         u8::from(b.mcast_snooping),
         u8::from(b.nf_call_iptables),
         u8::from(b.nf_call_ip6tables),
         u8::from(b.nf_call_arptables),
     )
-    .replace("group_fwd_mask 0x0 ", "group_fwd_mask 0 ")
 }
 
 fn slave_text(k: &Kernel<Trace>, d: &Device) -> String {
     let (Some(p), Some(m)) = (&d.port, d.master) else { return String::new() };
     let id = k.dev(m).bridge().map(|b| id_of(b, k.dev(m))).unwrap_or_default();
     let on = |b: bool| if b { "on" } else { "off" };
-    let port = 0x8000 | u32::from(p.port_no);
+    let port = port_id(p);
     format!(
         "bridge_slave state {} priority {} cost {} hairpin {} guard {} root_block off fastleave off learning {} \
          flood {} port_id {port:#x} port_no {:#x} designated_port {port} designated_cost 0 designated_bridge {id} \
@@ -273,12 +286,17 @@ fn slave_text(k: &Kernel<Trace>, d: &Device) -> String {
     )
 }
 
+/// Priority and number of a port in one (`br_make_port_id`).
+pub(super) fn port_id(p: &BrPort) -> u32 {
+    (u32::from(p.priority) << 10) | u32::from(p.port_no)
+}
+
 fn port_state(s: PortState) -> &'static str {
     s.as_str()
 }
 
 /// Right-aligned columns under their names.
-fn stats(d: &Device, g: &Globals) -> String {
+pub(super) fn stats(d: &Device, g: &Globals) -> String {
     let nl = g.nl();
     let s = &d.stats;
     let rx = [s.rx_bytes, s.rx_packets, s.rx_errors, s.rx_dropped, 0, s.multicast];
@@ -296,7 +314,7 @@ fn stats(d: &Device, g: &Globals) -> String {
     let rxn = [" bytes", "packets", "errors", "dropped", " missed", "  mcast"];
     let txn = [" bytes", "packets", "errors", "dropped", "carrier", "collsns"];
     let ((a, b), (c, e)) = (w(rxn, rx), w(txn, tx));
-    let mut out = format!("{nl}    RX: {a}          {nl}        {b}");
+    let mut out = format!("    RX: {a}          {nl}        {b}");
     if g.stats > 1 {
         out.push_str(&format!("{nl}    RX errors:  length    crc   frame    fifo overrun{nl}        "));
         out.push_str("             0      0       0       0       0 ");
@@ -308,101 +326,4 @@ fn stats(d: &Device, g: &Globals) -> String {
         out.push_str(&format!("             0      0       0       0 {n:>7} "));
     }
     out
-}
-
-fn link_of(k: &Kernel<Trace>, d: &Device, o: &mut Map<String, Value>) {
-    if let Some(p) = d.veth_peer() {
-        let p = k.dev(p);
-        if p.netns == d.netns {
-            o.insert("link".into(), json!(p.name.as_str()));
-        } else {
-            o.insert("link_index".into(), json!(p.ifindex));
-        }
-    }
-}
-
-/// A device as `ip -j link` writes it; with `-d` its kind too.
-pub fn json_head(k: &Kernel<Trace>, d: &Device, g: &Globals, mode: bool) -> Map<String, Value> {
-    let mut o = Map::new();
-    o.insert("ifindex".into(), json!(d.ifindex));
-    link_of(k, d, &mut o);
-    o.insert("ifname".into(), json!(d.name.as_str()));
-    o.insert("flags".into(), json!(flags(k, d)));
-    o.insert("mtu".into(), json!(d.mtu));
-    o.insert("qdisc".into(), json!(qdisc(d)));
-    if let Some(m) = d.master {
-        o.insert("master".into(), json!(k.dev(m).name.as_str()));
-    }
-    o.insert("operstate".into(), json!(state(d)));
-    if mode {
-        o.insert("linkmode".into(), json!("DEFAULT"));
-    }
-    o.insert("group".into(), json!(if d.group == 0 { "default".to_owned() } else { d.group.to_string() }));
-    o.insert("txqlen".into(), json!(d.txqlen));
-    o.insert("link_type".into(), json!(if d.is_loopback() { "loopback" } else { "ether" }));
-    o.insert("address".into(), json!(d.mac));
-    o.insert("broadcast".into(), json!(if d.is_loopback() { MacAddr::ZERO } else { MacAddr::BROADCAST }));
-    if let Some(id) = far_id(k, d) {
-        o.insert("link_netnsid".into(), json!(id));
-    }
-    if g.details {
-        let (lo, hi) = mtu_range(d);
-        let n = promiscuity(k, d);
-        o.insert("promiscuity".into(), json!(n));
-        o.insert("allmulti".into(), json!(n));
-        o.insert("min_mtu".into(), json!(lo));
-        o.insert("max_mtu".into(), json!(hi));
-        if let Some(info) = link_info(k, d) {
-            o.insert("linkinfo".into(), info);
-        }
-    }
-    if g.stats > 0 {
-        let s = &d.stats;
-        o.insert(
-            "stats64".into(),
-            json!({
-                "rx": {"bytes": s.rx_bytes, "packets": s.rx_packets, "errors": s.rx_errors, "dropped": s.rx_dropped,
-                       "over_errors": 0, "multicast": s.multicast},
-                "tx": {"bytes": s.tx_bytes, "packets": s.tx_packets, "errors": s.tx_errors, "dropped": s.tx_dropped,
-                       "carrier_errors": 0, "collisions": 0}
-            }),
-        );
-    }
-    o
-}
-
-fn far_id(k: &Kernel<Trace>, d: &Device) -> Option<u32> {
-    let far: NetnsId = k.dev(d.veth_peer()?).netns;
-    k.ns(d.netns).nsids.get(&far).copied().filter(|_| far != d.netns)
-}
-
-fn link_info(k: &Kernel<Trace>, d: &Device) -> Option<Value> {
-    let mut o = Map::new();
-    o.insert("info_kind".into(), json!(d.info_kind()?));
-    if let Some(b) = d.bridge() {
-        o.insert(
-            "info_data".into(),
-            json!({
-                "forward_delay": ticks(b.forward_delay), "ageing_time": ticks(b.ageing_time),
-                "stp_state": u8::from(b.stp), "priority": b.priority, "vlan_filtering": 0, "bridge_id": id_of(b, d),
-                "group_fwd_mask": format!("{:x}", b.group_fwd_mask), "mcast_snooping": u8::from(b.mcast_snooping),
-                "nf_call_iptables": u8::from(b.nf_call_iptables), "nf_call_ip6tables": u8::from(b.nf_call_ip6tables),
-                "nf_call_arptables": u8::from(b.nf_call_arptables)
-            }),
-        );
-    }
-    if let (Some(p), Some(m)) = (&d.port, d.master) {
-        let id = k.dev(m).bridge().map(|b| id_of(b, k.dev(m))).unwrap_or_default();
-        o.insert("info_slave_kind".into(), json!("bridge"));
-        o.insert(
-            "info_slave_data".into(),
-            json!({
-                "state": p.state.as_str(), "priority": p.priority, "cost": p.cost, "hairpin": p.hairpin,
-                "guard": p.guard, "learning": p.learning, "flood": p.flood, "mcast_flood": p.mcast_flood,
-                "bcast_flood": p.bcast_flood, "neigh_suppress": p.neigh_suppress, "isolated": p.isolated,
-                "locked": p.locked, "bridge_id": id
-            }),
-        );
-    }
-    Some(Value::Object(o))
 }

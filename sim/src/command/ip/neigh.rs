@@ -6,11 +6,11 @@ use ipnet::Ipv4Net;
 use serde_json::{Map, Value, json};
 
 use super::args::{Args, Bad, invarg, matches};
-use super::{Globals, apply, dev, print_json};
+use super::{Globals, apply, dev, flushed, nl_error, print_json};
 use crate::command::Proc;
 use crate::kernel::neigh::Nud;
-use crate::kernel::types::{DevId, SEC};
-use crate::op::{NeighVerb, Op};
+use crate::kernel::types::{DevId, Errno, SEC};
+use crate::op::{NeighVerb, Op, OpError};
 use crate::wire::MacAddr;
 
 /// An entry as named on the command line.
@@ -43,6 +43,8 @@ pub struct NeighShow {
     pub to: Option<Ipv4Net>,
     /// `proxy`.
     pub proxy: bool,
+    /// `unused`: nothing holds on to them.
+    pub unused: bool,
 }
 
 /// An `ip neigh` command.
@@ -70,7 +72,7 @@ pub(super) fn parse(a: &mut Args<'_>) -> Result<NeighCmd, Bad> {
         _ if matches(w, "get") => entry(a).map(NeighCmd::Get),
         _ if matches(w, "show") || matches(w, "lst") || matches(w, "list") => filter(a).map(NeighCmd::Show),
         _ if matches(w, "flush") => filter(a).map(NeighCmd::Flush),
-        _ if matches(w, "help") => Err(a.refuse_last("ip neigh help")),
+        _ if matches(w, "help") => Err(super::usage("ip neigh { add | del | change | replace }")),
         _ => Err(Bad::Say(format!("Command \"{w}\" is unknown, try \"ip neigh help\".\n"), 255)),
     }
 }
@@ -144,7 +146,7 @@ fn filter(a: &mut Args<'_>) -> Result<NeighShow, Bad> {
     while let Some(w) = a.next() {
         match w {
             "dev" => s.dev = Some(a.value()?.to_owned()),
-            "unused" => {}
+            "unused" => s.unused = true,
             "nud" => {
                 let v = a.value()?;
                 match v {
@@ -187,7 +189,8 @@ fn select(p: &Proc<'_>, s: &NeighShow, flush: bool) -> Result<Vec<Line>, Bad> {
         .neigh
         .entries
         .iter()
-        .filter(|((dev, dst), n)| d.is_none_or(|d| d == *dev) && s.to.is_none_or(|t| t.contains(dst)) && fits(n.nud))
+        .filter(|((dev, dst), _)| d.is_none_or(|d| d == *dev) && s.to.is_none_or(|t| t.contains(dst)))
+        .filter(|(_, n)| fits(n.nud) && !(s.unused && n.nud.in_timer()))
         .map(|((dev, dst), n)| Line {
             dst: *dst,
             dev: *dev,
@@ -216,6 +219,10 @@ pub(super) fn exec(p: &mut Proc<'_>, g: &Globals, c: &NeighCmd) -> Result<i32, B
                 nud: e.nud,
                 extern_learn: e.extern_learn,
             };
+            // A state that needs an address without one: `neigh_add` says so.
+            if e.lladdr.is_none() && e.nud.is_valid() && e.nud != Nud::Noarp && !known(p, dev, e.dst) {
+                return Err(nl_error(&OpError::ext(Errno::EINVAL, "No link layer address given")));
+            }
             apply(p, &op)?;
         }
         NeighCmd::Del(e) => {
@@ -224,11 +231,17 @@ pub(super) fn exec(p: &mut Proc<'_>, g: &Globals, c: &NeighCmd) -> Result<i32, B
         }
         NeighCmd::Flush(s) => {
             if *s == NeighShow::default() {
-                return Err(Bad::Say("Flush requires arguments.\n".into(), 255));
+                return Err(Bad::Say("Flush requires arguments.\n".into(), 1));
             }
-            for l in select(p, s, true)? {
+            let lines = select(p, s, true)?;
+            if g.stats > 1 {
+                let text = Globals { json: false, brief: false, ..g.clone() };
+                show(p, &text, &lines, s.dev.is_some());
+            }
+            for l in &lines {
                 apply(p, &Op::NeighDel { dev: l.dev, dst: l.dst })?;
             }
+            flushed(p, g, lines.len(), "entries");
         }
         NeighCmd::Show(s) if s.proxy => proxies(p, g, s)?,
         NeighCmd::Show(s) => {
@@ -239,12 +252,16 @@ pub(super) fn exec(p: &mut Proc<'_>, g: &Globals, c: &NeighCmd) -> Result<i32, B
             let s = NeighShow { dev: e.dev.clone(), all: true, to: Some(e.dst.into()), ..Default::default() };
             let lines = select(p, &s, false)?;
             if lines.is_empty() {
-                return Err(Bad::Say("RTNETLINK answers: No such file or directory\n".into(), 2));
+                return Err(Bad::Say("Error: Neighbour entry not found.\n".into(), 2));
             }
             show(p, g, &lines, false);
         }
     }
     Ok(0)
+}
+
+fn known(p: &Proc<'_>, dev: DevId, dst: Ipv4Addr) -> bool {
+    p.sess.kernel.ns(p.ns).neigh.entries.get(&(dev, dst)).is_some_and(|n| n.nud.is_valid())
 }
 
 fn proxies(p: &mut Proc<'_>, g: &Globals, s: &NeighShow) -> Result<(), Bad> {
@@ -289,12 +306,18 @@ fn show(p: &mut Proc<'_>, g: &Globals, lines: &[Line], one_dev: bool) {
             if l.extern_learn {
                 o.insert("extern_learn".into(), Value::Null);
             }
-            if g.stats > 0 {
+            if g.stats > 0 && !g.brief {
                 let (used, confirmed, updated, probes) = l.times;
+                if l.nud.in_timer() {
+                    o.insert("refcnt".into(), json!(1));
+                }
                 o.insert("used".into(), json!(used));
                 o.insert("confirmed".into(), json!(confirmed));
                 o.insert("updated".into(), json!(updated));
                 o.insert("probes".into(), json!(probes));
+            }
+            if g.brief {
+                return Value::Object(o);
             }
             let state: Vec<&str> = if l.nud == Nud::None { vec![] } else { vec![l.nud.as_str()] };
             o.insert("state".into(), json!(state));
@@ -305,6 +328,12 @@ fn show(p: &mut Proc<'_>, g: &Globals, lines: &[Line], one_dev: bool) {
     }
     let mut text = String::new();
     for l in lines {
+        if g.brief {
+            let dev = if one_dev { String::new() } else { format!("{:<16} ", k.dev(l.dev).name) };
+            let mac = l.lladdr.map(|m| m.to_string()).unwrap_or_default();
+            text.push_str(&format!("{:<39} {dev}{mac}\n", l.dst.to_string()));
+            continue;
+        }
         text.push_str(&format!("{} ", l.dst));
         if !one_dev {
             text.push_str(&format!("dev {} ", k.dev(l.dev).name));
@@ -312,14 +341,16 @@ fn show(p: &mut Proc<'_>, g: &Globals, lines: &[Line], one_dev: bool) {
         if let Some(m) = l.lladdr {
             text.push_str(&format!("lladdr {m} "));
         }
-        if g.stats > 0 {
-            let (used, confirmed, updated, probes) = l.times;
-            text.push_str(&format!(" used {used}/{confirmed}/{updated}probes {probes} "));
-        }
         if l.extern_learn {
             text.push_str("extern_learn ");
         }
-        text.push_str(&format!("{} \n", l.nud.as_str()));
+        if g.stats > 0 {
+            let (used, confirmed, updated, probes) = l.times;
+            // A running timer holds on to its entry.
+            let held = if l.nud.in_timer() { " ref 1" } else { "" };
+            text.push_str(&format!("{held} used {used}/{confirmed}/{updated}probes {probes} "));
+        }
+        text.push_str(&if l.nud == Nud::None { "\n".to_owned() } else { format!("{} \n", l.nud.as_str()) });
     }
     p.out.push_str(&text);
 }

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
-use super::args::{Args, Bad, invarg, matches, parse_u64, proto, scope, table};
+use super::args::{Args, Bad, invarg, matches, proto, scope, table};
 use super::{Globals, apply, dev, route_get, route_show};
 use crate::command::Proc;
 use crate::kernel::fib::RouteType;
@@ -68,6 +68,10 @@ pub struct RouteShow {
     pub contains: Option<Ipv4Net>,
     /// `exact`.
     pub exact: Option<Ipv4Net>,
+    /// `metric`.
+    pub metric: Option<u32>,
+    /// `tos`.
+    pub tos: Option<u8>,
 }
 
 /// What to look up.
@@ -89,6 +93,8 @@ pub struct RouteGet {
     pub proto: u8,
     /// `sport` and `dport`.
     pub ports: (u16, u16),
+    /// A prefix length other than 32, which `ip` warns of and passes over.
+    pub odd_len: Option<u8>,
 }
 
 /// An `ip route` command.
@@ -106,6 +112,8 @@ pub enum RouteCmd {
     Get(RouteGet),
 }
 
+const USAGE: &str = "ip route { list | flush } SELECTOR";
+
 pub(super) fn parse(a: &mut Args<'_>) -> Result<RouteCmd, Bad> {
     let Some(w) = a.next() else { return Ok(RouteCmd::Show(RouteShow::default())) };
     let verb = match w {
@@ -119,12 +127,13 @@ pub(super) fn parse(a: &mut Args<'_>) -> Result<RouteCmd, Bad> {
         _ if matches(w, "prepend") => RouteVerb::Prepend,
         _ if matches(w, "append") => RouteVerb::Append,
         _ if matches(w, "test") => RouteVerb::Test,
-        _ if matches(w, "delete") => return route(a, true).map(RouteCmd::Del),
+        _ if matches(w, "delete") => return route(a).map(RouteCmd::Del),
         _ if matches(w, "flush") => return filter(a, "flush").map(RouteCmd::Flush),
-        "save" | "restore" | "showdump" | "help" => return Err(a.refuse_last(&format!("ip route {w}"))),
+        "help" => return Err(super::usage(USAGE)),
+        "save" | "restore" | "showdump" => return Err(a.refuse_last(&format!("ip route {w}"))),
         _ => return Err(Bad::Say(format!("Command \"{w}\" is unknown, try \"ip route help\".\n"), 255)),
     };
-    route(a, false).map(|r| RouteCmd::Add(verb, r))
+    route(a).map(|r| RouteCmd::Add(verb, r))
 }
 
 fn kind(w: &str) -> Option<RouteType> {
@@ -147,12 +156,20 @@ fn table_arg(a: &mut Args<'_>) -> Result<u32, Bad> {
     table(v).ok_or_else(|| invarg("\"table\" value is invalid\n", v))
 }
 
-fn tos(a: &mut Args<'_>) -> Result<u8, Bad> {
-    let v = a.value()?;
-    parse_u64(v).and_then(|n| n.try_into().ok()).ok_or_else(|| invarg("\"tos\" value is invalid\n", v))
+/// A TOS, in hexadecimal whether or not `0x` is before it (`rtnl_dsfield_a2n`).
+pub(super) fn dsfield(v: &str) -> Option<u8> {
+    u8::from_str_radix(v.strip_prefix("0x").unwrap_or(v), 16).ok().filter(|_| !v.starts_with('+'))
 }
 
-fn route(a: &mut Args<'_>, del: bool) -> Result<RouteArgs, Bad> {
+fn tos(a: &mut Args<'_>) -> Result<u8, Bad> {
+    let v = a.value()?;
+    dsfield(v).ok_or_else(|| invarg("\"tos\" value is invalid\n", v))
+}
+
+fn route(a: &mut Args<'_>) -> Result<RouteArgs, Bad> {
+    if a.peek().is_none() {
+        return Err(super::usage(USAGE));
+    }
     let mut r = RouteArgs {
         dst: Ipv4Net::default(),
         host_bits: false,
@@ -171,13 +188,16 @@ fn route(a: &mut Args<'_>, del: bool) -> Result<RouteArgs, Bad> {
     };
     let mut dst_given = false;
     while let Some(w) = a.next() {
+        // Once a destination was read the family is known.
+        let family = if dst_given { "inet" } else { "any valid" };
         match w {
-            "src" => r.src = Some(a.addr("any valid")?),
+            "src" => r.src = Some(a.addr(family)?),
             "via" => {
-                if a.peek() == Some("inet") {
-                    a.skip();
+                let inet = a.take("inet");
+                let via = a.addr(if inet { "inet" } else { family })?;
+                if r.via.replace(via).is_some() {
+                    return Err(invarg("use nexthop syntax to specify multiple via\n", "via"));
                 }
-                r.via = Some(a.addr("any valid")?);
             }
             "dev" | "oif" => r.dev = Some(a.value()?.to_owned()),
             "table" | "vrf" if w == "table" => r.table = Some(table_arg(a)?),
@@ -226,7 +246,6 @@ fn route(a: &mut Args<'_>, del: bool) -> Result<RouteArgs, Bad> {
             }
         }
     }
-    let _ = del;
     Ok(r)
 }
 
@@ -265,7 +284,11 @@ fn filter(a: &mut Args<'_>, verb: &str) -> Result<RouteShow, Bad> {
             "root" => f.root = Some(a.prefix("any valid")?.0),
             "match" => f.contains = Some(a.prefix("any valid")?.0),
             "exact" => f.exact = Some(a.prefix("any valid")?.0),
-            "iif" | "mark" | "metric" | "tos" | "from" | "realms" | "vrf" | "all" => {
+            "metric" | "priority" | "preference" => f.metric = Some(a.number("\"metric\" value is invalid\n")?),
+            "tos" | "dsfield" => f.tos = Some(tos(a)?),
+            // Every prefix lies within it.
+            "all" | "any" => f.root = Some(Ipv4Net::default()),
+            "iif" | "mark" | "from" | "realms" | "vrf" => {
                 return Err(a.refuse_last(&format!("ip route {verb} {w}")));
             }
             "to" => f.exact = Some(a.prefix("any valid")?.0),
@@ -286,6 +309,7 @@ fn get(a: &mut Args<'_>) -> Result<RouteGet, Bad> {
         tos: 0,
         proto: 0,
         ports: (0, 0),
+        odd_len: None,
     };
     let mut dst = None;
     while let Some(w) = a.next() {
@@ -309,11 +333,22 @@ fn get(a: &mut Args<'_>) -> Result<RouteGet, Bad> {
                 if w.contains(':') {
                     return Err(a.refuse_last("IPv6 addresses: IPv6 is not modelled"));
                 }
-                dst = Some(super::args::parse_prefix(w, "any valid")?.0.addr());
+                let family = if dst.is_some() { "inet" } else { "any valid" };
+                // The host's bits stay: a length is only warned of.
+                let (addr, len, _) = super::args::parse_host_prefix(w).map_err(|bad| match bad {
+                    Bad::Say(_, code) => {
+                        Bad::Say(format!("Error: {family} prefix is expected rather than \"{w}\".\n"), code)
+                    }
+                    bad => bad,
+                })?;
+                if len != 32 {
+                    g.odd_len = Some(len);
+                }
+                dst = Some(addr);
             }
         }
     }
-    g.dst = dst.ok_or_else(|| Bad::Say("need at least a destination address\n".into(), 255))?;
+    g.dst = dst.ok_or_else(|| Bad::Say("need at least a destination address\n".into(), 1))?;
     Ok(g)
 }
 
@@ -335,7 +370,7 @@ pub(super) fn exec(p: &mut Proc<'_>, g: &Globals, c: &RouteCmd) -> Result<i32, B
             apply(p, &Op::RouteDel { netns, route: s, match_kind: r.kind.is_some() })?;
         }
         RouteCmd::Show(f) => return route_show::show(p, g, f),
-        RouteCmd::Flush(f) => return route_show::flush(p, f),
+        RouteCmd::Flush(f) => return route_show::flush(p, g, f),
         RouteCmd::Get(q) => return route_get::get(p, g, q),
     }
     Ok(0)

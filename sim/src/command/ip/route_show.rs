@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::args::{Bad, proto_name, scope_name, table_name};
 use super::route::RouteShow;
-use super::{Globals, apply, dev, print_json};
+use super::{Globals, apply, dev, flushed, print_json};
 use crate::command::Proc;
 use crate::kernel::Kernel;
 use crate::kernel::fib::{Route, RouteType, proto, scope, table};
@@ -20,12 +20,13 @@ pub fn all_routes(k: &Kernel<Trace>, ns: NetnsId) -> Vec<Route> {
     ids.into_iter().flat_map(|t| k.routes_of(ns, t)).collect()
 }
 
-fn select(p: &Proc<'_>, f: &RouteShow) -> Result<Vec<Route>, Bad> {
+fn select(p: &Proc<'_>, f: &RouteShow, flush: bool) -> Result<Vec<Route>, Bad> {
     let k = &p.sess.kernel;
     let d: Option<DevId> = f.dev.as_deref().map(|d| dev(p, d)).transpose()?;
     let t = f.table.unwrap_or(table::MAIN);
     if t != 0 && !k.ns(p.ns).fib.tables.contains_key(&t) && t != table::DEFAULT {
-        return Err(Bad::Say("Error: ipv4: FIB table does not exist.\nDump terminated\n".into(), 2));
+        let what = if flush { "Flush" } else { "Dump" };
+        return Err(Bad::Say(format!("Error: ipv4: FIB table does not exist.\n{what} terminated\n"), 2));
     }
     let all = if t == 0 { all_routes(k, p.ns) } else { k.routes_of(p.ns, t) };
     Ok(all
@@ -36,6 +37,8 @@ fn select(p: &Proc<'_>, f: &RouteShow) -> Result<Vec<Route>, Bad> {
         .filter(|r| f.proto.is_none_or(|x| x == r.proto))
         .filter(|r| f.scope.is_none_or(|x| x == r.scope))
         .filter(|r| f.kind.is_none_or(|x| x == r.kind))
+        .filter(|r| f.metric.is_none_or(|x| x == r.metric))
+        .filter(|r| f.tos.is_none_or(|x| x == r.tos))
         .filter(|r| f.exact.is_none_or(|x| x == r.dst))
         .filter(|r| f.root.is_none_or(|x| x.contains(&r.dst)))
         .filter(|r| f.contains.is_none_or(|x| r.dst.contains(&x)))
@@ -48,7 +51,7 @@ pub(super) fn show(p: &mut Proc<'_>, g: &Globals, f: &RouteShow) -> Result<i32, 
         p.out.push_str(&text);
         return Ok(0);
     }
-    let routes = select(p, f)?;
+    let routes = select(p, f, false)?;
     let k = &p.sess.kernel;
     if g.json {
         let list: Vec<Value> = routes.iter().map(|r| Value::Object(json_route(k, r, f, g))).collect();
@@ -76,7 +79,7 @@ pub fn line(k: &Kernel<Trace>, r: &Route, f: &RouteShow, g: &Globals) -> String 
         s.push_str(&format!("{} ", r.kind.as_str()));
     }
     s.push_str(&format!("{} ", dst_text(r)));
-    if r.tos != 0 {
+    if r.tos != 0 && f.tos.is_none() {
         s.push_str(&format!("tos {:#04x} ", r.tos));
     }
     if f.via.is_none()
@@ -90,7 +93,7 @@ pub fn line(k: &Kernel<Trace>, r: &Route, f: &RouteShow, g: &Globals) -> String 
         s.push_str(&format!("dev {} ", k.dev(d).name));
     }
     // The table is told only where more than one may show.
-    if r.table != table::MAIN && f.table == Some(0) {
+    if (r.table != table::MAIN || g.details) && f.table == Some(0) {
         s.push_str(&format!("table {} ", table_name(r.table)));
     }
     if (r.proto != proto::BOOT || g.details) && f.proto.is_none() {
@@ -104,7 +107,7 @@ pub fn line(k: &Kernel<Trace>, r: &Route, f: &RouteShow, g: &Globals) -> String 
     {
         s.push_str(&format!("src {a} "));
     }
-    if r.metric != 0 {
+    if r.metric != 0 && f.metric.is_none() {
         s.push_str(&format!("metric {} ", r.metric));
     }
     for w in flags(k, r) {
@@ -147,10 +150,10 @@ pub fn json_route(k: &Kernel<Trace>, r: &Route, f: &RouteShow, g: &Globals) -> M
         o.insert("type".into(), json!(r.kind.as_str()));
     }
     o.insert("dst".into(), json!(dst_text(r)));
-    if r.tos != 0 {
+    if r.tos != 0 && f.tos.is_none() {
         o.insert("tos".into(), json!(format!("{:#04x}", r.tos)));
     }
-    if let Some(v) = r.via {
+    if let Some(v) = r.via.filter(|_| f.via.is_none()) {
         o.insert("gateway".into(), json!(v.to_string()));
     }
     if let Some(d) = r.dev
@@ -158,7 +161,7 @@ pub fn json_route(k: &Kernel<Trace>, r: &Route, f: &RouteShow, g: &Globals) -> M
     {
         o.insert("dev".into(), json!(k.dev(d).name.as_str()));
     }
-    if r.table != table::MAIN && f.table == Some(0) {
+    if (r.table != table::MAIN || g.details) && f.table == Some(0) {
         o.insert("table".into(), json!(table_name(r.table)));
     }
     if (r.proto != proto::BOOT || g.details) && f.proto.is_none() {
@@ -167,10 +170,10 @@ pub fn json_route(k: &Kernel<Trace>, r: &Route, f: &RouteShow, g: &Globals) -> M
     if (r.scope != scope::UNIVERSE || g.details) && f.scope.is_none() {
         o.insert("scope".into(), json!(scope_name(r.scope)));
     }
-    if let Some(a) = r.prefsrc {
+    if let Some(a) = r.prefsrc.filter(|_| f.src.is_none()) {
         o.insert("prefsrc".into(), json!(a.to_string()));
     }
-    if r.metric != 0 {
+    if r.metric != 0 && f.metric.is_none() {
         o.insert("metric".into(), json!(r.metric));
     }
     o.insert("flags".into(), json!(flags(k, r)));
@@ -213,15 +216,21 @@ fn cache(p: &Proc<'_>, f: &RouteShow) -> Result<String, Bad> {
     Ok(s)
 }
 
-pub(super) fn flush(p: &mut Proc<'_>, f: &RouteShow) -> Result<i32, Bad> {
+pub(super) fn flush(p: &mut Proc<'_>, g: &Globals, f: &RouteShow) -> Result<i32, Bad> {
     if f.cache {
         apply(p, &Op::RouteFlushCache { netns: p.ns })?;
         return Ok(0);
     }
     if *f == RouteShow::default() {
-        return Err(Bad::Say("\"ip route flush\" requires arguments.\n".into(), 255));
+        return Err(Bad::Say("\"ip route flush\" requires arguments.\n".into(), 1));
     }
-    let routes = select(p, f)?;
+    let routes = select(p, f, true)?;
+    let n = routes.len();
+    if g.stats > 1 {
+        let k = &p.sess.kernel;
+        let told: String = routes.iter().map(|r| format!("{}\n", line(k, r, f, g))).collect();
+        p.out.push_str(&told);
+    }
     let netns = p.ns;
     // The kernel's own and redirected routes are flushed too: what `ip route flush` was asked for.
     for r in routes {
@@ -243,5 +252,6 @@ pub(super) fn flush(p: &mut Proc<'_>, f: &RouteShow) -> Result<i32, Bad> {
         };
         apply(p, &Op::RouteDel { netns, route, match_kind: true })?;
     }
+    flushed(p, g, n, "entries");
     Ok(0)
 }

@@ -4,11 +4,12 @@ use ipnet::Ipv4Net;
 use serde_json::{Map, Value, json};
 
 use super::args::{Args, Bad, invarg, matches, parse_u64, proto_name, table, table_name};
-use super::{Globals, apply, print_json};
+use super::route::dsfield;
+use super::{Globals, apply, nl_error, print_json};
 use crate::command::Proc;
 use crate::kernel::fib::{FibRule, RuleAction, proto};
-use crate::kernel::types::IfName;
-use crate::op::{Op, RuleMatch};
+use crate::kernel::types::{Errno, IfName};
+use crate::op::{Op, OpError, RuleMatch};
 
 /// An `ip rule` command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,36 +18,99 @@ pub enum RuleCmd {
     Add(FibRule, bool),
     /// `del`.
     Del(RuleMatch),
-    /// `show`, of one table where one was given.
-    Show(Option<u32>),
-    /// `flush`, of one table where one was given.
-    Flush(Option<u32>),
+    /// `show`: those that have what is given.
+    Show(RuleMatch),
+    /// `flush`: likewise.
+    Flush(RuleMatch),
 }
 
 pub(super) fn parse(a: &mut Args<'_>) -> Result<RuleCmd, Bad> {
-    let Some(w) = a.next() else { return Ok(RuleCmd::Show(None)) };
+    let Some(w) = a.next() else { return Ok(RuleCmd::Show(RuleMatch::default())) };
+    let some = |a: &Args<'_>, verb: &str| match a.peek() {
+        Some(_) => Ok(()),
+        None => Err(Bad::Say(format!("\"ip rule {verb}\" requires arguments.\n"), 1)),
+    };
     match w {
-        _ if matches(w, "list") || matches(w, "lst") || matches(w, "show") => only_table(a).map(RuleCmd::Show),
-        _ if matches(w, "add") => add(a, false),
-        _ if matches(w, "delete") => add(a, true),
-        _ if matches(w, "flush") => only_table(a).map(RuleCmd::Flush),
-        "save" | "restore" | "help" => Err(a.refuse_last(&format!("ip rule {w}"))),
+        _ if matches(w, "list") || matches(w, "lst") || matches(w, "show") => filter(a).map(RuleCmd::Show),
+        _ if matches(w, "add") => some(a, "add").and_then(|()| add(a, false)),
+        _ if matches(w, "delete") => some(a, "del").and_then(|()| add(a, true)),
+        _ if matches(w, "flush") => filter(a).map(RuleCmd::Flush),
+        "help" => Err(super::usage("ip rule { add | del } SELECTOR ACTION")),
+        "save" | "restore" => Err(a.refuse_last(&format!("ip rule {w}"))),
         _ => Err(Bad::Say(format!("Command \"{w}\" is unknown, try \"ip rule help\".\n"), 255)),
     }
 }
 
-fn only_table(a: &mut Args<'_>) -> Result<Option<u32>, Bad> {
-    let mut t = None;
+/// What `show` and `flush` are asked for.
+fn filter(a: &mut Args<'_>) -> Result<RuleMatch, Bad> {
+    let mut m = RuleMatch::default();
     while let Some(w) = a.next() {
         match w {
             "table" | "lookup" => {
                 let v = a.value()?;
-                t = Some(table(v).ok_or_else(|| invarg("invalid table ID\n", v))?);
+                m.table = Some(table(v).ok_or_else(|| invarg("invalid table ID\n", v))?);
             }
-            _ => return Err(a.refuse_last(&format!("ip rule show {w}"))),
+            "preference" | "pref" | "order" | "priority" => {
+                m.pref = Some(a.number("preference value is invalid\n")?);
+            }
+            "not" => m.invert = true,
+            "tos" | "dsfield" => m.tos = Some(tos(a)?),
+            "fwmark" => m.fwmark = Some(fwmark(a)?),
+            "iif" | "dev" => m.iif = Some(ifname(a)?),
+            "oif" => m.oif = Some(ifname(a)?),
+            "ipproto" => m.ipproto = Some(protocol(a)?),
+            "sport" => m.sport = Some(range(a, "sport")?),
+            "dport" => m.dport = Some(range(a, "dport")?),
+            "from" | "src" => m.src = whole(a.host_prefix("inet")?),
+            "to" | "dst" => m.dst = whole(a.host_prefix("inet")?),
+            "l3mdev" | "uidrange" | "tun_id" | "protocol" => {
+                return Err(a.refuse_last(&format!("ip rule show {w}")));
+            }
+            _ => m.dst = whole(super::args::host_net(w, "inet")?),
         }
     }
-    Ok(t)
+    Ok(m)
+}
+
+fn fits(m: &RuleMatch, r: &FibRule) -> bool {
+    m.pref.is_none_or(|x| x == r.pref)
+        && (!m.invert || r.invert)
+        && m.table.is_none_or(|t| t == 0 || r.action == RuleAction::Table(t))
+        && m.tos.is_none_or(|x| x == r.tos)
+        && m.fwmark.is_none_or(|(x, k)| r.fwmark.is_some_and(|(y, l)| x == y && (k == u32::MAX || k == l)))
+        && (m.iif.is_none() || m.iif == r.iif)
+        && (m.oif.is_none() || m.oif == r.oif)
+        && (m.ipproto.is_none() || m.ipproto == r.ipproto)
+        && (m.sport.is_none() || m.sport == r.sport)
+        && (m.dport.is_none() || m.dport == r.dport)
+        && (m.src.is_none() || m.src == r.src)
+        && (m.dst.is_none() || m.dst == r.dst)
+}
+
+/// Everything is no selector.
+fn whole(n: Ipv4Net) -> Option<Ipv4Net> {
+    (n.prefix_len() != 0).then_some(n)
+}
+
+fn tos(a: &mut Args<'_>) -> Result<u8, Bad> {
+    let v = a.value()?;
+    dsfield(v).ok_or_else(|| invarg("TOS value is invalid\n", v))
+}
+
+fn fwmark(a: &mut Args<'_>) -> Result<(u32, u32), Bad> {
+    let v = a.value()?;
+    let (x, m) = v.split_once('/').map_or((v, None), |(x, m)| (x, Some(m)));
+    let n = |t: &str| parse_u64(t).and_then(|n| u32::try_from(n).ok());
+    let mark = n(x).ok_or_else(|| invarg("fwmark value is invalid\n", v))?;
+    match m {
+        Some(m) => Ok((mark, n(m).ok_or_else(|| invarg("fwmask value is invalid\n", v))?)),
+        None => Ok((mark, u32::MAX)),
+    }
+}
+
+fn protocol(a: &mut Args<'_>) -> Result<u8, Bad> {
+    let v = a.value()?;
+    ipproto(v).ok_or_else(|| invarg("Invalid \"ipproto\" value\n", v))
 }
 
 /// A protocol by number or name.
@@ -83,9 +147,9 @@ fn range(a: &mut Args<'_>, what: &str) -> Result<(u16, u16), Bad> {
     }
 }
 
-fn ifname(a: &mut Args<'_>, what: &str) -> Result<IfName, Bad> {
+fn ifname(a: &mut Args<'_>) -> Result<IfName, Bad> {
     let v = a.value()?;
-    IfName::from(v).map_err(|_| invarg(&format!("\"{what}\" not a valid ifname"), v))
+    IfName::from(v).map_err(|_| invarg("\"iif\"/\"dev\" not a valid ifname", v))
 }
 
 fn add(a: &mut Args<'_>, del: bool) -> Result<RuleCmd, Bad> {
@@ -93,32 +157,19 @@ fn add(a: &mut Args<'_>, del: bool) -> Result<RuleCmd, Bad> {
     r.proto = proto::UNSPEC;
     let mut pref = None;
     let mut action = None;
-    let mut tos = None;
-    let whole = |n: Ipv4Net| (n.prefix_len() != 0).then_some(n);
+    let mut tos_given = None;
     while let Some(w) = a.next() {
         match w {
             "not" => r.invert = true,
-            "from" => r.src = whole(a.prefix("any valid")?.0),
-            "to" => r.dst = whole(a.prefix("any valid")?.0),
+            // The kernel keeps the host's bits.
+            "from" => r.src = whole(a.host_prefix("any valid")?),
+            "to" => r.dst = whole(a.host_prefix("any valid")?),
             "preference" | "pref" | "order" | "priority" => pref = Some(a.number("preference value is invalid\n")?),
-            "tos" | "dsfield" => tos = Some(a.number("TOS value is invalid\n")?),
-            "fwmark" => {
-                let v = a.value()?;
-                let (x, m) = v.split_once('/').map_or((v, None), |(x, m)| (x, Some(m)));
-                let n = |t: &str| parse_u64(t).and_then(|n| u32::try_from(n).ok());
-                let mark = n(x).ok_or_else(|| invarg("fwmark value is invalid\n", v))?;
-                let mask = match m {
-                    Some(m) => n(m).ok_or_else(|| invarg("fwmask value is invalid\n", v))?,
-                    None => u32::MAX,
-                };
-                r.fwmark = Some((mark, mask));
-            }
-            "iif" | "dev" => r.iif = Some(ifname(a, "iif")?),
-            "oif" => r.oif = Some(ifname(a, "oif")?),
-            "ipproto" => {
-                let v = a.value()?;
-                r.ipproto = Some(ipproto(v).ok_or_else(|| invarg("Invalid \"ipproto\" value\n", v))?);
-            }
+            "tos" | "dsfield" => tos_given = Some(tos(a)?),
+            "fwmark" => r.fwmark = Some(fwmark(a)?),
+            "iif" | "dev" => r.iif = Some(ifname(a)?),
+            "oif" => r.oif = Some(ifname(a)?),
+            "ipproto" => r.ipproto = Some(protocol(a)?),
             "sport" => r.sport = Some(range(a, "sport")?),
             "dport" => r.dport = Some(range(a, "dport")?),
             "uidrange" => {
@@ -143,20 +194,27 @@ fn add(a: &mut Args<'_>, del: bool) -> Result<RuleCmd, Bad> {
             }
             "goto" => action = Some(RuleAction::Goto(a.number("invalid target\n")?)),
             "nop" => action = Some(RuleAction::Nop),
-            "blackhole" => action = Some(RuleAction::Blackhole),
-            "unreachable" => action = Some(RuleAction::Unreachable),
-            "prohibit" => action = Some(RuleAction::Prohibit),
-            "type" | "realms" | "l3mdev" | "tun_id" | "nat" | "map-to" => {
+            "realms" | "l3mdev" | "tun_id" | "nat" | "map-to" => {
                 return Err(a.refuse_last(&format!("ip rule {w}")));
             }
             _ => {
-                let m = format!("Error: argument \"{w}\" is wrong: Failed to parse rule type\n");
-                return Err(Bad::Say(m, 255));
+                let w = if w == "type" { a.value()? } else { w };
+                action = Some(match w {
+                    "unicast" => RuleAction::Table(254),
+                    "blackhole" => RuleAction::Blackhole,
+                    "unreachable" => RuleAction::Unreachable,
+                    "prohibit" => RuleAction::Prohibit,
+                    _ => return Err(invarg("Failed to parse rule type", w)),
+                });
             }
         }
     }
-    r.tos = tos.unwrap_or(0);
+    r.tos = tos_given.unwrap_or(0);
     if del {
+        // A deletion is matched by these too, and the op does not carry them.
+        if r.uidrange.is_some() || r.suppress_ifgroup.is_some() || r.proto != proto::UNSPEC {
+            return Err(a.refuse_last("ip rule del with uidrange, suppress_ifgroup or protocol"));
+        }
         return Ok(RuleCmd::Del(RuleMatch {
             pref,
             invert: r.invert,
@@ -165,7 +223,7 @@ fn add(a: &mut Args<'_>, del: bool) -> Result<RuleCmd, Bad> {
             iif: r.iif,
             oif: r.oif,
             fwmark: r.fwmark,
-            tos,
+            tos: tos_given,
             table: match action {
                 Some(RuleAction::Table(t)) => Some(t),
                 _ => None,
@@ -186,34 +244,61 @@ pub(super) fn exec(p: &mut Proc<'_>, g: &Globals, c: &RuleCmd) -> Result<i32, Ba
     let netns = p.ns;
     match c {
         RuleCmd::Add(rule, auto_pref) => {
-            apply(p, &Op::RuleAdd { netns, rule: rule.clone(), auto_pref: *auto_pref })?;
+            for (name, v) in [("sport", rule.sport), ("dport", rule.dport)] {
+                if v.is_some_and(|(lo, hi)| lo > hi || lo == 0) {
+                    return Err(nl_error(&OpError::ext(Errno::EINVAL, format!("Invalid {name} range"))));
+                }
+            }
+            let mut rule = rule.clone();
+            if rule.action == RuleAction::Table(0) {
+                // The kernel takes a table that nobody uses (`fib_empty_table`).
+                let tables = &p.sess.kernel.ns(netns).fib.tables;
+                let free = (1..=255).find(|t| !tables.contains_key(t));
+                rule.action = RuleAction::Table(free.ok_or_else(|| nl_error(&Errno::ENOBUFS.into()))?);
+            }
+            apply(p, &Op::RuleAdd { netns, rule, auto_pref: *auto_pref })?;
         }
         RuleCmd::Del(m) => {
             apply(p, &Op::RuleDel { netns, rule: m.clone() })?;
         }
-        RuleCmd::Flush(t) => {
+        RuleCmd::Flush(m) => {
             let rules = p.sess.kernel.ns(netns).fib.rules.clone();
-            let gone = |r: &&FibRule| r.pref != 0 && t.is_none_or(|t| r.action == RuleAction::Table(t));
-            for r in rules.iter().filter(gone) {
+            for r in rules.iter().filter(|r| r.pref != 0 && fits(m, r)) {
                 let rule = RuleMatch { pref: Some(r.pref), action: Some(r.action), ..RuleMatch::default() };
                 apply(p, &Op::RuleDel { netns, rule })?;
             }
         }
-        RuleCmd::Show(t) => {
-            let rules = p.sess.kernel.ns(netns).fib.rules.clone();
-            let shown: Vec<&FibRule> =
-                rules.iter().filter(|r| t.is_none_or(|t| r.action == RuleAction::Table(t))).collect();
+        RuleCmd::Show(m) => {
+            let k = &p.sess.kernel;
+            let rules = &k.ns(netns).fib.rules;
+            let lost = |n: &Option<IfName>| n.is_some_and(|n| k.dev_by_name(netns, &n).is_none());
+            let notes = |r: &FibRule| Notes {
+                iif_detached: lost(&r.iif),
+                oif_detached: lost(&r.oif),
+                unresolved: matches!(r.action, RuleAction::Goto(n) if !rules.iter().any(|x| x.pref == n)),
+            };
+            let shown = rules.iter().filter(|r| fits(m, r)).map(|r| (r, notes(r)));
             if g.json {
-                let list: Vec<Value> = shown.iter().map(|r| Value::Object(json_rule(r))).collect();
-                print_json(p, g, &Value::Array(list));
+                let list = Value::Array(shown.map(|(r, n)| Value::Object(json_rule(r, &n, g))).collect());
+                print_json(p, g, &list);
             } else {
-                for r in shown {
-                    p.out.push_str(&format!("{}\n", line(r, g)));
-                }
+                let text: String = shown.map(|(r, n)| format!("{}\n", line(r, &n, g))).collect();
+                p.out.push_str(&text);
             }
         }
     }
     Ok(0)
+}
+
+/// What a rule waits for: a device (`FIB_RULE_IIF_DETACHED`), or the rule to go to (`FIB_RULE_UNRESOLVED`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Notes {
+    /// `iif` names no device.
+    pub iif_detached: bool,
+    /// `oif` names no device.
+    pub oif_detached: bool,
+    /// There is no rule of that preference.
+    pub unresolved: bool,
 }
 
 fn net(n: &Ipv4Net) -> String {
@@ -221,7 +306,7 @@ fn net(n: &Ipv4Net) -> String {
 }
 
 /// A rule as `ip rule` writes it.
-pub fn line(r: &FibRule, g: &Globals) -> String {
+pub fn line(r: &FibRule, n: &Notes, g: &Globals) -> String {
     let mut s = format!("{}:\t", r.pref);
     if r.invert {
         s.push_str("not ");
@@ -239,16 +324,16 @@ pub fn line(r: &FibRule, g: &Globals) -> String {
         None => {}
     }
     if let Some(i) = &r.iif {
-        s.push_str(&format!(" iif {i}"));
+        s.push_str(&format!(" iif {i}{}", if n.iif_detached { " [detached]" } else { "" }));
     }
     if let Some(o) = &r.oif {
-        s.push_str(&format!(" oif {o}"));
+        s.push_str(&format!(" oif {o}{}", if n.oif_detached { " [detached]" } else { "" }));
     }
     if let Some((a, b)) = r.uidrange {
         s.push_str(&format!(" uidrange {a}-{b}"));
     }
-    if let Some(n) = r.ipproto {
-        s.push_str(&format!(" ipproto {}", ipproto_name(n)));
+    if let Some(x) = r.ipproto {
+        s.push_str(&format!(" ipproto {}", ipproto_name(x)));
     }
     for (name, v) in [("sport", r.sport), ("dport", r.dport)] {
         match v {
@@ -267,20 +352,20 @@ pub fn line(r: &FibRule, g: &Globals) -> String {
                 s.push_str(&format!(" suppress_ifgroup {n}"));
             }
         }
-        RuleAction::Goto(n) => s.push_str(&format!(" goto {n}")),
+        RuleAction::Goto(to) => s.push_str(&format!(" goto {to}{}", if n.unresolved { " [unresolved]" } else { "" })),
         RuleAction::Nop => s.push_str(" nop"),
         RuleAction::Blackhole => s.push_str(" blackhole"),
         RuleAction::Unreachable => s.push_str(" unreachable"),
         RuleAction::Prohibit => s.push_str(" prohibit"),
     }
-    if r.proto != proto::KERNEL && r.proto != proto::UNSPEC || g.details {
+    if told_proto(r, g) {
         s.push_str(&format!(" proto {}", proto_name(r.proto)));
     }
     s
 }
 
 /// A rule as `ip -j rule` writes it.
-pub fn json_rule(r: &FibRule) -> Map<String, Value> {
+pub fn json_rule(r: &FibRule, notes: &Notes, g: &Globals) -> Map<String, Value> {
     let mut o = Map::new();
     o.insert("priority".into(), json!(r.pref));
     if r.invert {
@@ -314,9 +399,15 @@ pub fn json_rule(r: &FibRule) -> Map<String, Value> {
     }
     if let Some(i) = &r.iif {
         o.insert("iif".into(), json!(i.as_str()));
+        if notes.iif_detached {
+            o.insert("iif_detached".into(), Value::Null);
+        }
     }
     if let Some(i) = &r.oif {
         o.insert("oif".into(), json!(i.as_str()));
+        if notes.oif_detached {
+            o.insert("oif_detached".into(), Value::Null);
+        }
     }
     if let Some((a, b)) = r.uidrange {
         o.insert("uid_start".into(), json!(a));
@@ -343,9 +434,15 @@ pub fn json_rule(r: &FibRule) -> Map<String, Value> {
             if let Some(n) = r.suppress_prefixlength {
                 o.insert("suppress_prefixlen".into(), json!(n));
             }
+            if let Some(n) = r.suppress_ifgroup {
+                o.insert("suppress_ifgroup".into(), json!(n.to_string()));
+            }
         }
         RuleAction::Goto(n) => {
             o.insert("goto".into(), json!(n));
+            if notes.unresolved {
+                o.insert("unresolved".into(), Value::Null);
+            }
         }
         RuleAction::Nop => {
             o.insert("nop".into(), Value::Null);
@@ -360,5 +457,13 @@ pub fn json_rule(r: &FibRule) -> Map<String, Value> {
             o.insert("action".into(), json!("prohibit"));
         }
     }
+    if told_proto(r, g) {
+        o.insert("protocol".into(), json!(proto_name(r.proto)));
+    }
     o
+}
+
+/// Who made the rule is told where it was said, and with `-d`.
+fn told_proto(r: &FibRule, g: &Globals) -> bool {
+    (r.proto != proto::KERNEL && r.proto != proto::UNSPEC) || g.details
 }
