@@ -19,8 +19,8 @@ pub fn walk(w: &Walk) -> Value {
     let mut state = Map::new();
     for (i, ns) in w.session.kernel.netns.iter().enumerate() {
         if ns.alive && !ns.is_switch {
-            let _ = i;
-            state.insert(ns.label.clone(), Value::Object(Map::new()));
+            let id = crate::kernel::types::NetnsId(i as u32);
+            state.insert(ns.label.clone(), super::state::place_state(&w.session.kernel, id));
         }
     }
     json!({

@@ -26,11 +26,10 @@ pub(super) fn get(p: &mut Proc<'_>, g: &Globals, q: &RouteGet) -> Result<i32, Ba
     let typed = matches!(kind, RouteType::Local | RouteType::Broadcast | RouteType::Multicast);
     let from = q.from;
     let t = rt.route.map(|r| r.table).or(typed.then_some(table::LOCAL));
-    let t = t.filter(|t| *t != table::MAIN || g.details);
     // With no rules but the first three, local and main are one trie under main's name.
-    let t = t.filter(|_| k.ns(p.ns).fib.custom_rules || g.details);
-    // With -j the table is told with -d only.
-    let told = g.details.then_some(t).flatten();
+    let merged = !k.ns(p.ns).fib.custom_rules;
+    let t = t.map(|t| if merged && t == table::LOCAL { table::MAIN } else { t });
+    let t = t.filter(|t| *t != table::MAIN || g.details);
     if g.json {
         let mut o = Map::new();
         if typed || g.details {
@@ -44,7 +43,7 @@ pub(super) fn get(p: &mut Proc<'_>, g: &Globals, q: &RouteGet) -> Result<i32, Ba
             o.insert("gateway".into(), json!(v.to_string()));
         }
         o.insert("dev".into(), json!(name.as_str()));
-        if let Some(t) = told {
+        if let Some(t) = t {
             o.insert("table".into(), json!(table_name(t)));
         }
         if from.is_none() && !rt.src.is_unspecified() {

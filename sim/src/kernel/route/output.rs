@@ -53,11 +53,11 @@ impl<R: Recorder> Kernel<R> {
                 return Err(Errno::EINVAL);
             }
             if k.oif.is_none() && group {
-                k.oif = Some(self.ip_dev_find(ns, k.src).ok_or(Errno::EINVAL)?);
+                k.oif = Some(self.ip_dev_find(ns, k.src).ok_or(Errno::ENETUNREACH)?);
                 return self.mkroute_output(ns, &k, None, k.oif.ok_or(Errno::EINVAL)?);
             }
             if !k.anysrc && self.ip_dev_find(ns, k.src).is_none() {
-                return Err(Errno::EINVAL);
+                return Err(Errno::ENETUNREACH);
             }
         }
         if let Some(oif) = k.oif {
