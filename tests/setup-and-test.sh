@@ -28,7 +28,9 @@ fi
 step "tests"
 if command -v cargo-nextest >/dev/null; then
     cargo test --workspace --doc --locked --quiet
-    cargo nextest run --workspace --locked
+    # The ground truth prints one table over all recordings, so it runs as one process.
+    cargo test --test groundtruth --locked
+    cargo nextest run --workspace --locked -E 'not binary(groundtruth)'
 else
     cargo test --workspace --locked
 fi

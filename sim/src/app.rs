@@ -148,7 +148,6 @@ impl<R: Recorder> Cx<'_, R> {
 
 impl Apps {
     /// Starts a program.
-    #[expect(clippy::too_many_arguments, reason = "what fork and exec would carry over")]
     pub fn spawn<R: Recorder>(
         &mut self,
         k: &mut Kernel<R>,

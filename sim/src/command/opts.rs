@@ -45,8 +45,8 @@ pub fn getopt(argv: &[String], known: &str, valued: &str, real: &str) -> Result<
             return Err(BadOpt::Refused(Refusal::new(format!("{} {w}", argv[0]), i)));
         }
         let at = i;
-        let mut chars = w.char_indices().skip(1);
-        while let Some((pos, c)) = chars.next() {
+        let chars = w.char_indices().skip(1);
+        for (pos, c) in chars {
             if valued.contains(c) {
                 let rest = &w[pos + c.len_utf8()..];
                 let v = if rest.is_empty() {

@@ -39,10 +39,10 @@ fn parse(argv: &[String]) -> Result<Ask, Refusal> {
     let mut a = Ask { dev: None, count: None, ether: false, verbose: false, filter: Vec::new() };
     let mut i = 1;
     while i < argv.len() && argv[i].starts_with('-') && argv[i].len() > 1 {
-        let mut cs = argv[i][1..].char_indices();
+        let cs = argv[i][1..].char_indices();
         let word = argv[i].clone();
         let at = i;
-        while let Some((pos, c)) = cs.next() {
+        for (pos, c) in cs {
             let mut value = || {
                 let rest = &word[1 + pos + 1..];
                 if rest.is_empty() {

@@ -34,14 +34,23 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         let v = v.unwrap_or_default();
         let bad = format!("Cannot handle `-{c}' option with arg `{v}' (argc 2)\n");
         let ok = match c {
-            'n' => Some(numeric = true),
-            'I' => Some(icmp = true),
+            'n' => {
+                numeric = true;
+                Some(())
+            }
+            'I' => {
+                icmp = true;
+                Some(())
+            }
             'm' => v.parse().ok().filter(|n| *n > 0).map(|n| max = n),
             'q' => v.parse().ok().filter(|n| *n > 0 && *n <= 10).map(|n| queries = n),
             'w' => seconds(&v).map(|n| wait = n),
             'p' => v.parse().ok().map(|n| port = n),
             's' => v.parse().ok().map(|n| src = Some(n)),
-            'i' => Some(dev = Some(v)),
+            'i' => {
+                dev = Some(v);
+                Some(())
+            }
             _ => Some(()),
         };
         if ok.is_none() {

@@ -225,7 +225,8 @@ impl<R: Recorder> Kernel<R> {
         let is = move |r: &Route, kind, dst: Ipv4Net| {
             r.proto == proto::KERNEL && r.dev == Some(dev) && r.kind == kind && r.dst == dst
         };
-        if !a.secondary && !net.addr().is_unspecified() && !(net.addr() == a.local && a.prefix == 32) {
+        let alone = net.addr() == a.local && a.prefix == 32;
+        if !a.secondary && !net.addr().is_unspecified() && !alone {
             let kept = others.iter().any(|x| !x.secondary && x.prefix == a.prefix && x.net() == net);
             if !kept && !a.noprefixroute {
                 let kind = if self.dev(dev).is_loopback() { RouteType::Local } else { RouteType::Unicast };

@@ -1,4 +1,4 @@
-//! Routing decisions (net/ipv4/route.c): [`input`] for what arrives, [`output`] for what the host sends,
+//! Routing decisions (net/ipv4/route.c): `input` for what arrives, `output` for what the host sends,
 //! and what was learnt about paths since ([`Exceptions`]).
 
 mod exceptions;

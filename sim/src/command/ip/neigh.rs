@@ -183,7 +183,7 @@ fn select(p: &Proc<'_>, s: &NeighShow, flush: bool) -> Result<Vec<Line>, Bad> {
         (true, _) if flush => !matches!(n, Nud::Permanent | Nud::Noarp),
         (true, _) => true,
         (_, false) => s.nud.contains(&n),
-        (_, true) => !matches!(n, Nud::None | Nud::Noarp) && !(flush && n == Nud::Permanent),
+        (_, true) => !(matches!(n, Nud::None | Nud::Noarp) || flush && n == Nud::Permanent),
     };
     Ok(k.ns(p.ns)
         .neigh

@@ -143,8 +143,11 @@ fn lookup(p: &mut Proc<'_>, q: &RouteGet, iif: Option<DevId>, oif: Option<DevId>
     r
 }
 
+/// Words between the brackets, path MTU with its lock, seconds until it is forgotten, and whether it was redirected.
+type CacheWords = (Vec<&'static str>, Option<(u32, bool)>, Option<u64>, bool);
+
 /// `<local,brd>` and what was learnt about the path.
-fn cache_words(p: &Proc<'_>, q: &RouteGet, rt: &Dst) -> (Vec<&'static str>, Option<(u32, bool)>, Option<u64>, bool) {
+fn cache_words(p: &Proc<'_>, q: &RouteGet, rt: &Dst) -> CacheWords {
     let k = &p.sess.kernel;
     let mut w = Vec::new();
     if rt.local {

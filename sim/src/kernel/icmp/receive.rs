@@ -83,10 +83,8 @@ impl<R: Recorder> Kernel<R> {
         }
         match (ty, code) {
             (3, 4) => self.frag_needed(ns, &inner, rest & 0xffff, &mut p),
-            (5, _) => {
-                if rx.ty == PktType::Host {
-                    self.ip_do_redirect(ns, rx, from, &inner, Ipv4Addr::from(rest), &mut p);
-                }
+            (5, _) if rx.ty == PktType::Host => {
+                self.ip_do_redirect(ns, rx, from, &inner, Ipv4Addr::from(rest), &mut p);
             }
             _ => {}
         }

@@ -28,7 +28,7 @@ impl<R: Recorder> Kernel<R> {
         lladdr: Option<MacAddr>,
         new: Nud,
         flags: Update,
-        mut p: Option<&mut Packet>,
+        p: Option<&mut Packet>,
     ) -> Result<(), Errno> {
         let now = self.queue.now;
         let ns = self.devs[dev.ix()].netns;
@@ -76,7 +76,7 @@ impl<R: Recorder> Kernel<R> {
             if new == Nud::Probe {
                 n.probes = 0;
             }
-            self.neigh_set(dev, ip, new, p.as_deref_mut());
+            self.neigh_set(dev, ip, new, p);
             if new.in_timer() {
                 let at = if new == Nud::Reachable { now + parms.base_reachable_time } else { now };
                 self.neigh_arm(dev, ip, at);
