@@ -136,6 +136,14 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
             return Ok(2);
         }
     };
+    let dst = if dst.is_unspecified() { from.0 } else { dst };
+    if let Some(d) = &dev {
+        let k = &p.sess.kernel;
+        let there = k.devs_of(p.ns).any(|x| x.name.as_str() == d && x.addrs.iter().any(|a| a.local == from.0));
+        if !there {
+            p.err.push_str(&format!("ping: Warning: source address might be selected on device other than: {d}\n"));
+        }
+    }
     if a.broadcast && from.1 {
         p.err.push_str("WARNING: pinging broadcast address\n");
     }
@@ -305,7 +313,9 @@ fn print(p: &mut Proc<'_>, a: &Ask, ping: &Ping, now: Nanos) -> bool {
                     pipe = pipe.max(seq_of(*seq));
                 }
                 if !a.quiet {
-                    p.out.push_str(&format!("From {from} icmp_seq={seq} {}\n", error_text(*icmp, *info)));
+                    // A redirect is read off the socket itself, which prints a colon.
+                    let colon = if icmp.0 == 5 { ":" } else { "" };
+                    p.out.push_str(&format!("From {from}{colon} icmp_seq={seq} {}\n", error_text(*icmp, *info)));
                 }
             }
             PingEvent::Local { errno, .. } => {

@@ -130,7 +130,8 @@ impl<R: Recorder> Kernel<R> {
             OperState::Up
         } else {
             // The kernel looks the far end's ifindex up in the near end's namespace, whatever device that is there.
-            let lower = d.veth_peer().map(|p| self.dev(p).ifindex);
+            // One that happens to be the same as its own counts as no lower device at all.
+            let lower = d.veth_peer().map(|p| self.dev(p).ifindex).filter(|i| *i != d.ifindex);
             match lower.and_then(|i| self.ns(d.netns).devs.get(&i)) {
                 Some(l) if !self.dev(*l).carrier => OperState::LowerLayerDown,
                 _ => OperState::Down,
