@@ -67,7 +67,7 @@ impl World {
 
 fn host(i: usize) -> impl Strategy<Value = HostSpec> {
     let i8 = i as u8 + 1;
-    (1u8..4, option(1u8..4), any::<bool>(), select(vec![None, Some(1400), Some(700)])).prop_map(
+    (select(vec![1u8, 3, 3, 3]), option(1u8..4), any::<bool>(), select(vec![None, Some(1400), Some(700)])).prop_map(
         move |(lans, gw, serve, mtu)| {
             let nic = |l: u8| NicSpec {
                 name: format!("eth{l}"),
@@ -147,7 +147,7 @@ fn line(h: u8) -> impl Strategy<Value = String> {
         1 => Just("ip neigh flush all".to_owned()),
         1 => target().prop_map(|t| format!("ping -c 2 -i 0.2 -W 1 {t}")),
         1 => target().prop_map(|t| format!("traceroute -n -m 4 -w 1 {t} & ip neigh add {t} lladdr 02:00:00:00:00:09 dev eth0")),
-        1 => target().prop_map(|t| format!("ping -c 1 -W 1 {t} & sleep 0.1; ip neigh del {t} dev eth0; ip link set eth0 down; \
+        1 => target().prop_map(|t| format!("ping -c 1 -W 1 {t} & sleep 0.1; ip neigh change {t} dev eth0 nud none; ip neigh del {t} dev eth0; ip link set eth0 down; \
             ip link set eth0 up")),
     ]
 }
@@ -155,7 +155,8 @@ fn line(h: u8) -> impl Strategy<Value = String> {
 fn target() -> impl Strategy<Value = String> {
     let host = (0u8..2, 1u8..5).prop_map(|(l, h)| format!("10.0.{l}.{h}"));
     let inner = (1u8..4, 1u8..6).prop_map(|(h, k)| format!("172.17.{h}.{k}"));
-    let odd = vec!["10.0.0.255", "255.255.255.255", "224.0.0.1", "127.0.0.1", "10.9.1.1", "10.0.0.77", "0.0.0.0"];
+    let odd =
+        vec!["10.0.0.255", "255.255.255.255", "224.0.0.1", "127.0.0.1", "10.9.1.1", "10.9.1.1", "10.0.0.77", "0.0.0.0"];
     prop_oneof![4 => host, 4 => inner, 1 => select(odd).prop_map(str::to_owned)]
 }
 
@@ -191,10 +192,15 @@ pub fn world(storm: bool) -> impl Strategy<Value = World> {
     let hosts = (1usize..4).prop_flat_map(|n| (0..n).map(host).collect::<Vec<_>>());
     let lines = vec((0usize..3).prop_flat_map(|h| (Just(h), line(h as u8 + 1))), 0..14);
     let probes = vec((0usize..3, option(0..3), probe()), 1..5);
-    (any::<u64>(), hosts, lines, probes).prop_map(move |(seed, hosts, mut lines, mut probes)| {
+    (any::<u64>(), hosts, lines, probes, option(0..2)).prop_map(move |(seed, hosts, mut lines, mut probes, circle)| {
         let n = hosts.len();
         // A line meant for a host that is not there goes to one that is, and speaks of another's addresses.
         lines.splice(0..0, (0..n).map(|h| (h, base(h))));
+        if let Some(lan) = circle {
+            // Two routers that point at each other.
+            let to = |h: u8| format!("ip route replace 10.9.0.0/16 via 10.0.{lan}.{h}");
+            lines.extend([(0, to(2)), (1, to(1))]);
+        }
         if storm {
             lines.truncate(n + 4);
             lines.push((0, LOOP.to_owned()));
