@@ -26,11 +26,9 @@ struct FragQueue {
     parts: BTreeMap<usize, Bytes>,
     /// Length of the whole, once the last one came.
     total: Option<usize>,
-    /// First fragment, which a timeout reports on.
-    first: Option<Packet>,
     header: Ipv4,
-    last: Packet,
-    pieces: u16,
+    /// The fragments that wait, in the order they came: each ends when the queue does.
+    held: Vec<Packet>,
 }
 
 /// Queues of fragments.
@@ -64,16 +62,8 @@ impl<R: Recorder> Kernel<R> {
             None => {
                 f.next += 1;
                 let n = f.next;
-                let q = FragQueue {
-                    key,
-                    rx,
-                    parts: BTreeMap::new(),
-                    total: None,
-                    first: None,
-                    header: ip.clone(),
-                    last: p.clone(),
-                    pieces: 0,
-                };
+                let q =
+                    FragQueue { key, rx, parts: BTreeMap::new(), total: None, header: ip.clone(), held: Vec::new() };
                 f.queues.insert(n, q);
                 let wait = self.netns[ns.ix()].sysctl.ipfrag_time_s as u64 * SEC;
                 self.queue.timer(self.queue.now + wait, Timer::Frag { ns, key: n });
@@ -86,7 +76,10 @@ impl<R: Recorder> Kernel<R> {
             let same = q.parts.get(&at).is_some_and(|b| *b == data);
             if !same {
                 // An overlap discards the whole datagram (RFC 5722, as Linux applies it to IPv4).
-                self.netns[ns.ix()].frags.queues.remove(&no);
+                let gone = self.netns[ns.ix()].frags.queues.remove(&no);
+                for mut f in gone.map(|q| q.held).unwrap_or_default() {
+                    self.drop_at(rx.dev, &mut f, DropReason::DUP_FRAG, "ip_frag_queue");
+                }
                 let mib = &mut self.netns[ns.ix()].mib;
                 mib.inc(M::IpExtReasmOverlaps);
                 mib.inc(M::IpReasmFails);
@@ -94,22 +87,21 @@ impl<R: Recorder> Kernel<R> {
             self.drop_at(rx.dev, &mut p, DropReason::DUP_FRAG, "ip_frag_queue");
             return None;
         }
-        q.pieces += 1;
         if !ip.mf {
             q.total = Some(at + data.len());
         }
         if at == 0 {
             q.header = ip;
-            q.first = Some(p.clone());
         }
         q.parts.insert(at, data);
-        q.last = p.clone();
         let have: usize = q.parts.values().map(Bytes::len).sum();
-        if q.total != Some(have) {
-            self.ev(rx.dev, &mut p, EventKind::FragWait);
+        let whole = q.total == Some(have);
+        self.ev(rx.dev, &mut p, EventKind::FragWait);
+        let q = self.netns[ns.ix()].frags.queues.get_mut(&no)?;
+        q.held.push(p.clone());
+        if !whole {
             return None;
         }
-        self.ev(rx.dev, &mut p, EventKind::FragWait);
         let q = self.netns[ns.ix()].frags.queues.remove(&no)?;
         self.frag_finish(ns, rx, q, &p)
     }
@@ -118,6 +110,10 @@ impl<R: Recorder> Kernel<R> {
         let mut whole = BytesMut::with_capacity(q.total.unwrap_or(0));
         for b in q.parts.values() {
             whole.extend_from_slice(b);
+        }
+        let pieces = q.held.len() as u16;
+        for mut f in q.held {
+            self.consume(rx.dev, &mut f, "put together with the others");
         }
         let proto = q.key.3;
         let mut ip = Ipv4 { mf: false, frag_off: 0, ..q.header };
@@ -129,7 +125,7 @@ impl<R: Recorder> Kernel<R> {
         let mut out = Packet { id, body: Body::Ipv4(ip.into()), ..p.clone() };
         out.touch();
         self.netns[ns.ix()].mib.inc(M::IpReasmOKs);
-        self.ev(rx.dev, &mut out, EventKind::Reassembled { pieces: q.pieces });
+        self.ev(rx.dev, &mut out, EventKind::Reassembled { pieces });
         Some(out)
     }
 
@@ -139,10 +135,12 @@ impl<R: Recorder> Kernel<R> {
         let mib = &mut self.netns[ns.ix()].mib;
         mib.inc(M::IpReasmFails);
         mib.inc(M::IpReasmTimeout);
-        let mut p = q.last;
-        if let Some(mut first) = q.first {
-            self.icmp_send(ns, Some(q.rx), &mut first, 11, 1, 0);
+        let mut held = q.held;
+        if let Some(first) = held.iter_mut().find(|p| p.ipv4().is_some_and(|ip| ip.frag_off == 0)) {
+            self.icmp_send(ns, Some(q.rx), first, 11, 1, 0);
         }
-        self.drop_at(q.rx.dev, &mut p, DropReason::FRAG_REASM_TIMEOUT, "ip_expire");
+        for mut p in held {
+            self.drop_at(q.rx.dev, &mut p, DropReason::FRAG_REASM_TIMEOUT, "ip_expire");
+        }
     }
 }

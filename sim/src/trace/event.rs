@@ -292,7 +292,7 @@ pub enum EventKind {
         /// For this MTU.
         mtu: u32,
     },
-    /// A piece waits for the others (`ip_defrag`).
+    /// A piece waits for the others (`ip_defrag`): it ends with them, put together or dropped.
     FragWait,
     /// The datagram is whole again.
     Reassembled {
@@ -386,7 +386,6 @@ impl EventKind {
                 | EventKind::SocketDeliver { .. }
                 | EventKind::EchoReply
                 | EventKind::Fragmented { .. }
-                | EventKind::FragWait
         )
     }
 }

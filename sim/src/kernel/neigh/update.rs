@@ -7,7 +7,7 @@ use crate::kernel::Kernel;
 use crate::kernel::link::IfFlags;
 use crate::kernel::types::{DevId, Errno, NetnsId};
 use crate::op::{NeighVerb, OpError};
-use crate::trace::Recorder;
+use crate::trace::{DropReason, Recorder};
 use crate::wire::{MacAddr, Packet};
 
 /// `NEIGH_UPDATE_F_*`.
@@ -148,7 +148,11 @@ impl<R: Recorder> Kernel<R> {
         }
         let flags = Update { override_: true, admin: true };
         self.neigh_update(dev, dst, None, Nud::Failed, flags, None)?;
-        self.ns_mut(ns).neigh.entries.shift_remove(&(dev, dst));
+        let gone = self.ns_mut(ns).neigh.entries.shift_remove(&(dev, dst));
+        // An entry that was set to another state than failed still holds what waited for it.
+        for mut p in gone.map(|n| n.queue).unwrap_or_default() {
+            self.drop_at(dev, &mut p, DropReason::NEIGH_DEAD, "neigh_destroy");
+        }
         Ok(())
     }
 
