@@ -94,6 +94,10 @@ fn main() -> Result<(), OpError> {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find(|l| l.starts_with("VmHWM:")).and_then(|l| l.split_whitespace().nth(1));
     let mib = peak.and_then(|v| v.parse::<u64>().ok()).unwrap_or(0) / 1024;
-    println!("hosts {hosts} · namespaces {} · devices {} · {seconds:.3} s · peak {mib} MiB", k.netns.len(), k.devs.len());
+    println!(
+        "hosts {hosts} · namespaces {} · devices {} · {seconds:.3} s · peak {mib} MiB",
+        k.netns.len(),
+        k.devs.len()
+    );
     Ok(())
 }

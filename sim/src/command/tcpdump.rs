@@ -57,11 +57,13 @@ fn parse(argv: &[String]) -> Result<Ask, Refusal> {
                 'e' => a.ether = true,
                 'v' => a.verbose = true,
                 'i' => {
-                    a.dev = value();
+                    let none = || Refusal::new("tcpdump -i without a device", at);
+                    a.dev = Some(value().ok_or_else(none)?);
                     break;
                 }
                 'c' => {
-                    a.count = value().and_then(|v| v.parse().ok());
+                    let none = || Refusal::new("tcpdump -c without a number", at);
+                    a.count = Some(value().and_then(|v| v.parse().ok()).ok_or_else(none)?);
                     break;
                 }
                 _ => return Err(Refusal::new(format!("tcpdump -{c}"), at)),
