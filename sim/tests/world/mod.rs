@@ -210,3 +210,14 @@ pub fn world(storm: bool) -> impl Strategy<Value = World> {
         World { seed, hosts, lines, probes }
     })
 }
+
+/// Two hosts on one LAN, the second with an MTU of its own; the first runs a line and sends a probe.
+pub fn pair(mtu: Option<u32>, line: &str, probe: &str) -> World {
+    let host = |i: u8, mtu| {
+        let address = format!("10.0.0.{}/24", i + 1).parse().ok();
+        let nic = NicSpec { name: "eth0".into(), lan: "lan0".into(), address, mac: None, mtu, gateway: None };
+        HostSpec { name: format!("h{i}"), nics: vec![nic], ..HostSpec::default() }
+    };
+    let (lines, probes) = (vec![(0, line.to_owned())], vec![(0, None, probe.to_owned())]);
+    World { seed: 1, hosts: vec![host(0, None), host(1, mtu)], lines, probes }
+}
