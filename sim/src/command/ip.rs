@@ -114,7 +114,9 @@ pub fn parse(a: &mut Args<'_>) -> Result<(Globals, IpCmd), Bad> {
             "6" => return Err(a.refuse("ip -6: IPv6 is not modelled")),
             "n" | "netns" => {
                 a.skip();
-                g.netns = Some(a.value()?.to_owned());
+                // Without a name iproute2 tries a null pointer, which prints like this.
+                let null = "Cannot open network namespace \"(null)\": No such file or directory\n";
+                g.netns = Some(a.next().ok_or_else(|| Bad::Say(null.into(), 255))?.to_owned());
                 continue;
             }
             "f" | "family" => {

@@ -241,15 +241,15 @@ fn brport(a: &mut Args<'_>) -> Result<Vec<PortSet>, Bad> {
     while let Some(w) = a.next() {
         let on = |a: &mut Args<'_>| a.off_on(w);
         out.push(match w {
-            "state" => PortSet::State(match a.number::<u8>("invalid state")? {
+            "state" => PortSet::State(match a.number::<u8>("state is invalid")? {
                 0 => PortState::Disabled,
                 1 => PortState::Listening,
                 2 => PortState::Learning,
                 3 => PortState::Forwarding,
                 _ => PortState::Blocking,
             }),
-            "cost" => PortSet::Cost(a.number("invalid cost")?),
-            "priority" => PortSet::Priority(a.number("invalid priority")?),
+            "cost" => PortSet::Cost(a.number("cost is invalid")?),
+            "priority" => PortSet::Priority(a.number("priority is invalid")?),
             "hairpin" => PortSet::Hairpin(on(a)?),
             "guard" => PortSet::Guard(on(a)?),
             "learning" => PortSet::Learning(on(a)?),

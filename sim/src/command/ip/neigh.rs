@@ -69,7 +69,12 @@ pub(super) fn parse(a: &mut Args<'_>) -> Result<NeighCmd, Bad> {
         _ if matches(w, "change") || matches(w, "chg") => entry(a).map(|e| NeighCmd::Add(NeighVerb::Change, e)),
         _ if matches(w, "replace") => entry(a).map(|e| NeighCmd::Add(NeighVerb::Replace, e)),
         _ if matches(w, "delete") => entry(a).map(NeighCmd::Del),
-        _ if matches(w, "get") => entry(a).map(NeighCmd::Get),
+        _ if matches(w, "get") => match entry(a) {
+            Err(Bad::Say(t, 255)) if t.starts_with("Device and") => {
+                Err(Bad::Say("Device and address are required arguments.\n".into(), 1))
+            }
+            e => e.map(NeighCmd::Get),
+        },
         _ if matches(w, "show") || matches(w, "lst") || matches(w, "list") => filter(a).map(NeighCmd::Show),
         _ if matches(w, "flush") => filter(a).map(NeighCmd::Flush),
         _ if matches(w, "help") => Err(super::usage("ip neigh { add | del | change | replace }")),

@@ -187,9 +187,10 @@ fn route(a: &mut Args<'_>) -> Result<RouteArgs, Bad> {
         advmss: None,
     };
     let mut dst_given = false;
+    let mut family_known = false;
     while let Some(w) = a.next() {
         // Once a destination was read the family is known.
-        let family = if dst_given { "inet" } else { "any valid" };
+        let family = if family_known { "inet" } else { "any valid" };
         match w {
             "src" => r.src = Some(a.addr(family)?),
             "via" => {
@@ -243,10 +244,21 @@ fn route(a: &mut Args<'_>) -> Result<RouteArgs, Bad> {
                 }
                 (r.dst, r.host_bits) = super::args::parse_prefix(w, "any valid")?;
                 dst_given = true;
+                // `default` says nothing of the family.
+                family_known = w != "default" && w != "any" && w != "all";
             }
         }
     }
     Ok(r)
+}
+
+/// An address where iproute2 takes a prefix: only whole addresses are modelled.
+fn host(a: &mut Args<'_>) -> Result<Ipv4Addr, Bad> {
+    let (n, _) = a.prefix("any valid")?;
+    if n.prefix_len() != 32 {
+        return Err(a.refuse_last("ip route show with a prefix of addresses"));
+    }
+    Ok(n.addr())
 }
 
 fn filter(a: &mut Args<'_>, verb: &str) -> Result<RouteShow, Bad> {
@@ -263,8 +275,8 @@ fn filter(a: &mut Args<'_>, verb: &str) -> Result<RouteShow, Bad> {
             }
             "cache" | "cached" | "cloned" => f.cache = true,
             "dev" | "oif" => f.dev = Some(a.value()?.to_owned()),
-            "via" => f.via = Some(a.addr("any valid")?),
-            "src" => f.src = Some(a.addr("any valid")?),
+            "via" => f.via = Some(host(a)?),
+            "src" => f.src = Some(host(a)?),
             "proto" | "protocol" => {
                 let v = a.value()?;
                 if v != "all" {
@@ -314,10 +326,10 @@ fn get(a: &mut Args<'_>) -> Result<RouteGet, Bad> {
     let mut dst = None;
     while let Some(w) = a.next() {
         match w {
-            "from" => g.from = Some(a.prefix("any valid")?.0.addr()),
+            "from" => g.from = Some(a.prefix(if dst.is_some() { "inet" } else { "any valid" })?.0.addr()),
             "iif" => g.iif = Some(a.value()?.to_owned()),
             "oif" | "dev" => g.oif = Some(a.value()?.to_owned()),
-            "mark" => g.mark = a.number("invalid mark\n")?,
+            "mark" => g.mark = a.number("invalid mark value")?,
             "tos" | "dsfield" => g.tos = tos(a)?,
             "sport" => g.ports.0 = a.number("invalid sport\n")?,
             "dport" => g.ports.1 = a.number("invalid dport\n")?,

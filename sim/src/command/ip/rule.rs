@@ -48,7 +48,7 @@ fn filter(a: &mut Args<'_>) -> Result<RuleMatch, Bad> {
         match w {
             "table" | "lookup" => {
                 let v = a.value()?;
-                m.table = Some(table(v).ok_or_else(|| invarg("invalid table ID\n", v))?);
+                m.table = Some(table(v).ok_or_else(|| invarg("table id value is invalid\n", v))?);
             }
             "preference" | "pref" | "order" | "priority" => {
                 m.pref = Some(a.number("preference value is invalid\n")?);
@@ -56,8 +56,8 @@ fn filter(a: &mut Args<'_>) -> Result<RuleMatch, Bad> {
             "not" => m.invert = true,
             "tos" | "dsfield" => m.tos = Some(tos(a)?),
             "fwmark" => m.fwmark = Some(fwmark(a)?),
-            "iif" | "dev" => m.iif = Some(ifname(a)?),
-            "oif" => m.oif = Some(ifname(a)?),
+            "iif" | "dev" => m.iif = Some(ifname(a, "\"iif\"/\"dev\"")?),
+            "oif" => m.oif = Some(ifname(a, "\"oif\"")?),
             "ipproto" => m.ipproto = Some(protocol(a)?),
             "sport" => m.sport = Some(range(a, "sport")?),
             "dport" => m.dport = Some(range(a, "dport")?),
@@ -103,7 +103,7 @@ fn fwmark(a: &mut Args<'_>) -> Result<(u32, u32), Bad> {
     let n = |t: &str| parse_u64(t).and_then(|n| u32::try_from(n).ok());
     let mark = n(x).ok_or_else(|| invarg("fwmark value is invalid\n", v))?;
     match m {
-        Some(m) => Ok((mark, n(m).ok_or_else(|| invarg("fwmask value is invalid\n", v))?)),
+        Some(m) => Ok((mark, n(m).ok_or_else(|| invarg("fwmask value is invalid\n", m))?)),
         None => Ok((mark, u32::MAX)),
     }
 }
@@ -143,13 +143,14 @@ fn range(a: &mut Args<'_>, what: &str) -> Result<(u16, u16), Bad> {
     let (x, y) = v.split_once('-').unwrap_or((v, v));
     match (x.parse(), y.parse()) {
         (Ok(x), Ok(y)) => Ok((x, y)),
-        _ => Err(invarg(&format!("invalid {what}"), v)),
+        _ if what == "sport" => Err(invarg("invalid port range\n", v)),
+        _ => Err(invarg(&format!("invalid {what} range\n"), v)),
     }
 }
 
-fn ifname(a: &mut Args<'_>) -> Result<IfName, Bad> {
+fn ifname(a: &mut Args<'_>, option: &str) -> Result<IfName, Bad> {
     let v = a.value()?;
-    IfName::from(v).map_err(|_| invarg("\"iif\"/\"dev\" not a valid ifname", v))
+    IfName::from(v).map_err(|_| invarg(&format!("{option} not a valid ifname"), v))
 }
 
 fn add(a: &mut Args<'_>, del: bool) -> Result<RuleCmd, Bad> {
@@ -167,8 +168,8 @@ fn add(a: &mut Args<'_>, del: bool) -> Result<RuleCmd, Bad> {
             "preference" | "pref" | "order" | "priority" => pref = Some(a.number("preference value is invalid\n")?),
             "tos" | "dsfield" => tos_given = Some(tos(a)?),
             "fwmark" => r.fwmark = Some(fwmark(a)?),
-            "iif" | "dev" => r.iif = Some(ifname(a)?),
-            "oif" => r.oif = Some(ifname(a)?),
+            "iif" | "dev" => r.iif = Some(ifname(a, "\"iif\"/\"dev\"")?),
+            "oif" => r.oif = Some(ifname(a, "\"oif\"")?),
             "ipproto" => r.ipproto = Some(protocol(a)?),
             "sport" => r.sport = Some(range(a, "sport")?),
             "dport" => r.dport = Some(range(a, "dport")?),
