@@ -120,6 +120,18 @@ fn endless_loops_end() {
 }
 
 #[test]
+fn packets_that_loop_for_ever_are_cut_and_explained() {
+    let build = "ip link add br0 type bridge; ip link add br1 type bridge; ip link add x0 type veth peer name x1; \
+                 ip link add y0 type veth peer name y1; for d in x0 y0; do ip link set $d master br0 up; done; \
+                 for d in x1 y1; do ip link set $d master br1 up; done; ip link set br0 up; ip link set br1 up; \
+                 ip addr add 10.7.0.1/24 dev br0";
+    let (_dir, path) = file(&format!("{HEAD}steps:\n  - run: a$ {build}\n  - run: a> ping -W 1 10.7.0.2\n"));
+    let o = packetwalk(&["run", &path.display().to_string()]);
+    let text = String::from_utf8_lossy(&o.stdout);
+    assert!(text.contains("go round for ever") && text.contains("PACKETWALK_BOUND"), "{text}");
+}
+
+#[test]
 fn failing_expectations_exit_with_1() {
     let (_dir, path) = file(&format!("{HEAD}steps:\n  - run: a$ echo hi\n    expect: {{stdout: ho}}\n"));
     let o = packetwalk(&["test", &path.display().to_string()]);

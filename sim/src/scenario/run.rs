@@ -40,6 +40,8 @@ pub struct StepResult {
     pub first_event: usize,
     /// Index after its last event.
     pub end_event: usize,
+    /// Frames went round for ever, and were cut (`PACKETWALK_BOUND`).
+    pub storm: bool,
 }
 
 impl StepResult {
@@ -144,6 +146,7 @@ fn one(session: &mut Session, index: usize, what: &What, at: At) -> Result<StepR
         finished_ns: 0,
         first_event: session.marks.present,
         end_event: 0,
+        storm: false,
     };
     let find = |s: &Session, place: &str| {
         s.place(place).map_err(|what| WalkError {
@@ -179,5 +182,6 @@ fn one(session: &mut Session, index: usize, what: &What, at: At) -> Result<StepR
         session.advance(BETWEEN_STEPS_NS);
     }
     r.end_event = session.kernel.rec.events.len();
+    r.storm = session.storm();
     Ok(r)
 }

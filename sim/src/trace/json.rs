@@ -74,6 +74,7 @@ fn step(w: &Walk, r: &StepResult) -> Value {
         "refused": r.refusal.as_ref().map(|(x, col)| json!({"what": x.what, "column": col + 1})),
         "started_ns": r.started_ns,
         "finished_ns": r.finished_ns,
+        "storm": r.storm,
         "packets": packets,
         "events": loose,
     })

@@ -84,6 +84,12 @@ fn print_step(walk: &Walk, step: &Step, r: &StepResult, out: &mut Out) {
         lines: 0,
     }
     .tell(events);
+    if r.storm {
+        let why = "Frames of this step go round for ever: bridges that are connected twice, with no spanning tree to cut \
+                   the loop. They were dropped here after 200000 receptions (PACKETWALK_BOUND).";
+        out.blank();
+        out.wrapped("   ! ", why, "     ", Ink::Red);
+    }
     if let Some(rep) = &r.report
         && let Some(o) = rep.outcome
     {
