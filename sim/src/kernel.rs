@@ -10,6 +10,7 @@
 
 pub mod apply;
 pub mod bridge;
+pub mod conntrack;
 pub mod dev;
 pub mod devinet;
 pub mod fib;
@@ -19,6 +20,7 @@ pub mod ip;
 pub mod link;
 pub mod mib;
 pub mod neigh;
+pub mod netfilter;
 pub mod netns;
 pub mod route;
 pub mod socket;
@@ -26,6 +28,7 @@ pub mod sysctl;
 pub mod tcp;
 pub mod types;
 pub mod udp;
+pub mod xtables;
 
 use crate::engine::{Queue, Rng};
 use crate::trace::Recorder;

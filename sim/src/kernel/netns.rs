@@ -56,6 +56,8 @@ pub struct Netns {
     pub frags: Frags,
     /// Token buckets of `icmp_ratelimit` and `ip_error`.
     pub icmp_limits: IcmpLimits,
+    /// The firewall: tables, connection tracking.
+    pub nf: Box<super::netfilter::Netfilter>,
     /// Counter behind the IP ids of packets without a connection.
     pub ip_id: u16,
     /// Processes that run in it.

@@ -4,10 +4,16 @@ use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
+use std::sync::Arc;
+
 use super::DropReason;
+use crate::kernel::conntrack::{CtInfo, Status, Tuple};
 use crate::kernel::fib::{Route, RuleAction};
 use crate::kernel::neigh::Nud;
+use crate::kernel::netfilter::Hook;
 use crate::kernel::types::{DevId, Nanos, NetnsId, SockId};
+use crate::kernel::xtables::{Policy, Rule, TableKind, Variant};
+use crate::wire::packet::TcpFlags;
 use crate::wire::{MacAddr, PacketId};
 
 /// An event of a walk.
@@ -179,6 +185,109 @@ pub enum ArpVerdict {
     NoArp,
     /// Malformed, or for an address that ARP never serves.
     Bad,
+}
+
+/// A rule at its place, as it stood when the packet came by.
+#[derive(Clone, Debug)]
+pub struct RuleAt {
+    /// Set of tables.
+    pub variant: Variant,
+    /// Hook.
+    pub hook: Hook,
+    /// Table.
+    pub table: TableKind,
+    /// Chain.
+    pub chain: Arc<str>,
+    /// Number within the chain, from 1, as `--line-numbers` counts.
+    pub number: u32,
+    /// The rule.
+    pub rule: Arc<Rule>,
+}
+
+/// What a match looked at when it did not fit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Saw {
+    /// Nothing: the packet has no such thing.
+    Nothing,
+    /// A number: a port, a length, a TTL.
+    Num(u64),
+    /// A number that is written in hexadecimal: a mark, a TOS.
+    Hex(u32),
+    /// An address.
+    Addr(Ipv4Addr),
+    /// A hardware address.
+    Mac(MacAddr),
+    /// A device, or none.
+    Dev(Option<DevId>),
+    /// A word: a protocol, a state, a kind of address.
+    Word(&'static str),
+    /// ICMP type and code.
+    Icmp(u8, u8),
+    /// TCP flags.
+    Flags(TcpFlags),
+}
+
+/// The first thing a rule asked for that the packet did not have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Miss {
+    /// The option that asks: `-s`, `--dport`, `--ctstate`.
+    pub option: &'static str,
+    /// What the packet had instead.
+    pub saw: Saw,
+}
+
+/// What a rule did with a packet that fitted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub enum RuleVerdict {
+    Accept,
+    Drop,
+    /// Back to the calling chain; at the end of a base chain its policy.
+    Return,
+    /// On to another chain.
+    Jump,
+    Goto,
+    /// It did its work, and the next rule is asked.
+    Continue,
+    /// Refused with an answer.
+    Reject,
+    /// An address translation was set up.
+    Nat,
+    /// The model does not know what Linux would do.
+    Unmodelled,
+}
+
+/// A connection as evidence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct CtView {
+    pub tuples: [Tuple; 2],
+    pub status: Status,
+    pub zone: u16,
+    pub mark: u32,
+    /// TCP's state as `conntrack -L` prints it.
+    pub tcp: Option<&'static str>,
+    /// Seconds until it expires.
+    pub expires_s: u64,
+}
+
+/// What connection tracking made of a packet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CtVerdict {
+    /// It belongs to a connection, in this relation.
+    Found(CtInfo),
+    /// A connection was made for it.
+    Made,
+    /// The connection went into the table (`nf_conntrack_confirm`).
+    Confirmed,
+    /// It belongs to none and can begin none (INVALID), for this reason.
+    Invalid(&'static str),
+    /// Not to be tracked (NOTRACK).
+    Untracked,
+    /// Another connection already uses the tuple (`insert_failed`).
+    Clash,
+    /// The table is full.
+    Full,
 }
 
 /// Kinds of events.
@@ -365,6 +474,65 @@ pub enum EventKind {
         reason: DropReason,
         /// The function that dropped it.
         func: &'static str,
+    },
+    /// A base chain was entered at a hook.
+    XtChain {
+        /// Set of tables.
+        variant: Variant,
+        /// Hook.
+        hook: Hook,
+        /// Table.
+        table: TableKind,
+    },
+    /// A rule was tried and did not fit.
+    XtMissed {
+        /// The rule.
+        at: RuleAt,
+        /// Why not.
+        miss: Miss,
+    },
+    /// A rule fitted.
+    XtMatched {
+        /// The rule.
+        at: RuleAt,
+        /// What it did.
+        verdict: RuleVerdict,
+    },
+    /// The end of a base chain was reached: its policy decides.
+    XtPolicy {
+        /// Set of tables.
+        variant: Variant,
+        /// Hook.
+        hook: Hook,
+        /// Table.
+        table: TableKind,
+        /// The policy.
+        policy: Policy,
+    },
+    /// Connection tracking looked at the packet.
+    Ct {
+        /// Hook.
+        hook: Hook,
+        /// What came of it.
+        verdict: CtVerdict,
+        /// The connection before, where there was one and the packet changed it.
+        before: Option<Box<CtView>>,
+        /// The connection now.
+        after: Option<Box<CtView>>,
+    },
+    /// Address translation rewrote the packet: addresses and ports before and after.
+    Nat {
+        /// Hook.
+        hook: Hook,
+        /// Before.
+        before: Tuple,
+        /// After.
+        after: Tuple,
+    },
+    /// The kernel's log line of a `LOG` rule.
+    Log {
+        /// The line, as `dmesg` shows it.
+        line: Arc<str>,
     },
     /// A loop of packets was cut: the world's bound on hops was reached.
     Bound {

@@ -7,6 +7,7 @@ use bitflags::bitflags;
 use bytes::Bytes;
 
 use super::MacAddr;
+use crate::kernel::netfilter::SkbNf;
 
 /// One packet's number in a run; a clone made by a flood gets a number of its own.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
@@ -27,6 +28,8 @@ pub struct Packet {
     pub mark: u32,
     /// Device that received it, by its arena number plus one; 0 for what the host itself sends (`skb_iif`).
     pub iif: u32,
+    /// What netfilter keeps beside it.
+    pub nf: SkbNf,
     /// What the frame carries.
     pub body: Body,
 }

@@ -102,6 +102,7 @@ impl<R: Recorder> Kernel<R> {
             src: MacAddr::ZERO,
             mark: m.mark,
             iif: 0,
+            nf: Default::default(),
             body: Body::Ipv4(ip.into()),
         };
         self.netns[ns.ix()].mib.inc(M::IpOutRequests);

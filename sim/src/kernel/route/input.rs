@@ -74,6 +74,7 @@ impl<R: Recorder> Kernel<R> {
             src: crate::wire::MacAddr::ZERO,
             mark: k.mark,
             iif: 0,
+            nf: Default::default(),
             body: crate::wire::Body::Other(0, bytes::Bytes::new()),
         };
         match self.route_input(dev, f, Some(&mut p)) {

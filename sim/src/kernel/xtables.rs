@@ -1,0 +1,15 @@
+//! xtables: tables, chains, rules, and how a packet walks them (net/ipv4/netfilter/ip_tables.c,
+//! net/netfilter/nf_tables_core.c, net/netfilter/xt_*.c).
+//!
+//! In reading order: [`types`] (tables, chains, rules), [`matches`] and [`targets`] (one file each),
+//! [`mod@commit`] (changes, all or nothing).
+
+pub mod commit;
+pub mod matches;
+pub mod targets;
+pub mod types;
+
+pub use commit::{XtChange, XtError};
+pub use types::{
+    Chain, Counters, IfMatch, IpMatch, Policy, Rule, RuleSlot, Table, TableKind, Tables, Variant, Xtables,
+};
