@@ -19,6 +19,7 @@ pub mod icmp;
 pub mod ip;
 pub mod link;
 pub mod mib;
+pub mod nat;
 pub mod neigh;
 pub mod netfilter;
 pub mod netns;
@@ -58,6 +59,8 @@ pub struct Kernel<R> {
     pub socks: Vec<socket::Sock>,
     /// Packets held back for a while (`pneigh_enqueue`), by the number their timer carries.
     pub parked: Vec<Option<(DevId, crate::wire::Packet)>>,
+    /// Packets whose fate the model does not know (`PACKETWALK_UNMODELLED`).
+    pub unmodelled: u64,
     /// Frames received by devices so far (`lo` included).
     pub receptions: u64,
     /// The recorder.
@@ -77,6 +80,7 @@ impl<R: Recorder> Kernel<R> {
             wakeups: std::collections::VecDeque::new(),
             socks: Vec::new(),
             parked: Vec::new(),
+            unmodelled: 0,
             receptions: 0,
             rec,
         }

@@ -3,6 +3,7 @@
 
 use super::Kernel;
 use super::link::DevKind;
+use super::netfilter::SkbNf;
 use super::types::DevId;
 use crate::trace::{DropReason, EventKind, Recorder};
 use crate::wire::{Body, MacAddr, Packet};
@@ -77,6 +78,7 @@ impl<R: Recorder> Kernel<R> {
                 s.tx_bytes += len;
                 s.rx_packets += 1;
                 s.rx_bytes += len;
+                p.nf.sock = 0;
                 self.queue.send(dev, p);
             }
             DevKind::Bridge(_) => self.br_dev_xmit(dev, p),
@@ -110,6 +112,11 @@ impl<R: Recorder> Kernel<R> {
         let rx = &mut self.devs[peer.ix()].stats;
         rx.rx_packets += 1;
         rx.rx_bytes += len;
+        // `skb_scrub_packet`: connection and bridge port stay behind, the mark too where a namespace ends.
+        p.nf = SkbNf::default();
+        if self.devs[dev.ix()].netns != self.devs[peer.ix()].netns {
+            p.mark = 0;
+        }
         self.queue.send(peer, p);
         true
     }

@@ -78,6 +78,7 @@ impl<R: Recorder> Kernel<R> {
             d.conf.promote_secondaries != 0 || self.ns(d.netns).sysctl.all.promote_secondaries != 0
         };
         let gone = self.dev_mut(dev).addrs.remove(at);
+        self.nat_addr_gone(dev, gone.local);
         let net = gone.net();
         let child = |x: &IfAddr| x.secondary && x.prefix == gone.prefix && net.contains(&x.peer);
         let mut heir = None;

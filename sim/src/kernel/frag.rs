@@ -112,6 +112,7 @@ impl<R: Recorder> Kernel<R> {
             whole.extend_from_slice(b);
         }
         let pieces = q.held.len() as u16;
+        let longest = q.held.iter().filter_map(Packet::ipv4).map(Ipv4::total_len).max().unwrap_or(0);
         for mut f in q.held {
             self.consume(rx.dev, &mut f, "put together with the others");
         }
@@ -124,6 +125,7 @@ impl<R: Recorder> Kernel<R> {
         }
         let mut out = Packet { id, body: Body::Ipv4(ip.into()), ..p.clone() };
         out.touch();
+        out.nf.frag_max = longest as u16;
         self.netns[ns.ix()].mib.inc(M::IpReasmOKs);
         self.ev(rx.dev, &mut out, EventKind::Reassembled { pieces });
         Some(out)

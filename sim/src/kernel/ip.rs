@@ -4,7 +4,8 @@ mod forward;
 mod input;
 mod output;
 
-pub use output::{IpMeta, PmtuDisc};
+pub(crate) use output::Unsent;
+pub use output::{IpMeta, KERNEL_SOCKET, PmtuDisc};
 
 use super::dev::PktType;
 use super::fib::RouteType;

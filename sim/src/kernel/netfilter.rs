@@ -1,7 +1,10 @@
 //! Netfilter: the five hooks of IPv4 and what is registered there, by priority (net/netfilter/core.c,
 //! include/uapi/linux/netfilter_ipv4.h).
 
+mod hooks;
+
 use super::conntrack::Conntrack;
+use super::nat::Nat;
 use super::xtables::Xtables;
 
 /// The five places where packets may be looked at (`enum nf_inet_hooks`).
@@ -54,6 +57,8 @@ pub struct Netfilter {
     pub xt: Xtables,
     /// Connection tracking.
     pub ct: Conntrack,
+    /// Address translation.
+    pub nat: Nat,
     /// Anything is registered at any hook: guards the packet path.
     pub active: bool,
 }
@@ -65,12 +70,18 @@ pub struct SkbNf {
     pub ct: Option<super::conntrack::CtRef>,
     /// Relation to that connection; `UNTRACKED` after NOTRACK.
     pub ctinfo: super::conntrack::CtInfo,
+    /// Zone that `CT --zone` chose for it (`struct nf_conn` template).
+    pub zone: super::conntrack::Zone,
     /// Port of a bridge that it came in by (`nf_bridge->physindev`), device number plus one.
     pub physin: u32,
     /// Port of a bridge that it leaves by, device number plus one.
     pub physout: u32,
     /// It passed PREROUTING as a bridged frame (`nf_bridge_info` present).
     pub bridged: bool,
-    /// Socket that sent it, number plus one; 0 for the kernel's own answers and what is received.
+    /// A hook changed what routing asks about: the way must be looked up anew.
+    pub reroute: bool,
+    /// Largest fragment that it was put together from, 0 where it never was in pieces (`frag_max_size`).
+    pub frag_max: u16,
+    /// Socket that sent it, number plus one; `KERNEL_SOCKET` for the kernel's own answers, 0 for what is received.
     pub sock: u32,
 }

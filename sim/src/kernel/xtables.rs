@@ -8,6 +8,8 @@ pub mod commit;
 pub mod matches;
 pub mod targets;
 pub mod types;
+pub mod view;
+pub(crate) mod walk;
 
 pub use commit::{XtChange, XtError};
 pub use types::{

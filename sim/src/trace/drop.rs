@@ -59,6 +59,8 @@ pub enum DropReason {
     IP_TTL_EXPIRED,
     /// Not a reason of Linux: the world's own bound on hops or queue length was reached.
     PACKETWALK_BOUND,
+    /// Not a reason of Linux: the packet met something that the model does not have.
+    PACKETWALK_UNMODELLED,
 }
 
 impl DropReason {
@@ -112,6 +114,7 @@ impl DropReason {
         DropReason::ARP_PVLAN_DISABLE,
         DropReason::IP_TTL_EXPIRED,
         DropReason::PACKETWALK_BOUND,
+        DropReason::PACKETWALK_UNMODELLED,
     ];
 
     /// The name as the kernel prints it, without `SKB_DROP_REASON_`.

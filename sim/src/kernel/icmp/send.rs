@@ -58,12 +58,11 @@ impl<R: Recorder> Kernel<R> {
         let room = self.dst_mtu(&rt).min(ERROR_MAX) as usize - 28;
         let mut quoted = encode::ipv4(ip);
         quoted.truncate(room);
-        let parent = p.id;
         self.icmp_out(ns, ty);
         let id = self.next_ip_id(ns);
         let msg = L4::Icmp(Icmp { ty, code, rest: info, payload: quoted.into() });
-        let m = IpMeta { tos, id, ..IpMeta::answer(parent) };
-        self.ip_local_out(ns, &rt, src, msg, 0, m);
+        let m = IpMeta { tos, id, ..IpMeta::error(p) };
+        let _ = self.ip_local_out(ns, &rt, src, msg, 0, m);
     }
 
     /// Counts an ICMP message that leaves (`icmp_out_count`).
@@ -115,7 +114,7 @@ impl<R: Recorder> Kernel<R> {
         self.icmp_out(ns, ty);
         let id = self.next_ip_id(ns);
         let msg = L4::Icmp(Icmp { ty, code: 0, rest, payload });
-        self.ip_local_out(ns, &rt, to, msg, 0, IpMeta { tos, id, ..IpMeta::answer(p.id) });
+        let _ = self.ip_local_out(ns, &rt, to, msg, 0, IpMeta { tos, id, ..IpMeta::answer(p.id) });
     }
 
     /// `fib_compute_spec_dst`: the address to answer a broadcast from.

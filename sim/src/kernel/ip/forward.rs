@@ -6,8 +6,10 @@ use super::Rx;
 use crate::kernel::Kernel;
 use crate::kernel::dev::PktType;
 use crate::kernel::mib::MibItem as M;
+use crate::kernel::netfilter::{Hook, Verdict};
 use crate::kernel::route::Dst;
 use crate::kernel::types::NetnsId;
+use crate::kernel::xtables::view::HookAt;
 use crate::trace::{DropReason, EventKind, Recorder};
 use crate::wire::{Ipv4, L4, Packet};
 
@@ -47,7 +49,19 @@ impl<R: Recorder> Kernel<R> {
         }
         let mib = &mut self.netns[ns.ix()].mib;
         mib.inc(M::IpForwDatagrams);
-        self.ip_output(ns, &rt, dst, p);
+        let at = HookAt {
+            ns,
+            hook: Hook::Forward,
+            iif: Some(rx.dev),
+            oif: Some(rt.dev),
+            ty: rx.ty,
+            nexthop: rt.gateway.unwrap_or(dst),
+            mtu: self.forward_mtu(ns, &rt),
+        };
+        if self.nf_hook(&at, &mut p) != Verdict::Accept {
+            return;
+        }
+        let _ = self.ip_output(ns, &rt, dst, p);
     }
 
     /// `ip_dst_mtu_maybe_forward`: a learnt path MTU does not count for others' packets.

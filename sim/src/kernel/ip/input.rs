@@ -5,13 +5,15 @@ use crate::kernel::Kernel;
 use crate::kernel::dev::PktType;
 use crate::kernel::fib::RouteType;
 use crate::kernel::mib::MibItem as M;
+use crate::kernel::netfilter::{Hook, Verdict};
 use crate::kernel::route::Dst;
 use crate::kernel::types::{DevId, Errno};
+use crate::kernel::xtables::view::HookAt;
 use crate::trace::{DropReason, EventKind, Recorder};
 use crate::wire::{L4, Packet};
 
 impl<R: Recorder> Kernel<R> {
-    /// `ip_rcv`, `ip_rcv_finish`.
+    /// `ip_rcv`.
     pub(crate) fn ip_rcv(&mut self, dev: DevId, ty: PktType, mut p: Packet) {
         if ty == PktType::OtherHost {
             return self.drop_at(dev, &mut p, DropReason::OTHERHOST, "ip_rcv_core");
@@ -23,6 +25,20 @@ impl<R: Recorder> Kernel<R> {
         mib.inc(M::IpInReceives);
         mib.add(M::IpExtInOctets, len);
         mib.inc(M::IpExtInNoECTPkts);
+        // A bridged frame passed PREROUTING at its port (`ip_sabotage_in`).
+        if !p.nf.bridged {
+            let at = HookAt::received(ns, Hook::Prerouting, dev, ty);
+            if self.nf_hook(&at, &mut p) != Verdict::Accept {
+                return;
+            }
+        }
+        self.ip_rcv_finish(dev, ty, p);
+    }
+
+    /// `ip_rcv_finish`.
+    fn ip_rcv_finish(&mut self, dev: DevId, ty: PktType, mut p: Packet) {
+        let ns = self.devs[dev.ix()].netns;
+        let len = p.frame_len() as u64 - 14;
         let rt = match self.ip_route_input(dev, &mut p) {
             Ok(rt) => rt,
             Err(r) => {
@@ -74,6 +90,15 @@ impl<R: Recorder> Kernel<R> {
         mib.inc(M::IpInReceives);
         mib.add(M::IpExtInOctets, len);
         mib.inc(M::IpExtInNoECTPkts);
+        let dst = p.ipv4().map(|ip| ip.dst);
+        let at = HookAt::received(ns, Hook::Prerouting, dev, PktType::Host);
+        if self.nf_hook(&at, &mut p) != Verdict::Accept {
+            return;
+        }
+        if p.ipv4().map(|ip| ip.dst) != dst {
+            // Translated: the route that was chosen when it was sent counts no more (`nf_nat_ipv4_pre_routing`).
+            return self.ip_rcv_finish(dev, PktType::Host, p);
+        }
         let sock_dev = p.ipv4().and_then(|ip| self.ip_dev_find(ns, ip.dst)).unwrap_or(dev);
         self.ip_local_deliver(Rx { dev, sock_dev, ty: PktType::Host, kind: RouteType::Local, local: true }, p);
     }
@@ -85,6 +110,10 @@ impl<R: Recorder> Kernel<R> {
         let mib = &mut self.netns[ns.ix()].mib;
         mib.inc(M::IpInReceives);
         mib.inc(if kind == RouteType::Broadcast { M::IpExtInBcastPkts } else { M::IpExtInMcastPkts });
+        let at = HookAt::received(ns, Hook::Prerouting, dev, PktType::Loopback);
+        if self.nf_hook(&at, &mut p) != Verdict::Accept {
+            return;
+        }
         self.ip_local_deliver(Rx { dev, sock_dev: dev, ty: PktType::Loopback, kind, local: true }, p);
     }
 
@@ -141,6 +170,10 @@ impl<R: Recorder> Kernel<R> {
             }
         }
         self.ev(rx.dev, &mut p, EventKind::LocalIn);
+        let at = HookAt::received(ns, Hook::Input, rx.dev, rx.ty);
+        if self.nf_hook(&at, &mut p) != Verdict::Accept {
+            return;
+        }
         let raw = self.raw_local_deliver(rx, &mut p);
         let proto = match p.ipv4() {
             Some(ip) => match &ip.l4 {

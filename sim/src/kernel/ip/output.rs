@@ -8,11 +8,14 @@ use bytes::Bytes;
 use super::Rx;
 use super::forward::mtu_len;
 use crate::kernel::Kernel;
+use crate::kernel::conntrack::{CtDir, CtInfo, CtRef};
 use crate::kernel::dev::PktType;
 use crate::kernel::fib::RouteType;
 use crate::kernel::mib::MibItem as M;
-use crate::kernel::route::Dst;
-use crate::kernel::types::NetnsId;
+use crate::kernel::netfilter::{Hook, SkbNf, Verdict};
+use crate::kernel::route::{Dst, OutputKey};
+use crate::kernel::types::{DevId, Errno, NetnsId, SockId};
+use crate::kernel::xtables::view::HookAt;
 use crate::trace::event::Birth;
 use crate::trace::{DropReason, EventKind, Recorder};
 use crate::wire::{Body, Ipv4, L4, MacAddr, Packet, PacketId, encode};
@@ -42,26 +45,54 @@ pub struct IpMeta {
     pub id: u16,
     /// Mark of the socket.
     pub mark: u32,
+    /// Socket that sends it, number plus one; [`KERNEL_SOCKET`] for the kernel's own.
+    pub sock: u32,
+    /// Connection that it belongs to from the start, and how.
+    pub ct: Option<(CtRef, CtInfo)>,
     /// Packet that this one answers or repeats.
     pub parent: Option<PacketId>,
     /// Why it comes into being.
     pub why: Birth,
 }
 
+/// The control socket that the kernel's own answers leave by (`net.ipv4.icmp_sk`): nobody owns it.
+pub const KERNEL_SOCKET: u32 = u32::MAX;
+
+/// Why a packet did not leave.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Unsent {
+    /// The far end of a cable refused it.
+    Link,
+    /// A hook dropped it: what the system call returns.
+    Hook(Errno),
+}
+
 impl IpMeta {
-    /// A packet of a socket, without DF.
+    /// A packet without a socket and without DF.
     pub fn sent() -> IpMeta {
-        IpMeta { tos: 0, ttl: None, df: false, id: 0, mark: 0, parent: None, why: Birth::Sent }
+        IpMeta { tos: 0, ttl: None, df: false, id: 0, mark: 0, sock: 0, ct: None, parent: None, why: Birth::Sent }
+    }
+
+    /// An error about a packet, on the connection of that packet (`nf_ct_attach`).
+    pub fn error(about: &Packet) -> IpMeta {
+        let info = match about.nf.ctinfo.dir() {
+            CtDir::Original => CtInfo::RelatedReply,
+            CtDir::Reply => CtInfo::Related,
+        };
+        IpMeta { ct: about.nf.ct.map(|ct| (ct, info)), ..IpMeta::answer(about.id) }
     }
 
     /// An answer of the kernel to another packet.
     pub fn answer(parent: PacketId) -> IpMeta {
-        IpMeta { parent: Some(parent), why: Birth::Answer, ..IpMeta::sent() }
+        IpMeta { parent: Some(parent), why: Birth::Answer, sock: KERNEL_SOCKET, ..IpMeta::sent() }
     }
 }
 
 impl<R: Recorder> Kernel<R> {
     /// Builds an IP packet and sends it by a route that was looked up (`__ip_local_out`, `ip_output`).
+    ///
+    /// # Errors
+    /// What a hook that drops it makes of the system call: EPERM, or no route after a translation.
     pub(crate) fn ip_local_out(
         &mut self,
         ns: NetnsId,
@@ -70,47 +101,108 @@ impl<R: Recorder> Kernel<R> {
         l4: L4,
         gso_size: u16,
         m: IpMeta,
-    ) -> PacketId {
+    ) -> Result<(), Errno> {
         let ttl = match (m.ttl, rt.kind) {
             (Some(t), _) => t,
             // ip_mc_ttl of the kernel's own sockets and of those that set none.
             (None, RouteType::Multicast) => 1,
             (None, _) => self.netns[ns.ix()].sysctl.ip_default_ttl as u8,
         };
-        let id = self.packet_id();
         let tcp = matches!(l4, L4::Tcp(_));
+        let mut p = self.ip_packet(rt.src, dst, l4, IpMeta { ttl: Some(ttl), ..m });
+        if gso_size != 0
+            && let Some(ip) = p.ipv4_mut()
+        {
+            ip.gso_size = gso_size;
+        }
+        let r = self.local_out(ns, rt, dst, p);
+        if r.is_err() && !tcp {
+            // `ip_send_skb`: a datagram that the link or a hook refused.
+            self.netns[ns.ix()].mib.inc(M::IpOutDiscards);
+        }
+        match r {
+            Err(Unsent::Hook(e)) => Err(e),
+            _ => Ok(()),
+        }
+    }
+
+    /// Builds an IP packet under a number of its own; its TTL is 64 where `m` says none.
+    pub(crate) fn ip_packet(&mut self, src: Ipv4Addr, dst: Ipv4Addr, l4: L4, m: IpMeta) -> Packet {
+        let id = self.packet_id();
+        if R::ON {
+            self.rec.born(id, m.parent, m.why);
+        }
         let ip = Ipv4 {
             tos: m.tos,
             id: m.id,
             df: m.df,
             mf: false,
             frag_off: 0,
-            ttl,
-            src: rt.src,
+            ttl: m.ttl.unwrap_or(64),
+            src,
             dst,
-            gso_size,
+            gso_size: 0,
             options: Bytes::new(),
             l4,
         };
-        if R::ON {
-            self.rec.born(id, m.parent, m.why);
-        }
-        let p = Packet {
+        let (ct, ctinfo) = m.ct.map_or((None, CtInfo::None), |(ct, info)| (Some(ct), info));
+        Packet {
             id,
             snap: 0,
             dst: MacAddr::ZERO,
             src: MacAddr::ZERO,
             mark: m.mark,
             iif: 0,
-            nf: Default::default(),
+            nf: SkbNf { sock: m.sock, ct, ctinfo, ..SkbNf::default() },
             body: Body::Ipv4(ip.into()),
-        };
-        self.netns[ns.ix()].mib.inc(M::IpOutRequests);
-        if !self.ip_output(ns, rt, dst, p) && !tcp {
-            // `ip_send_skb`: a datagram that the link refused.
-            self.netns[ns.ix()].mib.inc(M::IpOutDiscards);
         }
-        id
+    }
+
+    /// `__ip_local_out`: the OUTPUT hook, and the new way where it changed what routing asks about.
+    pub(crate) fn local_out(&mut self, ns: NetnsId, rt: &Dst, dst: Ipv4Addr, mut p: Packet) -> Result<(), Unsent> {
+        self.netns[ns.ix()].mib.inc(M::IpOutRequests);
+        if !self.netns[ns.ix()].nf.active {
+            return self.ip_output(ns, rt, dst, p);
+        }
+        let at = HookAt {
+            ns,
+            hook: Hook::Output,
+            iif: None,
+            oif: Some(rt.dev),
+            ty: PktType::Host,
+            nexthop: rt.gateway.unwrap_or(dst),
+            mtu: self.dst_mtu(rt),
+        };
+        if self.nf_hook(&at, &mut p) != Verdict::Accept {
+            return Err(Unsent::Hook(Errno::EPERM));
+        }
+        if !p.nf.reroute {
+            return self.ip_output(ns, rt, dst, p);
+        }
+        p.nf.reroute = false;
+        match self.ip_route_me_harder(ns, &mut p) {
+            Ok(rt) => {
+                let dst = p.ipv4().map_or(dst, |ip| ip.dst);
+                self.ip_output(ns, &rt, dst, p)
+            }
+            Err(e) => {
+                self.nf_drop(&at, &mut p, DropReason::NETFILTER_DROP, "nf_hook_slow");
+                Err(Unsent::Hook(e))
+            }
+        }
+    }
+
+    /// `ip_route_me_harder`: a hook changed the destination or the mark; the source stays as it was chosen.
+    pub(crate) fn ip_route_me_harder(&mut self, ns: NetnsId, p: &mut Packet) -> Result<Dst, Errno> {
+        let Some(ip) = p.ipv4() else { return Err(Errno::EINVAL) };
+        let own = self.inet_addr_type(ns, ip.src, None) == RouteType::Local;
+        let src = if own { ip.src } else { Ipv4Addr::UNSPECIFIED };
+        let oif = match p.nf.sock {
+            0 | KERNEL_SOCKET => None,
+            n => self.sock(SockId(n - 1)).dev,
+        };
+        let key = OutputKey { src, oif, mark: p.mark, tos: ip.tos & 0x1e, ..OutputKey::to(ip.dst, ip.proto()) };
+        self.ip_route_output(ns, key, Some(p))
     }
 
     /// A new IP id for packets without a connection.
@@ -121,30 +213,63 @@ impl<R: Recorder> Kernel<R> {
     }
 
     /// `ip_output`, `ip_mc_output`, `ip_finish_output`.
-    pub(crate) fn ip_output(&mut self, ns: NetnsId, rt: &Dst, dst: Ipv4Addr, mut p: Packet) -> bool {
+    pub(crate) fn ip_output(&mut self, ns: NetnsId, rt: &Dst, dst: Ipv4Addr, mut p: Packet) -> Result<(), Unsent> {
         if rt.local && matches!(rt.kind, RouteType::Broadcast | RouteType::Multicast) && !rt.input {
-            let copy = self.clone_packet(&p);
-            self.loop_back_copy(rt.dev, rt.kind, copy);
+            let mut copy = self.clone_packet(&p);
+            if self.postrouting(ns, rt, dst, &mut copy).is_ok() {
+                self.loop_back_copy(rt.dev, rt.kind, copy);
+            }
         }
+        self.postrouting(ns, rt, dst, &mut p)?;
+        self.ip_finish_output(ns, rt, dst, p)
+    }
+
+    fn postrouting(&mut self, ns: NetnsId, rt: &Dst, dst: Ipv4Addr, p: &mut Packet) -> Result<(), Unsent> {
+        if !self.netns[ns.ix()].nf.active {
+            return Ok(());
+        }
+        let at = HookAt {
+            ns,
+            hook: Hook::Postrouting,
+            iif: p.iif.checked_sub(1).map(DevId).filter(|_| rt.input),
+            oif: Some(rt.dev),
+            ty: PktType::Host,
+            nexthop: rt.gateway.unwrap_or(dst),
+            mtu: self.dst_mtu(rt),
+        };
+        match self.nf_hook(&at, p) {
+            Verdict::Accept => Ok(()),
+            _ => Err(Unsent::Hook(Errno::EPERM)),
+        }
+    }
+
+    /// `ip_finish_output`: as it is, or in pieces.
+    fn ip_finish_output(&mut self, ns: NetnsId, rt: &Dst, dst: Ipv4Addr, mut p: Packet) -> Result<(), Unsent> {
         let mtu = if rt.input { self.devs[rt.dev.ix()].mtu } else { self.dst_mtu(rt) };
         let mtu = if rt.input { rt.route.and_then(|r| r.mtu).unwrap_or(mtu) } else { mtu };
-        let Some(ip) = p.ipv4() else { return true };
-        if mtu_len(ip) <= mtu as usize {
+        let Some(ip) = p.ipv4() else { return Ok(()) };
+        // What came in pieces leaves in pieces no bigger than those (`frag_max_size`).
+        let max = match p.nf.frag_max {
+            0 => mtu,
+            max => mtu.min(max.into()),
+        };
+        if mtu_len(ip) <= max as usize {
             return self.ip_finish_output2(ns, rt, dst, p);
         }
+        let mtu = max;
         // Only what comes from others, or from a socket that insists, still has DF set here.
-        if ip.df {
+        if ip.df && p.nf.frag_max == 0 {
             self.netns[ns.ix()].mib.inc(M::IpFragFails);
             let rx = Rx { dev: rt.dev, sock_dev: rt.dev, ty: PktType::Host, kind: rt.kind, local: false };
             self.icmp_send(ns, Some(rx), &mut p, 3, 4, mtu);
             self.drop_at(rt.dev, &mut p, DropReason::PKT_TOO_BIG, "ip_fragment");
-            return true;
+            return Ok(());
         }
         self.ip_do_fragment(ns, rt, dst, p, mtu)
     }
 
     /// `ip_finish_output2`.
-    fn ip_finish_output2(&mut self, ns: NetnsId, rt: &Dst, dst: Ipv4Addr, p: Packet) -> bool {
+    fn ip_finish_output2(&mut self, ns: NetnsId, rt: &Dst, dst: Ipv4Addr, p: Packet) -> Result<(), Unsent> {
         let len = p.frame_len() as u64 - 14;
         let mib = &mut self.netns[ns.ix()].mib;
         match rt.kind {
@@ -160,18 +285,28 @@ impl<R: Recorder> Kernel<R> {
         }
         mib.inc(M::IpOutTransmits);
         mib.add(M::IpExtOutOctets, len);
-        self.neigh_output(rt.dev, rt.kind, rt.gateway.unwrap_or(dst), p)
+        match self.neigh_output(rt.dev, rt.kind, rt.gateway.unwrap_or(dst), p) {
+            true => Ok(()),
+            false => Err(Unsent::Link),
+        }
     }
 
     /// `ip_do_fragment`: pieces of a multiple of 8 bytes.
-    fn ip_do_fragment(&mut self, ns: NetnsId, rt: &Dst, dst: Ipv4Addr, mut p: Packet, mtu: u32) -> bool {
-        let Some(ip) = p.ipv4().cloned() else { return true };
+    fn ip_do_fragment(
+        &mut self,
+        ns: NetnsId,
+        rt: &Dst,
+        dst: Ipv4Addr,
+        mut p: Packet,
+        mtu: u32,
+    ) -> Result<(), Unsent> {
+        let Some(ip) = p.ipv4().cloned() else { return Ok(()) };
         let step = (mtu as usize).saturating_sub(ip.header_len()) & !7;
         let data = encode::l4_bytes(&ip);
         if step == 0 {
             self.netns[ns.ix()].mib.inc(M::IpFragFails);
             self.drop_at(rt.dev, &mut p, DropReason::PKT_TOO_BIG, "ip_do_fragment");
-            return false;
+            return Err(Unsent::Link);
         }
         let pieces = data.len().div_ceil(step);
         self.ev(rt.dev, &mut p, EventKind::Fragmented { pieces: pieces as u16, mtu });
@@ -191,14 +326,14 @@ impl<R: Recorder> Kernel<R> {
                 l4: L4::Raw(proto, data.slice(from..to)),
                 ..ip.clone()
             }));
-            if !self.ip_finish_output2(ns, rt, dst, f) {
+            if let Err(e) = self.ip_finish_output2(ns, rt, dst, f) {
                 // The rest of the train goes with the piece that was refused.
                 self.netns[ns.ix()].mib.inc(M::IpFragFails);
-                return false;
+                return Err(e);
             }
             self.netns[ns.ix()].mib.inc(M::IpFragCreates);
         }
         self.netns[ns.ix()].mib.inc(M::IpFragOKs);
-        true
+        Ok(())
     }
 }

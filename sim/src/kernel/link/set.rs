@@ -93,6 +93,7 @@ impl<R: Recorder> Kernel<R> {
             self.arp_notify(dev, false);
         } else {
             self.inet_dev_down(dev);
+            self.nat_device_down(dev);
             self.neigh_flush_dev(dev, false);
         }
         self.br_port_check(dev);

@@ -80,13 +80,12 @@ impl<R: Recorder> Kernel<R> {
             let t = self.sock_mut(id).tcb_mut();
             t.ack_pending = false;
             t.ip_id = t.ip_id.wrapping_add(1);
-            let id = t.ip_id;
-            IpMeta { tos: opts.tos, ttl: opts.ttl, df: true, id, mark: opts.mark, parent: None, why }
+            let ip_id = t.ip_id;
+            IpMeta { tos: opts.tos, ttl: opts.ttl, df: true, id: ip_id, mark: opts.mark, sock: id.0 + 1, ct: None, parent: None, why }
         };
         let mib = &mut self.ns_mut(ns).mib;
         mib.inc(M::TcpOutSegs);
-        self.ip_local_out(ns, &rt, dst, L4::Tcp(tcp), gso, m);
-        Ok(())
+        self.ip_local_out(ns, &rt, dst, L4::Tcp(tcp), gso, m)
     }
 
     pub(crate) fn tcp_send_syn(&mut self, id: SockId) {
@@ -101,7 +100,10 @@ impl<R: Recorder> Kernel<R> {
     fn tcp_send_or_note(&mut self, id: SockId, seq: u32, flags: TcpFlags, payload: Bytes, why: Birth) {
         if let Err(e) = self.tcp_transmit(id, seq, flags, payload, why) {
             let ns = self.sock(id).ns;
-            self.sock_mut(id).tcb_mut().soft = Some(e);
+            if e != Errno::EPERM {
+                // A hook's refusal is like a loss; no way is remembered until the connection gives up.
+                self.sock_mut(id).tcb_mut().soft = Some(e);
+            }
             if why == Birth::Retransmit {
                 self.ns_mut(ns).mib.inc(M::TcpExtTCPRetransFail);
             }
@@ -231,7 +233,7 @@ impl<R: Recorder> Kernel<R> {
         let mib = &mut self.ns_mut(ns).mib;
         mib.inc(M::TcpOutSegs);
         mib.inc(M::TcpOutRsts);
-        self.ip_local_out(ns, &rt, src, L4::Tcp(rst), 0, IpMeta { df: true, ..IpMeta::answer(parent) });
+        let _ = self.ip_local_out(ns, &rt, src, L4::Tcp(rst), 0, IpMeta { df: true, ..IpMeta::answer(parent) });
     }
 }
 

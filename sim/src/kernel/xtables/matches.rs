@@ -2,6 +2,25 @@
 //!
 //! A match answers with nothing when it fits, else with the first thing that did not.
 
+pub mod addrtype;
+pub(crate) mod conntrack;
+mod icmp;
+mod iprange;
+mod length;
+mod limit;
+mod mac;
+mod mark;
+mod multiport;
+mod owner;
+mod physdev;
+mod pkttype;
+mod rpfilter;
+mod statistic;
+mod tcp;
+mod tos;
+mod ttl;
+mod udp;
+
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 

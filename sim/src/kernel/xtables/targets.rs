@@ -1,5 +1,9 @@
 //! The targets (`-j`): one file each.
 
+mod log;
+pub(crate) mod mangle;
+mod reject;
+
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 

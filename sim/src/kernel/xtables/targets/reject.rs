@@ -1,0 +1,90 @@
+//! `REJECT`: the answer (net/ipv4/netfilter/nf_reject_ipv4.c).
+
+use super::RejectWith;
+use crate::kernel::Kernel;
+use crate::kernel::fib::RouteType;
+use crate::kernel::ip::{IpMeta, Rx};
+use crate::kernel::netfilter::Hook;
+use crate::kernel::xtables::view::HookAt;
+use crate::trace::Recorder;
+use crate::wire::packet::{Tcp, TcpFlags, TcpOpts};
+use crate::wire::{L4, Packet};
+
+impl RejectWith {
+    /// Code of the ICMP destination unreachable; none for a reset.
+    pub fn icmp_code(self) -> Option<u8> {
+        match self {
+            RejectWith::NetUnreachable => Some(0),
+            RejectWith::HostUnreachable => Some(1),
+            RejectWith::ProtoUnreachable => Some(2),
+            RejectWith::PortUnreachable => Some(3),
+            RejectWith::NetProhibited => Some(9),
+            RejectWith::HostProhibited => Some(10),
+            RejectWith::AdminProhibited => Some(13),
+            RejectWith::TcpReset => None,
+        }
+    }
+}
+
+impl<R: Recorder> Kernel<R> {
+    /// `reject_tg`: answers, and leaves the packet to be dropped.
+    pub(crate) fn xt_reject(&mut self, at: &HookAt, with: RejectWith, p: &mut Packet) {
+        let Some(ip) = p.ipv4() else { return };
+        // Pieces after the first are dropped without a word.
+        if ip.frag_off != 0 {
+            return;
+        }
+        match with.icmp_code() {
+            Some(code) => {
+                let rx = at.iif.filter(|_| at.hook != Hook::Output).map(|dev| Rx {
+                    dev,
+                    sock_dev: dev,
+                    ty: at.ty,
+                    kind: self.inet_addr_type(at.ns, ip.dst, None),
+                    // The route says whose address the error comes from: that of a packet for us is ours.
+                    local: at.hook == Hook::Input,
+                });
+                let rx = rx.map(|r| Rx { kind: if r.local { r.kind } else { RouteType::Unicast }, ..r });
+                self.icmp_send(at.ns, rx, p, 3, code, 0);
+            }
+            None => self.xt_send_reset(at, p),
+        }
+    }
+
+    /// `nf_send_reset`: as if the destination had said it.
+    fn xt_send_reset(&mut self, at: &HookAt, p: &mut Packet) {
+        let Some(ip) = p.ipv4() else { return };
+        let L4::Tcp(t) = &ip.l4 else { return };
+        if t.flags.contains(TcpFlags::RST) {
+            return;
+        }
+        // A packet for a group has nobody who could reset it.
+        if matches!(self.inet_addr_type(at.ns, ip.dst, None), RouteType::Broadcast | RouteType::Multicast)
+            && at.hook != Hook::Output
+        {
+            return;
+        }
+        let (seq, ack, flags) = if t.flags.contains(TcpFlags::ACK) {
+            (t.ack, 0, TcpFlags::RST)
+        } else {
+            (0, t.seq.wrapping_add(t.seq_len()), TcpFlags::RST | TcpFlags::ACK)
+        };
+        let rst = Tcp {
+            sport: t.dport,
+            dport: t.sport,
+            seq,
+            ack,
+            flags,
+            window: 0,
+            opts: TcpOpts::default(),
+            payload: bytes::Bytes::new(),
+        };
+        // In the name of the address that was asked.
+        let (src, dst) = (ip.dst, ip.src);
+        let ttl = Some(self.netns[at.ns.ix()].sysctl.ip_default_ttl as u8);
+        let m = IpMeta { df: true, ttl, sock: 0, ..IpMeta::error(p) };
+        let mut rst = self.ip_packet(src, dst, L4::Tcp(rst), m);
+        let Ok(rt) = self.ip_route_me_harder(at.ns, &mut rst) else { return };
+        let _ = self.local_out(at.ns, &rt, dst, rst);
+    }
+}
