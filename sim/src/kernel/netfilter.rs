@@ -65,6 +65,8 @@ pub struct SkbNf {
     pub ct: Option<super::conntrack::CtRef>,
     /// Relation to that connection; `UNTRACKED` after NOTRACK.
     pub ctinfo: super::conntrack::CtInfo,
+    /// Zone that `CT --zone` chose for it (the template's), before it is tracked.
+    pub zone: super::conntrack::Zone,
     /// Port of a bridge that it came in by (`nf_bridge->physindev`), device number plus one.
     pub physin: u32,
     /// Port of a bridge that it leaves by, device number plus one.
