@@ -9,6 +9,7 @@
 //! recording compiles to nothing.
 
 pub mod apply;
+pub(crate) mod br_netfilter;
 pub mod bridge;
 pub mod conntrack;
 pub mod dev;

@@ -4,7 +4,6 @@ mod forward;
 mod input;
 mod output;
 
-pub(crate) use output::Unsent;
 pub use output::{IpMeta, KERNEL_SOCKET, PmtuDisc};
 
 use super::dev::PktType;

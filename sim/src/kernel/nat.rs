@@ -162,8 +162,8 @@ impl<R: Recorder> Kernel<R> {
     }
 
     fn nat_forget(&mut self, ns: NetnsId, gone: impl Fn(&super::conntrack::Conn) -> bool) {
-        let list: Vec<CtRef> =
-            self.netns[ns.ix()].nf.ct.iter().filter(|(_, c)| gone(c)).map(|(r, _)| r).collect();
+        let now = self.queue.now;
+        let list: Vec<CtRef> = self.netns[ns.ix()].nf.ct.iter(now).filter(|(_, c)| gone(c)).map(|(r, _)| r).collect();
         for r in list {
             self.ct_kill(ns, r);
         }

@@ -76,6 +76,8 @@ pub struct SkbNf {
     pub physin: u32,
     /// Port of a bridge that it leaves by, device number plus one.
     pub physout: u32,
+    /// A translated frame that waits for its destination's address: port it came by, and its sender (`bridged_dnat`).
+    pub bridged_dnat: Option<(super::types::DevId, crate::wire::MacAddr)>,
     /// It passed PREROUTING as a bridged frame (`nf_bridge_info` present).
     pub bridged: bool,
     /// A hook changed what routing asks about: the way must be looked up anew.

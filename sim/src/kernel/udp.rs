@@ -209,7 +209,8 @@ impl<R: Recorder> Kernel<R> {
             }
         };
         let ip_id = self.sock_ip_id(id);
-        let m = IpMeta { tos: opts.tos, ttl: opts.ttl, df, id: ip_id, mark: opts.mark, sock: id.0 + 1, ..IpMeta::sent() };
+        let m =
+            IpMeta { tos: opts.tos, ttl: opts.ttl, df, id: ip_id, mark: opts.mark, sock: id.0 + 1, ..IpMeta::sent() };
         let dst = if dst.is_unspecified() { rt.src } else { dst };
         let l4 = L4::Udp(Udp { sport: lport, dport: port, payload });
         self.ip_local_out(ns, &rt, dst, l4, 0, m)?;

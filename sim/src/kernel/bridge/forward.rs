@@ -10,6 +10,10 @@ use crate::wire::Packet;
 impl<R: Recorder> Kernel<R> {
     /// The host sends through the bridge (`br_dev_xmit`).
     pub(crate) fn br_dev_xmit(&mut self, br: DevId, mut p: Packet) {
+        if let Some(port) = self.br_nf_resume(&mut p) {
+            let state = self.brport(port).state;
+            return self.br_handle_frame_finish(port, state, p);
+        }
         let s = &mut self.devs[br.ix()].stats;
         s.tx_packets += 1;
         s.tx_bytes += p.frame_len() as u64;
@@ -58,7 +62,7 @@ impl<R: Recorder> Kernel<R> {
             self.ev(at, &mut p, EventKind::BrSkip { port: to, why });
             return self.drop_at(at, &mut p, DropReason::NOT_SPECIFIED, func);
         }
-        self.br_xmit(to, p);
+        self.br_xmit(from, to, p);
     }
 
     /// To every port that may have it, newest first (`br_flood`). The last one gets the frame itself,
@@ -85,13 +89,13 @@ impl<R: Recorder> Kernel<R> {
             }
             if let Some(prev) = prev {
                 let c = self.clone_packet(&p);
-                self.br_xmit(prev, c);
+                self.br_xmit(from, prev, c);
             }
             prev = Some(port);
         }
         match prev {
             Some(last) => {
-                self.br_xmit(last, p);
+                self.br_xmit(from, last, p);
                 true
             }
             None if group && from.is_some() => {
@@ -106,8 +110,23 @@ impl<R: Recorder> Kernel<R> {
         }
     }
 
-    /// `__br_forward`, `br_dev_queue_push_xmit`.
-    fn br_xmit(&mut self, port: DevId, mut p: Packet) {
+    /// `__br_forward`: frames from a port pass the hooks of br_netfilter first.
+    fn br_xmit(&mut self, from: Option<DevId>, port: DevId, mut p: Packet) {
+        if from.is_some() && p.nf.bridged {
+            let br = self.devs[port.ix()].master.expect("a port has a master");
+            if !self.br_nf_forward(br, port, &mut p) || !self.br_nf_post_routing(br, &mut p) {
+                return;
+            }
+            match self.br_nf_refragment(br, port, p) {
+                Some(whole) => p = whole,
+                None => return,
+            }
+        }
+        self.br_push(port, p);
+    }
+
+    /// `br_dev_queue_push_xmit`.
+    pub(crate) fn br_push(&mut self, port: DevId, mut p: Packet) {
         if !self.is_skb_forwardable(port, &p) {
             self.ev(port, &mut p, EventKind::BrSkip { port, why: BrSkip::TooBig });
             return self.drop_at(port, &mut p, DropReason::NOT_SPECIFIED, "br_dev_queue_push_xmit");

@@ -2,11 +2,12 @@
 
 use super::{BrPort, FdbKind, PortState};
 use crate::kernel::Kernel;
+use crate::kernel::br_netfilter::Bridged;
 use crate::kernel::dev::PktType;
 use crate::kernel::types::DevId;
 use crate::trace::event::{Birth, BrVerdict};
 use crate::trace::{DropReason, EventKind, Recorder};
-use crate::wire::Packet;
+use crate::wire::{Body, Packet};
 
 impl<R: Recorder> Kernel<R> {
     /// The port's settings; the device must be a port.
@@ -24,10 +25,17 @@ impl<R: Recorder> Kernel<R> {
         if !matches!(state, PortState::Forwarding | PortState::Learning) {
             return self.drop_at(port, &mut p, DropReason::BRIDGE_INGRESS_STP_STATE, "br_handle_frame");
         }
+        let br = self.devs[port.ix()].master.expect("a port has a master");
+        if matches!(p.body, Body::Ipv4(_)) && self.br_nf_called(br) {
+            match self.br_nf_pre_routing(br, port, p) {
+                Bridged::On(shown) => p = shown,
+                Bridged::Gone => return,
+            }
+        }
         self.br_handle_frame_finish(port, state, p);
     }
 
-    fn br_handle_frame_finish(&mut self, port: DevId, state: PortState, mut p: Packet) {
+    pub(crate) fn br_handle_frame_finish(&mut self, port: DevId, state: PortState, mut p: Packet) {
         let d = &self.devs[port.ix()];
         let br = d.master.expect("a port has a master");
         let bp = self.brport(port);

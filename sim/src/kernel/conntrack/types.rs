@@ -1,7 +1,9 @@
 //! Tuples, connections and their table.
 
-use hashbrown::HashMap;
+use std::collections::VecDeque;
 use std::net::Ipv4Addr;
+
+use hashbrown::HashMap;
 
 use bitflags::bitflags;
 
@@ -114,7 +116,7 @@ bitflags! {
         const DYING = 1 << 9;
         /// `IPS_FIXED_TIMEOUT`.
         const FIXED_TIMEOUT = 1 << 10;
-        /// `IPS_UNTRACKED` has no bit any more; `IPS_NAT_CLASH`.
+        /// `IPS_NAT_CLASH`: in the table by its reply only, for a second; the original belongs to another.
         const NAT_CLASH = 1 << 12;
     }
 }
@@ -183,7 +185,7 @@ pub enum ProtoState {
 }
 
 /// A connection (`struct nf_conn`).
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Conn {
     /// Original and reply direction.
     pub tuples: [Tuple; 2],
@@ -191,7 +193,7 @@ pub struct Conn {
     pub zone: Zone,
     /// Status bits.
     pub status: Status,
-    /// When it expires.
+    /// When it expires; before it is confirmed, how long it will live from then on.
     pub expires: Nanos,
     /// `CONNMARK`.
     pub mark: u32,
@@ -207,6 +209,62 @@ pub struct Conn {
     pub born: Nanos,
 }
 
+/// What `conntrack -S` counts (`struct ip_conntrack_stat`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct CtStats {
+    /// NAT found the tuple it wanted in use (`nf_conntrack_tuple_taken`).
+    pub found: u32,
+    /// Packets that belong to no connection and can begin none.
+    pub invalid: u32,
+    /// Connections put in by hand (`conntrack -I`), not by packets.
+    pub insert: u32,
+    /// Connections that could not go into the table, because another has the tuple.
+    pub insert_failed: u32,
+    /// Packets dropped: the table is full, or a clash could not be resolved.
+    pub drop: u32,
+    /// Connections that had to make room for new ones.
+    pub early_drop: u32,
+    /// ICMP errors that speak of no connection.
+    pub error: u32,
+    /// Look-ups that another CPU disturbed: never here.
+    pub search_restart: u32,
+    /// Clashes where the packet took over the other connection.
+    pub clash_resolve: u32,
+    /// Hash chains that grew too long: never here.
+    pub chaintoolong: u32,
+}
+
+/// Kind of a [`CtEvent`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CtEventKind {
+    /// It went into the table (`IPCT_NEW`).
+    New,
+    /// Its state, status or mark changed.
+    Update,
+    /// It left the table (`IPCT_DESTROY`).
+    Destroy,
+}
+
+/// What `conntrack -E` hears of.
+#[derive(Clone, Debug)]
+pub struct CtEvent {
+    /// Virtual time.
+    pub at: Nanos,
+    /// What happened.
+    pub kind: CtEventKind,
+    /// The connection after it.
+    pub conn: Conn,
+}
+
+/// A connection outside the table that packets may still refer to: not confirmed yet, or taken out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limbo {
+    pub ct: CtRef,
+    pub since: Nanos,
+    /// It was taken out of the table; else it was just made.
+    pub dead: bool,
+}
+
 /// The table of a namespace.
 #[derive(Clone, Debug, Default)]
 pub struct Conntrack {
@@ -216,11 +274,24 @@ pub struct Conntrack {
     pub free: Vec<u32>,
     /// Confirmed connections by tuple and zone of either direction.
     pub hash: HashMap<(Tuple, u16), (CtRef, CtDir), FxBuild>,
-    /// `nf_conntrack_count`: confirmed connections.
+    /// Confirmed connections, those that expired and were not swept yet among them; see [`Conntrack::live`].
     pub count: u32,
     /// Next `Conn::id`.
     pub next_id: u32,
+    /// Counters.
+    pub stats: CtStats,
+    /// Somebody listens to [`Conntrack::events`].
+    pub listen: bool,
+    /// What happened since somebody listens, at most [`MAX_EVENTS`].
+    pub events: VecDeque<CtEvent>,
+    /// No connection of the table expires before this.
+    pub(crate) earliest: Nanos,
+    /// Connections outside the table.
+    pub(crate) limbo: VecDeque<Limbo>,
 }
+
+/// Most events kept for a listener; later ones are lost, as by a netlink socket whose buffer is full.
+pub const MAX_EVENTS: usize = 100_000;
 
 impl Conntrack {
     /// A connection, if it still exists.

@@ -195,7 +195,7 @@ impl<R: Recorder> Kernel<R> {
     /// `ip_route_me_harder`: a hook changed the destination or the mark; the source stays as it was chosen.
     pub(crate) fn ip_route_me_harder(&mut self, ns: NetnsId, p: &mut Packet) -> Result<Dst, Errno> {
         let Some(ip) = p.ipv4() else { return Err(Errno::EINVAL) };
-        let own = self.inet_addr_type(ns, ip.src, None) == RouteType::Local;
+        let own = self.inet_addr_type(ns, ip.src) == RouteType::Local;
         let src = if own { ip.src } else { Ipv4Addr::UNSPECIFIED };
         let oif = match p.nf.sock {
             0 | KERNEL_SOCKET => None,
@@ -292,14 +292,7 @@ impl<R: Recorder> Kernel<R> {
     }
 
     /// `ip_do_fragment`: pieces of a multiple of 8 bytes.
-    fn ip_do_fragment(
-        &mut self,
-        ns: NetnsId,
-        rt: &Dst,
-        dst: Ipv4Addr,
-        mut p: Packet,
-        mtu: u32,
-    ) -> Result<(), Unsent> {
+    fn ip_do_fragment(&mut self, ns: NetnsId, rt: &Dst, dst: Ipv4Addr, mut p: Packet, mtu: u32) -> Result<(), Unsent> {
         let Some(ip) = p.ipv4().cloned() else { return Ok(()) };
         let step = (mtu as usize).saturating_sub(ip.header_len()) & !7;
         let data = encode::l4_bytes(&ip);

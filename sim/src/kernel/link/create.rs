@@ -29,7 +29,12 @@ impl<R: Recorder> Kernel<R> {
     /// The namespace of the LANs' switches, which belongs to no host of the scenario.
     pub fn add_switch(&mut self, name: &str) -> NetnsId {
         let ns = self.new_netns(HostId(u32::MAX), name.to_owned());
-        self.ns_mut(ns).is_switch = true;
+        let n = self.ns_mut(ns);
+        n.is_switch = true;
+        // A switch has no firewall.
+        n.sysctl.bridge_nf_call_iptables = 0;
+        n.sysctl.bridge_nf_call_ip6tables = 0;
+        n.sysctl.bridge_nf_call_arptables = 0;
         ns
     }
 

@@ -57,7 +57,14 @@ pub(crate) fn quoted(bytes: &mut [u8], target: &Tuple, manip: Manip) {
         }
         _ => return,
     }
-    let check = header + if proto == 6 { 16 } else if proto == 17 { 6 } else { 2 };
+    let check = header
+        + if proto == 6 {
+            16
+        } else if proto == 17 {
+            6
+        } else {
+            2
+        };
     let none = proto == 17 && bytes[check..].iter().take(2).all(|b| *b == 0);
     if !none && bytes.len() >= check + 2 {
         l4.mend(bytes, check);

@@ -54,13 +54,8 @@ impl<R: Recorder> Kernel<R> {
                 one(a)
             }
         };
-        let range = Range {
-            addrs,
-            ports: t.ports,
-            base: t.base,
-            random: t.random || t.random_fully,
-            persistent: t.persistent,
-        };
+        let range =
+            Range { addrs, ports: t.ports, base: t.base, random: t.random || t.random_fully, persistent: t.persistent };
         self.nat_setup(at.ns, ct, &range, manip);
         Verdict::Accept
     }

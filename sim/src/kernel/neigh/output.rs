@@ -105,6 +105,12 @@ impl<R: Recorder> Kernel<R> {
         n.used = now;
     }
 
+    /// The neighbour's address, where it needs no confirmation (`NUD_CONNECTED`).
+    pub(crate) fn neigh_connected(&self, dev: DevId, ip: Ipv4Addr) -> Option<MacAddr> {
+        let n = self.netns[self.devs[dev.ix()].netns.ix()].neigh.entries.get(&(dev, ip))?;
+        matches!(n.nud, Nud::Permanent | Nud::Noarp | Nud::Reachable).then_some(n.lladdr)
+    }
+
     /// Is the neighbour's address known?
     pub(crate) fn neigh_is_valid(&self, dev: DevId, ip: Ipv4Addr) -> bool {
         let ns = self.devs[dev.ix()].netns;

@@ -37,9 +37,7 @@ impl<R: Recorder> Kernel<R> {
                 Step::Table(Security),
             ],
             Hook::Forward => &[Step::Table(Mangle), Step::Table(Filter), Step::Table(Security)],
-            Hook::Input => {
-                &[Step::Table(Mangle), Step::Table(Filter), Step::Table(Security), Step::Nat, Step::Confirm]
-            }
+            Hook::Input => &[Step::Table(Mangle), Step::Table(Filter), Step::Table(Security), Step::Nat, Step::Confirm],
             Hook::Postrouting => &[Step::Table(Mangle), Step::Nat, Step::Confirm],
         };
         for step in steps {
@@ -148,14 +146,6 @@ impl HookAt {
         dev: crate::kernel::types::DevId,
         ty: PktType,
     ) -> HookAt {
-        HookAt {
-            ns,
-            hook,
-            iif: Some(dev),
-            oif: None,
-            ty,
-            nexthop: Ipv4Addr::UNSPECIFIED,
-            mtu: u32::MAX,
-        }
+        HookAt { ns, hook, iif: Some(dev), oif: None, ty, nexthop: Ipv4Addr::UNSPECIFIED, mtu: u32::MAX }
     }
 }

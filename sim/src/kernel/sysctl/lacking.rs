@@ -46,21 +46,13 @@ pub(super) const LACKING: &[Lacking] = &[
     Lacking::new("bridge", "bridge-nf-filter-pppoe-tagged bridge-nf-filter-vlan-tagged bridge-nf-pass-vlan-input-dev"),
     Lacking::new(
         "netfilter",
-        "nf_conntrack_acct nf_conntrack_buckets nf_conntrack_checksum nf_conntrack_count nf_conntrack_events \
-         nf_conntrack_expect_max nf_conntrack_frag6_high_thresh nf_conntrack_frag6_low_thresh \
-         nf_conntrack_frag6_timeout nf_conntrack_generic_timeout nf_conntrack_gre_timeout \
-         nf_conntrack_gre_timeout_stream nf_conntrack_icmp_timeout nf_conntrack_icmpv6_timeout \
-         nf_conntrack_log_invalid nf_conntrack_sctp_timeout_closed nf_conntrack_sctp_timeout_cookie_echoed \
-         nf_conntrack_sctp_timeout_cookie_wait nf_conntrack_sctp_timeout_established \
-         nf_conntrack_sctp_timeout_heartbeat_sent nf_conntrack_sctp_timeout_shutdown_ack_sent \
-         nf_conntrack_sctp_timeout_shutdown_recd nf_conntrack_sctp_timeout_shutdown_sent \
-         nf_conntrack_tcp_ignore_invalid_rst nf_conntrack_tcp_loose nf_conntrack_tcp_max_retrans \
-         nf_conntrack_tcp_timeout_close nf_conntrack_tcp_timeout_close_wait \
-         nf_conntrack_tcp_timeout_established nf_conntrack_tcp_timeout_fin_wait \
-         nf_conntrack_tcp_timeout_last_ack nf_conntrack_tcp_timeout_max_retrans \
-         nf_conntrack_tcp_timeout_syn_recv nf_conntrack_tcp_timeout_syn_sent \
-         nf_conntrack_tcp_timeout_time_wait nf_conntrack_tcp_timeout_unacknowledged nf_conntrack_timestamp \
-         nf_conntrack_udp_timeout nf_conntrack_udp_timeout_stream nf_hooks_lwtunnel",
+        "nf_conntrack_expect_max nf_conntrack_frag6_high_thresh nf_conntrack_frag6_low_thresh \
+         nf_conntrack_frag6_timeout nf_conntrack_gre_timeout nf_conntrack_gre_timeout_stream \
+         nf_conntrack_icmpv6_timeout nf_conntrack_log_invalid nf_conntrack_sctp_timeout_closed \
+         nf_conntrack_sctp_timeout_cookie_echoed nf_conntrack_sctp_timeout_cookie_wait \
+         nf_conntrack_sctp_timeout_established nf_conntrack_sctp_timeout_heartbeat_sent \
+         nf_conntrack_sctp_timeout_shutdown_ack_sent nf_conntrack_sctp_timeout_shutdown_recd \
+         nf_conntrack_sctp_timeout_shutdown_sent nf_conntrack_timestamp nf_hooks_lwtunnel",
     ),
     Lacking::new(
         "ipv6",

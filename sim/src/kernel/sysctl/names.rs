@@ -37,6 +37,8 @@ enum Target {
     Conf6(Who, usize),
     PortRange,
     PingRange,
+    /// `nf_conntrack_count`, read only.
+    CtCount,
 }
 
 /// The parts of a name below `/proc/sys`, by the rule of sysctl(8): whichever of `.` and `/` comes first
@@ -110,6 +112,7 @@ impl<R: Recorder> Kernel<R> {
             ["net", "bridge", last] => {
                 find(table::BRIDGE, last).map(Target::Net).ok_or_else(|| lacking("bridge", last))
             }
+            ["net", "netfilter", "nf_conntrack_count"] => Ok(Target::CtCount),
             ["net", "netfilter", last] => {
                 find(table::NETFILTER, last).map(Target::Net).ok_or_else(|| lacking("netfilter", last))
             }
@@ -159,6 +162,7 @@ impl<R: Recorder> Kernel<R> {
             Target::Conf6(Who::Dev(d), i) => i64::from(s.ipv6_dev.get(&d).copied().unwrap_or_else(|| ipv6(s, 1))[i]),
             Target::PortRange => return Ok(format!("{}\t{}", s.ip_local_port_range.0, s.ip_local_port_range.1)),
             Target::PingRange => return Ok(format!("{}\t{}", s.ping_group_range.0, s.ping_group_range.1)),
+            Target::CtCount => i64::from(self.ns(ns).nf.ct.live(self.now())),
         };
         Ok(v.to_string())
     }
@@ -189,6 +193,7 @@ impl<R: Recorder> Kernel<R> {
                     _ => (e.set)(&mut self.ns_mut(ns).sysctl.neigh_default, v),
                 }
             }
+            Target::CtCount => return Err(SysctlError::Errno(Errno::EACCES)),
             Target::Conf6(who, i) => {
                 let v = i32::try_from(number(value)?.0).map_err(|_| INVALID)?;
                 self.set_ipv6(ns, who, i, v);
@@ -213,7 +218,7 @@ impl<R: Recorder> Kernel<R> {
     }
 
     fn set_net_sysctl(&mut self, ns: NetnsId, e: &Int<NetSysctl>, value: &str) -> Result<(), SysctlError> {
-        if e.name == "nf_conntrack_max" && !is_first(self, ns) {
+        if matches!(e.name, "nf_conntrack_max" | "nf_conntrack_buckets") && !is_first(self, ns) {
             // Mode 0444 outside the first namespace.
             return Err(SysctlError::Errno(Errno::EACCES));
         }
@@ -284,6 +289,7 @@ pub fn list<R: Recorder>(k: &Kernel<R>, ns: NetnsId) -> Vec<String> {
     out.extend(table::ROUTE.iter().map(|e| format!("net.ipv4.route.{}", e.name)));
     out.extend(table::BRIDGE.iter().map(|e| format!("net.bridge.{}", e.name)));
     out.extend(table::NETFILTER.iter().map(|e| format!("net.netfilter.{}", e.name)));
+    out.push("net.netfilter.nf_conntrack_count".to_owned());
     let devs: Vec<String> = k.devs_of(ns).map(|d| d.name.replace('.', "/")).collect();
     for who in ["all", "default"].into_iter().chain(devs.iter().map(String::as_str)) {
         out.extend(table::CONF.iter().map(|e| format!("net.ipv4.conf.{who}.{}", e.name)));

@@ -97,10 +97,32 @@ pub(super) const BRIDGE: &[Int<NetSysctl>] = flags! {
     "bridge-nf-call-iptables" bridge_nf_call_iptables;
 };
 
-/// `net.netfilter.*`.
+/// `net.netfilter.*`; `nf_conntrack_count` is apart. Every packet of the model has a right checksum, so
+/// `nf_conntrack_checksum` has nothing to check.
 pub(super) const NETFILTER: &[Int<NetSysctl>] = ints! {
+    "nf_conntrack_acct" nf_conntrack_acct 0 1;
+    "nf_conntrack_buckets" nf_conntrack_buckets 0 IMAX;
+    "nf_conntrack_checksum" nf_conntrack_checksum 0 1;
+    "nf_conntrack_events" nf_conntrack_events 0 2;
+    "nf_conntrack_generic_timeout" nf_conntrack_generic_timeout (-SMAX) SMAX;
+    "nf_conntrack_icmp_timeout" nf_conntrack_icmp_timeout (-SMAX) SMAX;
     "nf_conntrack_max" nf_conntrack_max 0 IMAX;
     "nf_conntrack_tcp_be_liberal" nf_conntrack_tcp_be_liberal 0 1;
+    "nf_conntrack_tcp_ignore_invalid_rst" nf_conntrack_tcp_ignore_invalid_rst 0 1;
+    "nf_conntrack_tcp_loose" nf_conntrack_tcp_loose 0 1;
+    "nf_conntrack_tcp_max_retrans" nf_conntrack_tcp_max_retrans 0 255;
+    "nf_conntrack_tcp_timeout_close" nf_conntrack_tcp_timeout_close (-SMAX) SMAX;
+    "nf_conntrack_tcp_timeout_close_wait" nf_conntrack_tcp_timeout_close_wait (-SMAX) SMAX;
+    "nf_conntrack_tcp_timeout_established" nf_conntrack_tcp_timeout_established (-SMAX) SMAX;
+    "nf_conntrack_tcp_timeout_fin_wait" nf_conntrack_tcp_timeout_fin_wait (-SMAX) SMAX;
+    "nf_conntrack_tcp_timeout_last_ack" nf_conntrack_tcp_timeout_last_ack (-SMAX) SMAX;
+    "nf_conntrack_tcp_timeout_max_retrans" nf_conntrack_tcp_timeout_max_retrans (-SMAX) SMAX;
+    "nf_conntrack_tcp_timeout_syn_recv" nf_conntrack_tcp_timeout_syn_recv (-SMAX) SMAX;
+    "nf_conntrack_tcp_timeout_syn_sent" nf_conntrack_tcp_timeout_syn_sent (-SMAX) SMAX;
+    "nf_conntrack_tcp_timeout_time_wait" nf_conntrack_tcp_timeout_time_wait (-SMAX) SMAX;
+    "nf_conntrack_tcp_timeout_unacknowledged" nf_conntrack_tcp_timeout_unacknowledged (-SMAX) SMAX;
+    "nf_conntrack_udp_timeout" nf_conntrack_udp_timeout (-SMAX) SMAX;
+    "nf_conntrack_udp_timeout_stream" nf_conntrack_udp_timeout_stream (-SMAX) SMAX;
 };
 
 macro_rules! conf {

@@ -81,7 +81,17 @@ impl<R: Recorder> Kernel<R> {
             t.ack_pending = false;
             t.ip_id = t.ip_id.wrapping_add(1);
             let ip_id = t.ip_id;
-            IpMeta { tos: opts.tos, ttl: opts.ttl, df: true, id: ip_id, mark: opts.mark, sock: id.0 + 1, ct: None, parent: None, why }
+            IpMeta {
+                tos: opts.tos,
+                ttl: opts.ttl,
+                df: true,
+                id: ip_id,
+                mark: opts.mark,
+                sock: id.0 + 1,
+                ct: None,
+                parent: None,
+                why,
+            }
         };
         let mib = &mut self.ns_mut(ns).mib;
         mib.inc(M::TcpOutSegs);

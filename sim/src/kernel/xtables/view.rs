@@ -72,7 +72,8 @@ impl IpMatch {
     /// Fits, without a word about why not (`ip_packet_match`).
     #[inline]
     pub(crate) fn fits(&self, h: &Head) -> bool {
-        if ((h.src & self.src_mask) != self.src) != self.inv_src || ((h.dst & self.dst_mask) != self.dst) != self.inv_dst
+        if ((h.src & self.src_mask) != self.src) != self.inv_src
+            || ((h.dst & self.dst_mask) != self.dst) != self.inv_dst
         {
             return false;
         }

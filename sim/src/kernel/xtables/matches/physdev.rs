@@ -27,9 +27,7 @@ impl PhysdevMatch {
             let is = physin.is_some() && physout.is_some();
             ask(is == want, "--physdev-is-bridged", || Saw::Word(if is { "bridged" } else { "not bridged" }))?;
         }
-        for (want, have, option) in
-            [(self.physin, physin, "--physdev-in"), (self.physout, physout, "--physdev-out")]
-        {
+        for (want, have, option) in [(self.physin, physin, "--physdev-in"), (self.physout, physout, "--physdev-out")] {
             if let Some(m) = want {
                 // A packet without such a port fits no name, and every negated one.
                 let fits = have.is_some() && m.value.fits(key(have));

@@ -29,8 +29,7 @@ impl RpfilterMatch {
         };
         let fits = match cx.k.lookup_rules_quietly(cx.at.ns, &f) {
             Lookup::Route(_, r) => {
-                let kind =
-                    r.kind == RouteType::Unicast || (self.accept_local && r.kind == RouteType::Local);
+                let kind = r.kind == RouteType::Unicast || (self.accept_local && r.kind == RouteType::Local);
                 kind && (self.loose || r.dev == cx.at.iif || r.kind == RouteType::Local)
             }
             _ => false,

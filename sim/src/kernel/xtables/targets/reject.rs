@@ -40,7 +40,7 @@ impl<R: Recorder> Kernel<R> {
                     dev,
                     sock_dev: dev,
                     ty: at.ty,
-                    kind: self.inet_addr_type(at.ns, ip.dst, None),
+                    kind: self.inet_addr_type(at.ns, ip.dst),
                     // The route says whose address the error comes from: that of a packet for us is ours.
                     local: at.hook == Hook::Input,
                 });
@@ -59,7 +59,7 @@ impl<R: Recorder> Kernel<R> {
             return;
         }
         // A packet for a group has nobody who could reset it.
-        if matches!(self.inet_addr_type(at.ns, ip.dst, None), RouteType::Broadcast | RouteType::Multicast)
+        if matches!(self.inet_addr_type(at.ns, ip.dst), RouteType::Broadcast | RouteType::Multicast)
             && at.hook != Hook::Output
         {
             return;
