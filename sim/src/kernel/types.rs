@@ -87,6 +87,9 @@ pub enum Errno {
     ENOMEM,
     EPIPE,
     ELOOP,
+    EMLINK,
+    ENOTEMPTY,
+    E2BIG,
 }
 
 impl Errno {
@@ -126,6 +129,9 @@ impl Errno {
             ENOMEM => "Cannot allocate memory",
             EPIPE => "Broken pipe",
             ELOOP => "Too many levels of symbolic links",
+            EMLINK => "Too many links",
+            ENOTEMPTY => "Directory not empty",
+            E2BIG => "Argument list too long",
         }
     }
 }

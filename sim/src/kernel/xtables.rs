@@ -2,8 +2,9 @@
 //! net/netfilter/nf_tables_core.c, net/netfilter/xt_*.c).
 //!
 //! In reading order: [`types`] (tables, chains, rules), [`matches`] and [`targets`] (one file each),
-//! [`mod@commit`] (changes, all or nothing).
+//! [`mod@commit`] (changes, all or nothing), [`check`] (where a match or target may stand, loops of jumps).
 
+pub mod check;
 pub mod commit;
 pub mod matches;
 pub mod targets;

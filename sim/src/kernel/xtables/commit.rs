@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use super::types::{Counters, Policy, Rule, TableKind, Variant};
+use super::check;
+use super::types::{Chain, Counters, Policy, Rule, RuleSlot, Table, TableKind, Tables, Variant};
 use crate::kernel::Kernel;
+use crate::kernel::netfilter::Hook;
 use crate::kernel::types::{Errno, NetnsId};
 use crate::trace::Recorder;
 
@@ -11,11 +13,13 @@ use crate::trace::Recorder;
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs)]
 pub enum XtChange {
-    /// Makes the table with its base chains, if it does not exist yet.
+    /// Makes the table, if it does not exist yet: ip_tables' with all its base chains, nf_tables' without any
+    /// (`iptables` makes a base chain when it first changes it, and so do the other changes here).
     Use {
         table: TableKind,
     },
-    /// Empties the table: all rules and user chains go (`iptables-restore` without `-n`).
+    /// Empties the table (`iptables-restore` without `-n`): ip_tables' loses all rules and user chains, nf_tables'
+    /// is deleted.
     Reset {
         table: TableKind,
     },
@@ -92,7 +96,314 @@ impl<R: Recorder> Kernel<R> {
     /// # Errors
     /// The first change that is refused; the tables are as before.
     pub fn xt_commit(&mut self, ns: NetnsId, variant: Variant, batch: &[XtChange]) -> Result<(), XtError> {
-        let _ = (ns, variant, batch);
-        Err(XtError { at: 0, errno: Errno::EOPNOTSUPP })
+        let nf = &mut self.ns_mut(ns).nf;
+        let old = &nf.xt.variants[variant as usize];
+        let new = carry_out(old, variant, batch, false).or_else(|e| match e {
+            // Something is wrong with the whole; which change made it so is known by looking after each.
+            Refused::Whole => carry_out(old, variant, batch, true),
+            Refused::Change(e) => Err(Refused::Change(e)),
+        });
+        match new {
+            Ok(t) => nf.xt.variants[variant as usize] = t,
+            Err(Refused::Change(e)) => return Err(e),
+            Err(Refused::Whole) => return Err(XtError { at: batch.len().saturating_sub(1), errno: Errno::EINVAL }),
+        }
+        let rules = nf.xt.variants.iter().flat_map(all_chains).flat_map(|c| &c.rules);
+        nf.xt.ct_users = u32::try_from(rules.filter(|r| r.rule.needs_conntrack()).count()).unwrap_or(u32::MAX);
+        nf.active = nf.xt.ct_users > 0 || nf.xt.variants.iter().flat_map(all_chains).any(|c| c.hook.is_some());
+        Ok(())
+    }
+}
+
+/// Why a batch is refused.
+enum Refused {
+    Change(XtError),
+    /// The tables that it would leave are not valid.
+    Whole,
+}
+
+fn all_chains(t: &Tables) -> impl Iterator<Item = &Chain> {
+    t.by_kind.iter().flatten().flat_map(|t| t.chains())
+}
+
+/// The tables after a batch. Only those that it touches are copied; the rest is shared until they are swapped in.
+fn carry_out(old: &Tables, variant: Variant, batch: &[XtChange], look_each: bool) -> Result<Tables, Refused> {
+    let mut work = Work { variant, tables: old.clone(), touched: [false; 5] };
+    for (at, change) in batch.iter().enumerate() {
+        let refuse = |errno| Refused::Change(XtError { at, errno });
+        work.change(change).map_err(refuse)?;
+        if look_each && check::adds(change) {
+            work.finish().map_err(refuse)?;
+        }
+    }
+    work.finish().map_err(|_| Refused::Whole)?;
+    Ok(work.tables)
+}
+
+/// Tables under change.
+struct Work {
+    variant: Variant,
+    tables: Tables,
+    touched: [bool; 5],
+}
+
+impl Work {
+    fn change(&mut self, change: &XtChange) -> Result<(), Errno> {
+        match change {
+            XtChange::Use { table } => {
+                self.table(*table);
+            }
+            XtChange::Reset { table } => self.reset(*table),
+            XtChange::NewChain { table, chain } => {
+                let t = self.table(*table);
+                if t.find(chain).is_some() {
+                    return Err(Errno::EEXIST);
+                }
+                t.add_chain(Chain::new(chain.clone(), None));
+            }
+            XtChange::DelChain { table, chain } => self.delete_chain(*table, chain)?,
+            XtChange::RenameChain { table, from, to } => self.existing(*table)?.rename(from, to)?,
+            XtChange::FlushChain { table, chain } => self.chain(*table, chain)?.rules.clear(),
+            XtChange::Policy { table, chain, policy, counters } => {
+                let legacy = self.variant == Variant::Legacy;
+                let c = self.chain(*table, chain)?;
+                if c.hook.is_none() {
+                    return Err(Errno::ENOENT);
+                }
+                c.policy = *policy;
+                c.counted = true;
+                if !legacy || counters.is_some() {
+                    c.counters = counters.unwrap_or_default();
+                }
+            }
+            XtChange::Append { table, chain, rule, counters } => {
+                let slot = self.slot(*table, chain, rule, *counters)?;
+                self.chain(*table, chain)?.rules.push(slot);
+            }
+            XtChange::Insert { table, chain, at, rule, counters } => {
+                let slot = self.slot(*table, chain, rule, *counters)?;
+                let c = self.chain(*table, chain)?;
+                if *at > c.rules.len() {
+                    return Err(Errno::E2BIG);
+                }
+                c.rules.insert(*at, slot);
+            }
+            XtChange::Replace { table, chain, at, rule, counters } => {
+                let slot = self.slot(*table, chain, rule, *counters)?;
+                *self.chain(*table, chain)?.rules.get_mut(*at).ok_or(Errno::E2BIG)? = slot;
+            }
+            XtChange::Delete { table, chain, at } => {
+                let c = self.chain(*table, chain)?;
+                if *at >= c.rules.len() {
+                    return Err(Errno::ENOENT);
+                }
+                c.rules.remove(*at);
+            }
+            XtChange::Zero { table, chain, rule } => self.zero(*table, chain, *rule)?,
+        }
+        Ok(())
+    }
+
+    /// The table, made where it does not exist.
+    fn table(&mut self, kind: TableKind) -> &mut Table {
+        self.touched[kind as usize] = true;
+        let place = &mut self.tables.by_kind[kind as usize];
+        if place.is_none() {
+            self.tables.order.push(kind);
+        }
+        let legacy = self.variant == Variant::Legacy;
+        place.get_or_insert_with(|| {
+            let mut t = Box::<Table>::default();
+            if legacy {
+                for hook in kind.hooks() {
+                    t.add_base(*hook, true);
+                }
+            }
+            t
+        })
+    }
+
+    fn existing(&mut self, kind: TableKind) -> Result<&mut Table, Errno> {
+        self.touched[kind as usize] = true;
+        self.tables.by_kind[kind as usize].as_deref_mut().ok_or(Errno::ENOENT)
+    }
+
+    /// A chain; a base chain is made where it does not exist.
+    fn chain(&mut self, kind: TableKind, name: &str) -> Result<&mut Chain, Errno> {
+        let base = Hook::by_name(name).filter(|h| kind.hooks().contains(h));
+        let counted = self.variant == Variant::Legacy;
+        let t = match base {
+            Some(_) => self.table(kind),
+            None => self.existing(kind)?,
+        };
+        let ix = match (t.find(name), base) {
+            (Some(ix), _) => ix,
+            (None, Some(hook)) => t.add_base(hook, counted),
+            (None, None) => return Err(Errno::ENOENT),
+        };
+        t.chains[ix].as_mut().ok_or(Errno::ENOENT)
+    }
+
+    fn reset(&mut self, kind: TableKind) {
+        if self.variant == Variant::Nft {
+            self.tables.by_kind[kind as usize] = None;
+            self.tables.order.retain(|k| *k != kind);
+            return;
+        }
+        for place in &mut self.table(kind).chains {
+            match place {
+                Some(c) if c.hook.is_some() => c.rules.clear(),
+                _ => *place = None,
+            }
+        }
+    }
+
+    fn delete_chain(&mut self, kind: TableKind, name: &str) -> Result<(), Errno> {
+        let legacy = self.variant == Variant::Legacy;
+        let t = self.existing(kind)?;
+        let ix = t.find(name).ok_or(Errno::ENOENT)?;
+        let used = t.references(name) > 0;
+        let Some(c) = t.chains[ix].as_ref() else { return Err(Errno::ENOENT) };
+        match (legacy, c.hook.is_some()) {
+            (true, true) => return Err(Errno::EINVAL),
+            (true, false) if used => return Err(Errno::EMLINK),
+            (true, false) if !c.rules.is_empty() => return Err(Errno::ENOTEMPTY),
+            (false, _) if used || !c.rules.is_empty() => return Err(Errno::EBUSY),
+            _ => {}
+        }
+        if let Some(hook) = c.hook {
+            t.base[hook as usize] = None;
+        }
+        t.chains[ix] = None;
+        Ok(())
+    }
+
+    /// A rule as it stands in a chain, after what the kernel asks of it alone (`checkentry`).
+    fn slot(&mut self, kind: TableKind, chain: &str, rule: &Rule, counters: Counters) -> Result<RuleSlot, Errno> {
+        check::rule(self.variant, kind, rule)?;
+        // The chain first: a rule for a chain that is missing says nothing of its target.
+        self.chain(kind, chain)?;
+        if let Some(to) = rule.target.chain() {
+            let t = self.existing(kind)?;
+            let Some(target) = t.find(to).and_then(|ix| t.chains[ix].as_ref()) else { return Err(Errno::ENOENT) };
+            if target.hook.is_some() {
+                return Err(if self.variant == Variant::Legacy { Errno::EINVAL } else { Errno::EOPNOTSUPP });
+            }
+        }
+        Ok(RuleSlot { ip: rule.ip, memory: fresh_memory(rule), rule: Arc::new(rule.clone()), jump: u32::MAX, counters })
+    }
+
+    fn zero(&mut self, kind: TableKind, name: &str, rule: Option<usize>) -> Result<(), Errno> {
+        let nft = self.variant == Variant::Nft;
+        let t = self.existing(kind)?;
+        let ix = t.find(name).ok_or(Errno::ENOENT)?;
+        let Some(c) = t.chains[ix].as_mut() else { return Err(Errno::ENOENT) };
+        if let Some(at) = rule {
+            let r = c.rules.get_mut(at).ok_or(Errno::E2BIG)?;
+            r.forget(nft);
+            return Ok(());
+        }
+        if c.hook.is_some() {
+            c.counters = Counters::default();
+            c.counted = true;
+        }
+        for r in &mut c.rules {
+            // iptables-nft replaces the rules that counted something, and only those.
+            let replaced = nft && r.counters != Counters::default();
+            r.forget(replaced);
+        }
+        Ok(())
+    }
+
+    /// Finds the chains that are jumped to, and looks whether the whole is valid.
+    fn finish(&mut self) -> Result<(), Errno> {
+        for kind in TableKind::ALL.into_iter().filter(|k| self.touched[*k as usize]) {
+            let Some(t) = self.tables.by_kind[kind as usize].as_deref_mut() else { continue };
+            t.resolve();
+            if self.variant == Variant::Legacy {
+                // `do_replace` brings in a whole new table: what matches remember is lost.
+                let rules = t.chains.iter_mut().flatten().flat_map(|c| &mut c.rules);
+                rules.for_each(|r| r.memory = fresh_memory(&r.rule));
+            }
+            check::table(self.variant, t)?;
+        }
+        Ok(())
+    }
+}
+
+/// What the matches of a new rule remember: nothing yet.
+fn fresh_memory(rule: &Rule) -> Vec<[u64; 2]> {
+    let any = rule.matches.iter().any(super::matches::Match::has_memory);
+    if any { vec![[0; 2]; rule.matches.len()] } else { Vec::new() }
+}
+
+impl RuleSlot {
+    /// Counts from zero; a rule that was replaced also forgets what its matches remember.
+    fn forget(&mut self, replaced: bool) {
+        self.counters = Counters::default();
+        if replaced {
+            self.memory = fresh_memory(&self.rule);
+        }
+    }
+}
+
+impl Chain {
+    fn new(name: Arc<str>, hook: Option<Hook>) -> Self {
+        let policy = Policy::Accept;
+        Chain { name, rules: Vec::new(), hook, policy, counters: Counters::default(), counted: false }
+    }
+}
+
+impl Table {
+    /// Puts a chain into a free slot.
+    fn add_chain(&mut self, chain: Chain) -> usize {
+        match self.chains.iter().position(Option::is_none) {
+            Some(free) => {
+                self.chains[free] = Some(chain);
+                free
+            }
+            None => {
+                self.chains.push(Some(chain));
+                self.chains.len() - 1
+            }
+        }
+    }
+
+    fn add_base(&mut self, hook: Hook, counted: bool) -> usize {
+        let ix = self.add_chain(Chain { counted, ..Chain::new(Arc::from(hook.name()), Some(hook)) });
+        self.base[hook as usize] = u32::try_from(ix).ok();
+        ix
+    }
+
+    /// How many rules jump to a chain: what `-L` calls its references.
+    pub fn references(&self, name: &str) -> usize {
+        let rules = self.chains().flat_map(|c| &c.rules);
+        rules.filter(|r| r.rule.target.chain().is_some_and(|to| **to == *name)).count()
+    }
+
+    fn rename(&mut self, from: &str, to: &Arc<str>) -> Result<(), Errno> {
+        if self.find(to).is_some() {
+            return Err(Errno::EEXIST);
+        }
+        let ix = self.find(from).ok_or(Errno::ENOENT)?;
+        for r in self.chains.iter_mut().flatten().flat_map(|c| &mut c.rules) {
+            if r.rule.target.chain().is_some_and(|t| **t == *from) {
+                Arc::make_mut(&mut r.rule).target.set_chain(to);
+            }
+        }
+        if let Some(c) = self.chains[ix].as_mut() {
+            c.name = to.clone();
+        }
+        Ok(())
+    }
+
+    /// Names of chains become their slots.
+    fn resolve(&mut self) {
+        let slots = self.chains.iter().enumerate();
+        let by_name: std::collections::BTreeMap<Arc<str>, u32> =
+            slots.filter_map(|(ix, c)| Some((c.as_ref()?.name.clone(), u32::try_from(ix).ok()?))).collect();
+        for r in self.chains.iter_mut().flatten().flat_map(|c| &mut c.rules) {
+            r.jump = r.rule.target.chain().and_then(|to| by_name.get(to).copied()).unwrap_or(u32::MAX);
+        }
     }
 }

@@ -159,4 +159,19 @@ impl Target {
             _ => false,
         }
     }
+
+    /// The chain that it jumps or goes to.
+    pub fn chain(&self) -> Option<&Arc<str>> {
+        match self {
+            Target::Jump(c) | Target::Goto(c) => Some(c),
+            _ => None,
+        }
+    }
+
+    /// The chain that it jumps or goes to has another name now.
+    pub fn set_chain(&mut self, name: &Arc<str>) {
+        if let Target::Jump(c) | Target::Goto(c) = self {
+            *c = name.clone();
+        }
+    }
 }

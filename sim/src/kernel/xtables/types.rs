@@ -259,6 +259,8 @@ impl Table {
 pub struct Tables {
     /// By `TableKind as usize`.
     pub by_kind: [Option<Box<Table>>; 5],
+    /// Those that exist, in the order in which they came to be (`/proc/net/ip_tables_names` backwards).
+    pub order: Vec<TableKind>,
 }
 
 impl Tables {
