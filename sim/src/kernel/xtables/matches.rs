@@ -345,15 +345,6 @@ impl Match {
         }
     }
 
-    /// What it remembers at first.
-    pub(crate) fn start(&self, now: crate::kernel::types::Nanos) -> [u64; 2] {
-        match self {
-            Match::Limit(l) => l.start(now),
-            Match::Statistic(s) => s.start(),
-            _ => [0, 0],
-        }
-    }
-
     /// It remembers something between packets.
     pub fn has_memory(&self) -> bool {
         matches!(self, Match::Limit(_) | Match::Statistic(_))

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use super::matches::Match;
 use super::targets::Target;
 use crate::kernel::netfilter::Hook;
-use crate::kernel::types::Nanos;
 
 /// Which set of tables: both hang on the same hooks.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -195,17 +194,6 @@ pub struct RuleSlot {
     pub counters: Counters,
     /// What its matches remember (`limit`, `statistic`), by index of the match; empty where none does.
     pub memory: Vec<[u64; 2]>,
-}
-
-impl RuleSlot {
-    /// A rule put into a chain at a time; where it jumps to is set when its table is complete.
-    pub fn new(rule: Arc<Rule>, counters: Counters, now: Nanos) -> RuleSlot {
-        let memory = match rule.matches.iter().any(Match::has_memory) {
-            true => rule.matches.iter().map(|m| m.start(now)).collect(),
-            false => Vec::new(),
-        };
-        RuleSlot { ip: rule.ip, rule, jump: 0, counters, memory }
-    }
 }
 
 /// What happens at the end of a base chain.

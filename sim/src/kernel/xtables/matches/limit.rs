@@ -11,18 +11,13 @@ impl LimitMatch {
         u64::from(self.avg.max(1)) * 100_000
     }
 
-    /// What is remembered: tokens in nanoseconds, and when they were last counted.
-    pub(crate) fn start(&self, now: Nanos) -> [u64; 2] {
-        [self.cost() * u64::from(self.burst), now]
-    }
-
-    /// Takes a packet's price out of the bucket.
+    /// Takes a packet's price out of the bucket. What is remembered is what was taken and not yet given back, and
+    /// when it was last counted: all zero for a full bucket.
     pub(crate) fn check(&self, memory: &mut [u64; 2], now: Nanos) -> Fit {
         let most = self.cost() * u64::from(self.burst);
-        let have = memory[0].saturating_add(now.saturating_sub(memory[1])).min(most);
-        memory[1] = now;
-        let fits = have >= self.cost();
-        memory[0] = if fits { have - self.cost() } else { have };
+        let taken = memory[0].saturating_sub(now.saturating_sub(memory[1]));
+        let fits = taken + self.cost() <= most;
+        *memory = [if fits { taken + self.cost() } else { taken }, now];
         ask(fits, "--limit", || Saw::Word("the limit is spent"))
     }
 }

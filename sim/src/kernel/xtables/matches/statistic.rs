@@ -6,28 +6,17 @@ use crate::kernel::xtables::view::{Fit, ask};
 use crate::trace::event::Saw;
 
 impl StatisticMatch {
-    /// What is remembered: packets since the last one that fitted.
-    pub(crate) fn start(&self) -> [u64; 2] {
-        match self.mode {
-            // `nth.count` begins so that packet number `packet` is the first to fit.
-            StatisticMode::Nth { every, packet } => [u64::from(every).saturating_sub(u64::from(packet)), 0],
-            StatisticMode::Random(_) => [0, 0],
-        }
-    }
-
+    /// What is remembered: packets so far, modulo `every`.
     pub(crate) fn check(&self, memory: &mut [u64; 2], rng: &mut Rng) -> Fit {
         match self.mode {
             StatisticMode::Random(p) => {
                 let dice = (rng.next_u64() >> 33) as u32;
                 ask((dice < p) != self.inv, "--probability", || Saw::Word("the dice said no"))
             }
-            StatisticMode::Nth { every, .. } => {
-                memory[0] += 1;
+            StatisticMode::Nth { every, packet } => {
                 let n = memory[0];
-                let fits = n > u64::from(every);
-                if fits {
-                    memory[0] = 0;
-                }
+                memory[0] = (n + 1) % u64::from(every.max(1));
+                let fits = n == u64::from(packet);
                 ask(fits != self.inv, "--every", || Saw::Num(n))
             }
         }
