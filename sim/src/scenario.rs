@@ -152,6 +152,8 @@ pub struct Expect {
     pub seen_source: Option<String>,
     /// Devices that the packets visited, in order; others may lie between.
     pub path: Vec<String>,
+    /// Rules and policies that packets met: `PLACE TABLE CHAIN words of the rule`.
+    pub hits: Vec<String>,
     /// A packet that was dropped.
     pub drop: Option<ExpectDrop>,
     /// Standard output: exact, or with `…` for any text.
@@ -173,6 +175,8 @@ pub struct ExpectDrop {
     pub at: String,
     /// The kernel's reason.
     pub reason: String,
+    /// The rule that dropped it: chain and words of the rule, or chain and `policy DROP`.
+    pub rule: Option<String>,
 }
 
 /// Reads a scenario file.

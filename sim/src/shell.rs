@@ -69,8 +69,18 @@ pub mod bound {
 
 /// Runs a line on a host, in a namespace.
 pub fn run_line(sess: &mut Session, host: HostId, ns: NetnsId, line: &str) -> Ran {
+    let unknown = sess.kernel.unmodelled;
     match parse::parse(line) {
-        Ok(script) => interp::run_top(sess, host, ns, &script),
+        Ok(script) => {
+            let mut ran = interp::run_top(sess, host, ns, &script);
+            if sess.kernel.unmodelled != unknown
+                && let Some(report) = &mut ran.report
+            {
+                // A packet met something that the model does not have: what the tool saw proves nothing.
+                report.outcome = Some(crate::trace::Outcome::Unmodelled);
+            }
+            ran
+        }
         Err(problems) => {
             let first = problems.into_iter().next();
             let (what, col) = first.map_or_else(|| ("syntax error".to_owned(), 0), |p| (p.what, p.col));

@@ -12,7 +12,6 @@ use crate::frames::Frame;
 #[rustfmt::skip]
 pub const RULES: &[(&str, &str, &str)] = &[
     ("step", "ms, time of a row", "scheduling of the recording machine"),
-    ("step", "hits", "counters of iptables rules, which no recording in reach has"),
     ("step", "sport, local", "the recorder's own choice of a port: the frames show it"),
     ("frame", "order between devices", "two processors; each device and direction has its own order"),
     ("frame", "rows flagged nud", "a neighbour is confirmed when a random timer says so"),

@@ -1,7 +1,9 @@
 //! Runs a recording's steps in the model and writes down what they did, in the recording's own shape.
 
 use packetwalk_sim::app::probe::Probe;
+use packetwalk_sim::command::iptables;
 use packetwalk_sim::kernel::types::{MSEC, NetnsId};
+use packetwalk_sim::kernel::xtables::Variant;
 use packetwalk_sim::session::Session;
 use packetwalk_sim::shell::run_line;
 use packetwalk_sim::trace::{Outcome, state};
@@ -120,12 +122,21 @@ fn one(
             let (host, ns) = s.place(text(&step["from"]))?;
             let probe = Probe::parse(&expanded(step)).map_err(|(what, _)| what)?;
             s.next_sport = 40_000 + 20 * step["n"].as_u64().unwrap_or(0) as u16;
+            // Only where iptables ran through Docker does the recorder look at counters.
+            let counts = list(&json["steps"]).iter().any(|s| !s["hits"].is_null());
+            let before = if counts { counters(s) } else { Counted::new() };
             let report = s.probe(host, ns, &probe);
             if report.outcome == Some(Outcome::Unmodelled) {
                 did.refused = Some("probe not modelled".into());
             }
             if let Ok(Value::Object(m)) = serde_json::to_value(&report) {
                 did.fields = m;
+            }
+            if counts {
+                let hits = hits(&before, &counters(s));
+                if !hits.is_empty() {
+                    did.fields.insert("hits".into(), hits.into());
+                }
             }
         }
         // The time that the step took passes after it.
@@ -144,6 +155,55 @@ fn one(
         other => return Err(format!("step {other}")),
     }
     Ok(())
+}
+
+/// Packets of every rule, by namespace: table, chain, number and text. FORWARD's policy counts like a rule.
+type Counted = Vec<(String, Vec<(String, String, usize, String, u64)>)>;
+
+/// The counters of every namespace's rules.
+fn counters(s: &Session) -> Counted {
+    let k = &s.kernel;
+    let all = (0..k.netns.len() as u32).map(NetnsId).filter(|n| k.ns(*n).alive && !k.ns(*n).is_switch);
+    let of = |ns: NetnsId| {
+        let dump = iptables::save(k.ns(ns).nf.xt.of(Variant::Nft), Variant::Nft, true, None);
+        let (mut table, mut out) = (String::new(), Vec::new());
+        for l in dump.lines() {
+            if let Some(t) = l.strip_prefix('*') {
+                t.clone_into(&mut table);
+            } else if let Some(rest) = l.strip_prefix(":FORWARD ") {
+                let (policy, count) = rest.split_once(" [").unwrap_or((rest, "0"));
+                let n = count.split(':').next().and_then(|n| n.parse().ok()).unwrap_or(0);
+                out.push((table.clone(), "FORWARD".to_owned(), 0, format!("policy {policy}"), n));
+            } else if let Some((count, rule)) = l.split_once("] -A ") {
+                let n = count.trim_start_matches('[').split(':').next().and_then(|n| n.parse().ok()).unwrap_or(0);
+                let (chain, text) = rule.split_once(' ').unwrap_or((rule, ""));
+                let at = out.iter().filter(|r| r.0 == table && r.1 == chain && r.2 > 0).count() + 1;
+                out.push((table.clone(), chain.to_owned(), at, text.to_owned(), n));
+            }
+        }
+        out
+    };
+    all.map(|ns| (k.ns(ns).label.clone(), of(ns))).collect()
+}
+
+/// What moved between two looks, as a recording notes it.
+fn hits(before: &Counted, after: &Counted) -> Map<String, Value> {
+    let mut out = Map::new();
+    for (ns, rules) in after {
+        let old = before.iter().find(|b| b.0 == *ns);
+        let moved: Vec<Value> = rules
+            .iter()
+            .filter_map(|(table, chain, at, text, n)| {
+                let was = old.and_then(|o| o.1.iter().find(|r| r.0 == *table && r.1 == *chain && r.2 == *at));
+                let was = was.filter(|r| r.3 == *text).map_or(0, |r| r.4);
+                (*n > was).then(|| json!([table, chain, text, n - was]))
+            })
+            .collect();
+        if !moved.is_empty() {
+            out.insert(ns.clone(), moved.into());
+        }
+    }
+    out
 }
 
 /// The probe as written, its target expanded: `to` has the port as well.

@@ -13,12 +13,6 @@ pub struct Recording {
 /// Tools and devices that later parts of the model bring, as words of a command line. The first word
 /// names the feature.
 const LATER: &[(&str, &[&str])] = &[
-    (
-        "iptables",
-        &["iptables", "iptables-save", "iptables-restore", "iptables-legacy", "iptables-legacy-save", "ip6tables"],
-    ),
-    ("conntrack", &["conntrack"]),
-    ("ebtables", &["ebtables", "ebtables-save"]),
     ("nft", &["nft"]),
     ("vxlan", &["vxlan"]),
     ("macvlan", &["macvlan"]),

@@ -106,22 +106,82 @@ fn check_step(s: &Session, e: &Expect, r: &StepResult, arp: bool, out: &mut Vec<
             fail("path", format!("{} ({missing} was not reached in this order)", e.path.join(", ")), got);
         }
     }
-    if let Some(want) = &e.drop {
-        let mut drops = Vec::new();
-        let mut hit = false;
-        for x in events {
-            if let EventKind::Drop { reason, func } = x.kind {
-                let names = names(s, x.ns, x.dev);
-                hit |= reason.name() == want.reason && names.contains(&want.at);
-                drops.push(format!("{} at {} ({func})", reason.name(), names[0]));
-            }
-        }
-        if !hit {
-            drops.dedup();
-            let got = if drops.is_empty() { "no drop".into() } else { drops.join(", ") };
-            fail("drop", format!("{} at {}", want.reason, want.at), got);
+    for want in &e.hits {
+        let met = met(s, events);
+        if !met.iter().any(|(places, rule)| fits_hit(want, places, rule)) {
+            let mut got: Vec<String> = met.into_iter().map(|(p, r)| format!("{} {r}", p[0])).collect();
+            got.dedup();
+            let got = if got.is_empty() { "no rule was met".into() } else { got.join("; ") };
+            fail("hits", want.clone(), got);
         }
     }
+    if let Some(want) = &e.drop {
+        check_drop(s, events, want, &mut fail);
+    }
+}
+
+fn check_drop(
+    s: &Session,
+    events: &[Event],
+    want: &super::ExpectDrop,
+    fail: &mut impl FnMut(&'static str, String, String),
+) {
+    let mut drops = Vec::new();
+    let mut hit = false;
+    // The rule or policy that each packet met last.
+    let mut last: std::collections::BTreeMap<crate::wire::PacketId, String> = std::collections::BTreeMap::new();
+    for x in events {
+        if let Some(rule) = rule_met(&x.kind) {
+            last.insert(x.packet, rule);
+        }
+        if let EventKind::Drop { reason, func } = x.kind {
+            let names = names(s, x.ns, x.dev);
+            let rule = last.get(&x.packet).filter(|_| reason == crate::trace::DropReason::NETFILTER_DROP);
+            let by = want.rule.as_ref().is_none_or(|w| {
+                // With or without the table before the chain.
+                rule.is_some_and(|r| has_words(w, r))
+            });
+            hit |= reason.name() == want.reason && names.contains(&want.at) && by;
+            let by = rule.map(|r| format!(", {r}")).unwrap_or_default();
+            drops.push(format!("{} at {} ({func}{by})", reason.name(), names[0]));
+        }
+    }
+    if !hit {
+        drops.dedup();
+        let got = if drops.is_empty() { "no drop".into() } else { drops.join(", ") };
+        let rule = want.rule.as_ref().map(|r| format!(" by {r}")).unwrap_or_default();
+        fail("drop", format!("{} at {}{rule}", want.reason, want.at), got);
+    }
+}
+
+/// A rule or policy that decided something, as `TABLE CHAIN RULE`.
+fn rule_met(kind: &EventKind) -> Option<String> {
+    match kind {
+        EventKind::XtMatched { at, .. } => {
+            Some(format!("{} {} {}", at.table.name(), at.chain, crate::command::iptables::rule_spec(&at.rule)))
+        }
+        EventKind::XtPolicy { table, hook, policy, .. } => {
+            let policy = if *policy == crate::kernel::xtables::Policy::Drop { "DROP" } else { "ACCEPT" };
+            Some(format!("{} {} policy {policy}", table.name(), hook.name()))
+        }
+        _ => None,
+    }
+}
+
+/// Every rule and policy that was met, with all names of its place.
+fn met(s: &Session, events: &[Event]) -> Vec<(Vec<String>, String)> {
+    events.iter().filter_map(|e| Some((names(s, e.ns, None), rule_met(&e.kind)?))).collect()
+}
+
+fn fits_hit(want: &str, places: &[String], rule: &str) -> bool {
+    let Some((place, rest)) = want.trim_start().split_once(char::is_whitespace) else { return false };
+    places.iter().any(|p| p == place) && has_words(rest, rule)
+}
+
+/// Every word of `want` stands in `text`, in order.
+fn has_words(want: &str, text: &str) -> bool {
+    let mut have = text.split_whitespace();
+    want.split_whitespace().all(|w| have.any(|h| h == w))
 }
 
 /// The devices that packets visited, in order, each with all its names.

@@ -73,6 +73,8 @@ pub struct HostLong {
     pub serve: Option<Vec<Scalar>>,
     /// Text of `/etc/resolv.conf`.
     pub resolv: Option<String>,
+    /// Firewall rules as `iptables-save` writes them.
+    pub iptables: Option<String>,
 }
 
 /// A number or a text.
@@ -161,6 +163,8 @@ pub struct ExpectFile {
     pub seen_source: Option<String>,
     /// Devices that the packets visited, in order; others may lie between.
     pub path: Option<Vec<String>>,
+    /// Rules that packets met, each as `PLACE TABLE CHAIN` and words of the rule in their order, or `policy DROP`.
+    pub hits: Option<Vec<String>>,
     /// A packet that was dropped.
     pub drop: Option<DropFile>,
     /// Standard output: exact, or with `…` for any text.
@@ -183,4 +187,6 @@ pub struct DropFile {
     pub at: String,
     /// The kernel's reason, such as `IP_RPFILTER`.
     pub reason: String,
+    /// The rule that did it: chain and words of the rule in their order, or chain and `policy DROP`.
+    pub rule: Option<String>,
 }

@@ -9,7 +9,7 @@ use super::node::{Node, Value};
 use super::read::{Reader, field};
 use crate::session::topology::{HostSpec, NicSpec, ServeSpec};
 
-const HOST: &[&str] = &["interfaces", "gateway", "sysctl", "serve", "resolv", "dockerd"];
+const HOST: &[&str] = &["interfaces", "gateway", "sysctl", "serve", "resolv", "iptables", "dockerd"];
 const NIC: &[&str] = &["lan", "address", "mtu", "mac", "gateway"];
 const MAX_HOSTS: usize = 256;
 
@@ -138,6 +138,11 @@ impl Reader {
             }
         }
         spec.resolv = field(&f, "resolv").and_then(|x| self.text(x, "resolv"));
+        if let Some(x) = field(&f, "iptables")
+            && let Some(dump) = self.text(x, "iptables")
+        {
+            self.dumps.push((name.to_owned(), x.at, dump));
+        }
         spec
     }
 

@@ -20,6 +20,8 @@ pub(super) struct Reader {
     pub(super) issues: Vec<Issue>,
     lines: Vec<String>,
     places: BTreeSet<String>,
+    /// Firewall rules given with a host: its name, where, and the dump.
+    pub(super) dumps: Vec<(String, At, String)>,
 }
 
 /// Reads a scenario.
@@ -37,7 +39,7 @@ pub(super) fn read(text: &str) -> Result<Scenario, Issues> {
     }
     let root = node::parse(text).map_err(|i| Issues(vec![i]))?;
     let mut r =
-        Reader { issues: Vec::new(), lines: text.lines().map(str::to_owned).collect(), places: BTreeSet::new() };
+        Reader { issues: Vec::new(), lines: text.lines().map(str::to_owned).collect(), places: BTreeSet::new(), dumps: Vec::new() };
     let scenario = r.scenario(&root);
     r.issues.sort_by_key(|i| (i.line, i.column));
     r.issues.truncate(MAX_ISSUES);
@@ -202,6 +204,12 @@ impl Reader {
             }
         }
         let mut setup = Vec::new();
+        for (host, at, dump) in std::mem::take(&mut self.dumps) {
+            // Restored as a person would: the first lines of the setup.
+            let line = format!("{host}$ iptables-restore <<'END_OF_RULES'\n{}\nEND_OF_RULES", dump.trim_end());
+            let node = Node { at, value: Value::Scalar(line.clone()), typed: false };
+            setup.extend(self.action(&node, &line, None));
+        }
         if let Some(n) = field(&f, "setup") {
             for item in self.list(n, "setup") {
                 if let Some(t) = self.text(item, "a line of setup") {
@@ -407,7 +415,7 @@ impl Reader {
     fn expect(&mut self, n: &Node) -> Option<Expect> {
         let f = self.map(n, "expect", EXPECT)?;
         let mut e = Expect { at: n.at, ..Expect::default() };
-        for (key, at, x) in f {
+        for (key, _, x) in f {
             match key {
                 "outcome" => {
                     let Some(t) = self.text(x, "outcome") else { continue };
@@ -421,11 +429,13 @@ impl Reader {
                         self.issue(x.at, format!("there is no outcome `{t}`"), help);
                     }
                 }
-                "hits" => self.issue(
-                    at,
-                    "not modelled yet: `hits` (firewall rules)",
-                    "remove it; firewall rules come with a later version",
-                ),
+                "hits" => {
+                    e.hits = self.texts(x, "hits");
+                    for (i, h) in e.hits.clone().iter().enumerate() {
+                        let at = self.list(x, "hits").get(i).map_or(x.at, |y| y.at);
+                        self.hit(h, at);
+                    }
+                }
                 "seen-source" => {
                     e.seen_source = self.text(x, key);
                     let ip = e
@@ -463,13 +473,7 @@ impl Reader {
 
     fn drop(&mut self, n: &Node) -> Option<ExpectDrop> {
         let f = self.map(n, "drop", &["at", "reason", "rule"])?;
-        if let Some(r) = field(&f, "rule") {
-            self.issue(
-                r.at,
-                "not modelled yet: `rule` (firewall rules)",
-                "remove it; firewall rules come with a later version",
-            );
-        }
+        let rule = field(&f, "rule").and_then(|x| self.text(x, "rule"));
         for k in ["at", "reason"] {
             if field(&f, k).is_none() {
                 self.issue(n.at, format!("`drop` has no `{k}`"), "drop: {at: node1, reason: IP_RPFILTER}");
@@ -487,7 +491,20 @@ impl Reader {
             }
             Some(t)
         });
-        Some(ExpectDrop { at: at?, reason: reason? })
+        Some(ExpectDrop { at: at?, reason: reason?, rule })
+    }
+
+    /// `PLACE TABLE CHAIN words`.
+    fn hit(&mut self, text: &str, at: At) {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let form = "write PLACE TABLE CHAIN and words of the rule: \"node1 filter FORWARD -j DROP\"";
+        let [place, table, _, _, ..] = words.as_slice() else {
+            return self.issue(at, format!("`{text}` names no rule"), form);
+        };
+        self.place(place, at);
+        if crate::kernel::xtables::TableKind::by_name(table).is_none() {
+            self.issue(at, format!("there is no table `{table}`"), "one of: raw, mangle, nat, filter, security");
+        }
     }
 }
 

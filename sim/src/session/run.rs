@@ -119,6 +119,7 @@ impl Session {
 
     /// Sends a probe from a namespace and waits for its outcome.
     pub fn probe(&mut self, host: HostId, ns: NetnsId, probe: &Probe) -> ProbeReport {
+        let unknown = self.kernel.unmodelled;
         let sport = self.next_sport;
         self.next_sport = if sport > 60_000 { 40_000 } else { sport + 20 };
         let failed = |o| ProbeReport { outcome: Some(o), ..Default::default() };
@@ -128,7 +129,11 @@ impl Session {
         let app = self.spawn(host, ns, pid, "probe", program);
         self.run_until_exit(app, None);
         self.pid_gone(pid);
-        self.apps.get(app).report.clone()
+        let mut report = self.apps.get(app).report.clone();
+        if self.kernel.unmodelled != unknown {
+            report.outcome = Some(Outcome::Unmodelled);
+        }
+        report
     }
 }
 

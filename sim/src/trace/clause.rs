@@ -1,5 +1,7 @@
 //! An event as a short clause in Linux's words.
 
+mod firewall;
+
 use super::event::{ArpVerdict, BrSkip, BrVerdict, EventKind, FibResult, RuleMiss, SourceCheck};
 use super::words;
 use crate::kernel::fib::{Route, RouteType, RuleAction, table};
@@ -159,8 +161,7 @@ pub fn clause(s: &Session, kind: &EventKind) -> (&'static str, String, Weight) {
         }
         EventKind::Bound { what } => ("bound", format!("cut short: the bound on {what} was reached"), Story),
         EventKind::SocketCopy { .. } => ("socket_copy", "a raw socket gets a copy".into(), Story),
-        #[allow(unreachable_patterns)]
-        other => ("other", format!("{other:?}"), Story),
+        other => firewall::clause(s, other).unwrap_or_else(|| ("other", format!("{other:?}"), Story)),
     }
 }
 

@@ -10,10 +10,12 @@ mod sysctl;
 
 use serde_json::{Map, Value, json};
 
+use crate::command::iptables;
 use crate::kernel::Kernel;
 use crate::kernel::mib::MibItem;
 use crate::kernel::neigh::Nud;
 use crate::kernel::types::NetnsId;
+use crate::kernel::xtables::Variant;
 use crate::trace::Recorder;
 
 /// The counters that a recording keeps: those that say what became of a packet.
@@ -70,6 +72,9 @@ pub fn netns_state<R: Recorder>(k: &Kernel<R>, ns: NetnsId) -> Value {
         ("listen", listen(k, ns)),
         ("sysctl", sysctl::sysctls(k, ns)),
         ("nstat", counters(k, ns)),
+        ("conntrack", connections(k, ns)),
+        ("iptables", rules_of(k, ns, Variant::Nft)),
+        ("iptables_legacy", rules_of(k, ns, Variant::Legacy)),
     ];
     let mut out = Map::new();
     for (name, v) in parts {
@@ -90,6 +95,9 @@ pub fn place_state<R: Recorder>(k: &Kernel<R>, ns: NetnsId) -> Value {
         "neighbours": neighbours(k, ns),
         "fdb": link::fdb(k, ns),
         "sysctls": sysctl::sysctls(k, ns),
+        "conntrack": connections(k, ns),
+        "iptables_save": iptables::save(k.ns(ns).nf.xt.of(Variant::Nft), Variant::Nft, true, None),
+        "iptables_legacy_save": iptables::save(k.ns(ns).nf.xt.of(Variant::Legacy), Variant::Legacy, true, None),
         "sockets": sockets(k, ns),
     })
 }
@@ -134,6 +142,16 @@ fn listen<R: Recorder>(k: &Kernel<R>, ns: NetnsId) -> Value {
         })
     };
     of("udp", "UNCONN").chain(of("tcp", "LISTEN")).collect()
+}
+
+/// `iptables-save -c` line by line, without its comments.
+fn rules_of<R: Recorder>(k: &Kernel<R>, ns: NetnsId, v: Variant) -> Value {
+    iptables::save(k.ns(ns).nf.xt.of(v), v, true, None).lines().map(Value::from).collect()
+}
+
+/// `conntrack -L` line by line.
+fn connections<R: Recorder>(k: &Kernel<R>, ns: NetnsId) -> Value {
+    crate::command::conntrack::list(k, ns).into_iter().map(Value::from).collect()
 }
 
 /// All sockets, as `ss` has them.

@@ -41,7 +41,8 @@ fn ipv4(ip: &Ipv4) -> String {
     text
 }
 
-fn flags(f: TcpFlags) -> String {
+/// The flags of a TCP segment: `SYN,ACK`.
+pub fn flags(f: TcpFlags) -> String {
     let names = [
         (TcpFlags::SYN, "SYN"),
         (TcpFlags::FIN, "FIN"),
@@ -117,6 +118,7 @@ pub fn drop(reason: DropReason) -> &'static str {
         D::NETFILTER_DROP => "a firewall rule or policy",
         D::IP_TTL_EXPIRED => "its time to live ran out",
         D::PACKETWALK_BOUND => "this world's own bound on hops or queues was reached",
+        D::PACKETWALK_UNMODELLED => "a rule asks for something that the model does not have",
         D::SOCKET_RCVBUFF => "the socket's buffer is full",
         _ => "the kernel says no more than that",
     }
