@@ -8,6 +8,7 @@ pub mod arping;
 pub mod awk;
 pub mod brctl;
 pub mod bridge;
+pub mod conntrack;
 pub mod curl;
 pub mod files;
 pub mod grep;
@@ -182,6 +183,7 @@ pub const TOOLS: &[&str] = &[
     "brctl",
     "bridge",
     "cat",
+    "conntrack",
     "curl",
     "cut",
     "date",
@@ -305,6 +307,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         "arping" => arping::run(p, argv),
         "brctl" => brctl::run(p, argv),
         "bridge" => bridge::run(p, argv),
+        "conntrack" => conntrack::run(p, argv),
         "curl" => curl::run(p, argv),
         "ip" => ip::run(p, argv),
         "ifconfig" => ifconfig::run(p, argv),

@@ -139,7 +139,7 @@ impl Conntrack {
 
     /// A connection of the table now expires at this time.
     #[inline]
-    pub(crate) fn note_expiry(&mut self, expires: Nanos) {
+    pub fn note_expiry(&mut self, expires: Nanos) {
         self.earliest = self.earliest.min(expires);
     }
 

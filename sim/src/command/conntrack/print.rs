@@ -1,0 +1,96 @@
+//! Lines of `conntrack -L`, as libnetfilter_conntrack writes them.
+
+use std::fmt::Write;
+
+use crate::kernel::Kernel;
+use crate::kernel::conntrack::{Conn, CtDir, L4Id, ProtoState, Status, Tuple, state_name};
+use crate::kernel::types::{Nanos, NetnsId, SEC};
+use crate::trace::Recorder;
+
+/// What `-o` adds.
+#[derive(Clone, Copy, Default)]
+pub struct Style {
+    /// `extended`: the network protocol in front.
+    pub extended: bool,
+    /// `id`: the entry's number at the end.
+    pub id: bool,
+    /// It was asked for by its tuple: the question holds a reference of its own.
+    pub held: bool,
+}
+
+/// The lines of `conntrack -L` in a namespace, in the order in which the connections came.
+pub fn list<R: Recorder>(k: &Kernel<R>, ns: NetnsId) -> Vec<String> {
+    let now = k.now();
+    k.ns(ns).nf.ct.iter(now).map(|(_, c)| line(c, now, Style::default())).collect()
+}
+
+/// The name of a protocol that the library knows.
+pub(super) fn proto_name(proto: u8) -> &'static str {
+    match proto {
+        1 => "icmp",
+        6 => "tcp",
+        17 => "udp",
+        33 => "dccp",
+        47 => "gre",
+        58 => "icmpv6",
+        132 => "sctp",
+        136 => "udplite",
+        _ => "unknown",
+    }
+}
+
+/// One connection.
+pub fn line(c: &Conn, now: Nanos, style: Style) -> String {
+    let mut out = String::new();
+    if style.extended {
+        out.push_str("ipv4     2 ");
+    }
+    let proto = c.tuples[0].proto;
+    let _ = write!(out, "{:<8} {proto} {} ", proto_name(proto), c.left(now) / SEC);
+    if let ProtoState::Tcp(t) = &c.proto {
+        let _ = write!(out, "{} ", state_name(t.state));
+    }
+    direction(&mut out, c, CtDir::Original);
+    if !c.status.contains(Status::SEEN_REPLY) {
+        out.push_str("[UNREPLIED] ");
+    }
+    direction(&mut out, c, CtDir::Reply);
+    if c.status.contains(Status::ASSURED) {
+        out.push_str("[ASSURED] ");
+    }
+    let _ = write!(out, "mark={} ", c.mark);
+    if c.zone.dir.is_none() && c.zone.id != 0 {
+        let _ = write!(out, "zone={} ", c.zone.id);
+    }
+    out.push_str(if style.held { "use=2" } else { "use=1" });
+    if style.id {
+        let _ = write!(out, " id={}", id(c));
+    }
+    out
+}
+
+/// Linux hides its addresses behind a keyed hash; here the number says which entry it is.
+fn id(c: &Conn) -> u32 {
+    c.id.wrapping_add(1)
+}
+
+fn direction(out: &mut String, c: &Conn, dir: CtDir) {
+    tuple(out, &c.tuples[dir as usize]);
+    if c.zone.dir == Some(dir) && c.zone.id != 0 {
+        let name = if dir == CtDir::Original { "orig" } else { "reply" };
+        let _ = write!(out, "zone-{name}={} ", c.zone.id);
+    }
+    if let Some(a) = &c.acct {
+        let n = a[dir as usize];
+        let _ = write!(out, "packets={} bytes={} ", n.packets, n.bytes);
+    }
+}
+
+fn tuple(out: &mut String, t: &Tuple) {
+    let _ = write!(out, "src={} dst={} ", t.src, t.dst);
+    let _ = match t.l4 {
+        L4Id::Ports { src, dst } => write!(out, "sport={src} dport={dst} "),
+        L4Id::Icmp { id, ty, code } => write!(out, "type={ty} code={code} id={id} "),
+        L4Id::None => Ok(()),
+    };
+}
