@@ -10,10 +10,12 @@ pub mod brctl;
 pub mod bridge;
 pub mod conntrack;
 pub mod curl;
+pub mod ebtables;
 pub mod files;
 pub mod grep;
 pub mod ifconfig;
 pub mod ip;
+pub mod iptables;
 pub mod misc;
 pub mod names;
 pub mod nc;
@@ -188,6 +190,9 @@ pub const TOOLS: &[&str] = &[
     "cut",
     "date",
     "dirname",
+    "ebtables",
+    "ebtables-nft",
+    "ebtables-save",
     "echo",
     "egrep",
     "env",
@@ -309,6 +314,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         "bridge" => bridge::run(p, argv),
         "conntrack" => conntrack::run(p, argv),
         "curl" => curl::run(p, argv),
+        "ebtables" | "ebtables-nft" | "ebtables-save" => ebtables::run(p, argv),
         "ip" => ip::run(p, argv),
         "ifconfig" => ifconfig::run(p, argv),
         "nc" => nc::run(p, argv),

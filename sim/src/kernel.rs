@@ -14,6 +14,7 @@ pub mod bridge;
 pub mod conntrack;
 pub mod dev;
 pub mod devinet;
+pub mod ebtables;
 pub mod fib;
 pub mod frag;
 pub mod icmp;

@@ -59,6 +59,8 @@ pub struct Netfilter {
     pub ct: Conntrack,
     /// Address translation.
     pub nat: Nat,
+    /// The filter table of bridges.
+    pub ebt: super::ebtables::Ebtables,
     /// Anything is registered at any hook: guards the packet path.
     pub active: bool,
 }

@@ -38,8 +38,12 @@ pub(super) fn read(text: &str) -> Result<Scenario, Issues> {
         return Err(Issues(vec![issue]));
     }
     let root = node::parse(text).map_err(|i| Issues(vec![i]))?;
-    let mut r =
-        Reader { issues: Vec::new(), lines: text.lines().map(str::to_owned).collect(), places: BTreeSet::new(), dumps: Vec::new() };
+    let mut r = Reader {
+        issues: Vec::new(),
+        lines: text.lines().map(str::to_owned).collect(),
+        places: BTreeSet::new(),
+        dumps: Vec::new(),
+    };
     let scenario = r.scenario(&root);
     r.issues.sort_by_key(|i| (i.line, i.column));
     r.issues.truncate(MAX_ISSUES);

@@ -509,6 +509,24 @@ pub enum EventKind {
         /// The policy.
         policy: Policy,
     },
+    /// A rule of ebtables was tried.
+    EbRule {
+        /// Chain.
+        chain: Arc<str>,
+        /// Number within the chain, from 1.
+        number: u32,
+        /// The rule as `ebtables -L` prints it.
+        text: Arc<str>,
+        /// Whether it fitted.
+        fits: bool,
+    },
+    /// The end of a base chain of ebtables was reached.
+    EbPolicy {
+        /// Chain.
+        chain: Arc<str>,
+        /// The policy.
+        policy: Policy,
+    },
     /// Connection tracking looked at the packet.
     Ct {
         /// Hook.

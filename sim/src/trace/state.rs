@@ -10,7 +10,7 @@ mod sysctl;
 
 use serde_json::{Map, Value, json};
 
-use crate::command::iptables;
+use crate::command::{ebtables, iptables};
 use crate::kernel::Kernel;
 use crate::kernel::mib::MibItem;
 use crate::kernel::neigh::Nud;
@@ -75,6 +75,7 @@ pub fn netns_state<R: Recorder>(k: &Kernel<R>, ns: NetnsId) -> Value {
         ("conntrack", connections(k, ns)),
         ("iptables", rules_of(k, ns, Variant::Nft)),
         ("iptables_legacy", rules_of(k, ns, Variant::Legacy)),
+        ("ebtables", ebtables::save(&k.ns(ns).nf.ebt, false).lines().map(Value::from).collect()),
     ];
     let mut out = Map::new();
     for (name, v) in parts {

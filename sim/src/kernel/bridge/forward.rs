@@ -2,6 +2,7 @@
 
 use super::{FdbKind, PortState};
 use crate::kernel::Kernel;
+use crate::kernel::ebtables::EbHook;
 use crate::kernel::types::DevId;
 use crate::trace::event::{BrSkip, BrVerdict};
 use crate::trace::{DropReason, EventKind, Recorder};
@@ -112,8 +113,12 @@ impl<R: Recorder> Kernel<R> {
 
     /// `__br_forward`: frames from a port pass the hooks of br_netfilter first.
     fn br_xmit(&mut self, from: Option<DevId>, port: DevId, mut p: Packet) {
+        let br = self.devs[port.ix()].master.expect("a port has a master");
+        let hook = if from.is_some() { EbHook::Forward } else { EbHook::Output };
+        if !self.ebt_hook(hook, br, from, Some(port), &mut p) {
+            return;
+        }
         if from.is_some() && p.nf.bridged {
-            let br = self.devs[port.ix()].master.expect("a port has a master");
             if !self.br_nf_forward(br, port, &mut p) || !self.br_nf_post_routing(br, &mut p) {
                 return;
             }

@@ -4,6 +4,7 @@ use super::{BrPort, FdbKind, PortState};
 use crate::kernel::Kernel;
 use crate::kernel::br_netfilter::Bridged;
 use crate::kernel::dev::PktType;
+use crate::kernel::ebtables::EbHook;
 use crate::kernel::types::DevId;
 use crate::trace::event::{Birth, BrVerdict};
 use crate::trace::{DropReason, EventKind, Recorder};
@@ -80,6 +81,10 @@ impl<R: Recorder> Kernel<R> {
         }
         d.stats.rx_packets += 1;
         d.stats.rx_bytes += p.frame_len() as u64 - 14;
+        if !self.ebt_hook(EbHook::Input, br, Some(port), None, &mut p) {
+            return;
+        }
+        let d = &self.devs[br.ix()];
         // A frame for the address of the port it came by is for the host as well.
         let ty = if p.dst == port_mac { PktType::Host } else { PktType::of(p.dst, d.mac) };
         self.receptions += 1;

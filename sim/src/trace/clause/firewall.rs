@@ -39,6 +39,11 @@ pub(super) fn clause(s: &Session, kind: &EventKind) -> Option<(&'static str, Str
             };
             ("xt_policy", format!("{} policy {word}", chain(*variant, *table, hook.name())), weight)
         }
+        EventKind::EbRule { chain, number, text, fits } => {
+            let (what, weight) = if *fits { ("fits", Story) } else { ("missed", Detail) };
+            ("eb_rule", format!("ebtables {chain} {number} {what}: {text}"), weight)
+        }
+        EventKind::EbPolicy { chain, .. } => ("eb_policy", format!("ebtables {chain} policy DROP"), Story),
         EventKind::Ct { verdict, before, after, .. } => conntrack(*verdict, before.as_deref(), after.as_deref()),
         EventKind::Nat { before, after, .. } => ("nat", format!("nat: {}", change(before, after)), Story),
         EventKind::Log { line } => ("log", format!("kernel log: {}", line.trim_end()), Story),
