@@ -1,5 +1,6 @@
-//! Instructions per device reception, counted by valgrind's callgrind: the difference of two runs of `pingall`,
-//! so that building the world does not count. Steady on noisy machines, unlike seconds.
+//! Instructions counted by valgrind's callgrind: per device reception of `pingall`, per rule that misses, per packet
+//! among many tracked connections. Each is the difference of two runs, so that building the world does not count.
+//! Steady on noisy machines, unlike seconds.
 //!
 //! `cargo bench --bench instructions`
 #![expect(clippy::print_stdout, reason = "its output is what it is for")]
@@ -7,41 +8,64 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-/// What one run took: instructions, receptions.
-fn measure(pingall: &Path, n: u32, trace: bool) -> Result<(u64, u64), String> {
+/// The number that follows a word.
+fn number(text: &str, after: &str) -> Option<u64> {
+    let rest = text.split(after).nth(1)?;
+    rest.split_whitespace().next()?.replace(',', "").parse().ok()
+}
+
+/// What one run took, and what it printed.
+fn count(bin: &Path, args: &[String]) -> Result<(u64, String), String> {
     let mut c = Command::new("valgrind");
-    c.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(pingall).arg(n.to_string());
-    if trace {
-        c.arg("--trace");
-    }
+    c.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(bin).args(args);
     let out = c.output().map_err(|e| format!("valgrind: {e} (install the package valgrind)"))?;
     let (text, log) = (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
     if !out.status.success() {
-        return Err(format!("pingall {n} failed under valgrind:\n{log}"));
+        return Err(format!("{} {} failed under valgrind:\n{log}", bin.display(), args.join(" ")));
     }
-    let number = |text: &str, after: &str| {
-        let rest = text.split(after).nth(1)?;
-        rest.split_whitespace().next()?.replace(',', "").parse::<u64>().ok()
-    };
     let instructions = number(&log, "Collected :").ok_or_else(|| format!("no count in:\n{log}"))?;
-    let receptions = number(&text, "receptions").ok_or_else(|| format!("no receptions in: {text}"))?;
-    Ok((instructions, receptions))
+    Ok((instructions, text.into_owned()))
 }
 
-/// The example beside this benchmark's own binary: `target/release/deps/…` → `target/release/examples/pingall`.
-fn pingall() -> Result<PathBuf, String> {
+/// An example beside this benchmark's own binary: `target/release/deps/…` → `target/release/examples/NAME`.
+fn example(name: &str) -> Result<PathBuf, String> {
     let me = std::env::current_exe().map_err(|e| e.to_string())?;
-    let p = me.ancestors().nth(2).map(|d| d.join("examples/pingall")).filter(|p| p.is_file());
-    p.ok_or_else(|| "build the example first: cargo build --release --example pingall".to_owned())
+    let p = me.ancestors().nth(2).map(|d| d.join("examples").join(name)).filter(|p| p.is_file());
+    p.ok_or_else(|| format!("build the example first: cargo build --release --example {name}"))
+}
+
+/// Instructions per device reception.
+fn receptions() -> Result<(), String> {
+    let bin = example("pingall")?;
+    for trace in [false, true] {
+        let run = |n: u32| {
+            let mut args = vec![n.to_string()];
+            args.extend(trace.then(|| "--trace".to_owned()));
+            let (instructions, text) = count(&bin, &args)?;
+            let r = number(&text, "receptions").ok_or_else(|| format!("no receptions in: {text}"))?;
+            Ok::<_, String>((instructions, r))
+        };
+        let ((i1, r1), (i2, r2)) = (run(20)?, run(60)?);
+        let per = (i2 - i1) as f64 / (r2 - r1) as f64;
+        println!("{}: {per:.1} instructions per reception", if trace { "full trace" } else { "no recorder" });
+    }
+    Ok(())
+}
+
+/// What `PACKETS` more of them cost each: `firewall WHAT N PACKETS`.
+fn per_packet(what: &str, n: u32, packets: u32) -> Result<f64, String> {
+    let bin = example("firewall")?;
+    let run = |p: u32| Ok::<_, String>(count(&bin, &[what.into(), n.to_string(), p.to_string()])?.0);
+    let (few, many) = (run(packets)?, run(3 * packets)?);
+    Ok((many - few) as f64 / f64::from(2 * packets))
 }
 
 fn run() -> Result<(), String> {
-    let bin = pingall()?;
-    for trace in [false, true] {
-        let (i1, r1) = measure(&bin, 20, trace)?;
-        let (i2, r2) = measure(&bin, 60, trace)?;
-        let per = (i2 - i1) as f64 / (r2 - r1) as f64;
-        println!("{}: {per:.1} instructions per reception", if trace { "full trace" } else { "no recorder" });
+    receptions()?;
+    let (none, many) = (per_packet("rules", 0, 100)?, per_packet("rules", 10_000, 100)?);
+    println!("10000 rules that miss: {:.1} instructions per rule and packet", (many - none) / 10_000.0);
+    for n in [1000, 1_000_000] {
+        println!("conntrack among {n} entries: {:.0} instructions per packet", per_packet("conntrack", n, 20_000)?);
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use crate::kernel::Kernel;
 use crate::kernel::dev::PktType;
 use crate::kernel::fib::RouteType;
 use crate::kernel::ip::Rx;
+use crate::kernel::types::{DevId, NetnsId};
 use crate::kernel::xtables::view::HookAt;
 use crate::kernel::xtables::walk::Walked;
 use crate::kernel::xtables::{TableKind, Variant};
@@ -21,6 +22,13 @@ impl<R: Recorder> Kernel<R> {
             return Verdict::Accept;
         }
         self.nf_hook_slow(at, p)
+    }
+
+    /// Shows a packet to the FORWARD hook as if it came by one device and left by another; says whether it may.
+    pub fn forward_hook(&mut self, iif: DevId, oif: DevId, p: &mut Packet) -> bool {
+        let ns = self.devs[iif.ix()].netns;
+        let at = HookAt { oif: Some(oif), ..HookAt::received(ns, Hook::Forward, iif, PktType::Host) };
+        self.nf_hook(&at, p) == Verdict::Accept
     }
 
     fn nf_hook_slow(&mut self, at: &HookAt, p: &mut Packet) -> Verdict {
@@ -141,9 +149,9 @@ enum Step {
 impl HookAt {
     /// A hook where nothing is routed yet.
     pub(crate) fn received(
-        ns: crate::kernel::types::NetnsId,
+        ns: NetnsId,
         hook: Hook,
-        dev: crate::kernel::types::DevId,
+        dev: DevId,
         ty: PktType,
     ) -> HookAt {
         HookAt { ns, hook, iif: Some(dev), oif: None, ty, nexthop: Ipv4Addr::UNSPECIFIED, mtu: u32::MAX }
