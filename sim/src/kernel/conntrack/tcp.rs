@@ -220,7 +220,8 @@ fn reset(ct: &mut TcpCt, status: Status, dir: CtDir, t: &Tcp, s: &NetSysctl) -> 
         return Step::InWindow(old, new);
     }
     let other = &ct.seen[dir.other() as usize];
-    let established = old == states::ESTABLISHED;
+    // `nf_conntrack_tcp_established`.
+    let established = old == states::ESTABLISHED && status.contains(Status::ASSURED);
     if other.flags & MAXACK_SET != 0 && ct.last_index != Index::Syn as u8 {
         if t.seq == 0 && !established {
             return Step::Check(old, new);
