@@ -220,7 +220,8 @@ fn reset(ct: &mut TcpCt, status: Status, dir: CtDir, t: &Tcp, s: &NetSysctl) -> 
         return Step::InWindow(old, new);
     }
     let other = &ct.seen[dir.other() as usize];
-    let established = old == states::ESTABLISHED;
+    // `nf_conntrack_tcp_established`.
+    let established = old == states::ESTABLISHED && status.contains(Status::ASSURED);
     if other.flags & MAXACK_SET != 0 && ct.last_index != Index::Syn as u8 {
         if t.seq == 0 && !established {
             return Step::Check(old, new);
@@ -235,8 +236,9 @@ fn reset(ct: &mut TcpCt, status: Status, dir: CtDir, t: &Tcp, s: &NetSysctl) -> 
         // Not exactly the number that is due: the receiver may answer with a challenge ACK.
         new = old;
     }
-    let let_through = (status.contains(Status::SEEN_REPLY) && ct.last_index == Index::Syn as u8)
-        || (!status.contains(Status::ASSURED) && ct.last_index == Index::Ack as u8);
+    let let_through =
+        (status.contains(Status::SEEN_REPLY) && ct.last_index == Index::Syn as u8 && ct.last_dir != dir as u8)
+            || (!status.contains(Status::ASSURED) && ct.last_index == Index::Ack as u8);
     if let_through && t.ack == ct.last_end {
         return Step::InWindow(old, new);
     }
