@@ -490,6 +490,31 @@ fn what_was_never_confirmed_does_not_pile_up() {
 }
 
 #[test]
+fn what_expired_does_not_pile_up() {
+    let mut l = Lab::new();
+    for i in 0..20_000u32 {
+        l.pass(udp(i as u16, 53), A, Ipv4Addr::from(0x0a00_0100 + (i >> 8)));
+        l.wait(SEC);
+    }
+    let t = &l.k.ns(l.ns).nf.ct;
+    assert!(t.count < 1100 && t.slots.len() < 3000, "{} of {}", t.count, t.slots.len());
+    assert_eq!(t.live(l.k.now()), 29);
+    l.check();
+}
+
+#[test]
+fn the_limit_belongs_to_the_host() {
+    let mut l = Lab::new();
+    l.set("max", "77");
+    let host = l.k.ns(l.ns).host;
+    let ns = l.k.new_netns(host, "h/ns:x".to_owned());
+    let name = "net.netfilter.nf_conntrack_max";
+    assert_eq!(l.k.sysctl_get(ns, name).as_deref(), Ok("77"));
+    assert!(l.k.sysctl_set(ns, name, "5").is_err());
+    assert!(l.k.sysctl_set(l.ns, "net.netfilter.nf_conntrack_count", "5").is_err());
+}
+
+#[test]
 fn a_reference_to_what_is_gone_finds_nothing() {
     let mut l = Lab::new();
     let (mut p, _) = l.enter(udp(1, 53), A, B, Zone::default());

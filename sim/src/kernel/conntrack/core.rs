@@ -151,12 +151,16 @@ impl<R: Recorder> Kernel<R> {
             return Resolved::Invalid("no answer could belong to such a message");
         };
         let now = self.queue.now;
+        // Both belong to the host; the connections of each namespace are counted apart.
+        let host = self.host_sysctl(ns);
+        let (max, buckets) = (host.nf_conntrack_max.max(0) as u32, host.nf_conntrack_buckets.max(1) as u64);
         let n = &mut self.netns[ns.ix()];
         let (s, table) = (&n.sysctl, &mut n.nf.ct);
-        if s.nf_conntrack_max > 0 && table.count >= s.nf_conntrack_max as u32 {
+        table.sweep_if_grown(now);
+        if max > 0 && table.count >= max {
             table.expire(now);
-            if table.count >= s.nf_conntrack_max as u32 {
-                if !table.early_drop(s.nf_conntrack_buckets.max(1) as u64, now) {
+            if table.count >= max {
+                if !table.early_drop(buckets, now) {
                     return Resolved::Full;
                 }
                 table.stats.early_drop += 1;

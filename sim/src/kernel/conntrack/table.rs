@@ -10,6 +10,8 @@ use crate::kernel::types::{Nanos, SEC};
 const LIMBO_TIME: Nanos = 5 * SEC;
 /// Most connections kept outside the table.
 const LIMBO_MAX: usize = 1024;
+/// Connections from which on the table is swept as it grows.
+const SWEEP_MIN: u32 = 1024;
 /// `NF_CT_EVICTION_RANGE`: hash buckets that `early_drop` looks at.
 const EVICTION_RANGE: u64 = 8;
 
@@ -185,6 +187,16 @@ impl Conntrack {
         }
         self.earliest = earliest;
         self.sweep_limbo(now);
+    }
+
+    /// Sweeps where the table has doubled since it was swept last, so that what expired does not pile up and no
+    /// connection pays for more than its own share.
+    pub(crate) fn sweep_if_grown(&mut self, now: Nanos) {
+        if self.count < self.sweep_at.max(SWEEP_MIN) {
+            return;
+        }
+        self.expire(now);
+        self.sweep_at = self.count.saturating_mul(2);
     }
 
     /// Connections in the table that did not expire (`nf_conntrack_count`).

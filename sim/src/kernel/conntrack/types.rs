@@ -286,6 +286,8 @@ pub struct Conntrack {
     pub events: VecDeque<CtEvent>,
     /// No connection of the table expires before this.
     pub(crate) earliest: Nanos,
+    /// Number of connections at which the table is swept next.
+    pub(crate) sweep_at: u32,
     /// Connections outside the table.
     pub(crate) limbo: VecDeque<Limbo>,
 }

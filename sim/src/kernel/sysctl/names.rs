@@ -143,6 +143,12 @@ impl<R: Recorder> Kernel<R> {
         }
     }
 
+    /// The settings of the first namespace of a host, where those live that its namespaces share.
+    pub(crate) fn host_sysctl(&self, ns: NetnsId) -> &NetSysctl {
+        let root = self.hosts.get(self.ns(ns).host.ix()).map_or(ns, |h| h.root_ns);
+        &self.ns(root).sysctl
+    }
+
     /// Reads a setting, by its name with dots; a device name may hold `/` for its own dots.
     ///
     /// # Errors
@@ -151,6 +157,7 @@ impl<R: Recorder> Kernel<R> {
         let target = self.sysctl_target(ns, name)?;
         let s = &self.ns(ns).sysctl;
         let v = match target {
+            Target::Net(e) if of_the_host(e.name) => (e.get)(self.host_sysctl(ns)),
             Target::Net(e) => (e.get)(s),
             Target::Conf(Who::All, e) => (e.get)(&s.all),
             Target::Conf(Who::Default, e) => (e.get)(&s.default),
@@ -218,7 +225,7 @@ impl<R: Recorder> Kernel<R> {
     }
 
     fn set_net_sysctl(&mut self, ns: NetnsId, e: &Int<NetSysctl>, value: &str) -> Result<(), SysctlError> {
-        if matches!(e.name, "nf_conntrack_max" | "nf_conntrack_buckets") && !is_first(self, ns) {
+        if of_the_host(e.name) && !is_first(self, ns) {
             // Mode 0444 outside the first namespace.
             return Err(SysctlError::Errno(Errno::EACCES));
         }
@@ -268,6 +275,11 @@ impl<R: Recorder> Kernel<R> {
             Who::Dev(_) => {}
         }
     }
+}
+
+/// One variable of the kernel, whatever the namespace.
+fn of_the_host(name: &str) -> bool {
+    matches!(name, "nf_conntrack_max" | "nf_conntrack_buckets")
 }
 
 /// The namespace its host booted with (`init_net`); a switch has no host.
