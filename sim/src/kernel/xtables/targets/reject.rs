@@ -85,6 +85,7 @@ impl<R: Recorder> Kernel<R> {
         let m = IpMeta { df: true, ttl, sock: 0, ..IpMeta::error(p) };
         let mut rst = self.ip_packet(src, dst, L4::Tcp(rst), m);
         let Ok(rt) = self.ip_route_me_harder(at.ns, &mut rst) else { return };
+        self.nf_ct_set_closing(at.ns, p);
         let _ = self.local_out(at.ns, &rt, dst, rst);
     }
 }
