@@ -13,6 +13,7 @@ pub mod files;
 pub mod grep;
 pub mod ifconfig;
 pub mod ip;
+pub mod iptables;
 pub mod misc;
 pub mod names;
 pub mod nc;
@@ -197,6 +198,15 @@ pub const TOOLS: &[&str] = &[
     "id",
     "ifconfig",
     "ip",
+    "iptables",
+    "iptables-legacy",
+    "iptables-legacy-restore",
+    "iptables-legacy-save",
+    "iptables-nft",
+    "iptables-nft-restore",
+    "iptables-nft-save",
+    "iptables-restore",
+    "iptables-save",
     "kill",
     "killall",
     "ln",
@@ -273,6 +283,9 @@ pub fn reads_stdin(argv: &[String]) -> bool {
             | "sh"
             | "bash"
             | "nc"
+            | "iptables-restore"
+            | "iptables-nft-restore"
+            | "iptables-legacy-restore"
     )
 }
 
@@ -308,6 +321,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         "curl" => curl::run(p, argv),
         "ip" => ip::run(p, argv),
         "ifconfig" => ifconfig::run(p, argv),
+        name if iptables::TOOLS.contains(&name) => iptables::run(p, argv),
         "nc" => nc::run(p, argv),
         "netstat" => netstat::run(p, argv),
         "nstat" => nstat::run(p, argv),

@@ -10,7 +10,7 @@ pub mod matches;
 pub mod targets;
 pub mod types;
 
-pub use commit::{XtChange, XtError};
+pub use commit::{Draft, XtChange, XtError};
 pub use types::{
     Chain, Counters, IfMatch, IpMatch, Policy, Rule, RuleSlot, Table, TableKind, Tables, Variant, Xtables,
 };
