@@ -128,7 +128,7 @@ fn all_chains(t: &Tables) -> impl Iterator<Item = &Chain> {
 
 /// The tables after a batch. Only those that it touches are copied; the rest is shared until they are swapped in.
 fn carry_out(old: &Tables, variant: Variant, batch: &[XtChange], look_each: bool) -> Result<Tables, Refused> {
-    let mut work = Work { variant, tables: old.clone(), touched: [false; 5] };
+    let mut work = Work { variant, tables: old.clone(), touched: [false; 5], checked: true };
     for (at, change) in batch.iter().enumerate() {
         let refuse = |errno| Refused::Change(XtError { at, errno });
         work.change(change).map_err(refuse)?;
@@ -140,11 +140,43 @@ fn carry_out(old: &Tables, variant: Variant, batch: &[XtChange], look_each: bool
     Ok(work.tables)
 }
 
+/// Tables as they will be after changes that are only planned: what a tool sees while it puts a batch together.
+pub struct Draft {
+    work: Work,
+    /// The changes so far.
+    pub changes: Vec<XtChange>,
+}
+
+impl Draft {
+    /// Nothing is planned yet.
+    pub fn new(tables: &Tables, variant: Variant) -> Self {
+        let work = Work { variant, tables: tables.clone(), touched: [false; 5], checked: false };
+        Draft { work, changes: Vec::new() }
+    }
+
+    /// The tables as they will be; jumps are by name only.
+    pub fn tables(&self) -> &Tables {
+        &self.work.tables
+    }
+
+    /// Plans a change.
+    ///
+    /// # Errors
+    /// There is no such chain or rule; what only the kernel knows is not asked.
+    pub fn push(&mut self, change: XtChange) -> Result<(), Errno> {
+        self.work.change(&change)?;
+        self.changes.push(change);
+        Ok(())
+    }
+}
+
 /// Tables under change.
 struct Work {
     variant: Variant,
     tables: Tables,
     touched: [bool; 5],
+    /// The kernel looks at each rule.
+    checked: bool,
 }
 
 impl Work {
@@ -280,10 +312,12 @@ impl Work {
 
     /// A rule as it stands in a chain, after what the kernel asks of it alone (`checkentry`).
     fn slot(&mut self, kind: TableKind, chain: &str, rule: &Rule, counters: Counters) -> Result<RuleSlot, Errno> {
-        check::rule(self.variant, kind, rule)?;
+        if self.checked {
+            check::rule(self.variant, kind, rule)?;
+        }
         // The chain first: a rule for a chain that is missing says nothing of its target.
         self.chain(kind, chain)?;
-        if let Some(to) = rule.target.chain() {
+        if let Some(to) = rule.target.chain().filter(|_| self.checked) {
             let t = self.existing(kind)?;
             let Some(target) = t.find(to).and_then(|ix| t.chains[ix].as_ref()) else { return Err(Errno::ENOENT) };
             if target.hook.is_some() {
