@@ -26,9 +26,7 @@ pub struct Format {
 pub fn spec(rule: &Rule, counters: Option<Counters>) -> String {
     let ip = &rule.ip;
     let mut out = String::new();
-    for (letter, a, m, inv) in
-        [('s', ip.src, ip.src_mask, ip.inv_src), ('d', ip.dst, ip.dst_mask, ip.inv_dst)]
-    {
+    for (letter, a, m, inv) in [('s', ip.src, ip.src_mask, ip.inv_src), ('d', ip.dst, ip.dst_mask, ip.inv_dst)] {
         if m != 0 || inv || a != 0 {
             out += &format!("{} -{letter} {}/{}", bang(inv), Ipv4Addr::from(a), addr::save_mask(m));
         }

@@ -65,9 +65,7 @@ fn protocol(ip: &IpMatch) -> Result<&'static str, Fail> {
         33 => Ok("dccp"),
         132 => Ok("sctp"),
         136 => Ok("udplite"),
-        0 => Err(Fail::param(
-            "multiport needs `-p tcp', `-p udp', `-p udplite', `-p sctp' or `-p dccp'",
-        )),
+        0 => Err(Fail::param("multiport needs `-p tcp', `-p udp', `-p udplite', `-p sctp' or `-p dccp'")),
         _ => Err(Fail::param(ONLY)),
     }
 }

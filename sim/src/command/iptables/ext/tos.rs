@@ -79,10 +79,7 @@ pub static MATCH: MatchExt = MatchExt {
 /// `-m dscp`.
 pub static DSCP_MATCH: MatchExt = MatchExt {
     name: "dscp",
-    opts: &[
-        opt("dscp", 0, Ty::U8).excl(1 << 1).inv().range(0, 63),
-        opt("dscp-class", 1, Ty::Text).excl(1).inv(),
-    ],
+    opts: &[opt("dscp", 0, Ty::U8).excl(1 << 1).inv().range(0, 63), opt("dscp-class", 1, Ty::Text).excl(1).inv()],
     check: Some(|i, _, _| if i.opt.id == 1 { class(&i.arg).map(|_| ()) } else { Ok(()) }),
     build: |g, _| {
         let Some(i) = g.items.last() else {
@@ -160,10 +157,7 @@ fn list_tos(value: u8, mask: u8, numeric: bool) -> String {
 /// `-j DSCP`.
 pub static DSCP_TARGET: TargetExt = TargetExt {
     name: "DSCP",
-    opts: &[
-        opt("set-dscp", 0, Ty::U8).excl(1 << 1).range(0, 63),
-        opt("set-dscp-class", 1, Ty::Text).excl(1),
-    ],
+    opts: &[opt("set-dscp", 0, Ty::U8).excl(1 << 1).range(0, 63), opt("set-dscp-class", 1, Ty::Text).excl(1)],
     check: Some(|i, _, _| if i.opt.id == 1 { class(&i.arg).map(|_| ()) } else { Ok(()) }),
     build: |g, _| match g.items.last() {
         Some(i) => Ok(Target::Dscp(dscp(i)?)),

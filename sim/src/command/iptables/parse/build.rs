@@ -136,7 +136,9 @@ impl Parser<'_> {
 
     fn short(&mut self, c: char, invert: bool) -> Result<(), Fail> {
         match c {
-            'A' | 'C' | 'D' | 'I' | 'R' | 'L' | 'S' | 'F' | 'Z' | 'N' | 'X' | 'E' | 'P' => self.short_command(c, invert),
+            'A' | 'C' | 'D' | 'I' | 'R' | 'L' | 'S' | 'F' | 'Z' | 'N' | 'X' | 'E' | 'P' => {
+                self.short_command(c, invert)
+            }
             'p' | 's' | 'd' | 'i' | 'o' | 'f' | 'j' | 'g' | 'm' => self.short_rule(c, invert),
             _ => self.short_other(c, invert),
         }
@@ -188,8 +190,7 @@ impl Parser<'_> {
                 self.command(cmd::RENAME, 0, invert)?;
                 self.c.chain = Some(self.arg());
                 let new = self.get.take_value();
-                self.c.newname =
-                    new.ok_or_else(|| Fail::param("-E requires old-chain-name and new-chain-name"))?;
+                self.c.newname = new.ok_or_else(|| Fail::param("-E requires old-chain-name and new-chain-name"))?;
             }
             _ => {
                 self.command(cmd::POLICY, 0, invert)?;
@@ -284,8 +285,7 @@ impl Parser<'_> {
             'V' => {
                 let (name, version) = (&self.who.name, self.who.version());
                 let version = version.trim_start_matches('v');
-                let text =
-                    if invert { format!("Not {version} ;-)\n") } else { format!("{name} v{version}\n") };
+                let text = if invert { format!("Not {version} ;-)\n") } else { format!("{name} v{version}\n") };
                 self.c.done = Some(text);
             }
             'h' => {
@@ -321,8 +321,7 @@ impl Parser<'_> {
             None => self.get.take_value(),
         };
         let bytes = bytes.ok_or_else(|| Fail::param("-c requires packet and byte counter"))?;
-        self.c.counters.packets =
-            number::scan(&packets).ok_or_else(|| Fail::param("-c packet counter not numeric"))?;
+        self.c.counters.packets = number::scan(&packets).ok_or_else(|| Fail::param("-c packet counter not numeric"))?;
         self.c.counters.bytes = number::scan(&bytes).ok_or_else(|| Fail::param("-c byte counter not numeric"))?;
         Ok(())
     }
@@ -333,7 +332,8 @@ impl Parser<'_> {
         }
         let value = self.get.optarg.take().or_else(|| self.get.take_value());
         if c == 'w' {
-            let starts = |v: &str| v.trim_start().trim_start_matches(['-', '+']).starts_with(|c: char| c.is_ascii_digit());
+            let starts =
+                |v: &str| v.trim_start().trim_start_matches(['-', '+']).starts_with(|c: char| c.is_ascii_digit());
             if value.as_deref().is_some_and(|v| !starts(v)) {
                 return Err(Fail::param("wait seconds not numeric"));
             }
