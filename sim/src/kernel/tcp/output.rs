@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use bytes::Bytes;
 
-use super::state::WSCALE;
+use super::state::{WSCALE, before};
 use super::{Tcb, TcpState};
 use crate::kernel::Kernel;
 use crate::kernel::ip::IpMeta;
@@ -144,21 +144,27 @@ impl<R: Recorder> Kernel<R> {
             let flying = t.snd_nxt.wrapping_sub(t.snd_una);
             let flying = if t.fin_sent { flying - 1 } else { flying } as usize;
             let left = t.send_len - flying.min(t.send_len);
-            let mss = usize::from(t.eff_mss());
-            let cwnd = t.cwnd as usize * mss;
+            let cwnd = t.cwnd as usize * usize::from(t.eff_mss());
             let room = cwnd.min(t.snd_wnd as usize).saturating_sub(flying);
             if left == 0 || room == 0 {
                 break;
             }
-            let most = left.min(room).min(GSO_MAX);
-            // Full segments first; a short last one goes by itself, with PSH.
-            let n = if most > mss && !most.is_multiple_of(mss) { most - most % mss } else { most };
+            let Some(n) = split_point(t, left, room, flying) else { break };
             let seq = t.snd_nxt;
-            let push = n == left || flying == 0;
             let data = t.slice(flying, n);
-            let flags = if push || n == left { TcpFlags::ACK | TcpFlags::PSH } else { TcpFlags::ACK };
+            let mut flags = TcpFlags::ACK;
+            flags.set(TcpFlags::PSH, n == left || flying == 0);
+            // A FIN goes with the data that still waits (`tcp_send_fin`).
+            let fin = n == left && t.fin_queued && !t.fin_sent;
+            flags.set(TcpFlags::FIN, fin);
+            let end = seq.wrapping_add(n as u32);
+            let t = self.sock_mut(id).tcb_mut();
+            if !n.is_multiple_of(usize::from(t.eff_mss())) {
+                t.snd_sml = end;
+            }
+            t.fin_sent |= fin;
+            t.snd_nxt = end.wrapping_add(u32::from(fin));
             let ns = self.sock(id).ns;
-            self.sock_mut(id).tcb_mut().snd_nxt = seq.wrapping_add(n as u32);
             self.ns_mut(ns).mib.inc(M::TcpExtTCPOrigDataSent);
             self.tcp_send_or_note(id, seq, flags, data, Birth::Sent);
         }
@@ -245,6 +251,23 @@ impl<R: Recorder> Kernel<R> {
         mib.inc(M::TcpOutRsts);
         let _ = self.ip_local_out(ns, &rt, src, L4::Tcp(rst), 0, IpMeta { df: true, ..IpMeta::answer(parent) });
     }
+}
+
+/// `tcp_mss_split_point`, `tcp_nagle_test`: how much of what is left may leave now. Full segments always; a short
+/// last one unless another short one is still under way, and with its FIN in any case.
+fn split_point(t: &Tcb, left: usize, room: usize, flying: usize) -> Option<usize> {
+    let mss = usize::from(t.eff_mss());
+    let most = left.min(room).min(GSO_MAX);
+    if most < left {
+        let full = most - most % mss;
+        return if full > 0 { Some(full) } else { (flying == 0).then_some(most) };
+    }
+    let short_under_way = flying > 0 && before(t.snd_una, t.snd_sml) && !before(t.snd_nxt, t.snd_sml);
+    let partial = left % mss;
+    if partial == 0 || !short_under_way || (t.fin_queued && left < mss) {
+        return Some(left);
+    }
+    (left > partial).then_some(left - partial)
 }
 
 fn can_send(s: TcpState) -> bool {

@@ -87,6 +87,8 @@ pub struct Tcb {
     pub snd_una: u32,
     /// Next to send.
     pub snd_nxt: u32,
+    /// End of the last segment that was not full (`snd_sml`, Minshall's variant of Nagle's rule).
+    pub snd_sml: u32,
     /// Window that the peer offers, in bytes.
     pub snd_wnd: u32,
     /// Next expected.
@@ -151,6 +153,7 @@ impl Default for Tcb {
             iss: 0,
             snd_una: 0,
             snd_nxt: 0,
+            snd_sml: 0,
             snd_wnd: 0,
             rcv_nxt: 0,
             send: VecDeque::new(),
