@@ -196,6 +196,7 @@ impl Tcb {
     pub(crate) fn open(&mut self, iss: u32, advmss: u16) {
         self.iss = iss;
         self.snd_una = iss;
+        self.snd_sml = iss;
         self.snd_nxt = iss.wrapping_add(1);
         self.advmss = advmss;
         self.ip_id = iss as u16;
