@@ -51,7 +51,8 @@ pub fn play(r: &Recording) -> Result<Played, String> {
     let mut played = Played { steps: Vec::new(), states: Vec::new() };
     s.advance(200 * MSEC);
     taps.scan(&s);
-    for step in list(&r.json["steps"]) {
+    let count = list(&r.json["steps"]).len();
+    for (n, step) in list(&r.json["steps"]).iter().enumerate() {
         let began = s.kernel.now();
         s.marks.previous = s.marks.present;
         s.marks.present = s.kernel.rec.events.len();
@@ -62,10 +63,13 @@ pub fn play(r: &Recording) -> Result<Played, String> {
         }
         let until = began + step["ms"].as_u64().unwrap_or(0) * MSEC;
         s.advance(until.saturating_sub(s.kernel.now()));
+        if n + 1 == count {
+            // What comes before the recorder stops looking belongs to the last step.
+            s.advance(BEFORE_STATE_MS * MSEC);
+        }
         taps.take(&s, first);
         played.steps.push(did);
     }
-    s.advance(BEFORE_STATE_MS * MSEC);
     taps.scan(&s);
     played.states.push(("end".to_owned(), dump(&s, &r.json["state"]["end"])));
     for (did, frames) in played.steps.iter_mut().zip(taps.finish()) {

@@ -98,16 +98,16 @@ impl<R: Recorder> Kernel<R> {
         self.ip_local_out(ns, &rt, dst, L4::Tcp(tcp), gso, m)
     }
 
-    pub(crate) fn tcp_send_syn(&mut self, id: SockId) {
+    pub(crate) fn tcp_send_syn(&mut self, id: SockId) -> bool {
         let t = self.sock(id).tcb();
         let (iss, first) = (t.iss, t.retransmits == 0);
         let flags = if t.state == TcpState::SynRecv { TcpFlags::SYN | TcpFlags::ACK } else { TcpFlags::SYN };
         let why = if first { Birth::Sent } else { Birth::Retransmit };
-        self.tcp_send_or_note(id, iss, flags, Bytes::new(), why);
+        self.tcp_send_or_note(id, iss, flags, Bytes::new(), why)
     }
 
-    /// A segment that cannot be sent at all counts as lost.
-    fn tcp_send_or_note(&mut self, id: SockId, seq: u32, flags: TcpFlags, payload: Bytes, why: Birth) {
+    /// A segment that cannot be sent at all counts as lost. Says whether it was sent.
+    fn tcp_send_or_note(&mut self, id: SockId, seq: u32, flags: TcpFlags, payload: Bytes, why: Birth) -> bool {
         if let Err(e) = self.tcp_transmit(id, seq, flags, payload, why) {
             let ns = self.sock(id).ns;
             if e != Errno::EPERM {
@@ -117,7 +117,9 @@ impl<R: Recorder> Kernel<R> {
             if why == Birth::Retransmit {
                 self.ns_mut(ns).mib.inc(M::TcpExtTCPRetransFail);
             }
+            return false;
         }
+        true
     }
 
     /// A bare acknowledgment.
@@ -170,7 +172,9 @@ impl<R: Recorder> Kernel<R> {
         }
         let t = self.sock(id).tcb();
         let flying = t.snd_nxt.wrapping_sub(t.snd_una) as usize;
-        if t.fin_queued && !t.fin_sent && flying >= t.send_len {
+        // While a loss is being repaired one segment may be under way: the FIN waits for its acknowledgment.
+        let repairing = t.retransmits > 0 && flying > 0;
+        if t.fin_queued && !t.fin_sent && flying >= t.send_len && !repairing {
             let seq = t.snd_nxt;
             let t = self.sock_mut(id).tcb_mut();
             t.fin_sent = true;
@@ -193,10 +197,16 @@ impl<R: Recorder> Kernel<R> {
         }
         self.ns_mut(ns).mib.inc(M::TcpRetransSegs);
         let t = self.sock(id).tcb();
-        match t.state {
+        let t_state = t.state;
+        match t_state {
             TcpState::SynSent | TcpState::SynRecv => {
                 self.ns_mut(ns).mib.inc(M::TcpExtTCPSynRetrans);
-                return self.tcp_send_syn(id);
+                let half = t_state == TcpState::SynRecv;
+                if !self.tcp_send_syn(id) && half {
+                    // `reqsk_timer_handler`: a half-open connection whose answer cannot be sent is given up.
+                    self.tcp_done(id);
+                }
+                return;
             }
             _ => {}
         }
@@ -210,6 +220,25 @@ impl<R: Recorder> Kernel<R> {
         } else if t.fin_sent {
             self.tcp_send_or_note(id, seq, TcpFlags::FIN | TcpFlags::ACK, Bytes::new(), Birth::Retransmit);
         }
+    }
+
+    /// Repeats the last segment.
+    pub(crate) fn tcp_probe_tail(&mut self, id: SockId) {
+        if self.tcp_still_queued(id) {
+            return;
+        }
+        let ns = self.sock(id).ns;
+        self.ns_mut(ns).mib.inc(M::TcpRetransSegs);
+        let t = self.sock(id).tcb();
+        let sent = t.snd_nxt.wrapping_sub(t.snd_una) as usize - usize::from(t.fin_sent);
+        let n = sent.min(usize::from(t.eff_mss()));
+        if t.fin_sent && n == 0 {
+            let seq = t.snd_una;
+            self.tcp_send_or_note(id, seq, TcpFlags::FIN | TcpFlags::ACK, Bytes::new(), Birth::Retransmit);
+            return;
+        }
+        let (seq, data) = (t.snd_una.wrapping_add((sent - n) as u32), t.slice(sent - n, n));
+        self.tcp_send_or_note(id, seq, TcpFlags::ACK | TcpFlags::PSH, data, Birth::Retransmit);
     }
 
     fn tcp_still_queued(&mut self, id: SockId) -> bool {

@@ -129,6 +129,8 @@ pub struct Tcb {
     pub rto: Nanos,
     /// Retransmissions of what is oldest.
     pub retransmits: u32,
+    /// A tail loss probe was sent for what is under way (`tlp_high_seq`).
+    pub probed: bool,
     /// Timeouts so far (`total_rto`).
     pub total_rto: u32,
     /// Which timer counts.
@@ -174,6 +176,7 @@ impl Default for Tcb {
             cwnd: INIT_CWND,
             rto: SEC,
             retransmits: 0,
+            probed: false,
             total_rto: 0,
             timer_gen: 0,
             armed: false,

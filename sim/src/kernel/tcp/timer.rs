@@ -89,6 +89,14 @@ impl<R: Recorder> Kernel<R> {
             let e = self.sock(id).tcb().soft.unwrap_or(Errno::ETIMEDOUT);
             return self.tcp_fail(id, e);
         }
+        if retransmits == 0 && !t.probed && t.sack && !matches!(state, TcpState::SynSent | TcpState::SynRecv) {
+            // `tcp_send_loss_probe`: the first silence is answered with what was sent last; a timeout comes after it.
+            let rto = t.rto;
+            self.sock_mut(id).tcb_mut().probed = true;
+            self.ns_mut(ns).mib.inc(M::TcpExtTCPLossProbes);
+            self.tcp_probe_tail(id);
+            return self.tcp_arm(id, rto);
+        }
         self.ns_mut(ns).mib.inc(M::TcpExtTCPTimeouts);
         let t = self.sock_mut(id).tcb_mut();
         t.retransmits += 1;
@@ -100,6 +108,10 @@ impl<R: Recorder> Kernel<R> {
         }
         let rto = t.rto;
         self.tcp_retransmit(id);
-        self.tcp_arm(id, rto);
+        let gone =
+            !matches!(&self.sock(id).kind, crate::kernel::socket::SockKind::Tcp(t) if t.state != TcpState::Closed);
+        if !gone {
+            self.tcp_arm(id, rto);
+        }
     }
 }
