@@ -6,7 +6,6 @@
 use super::ext::limit;
 use super::fail::Fail;
 use crate::kernel::xtables::matches::{Match, Ports, TcpMatch, UdpMatch};
-use crate::kernel::xtables::targets::Target;
 use crate::kernel::xtables::{IfMatch, Rule};
 
 const FULL: Ports = (0, u16::MAX);
@@ -52,10 +51,15 @@ pub fn canonical(rule: &Rule) -> Result<Rule, Fail> {
 fn devices(r: &mut Rule) {
     for (name, inv) in [(&mut r.ip.iif, &mut r.ip.inv_iif), (&mut r.ip.oif, &mut r.ip.inv_oif)] {
         if name.is_any() && *inv {
-            *name = IfMatch { name: IfMatch::key("INVAL/D"), mask: u128::MAX };
+            *name = no_device();
             *inv = false;
         }
     }
+}
+
+/// What `! -i +` becomes: a name that no device has, by which it is known again.
+pub fn no_device() -> IfMatch {
+    IfMatch { name: IfMatch::key("INVAL/D"), mask: u128::MAX }
 }
 
 /// A rate goes through a whole number of packets in a unit.
@@ -118,9 +122,4 @@ fn udp(u: UdpMatch, out: &mut Vec<Match>) {
             }
         }
     }
-}
-
-/// `QUEUE` and a goto to nowhere have no form in nf_tables.
-pub fn jumps(target: &Target) -> Option<&str> {
-    target.chain().map(|c| &**c)
 }

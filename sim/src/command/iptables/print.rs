@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use super::ext::{self, bang};
-use super::{addr, names};
+use super::{addr, names, native};
 use crate::kernel::xtables::targets::Target;
 use crate::kernel::xtables::{Counters, IfMatch, IpMatch, Rule};
 
@@ -34,7 +34,9 @@ pub fn spec(rule: &Rule, counters: Option<Counters>) -> String {
         }
     }
     for (letter, name, inv) in [('i', ip.iif, ip.inv_iif), ('o', ip.oif, ip.inv_oif)] {
-        if !name.is_any() {
+        if name == native::no_device() && !inv {
+            out += &format!(" ! -{letter} +");
+        } else if !name.is_any() {
             out += &format!("{} -{letter} {}", bang(inv), name.text());
         }
     }
@@ -119,7 +121,8 @@ fn devices(ip: &IpMatch, f: Format) -> String {
     }
     let text = |name: IfMatch, inv: bool| {
         let any = if f.numeric { "*" } else { "any" };
-        // A bare `+` was kept as such by the older tool; neither shows here as anything but any device.
+        let (name, inv) =
+            if name == native::no_device() { (IfMatch::default(), true) } else { (name, inv) };
         let name = if name.is_any() { any.to_owned() } else { name.text() };
         format!("{}{name}", if inv { "!" } else { "" }).chars().take(17).collect::<String>()
     };

@@ -34,6 +34,11 @@ pub(super) fn adds(change: &XtChange) -> bool {
 /// What is asked of a rule whatever chain it is in.
 pub(super) fn rule(variant: Variant, table: TableKind, rule: &Rule) -> Result<(), Errno> {
     let only = |p: u8| rule.ip.proto == p && !rule.ip.inv_proto;
+    let ip = &rule.ip;
+    if variant == Variant::Nft && (ip.inv_src && ip.src_mask == 0 || ip.inv_dst && ip.dst_mask == 0) {
+        // nf_tables is asked to compare no bytes at all.
+        return Err(Errno::EINVAL);
+    }
     for m in &rule.matches {
         let fits = match m {
             Match::Tcp(_) => only(TCP),
