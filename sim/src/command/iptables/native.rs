@@ -19,23 +19,26 @@ const UDP: u8 = 17;
 pub fn canonical(rule: &Rule) -> Result<Rule, Fail> {
     let mut r = rule.clone();
     devices(&mut r);
-    let proto = (!r.ip.inv_proto).then_some(r.ip.proto);
+    let proto = r.ip.proto;
     let mut out: Vec<Match> = Vec::with_capacity(r.matches.len());
     for m in &r.matches {
         match m {
             Match::Limit(l) if l.avg > 0 => {
                 let mut l = *l;
                 l.avg = read_back(l.avg);
+                if l.burst == 0 {
+                    l.burst = limit::BURST;
+                }
                 out.push(Match::Limit(l));
             }
             Match::Tcp(t) if !(t.inv_option || t.option != 0 || *t == TcpMatch::default()) => {
-                if proto != Some(TCP) {
+                if proto != TCP {
                     return Err(Fail::param("TCP match requires '-p tcp'"));
                 }
                 tcp(*t, &mut out);
             }
             Match::Udp(u) if *u != UdpMatch::default() => {
-                if proto != Some(UDP) {
+                if proto != UDP {
                     return Err(Fail::param("UDP match requires '-p udp'"));
                 }
                 udp(*u, &mut out);

@@ -3,7 +3,7 @@
 //! `mark_source_chains`).
 
 use super::XtChange;
-use super::matches::Match;
+use super::matches::{Match, TcpMatch, UdpMatch};
 use super::targets::{NatKind, RejectWith, Target};
 use super::types::{Rule, Table, TableKind, Variant};
 use crate::kernel::netfilter::Hook;
@@ -41,6 +41,10 @@ pub(super) fn rule(variant: Variant, table: TableKind, rule: &Rule) -> Result<()
     }
     for m in &rule.matches {
         let fits = match m {
+            // What became ports and flags in nf_tables is not asked for its protocol but by the tool, which does not
+            // look whether it is negated.
+            Match::Tcp(t) if variant == Variant::Nft && *t != TcpMatch::default() => ip.proto == TCP,
+            Match::Udp(u) if variant == Variant::Nft && *u != UdpMatch::default() => ip.proto == UDP,
             Match::Tcp(_) => only(TCP),
             Match::Udp(_) => only(UDP),
             Match::Icmp(_) => only(ICMP),
@@ -69,6 +73,8 @@ pub(super) fn rule(variant: Variant, table: TableKind, rule: &Rule) -> Result<()
         Target::Ct(_) => table == TableKind::Raw,
         Target::TcpMss(_) => only(TCP) && (variant == Variant::Nft || asks_for_syn(rule)),
         Target::Trace => table == TableKind::Raw || variant == Variant::Nft,
+        // A verdict of ip_tables that nf_tables knows no target for.
+        Target::Opaque(o) if &*o.name == "QUEUE" && variant == Variant::Nft => return Err(Errno::ENOENT),
         Target::Opaque(o) => match &*o.name {
             "ECN" => table == TableKind::Mangle && only(TCP) || table == TableKind::Mangle && !o.args.contains("tcp"),
             "HMARK" | "TPROXY" | "TCPOPTSTRIP" => table == TableKind::Mangle,

@@ -7,8 +7,8 @@ use super::{MatchExt, quoted};
 use crate::command::iptables::fail::Fail;
 use crate::kernel::xtables::matches::Match;
 
-/// The kernel keeps 256 bytes, the last one zero.
-const MAX: u64 = 255;
+/// The kernel keeps 256 bytes.
+const MAX: u64 = 256;
 
 /// The match.
 pub static MATCH: MatchExt = MatchExt {

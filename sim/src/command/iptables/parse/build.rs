@@ -297,7 +297,7 @@ impl Parser<'_> {
             '6' => return self.other_family(),
             '4' => {}
             // `-b` is in the list of letters and nobody looks at it.
-            _ => return self.extension(Code::Unknown, invert).map(|_| ()),
+            _ => return Err(Fail::param("Unknown arg \"(null)\"")),
         }
         Ok(())
     }
