@@ -90,7 +90,8 @@ pub fn list_mask(mask: u32) -> String {
 
 /// An address as lists print it without `-n`.
 pub fn any_name(addr: u32) -> String {
-    if addr == u32::from(Ipv4Addr::LOCALHOST) { "localhost".to_owned() } else { Ipv4Addr::from(addr).to_string() }
+    let name = ["localhost", "default", "loopback", "link-local"].into_iter().find(|n| known_name(n) == Some(addr));
+    name.map_or_else(|| Ipv4Addr::from(addr).to_string(), str::to_owned)
 }
 
 /// An address as `inet_aton(3)` reads it: one to four numbers, of which the last fills what is left.

@@ -53,8 +53,8 @@ pub fn canonical(rule: &Rule) -> Result<Rule, Fail> {
 /// A bare `+` fits everything, and nothing is written for it; not everything is written as a name that cannot be.
 fn devices(r: &mut Rule) {
     for (name, inv) in [(&mut r.ip.iif, &mut r.ip.inv_iif), (&mut r.ip.oif, &mut r.ip.inv_oif)] {
-        if name.is_any() && *inv {
-            *name = no_device();
+        if name.is_any() {
+            *name = if *inv { no_device() } else { IfMatch::default() };
             *inv = false;
         }
     }

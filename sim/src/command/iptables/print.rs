@@ -26,9 +26,7 @@ pub struct Format {
 pub fn spec(rule: &Rule, counters: Option<Counters>) -> String {
     let ip = &rule.ip;
     let mut out = String::new();
-    for (letter, a, m, inv) in
-        [('s', ip.src, ip.src_mask, ip.inv_src), ('d', ip.dst, ip.dst_mask, ip.inv_dst)]
-    {
+    for (letter, a, m, inv) in [('s', ip.src, ip.src_mask, ip.inv_src), ('d', ip.dst, ip.dst_mask, ip.inv_dst)] {
         if m != 0 || inv || a != 0 {
             out += &format!("{} -{letter} {}/{}", bang(inv), Ipv4Addr::from(a), addr::save_mask(m));
         }
@@ -91,7 +89,9 @@ pub fn row(rule: &Rule, number: usize, counters: Counters, f: Format) -> String 
         out += &count(counters.packets, f);
         out += &count(counters.bytes, f);
     }
-    out += &column(ext::target_name(&rule.target), 9, f);
+    // The kernel knows NOTRACK by its real name.
+    let target = if matches!(rule.target, Target::Ct(_)) { "CT" } else { ext::target_name(&rule.target) };
+    out += &column(target, 9, f);
     out.push(if ip.inv_proto { '!' } else { ' ' });
     let name = names::protocol_name(ip.proto, !f.numeric).filter(|_| f.single || !f.numeric);
     out += &column(&name.map_or_else(|| ip.proto.to_string(), str::to_owned), 4, f);
@@ -121,9 +121,12 @@ fn devices(ip: &IpMatch, f: Format) -> String {
     }
     let text = |name: IfMatch, inv: bool| {
         let any = if f.numeric { "*" } else { "any" };
-        let (name, inv) =
-            if name == native::no_device() { (IfMatch::default(), true) } else { (name, inv) };
-        let name = if name.is_any() { any.to_owned() } else { name.text() };
+        let given = name.name == IfMatch::key("+");
+        let (name, inv) = match name {
+            n if n == native::no_device() => ("+".to_owned(), true),
+            n if n.is_any() && !given => (any.to_owned(), inv),
+            n => (n.text(), inv),
+        };
         format!("{}{name}", if inv { "!" } else { "" }).chars().take(17).collect::<String>()
     };
     let (i, o) = (text(ip.iif, ip.inv_iif), text(ip.oif, ip.inv_oif));

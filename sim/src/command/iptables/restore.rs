@@ -126,8 +126,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String], variant: Variant) -> Exit {
         },
     };
     let last = String::new();
-    let mut r =
-        Restore { p, who, o, line: 0, table: None, in_table: false, last, steps: Vec::new(), draft: None };
+    let mut r = Restore { p, who, o, line: 0, table: None, in_table: false, last, steps: Vec::new(), draft: None };
     match r.all(&text) {
         Ok(()) => Ok(0),
         Err(End::Status(s)) => Ok(s),
@@ -188,9 +187,7 @@ fn options(p: &mut Proc<'_>, argv: &[String], who: &Who) -> Result<(Opts, Option
 fn usage(who: &Who) -> String {
     let (first, wait, tail) = match who.variant {
         Variant::Nft => ("[-T table] [-M command] [-4] [-6] [file]", "", "\t   [ --ipv4 ]\n\t   [ --ipv6 ]\n"),
-        Variant::Legacy => {
-            ("[-w secs] [-W usecs] [-T table] [-M command] [file]", "\t   [ --wait=<seconds>\n", "")
-        }
+        Variant::Legacy => ("[-w secs] [-W usecs] [-T table] [-M command] [file]", "\t   [ --wait=<seconds>\n", ""),
     };
     format!(
         "Usage: {} [-c] [-v] [-V] [-t] [-h] [-n] {first}\n\t   [ --counters ]\n\t   [ --verbose ]\n\

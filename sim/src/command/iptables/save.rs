@@ -7,8 +7,15 @@ use crate::command::{Exit, Proc};
 use crate::kernel::types::SEC;
 use crate::kernel::xtables::{TableKind, Variant};
 
-const SHORT: &[(char, Arg)] =
-    &[('b', Arg::No), ('c', Arg::No), ('d', Arg::No), ('t', Arg::Yes), ('M', Arg::Yes), ('f', Arg::Yes), ('V', Arg::No)];
+const SHORT: &[(char, Arg)] = &[
+    ('b', Arg::No),
+    ('c', Arg::No),
+    ('d', Arg::No),
+    ('t', Arg::Yes),
+    ('M', Arg::Yes),
+    ('f', Arg::Yes),
+    ('V', Arg::No),
+];
 
 const fn long(name: &'static str, arg: Arg, code: char) -> Long {
     Long { name, arg, code: Code::Short(code) }

@@ -58,6 +58,10 @@ pub(super) fn rule(variant: Variant, table: TableKind, rule: &Rule) -> Result<()
                 "esp" => only(50),
                 "ah" => only(51),
                 "tcpmss" => only(TCP),
+                // `textsearch_prepare` looks for a module of that name.
+                "string" if !["bm", "kmp", "fsm"].iter().any(|a| o.args.contains(&format!("--algo {a}"))) => {
+                    return Err(Errno::ENOENT);
+                }
                 _ => true,
             },
             _ => true,
@@ -76,7 +80,8 @@ pub(super) fn rule(variant: Variant, table: TableKind, rule: &Rule) -> Result<()
         // A verdict of ip_tables that nf_tables knows no target for.
         Target::Opaque(o) if &*o.name == "QUEUE" && variant == Variant::Nft => return Err(Errno::ENOENT),
         Target::Opaque(o) => match &*o.name {
-            "ECN" => table == TableKind::Mangle && only(TCP) || table == TableKind::Mangle && !o.args.contains("tcp"),
+            "ECN" => table == TableKind::Mangle && (only(TCP) || !o.args.contains("tcp")),
+            "SYNPROXY" => only(TCP),
             "HMARK" | "TPROXY" | "TCPOPTSTRIP" => table == TableKind::Mangle,
             _ => true,
         },

@@ -57,8 +57,7 @@ pub const STATES: [(&str, u16); 7] = [
 /// States as they are looked for: a part of a name means the first that begins so.
 const LOOKED_FOR: [usize; 7] = [0, 1, 3, 2, 4, 5, 6];
 
-const STATUSES: [(&str, u16); 5] =
-    [("NONE", 0), ("EXPECTED", 1), ("SEEN_REPLY", 2), ("ASSURED", 4), ("CONFIRMED", 8)];
+const STATUSES: [(&str, u16); 5] = [("NONE", 0), ("EXPECTED", 1), ("SEEN_REPLY", 2), ("ASSURED", 4), ("CONFIRMED", 8)];
 
 /// The name begins so, whatever the case of letters.
 pub fn begins(name: &str, start: &str) -> bool {
@@ -159,7 +158,8 @@ fn dump(m: &Match, prefix: &str, numeric: bool) -> String {
     if let Some(p) = c.proto {
         put(p.inv, "ctproto", &p.value.to_string());
     }
-    let addrs = [("ctorigsrc", c.origsrc), ("ctorigdst", c.origdst), ("ctreplsrc", c.replsrc), ("ctrepldst", c.repldst)];
+    let addrs =
+        [("ctorigsrc", c.origsrc), ("ctorigdst", c.origdst), ("ctreplsrc", c.replsrc), ("ctrepldst", c.repldst)];
     for (what, a) in addrs {
         if let Some(Neg { value: (a, m), inv }) = a {
             let (a, m) = (u32::from(a), u32::from(m));

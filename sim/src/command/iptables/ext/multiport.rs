@@ -29,7 +29,7 @@ pub static MATCH: MatchExt = MatchExt {
     },
     list: |m, ip, numeric| match m {
         Match::Multiport(p) => {
-            let proto = names::protocol_name(ip.proto, false);
+            let proto = protocol(ip).ok();
             let name = |n: u16| match names::service_name(n, proto) {
                 Some(s) if !numeric => s.to_owned(),
                 _ => n.to_string(),
@@ -65,9 +65,7 @@ fn protocol(ip: &IpMatch) -> Result<&'static str, Fail> {
         33 => Ok("dccp"),
         132 => Ok("sctp"),
         136 => Ok("udplite"),
-        0 => Err(Fail::param(
-            "multiport needs `-p tcp', `-p udp', `-p udplite', `-p sctp' or `-p dccp'",
-        )),
+        0 => Err(Fail::param("multiport needs `-p tcp', `-p udp', `-p udplite', `-p sctp' or `-p dccp'")),
         _ => Err(Fail::param(ONLY)),
     }
 }

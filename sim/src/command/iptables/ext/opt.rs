@@ -281,9 +281,8 @@ fn range(ext: &str, o: &Opt, arg: &str, max: u64) -> Result<Val, Fail> {
             left
         } else {
             let Some((v, rest)) = leading(left).filter(|(v, _)| *v <= max) else {
-                let text = format!(
-                    "{ext}: bad value for option \"--{name}\" near \"{left}\", or out of range (0-{max}).\n"
-                );
+                let text =
+                    format!("{ext}: bad value for option \"--{name}\" near \"{left}\", or out of range (0-{max}).\n");
                 return Err(Fail::param(text));
             };
             got[n] = v;

@@ -110,9 +110,9 @@ fn ids(i: &Item) -> Result<(u32, u32), Fail> {
 fn check(i: &Item, g: &Given, _: &Ctx<'_>) -> Result<(), Fail> {
     match i.opt.id {
         UID | GID => ids(i).map(|_| ()),
-        SUPPL if !g.has(GID) => Err(Fail::param(
-            "owner: Bad value for \"--suppl-groups\" option: \"you need to use --gid-owner first\"",
-        )),
+        SUPPL if !g.has(GID) => {
+            Err(Fail::param("owner: Bad value for \"--suppl-groups\" option: \"you need to use --gid-owner first\""))
+        }
         _ => Ok(()),
     }
 }

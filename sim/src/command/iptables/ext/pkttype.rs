@@ -5,15 +5,8 @@ use super::{MatchExt, bang};
 use crate::command::iptables::fail::Fail;
 use crate::kernel::xtables::matches::{Match, PkttypeMatch};
 
-const TYPES: [(&str, u8); 7] = [
-    ("unicast", 0),
-    ("broadcast", 1),
-    ("multicast", 2),
-    ("otherhost", 3),
-    ("bcast", 1),
-    ("mcast", 2),
-    ("host", 0),
-];
+const TYPES: [(&str, u8); 7] =
+    [("unicast", 0), ("broadcast", 1), ("multicast", 2), ("otherhost", 3), ("bcast", 1), ("mcast", 2), ("host", 0)];
 
 fn number(text: &str) -> Result<u8, Fail> {
     let found = TYPES.iter().find(|(n, _)| n.eq_ignore_ascii_case(text));

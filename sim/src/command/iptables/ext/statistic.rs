@@ -61,7 +61,8 @@ fn dump(m: &Match, prefix: &str) -> String {
         }
         StatisticMode::Nth { every, packet } => {
             let first = format!(" {prefix}mode nth{not} {prefix}every {every}");
-            let tail = if packet != 0 || !prefix.is_empty() { format!(" {prefix}packet {packet}") } else { String::new() };
+            let tail =
+                if packet != 0 || !prefix.is_empty() { format!(" {prefix}packet {packet}") } else { String::new() };
             first + &tail
         }
     }

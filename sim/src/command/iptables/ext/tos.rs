@@ -69,7 +69,7 @@ pub static MATCH: MatchExt = MatchExt {
     list: |m, _, numeric| match m {
         Match::Tos(t) => {
             let name = symbolic(t.value, t.mask).filter(|_| !numeric);
-            let text = name.map_or_else(|| format!("0x{:02x}/0x{:02x}", t.value, t.mask), str::to_owned);
+            let text = name.map_or_else(|| format!("0x{:02x}/0x{:02x}", t.value, t.mask), |n| format!(" {n}"));
             format!(" tos match{}{}", if t.inv { "!" } else { "" }, text)
         }
         _ => String::new(),
@@ -79,10 +79,7 @@ pub static MATCH: MatchExt = MatchExt {
 /// `-m dscp`.
 pub static DSCP_MATCH: MatchExt = MatchExt {
     name: "dscp",
-    opts: &[
-        opt("dscp", 0, Ty::U8).excl(1 << 1).inv().range(0, 63),
-        opt("dscp-class", 1, Ty::Text).excl(1).inv(),
-    ],
+    opts: &[opt("dscp", 0, Ty::U8).excl(1 << 1).inv().range(0, 63), opt("dscp-class", 1, Ty::Text).excl(1).inv()],
     check: Some(|i, _, _| if i.opt.id == 1 { class(&i.arg).map(|_| ()) } else { Ok(()) }),
     build: |g, _| {
         let Some(i) = g.items.last() else {
@@ -149,7 +146,7 @@ fn list_tos(value: u8, mask: u8, numeric: bool) -> String {
         return format!(" TOS set 0x{value:02x}/0x{mask:02x}");
     }
     match symbolic(value, mask) {
-        Some(name) => format!(" TOS set {name}"),
+        Some(name) => format!("  TOS set{name}"),
         None if value == 0 => format!(" TOS and 0x{:02x}", !mask),
         None if value == mask => format!(" TOS or 0x{value:02x}"),
         None if mask == 0 => format!(" TOS xor 0x{value:02x}"),
@@ -160,10 +157,7 @@ fn list_tos(value: u8, mask: u8, numeric: bool) -> String {
 /// `-j DSCP`.
 pub static DSCP_TARGET: TargetExt = TargetExt {
     name: "DSCP",
-    opts: &[
-        opt("set-dscp", 0, Ty::U8).excl(1 << 1).range(0, 63),
-        opt("set-dscp-class", 1, Ty::Text).excl(1),
-    ],
+    opts: &[opt("set-dscp", 0, Ty::U8).excl(1 << 1).range(0, 63), opt("set-dscp-class", 1, Ty::Text).excl(1)],
     check: Some(|i, _, _| if i.opt.id == 1 { class(&i.arg).map(|_| ()) } else { Ok(()) }),
     build: |g, _| match g.items.last() {
         Some(i) => Ok(Target::Dscp(dscp(i)?)),

@@ -136,7 +136,9 @@ impl Parser<'_> {
 
     fn short(&mut self, c: char, invert: bool) -> Result<(), Fail> {
         match c {
-            'A' | 'C' | 'D' | 'I' | 'R' | 'L' | 'S' | 'F' | 'Z' | 'N' | 'X' | 'E' | 'P' => self.short_command(c, invert),
+            'A' | 'C' | 'D' | 'I' | 'R' | 'L' | 'S' | 'F' | 'Z' | 'N' | 'X' | 'E' | 'P' => {
+                self.short_command(c, invert)
+            }
             'p' | 's' | 'd' | 'i' | 'o' | 'f' | 'j' | 'g' | 'm' => self.short_rule(c, invert),
             _ => self.short_other(c, invert),
         }
@@ -188,8 +190,7 @@ impl Parser<'_> {
                 self.command(cmd::RENAME, 0, invert)?;
                 self.c.chain = Some(self.arg());
                 let new = self.get.take_value();
-                self.c.newname =
-                    new.ok_or_else(|| Fail::param("-E requires old-chain-name and new-chain-name"))?;
+                self.c.newname = new.ok_or_else(|| Fail::param("-E requires old-chain-name and new-chain-name"))?;
             }
             _ => {
                 self.command(cmd::POLICY, 0, invert)?;
@@ -223,7 +224,11 @@ impl Parser<'_> {
                 self.option(if c == 'i' { opt::VIA_IN } else { opt::VIA_OUT }, invert)?;
                 iface::check(&last)?;
                 self.c.said += &iface::warning(&last);
-                let name = IfMatch::parse(&last);
+                let mut name = IfMatch::parse(&last);
+                if last == "+" {
+                    // It fits everything, and ip_tables remembers that it was given.
+                    name.name = IfMatch::key("+");
+                }
                 if c == 'i' {
                     (self.c.rule.ip.iif, self.c.rule.ip.inv_iif) = (name, invert);
                 } else {
@@ -284,8 +289,7 @@ impl Parser<'_> {
             'V' => {
                 let (name, version) = (&self.who.name, self.who.version());
                 let version = version.trim_start_matches('v');
-                let text =
-                    if invert { format!("Not {version} ;-)\n") } else { format!("{name} v{version}\n") };
+                let text = if invert { format!("Not {version} ;-)\n") } else { format!("{name} v{version}\n") };
                 self.c.done = Some(text);
             }
             'h' => {
@@ -321,8 +325,7 @@ impl Parser<'_> {
             None => self.get.take_value(),
         };
         let bytes = bytes.ok_or_else(|| Fail::param("-c requires packet and byte counter"))?;
-        self.c.counters.packets =
-            number::scan(&packets).ok_or_else(|| Fail::param("-c packet counter not numeric"))?;
+        self.c.counters.packets = number::scan(&packets).ok_or_else(|| Fail::param("-c packet counter not numeric"))?;
         self.c.counters.bytes = number::scan(&bytes).ok_or_else(|| Fail::param("-c byte counter not numeric"))?;
         Ok(())
     }
@@ -333,7 +336,8 @@ impl Parser<'_> {
         }
         let value = self.get.optarg.take().or_else(|| self.get.take_value());
         if c == 'w' {
-            let starts = |v: &str| v.trim_start().trim_start_matches(['-', '+']).starts_with(|c: char| c.is_ascii_digit());
+            let starts =
+                |v: &str| v.trim_start().trim_start_matches(['-', '+']).starts_with(|c: char| c.is_ascii_digit());
             if value.as_deref().is_some_and(|v| !starts(v)) {
                 return Err(Fail::param("wait seconds not numeric"));
             }
@@ -461,6 +465,8 @@ impl Parser<'_> {
         }
         if name == "physdev" {
             self.c.said += &iface::warning(&item.arg);
+        } else if name == "iprange" {
+            self.c.said += &ext::iprange_warning(&item.arg);
         }
         given.items.push(item);
         Ok(())
