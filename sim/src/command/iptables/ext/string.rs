@@ -63,14 +63,14 @@ fn hex(text: &str) -> Result<Vec<u8>, Fail> {
         if let Some(c) = digits.iter().find(|c| !c.is_ascii_hexdigit()) {
             return Err(Fail::param(format!("Invalid hex char '{c}'")));
         }
-        if digits.len() % 2 != 0 {
+        if !digits.len().is_multiple_of(2) {
             return Err(Fail::param("Odd number of hex digits"));
         }
         for pair in digits.chunks(2) {
             out.extend(u8::from_str_radix(&pair.iter().collect::<String>(), 16).ok());
         }
     }
-    if text.matches('|').count() % 2 != 0 {
+    if !text.matches('|').count().is_multiple_of(2) {
         return Err(Fail::param("Invalid hex block"));
     }
     Ok(out)
