@@ -68,7 +68,7 @@ pub fn rule_spec(rule: &Rule) -> String {
 /// A dump as `iptables-save` prints it, without the comments around each table; of one table, or of all that exist.
 pub fn save(tables: &Tables, variant: Variant, counters: bool, only: Option<TableKind>) -> String {
     let kinds = only.map_or_else(|| list::order(tables, variant), |k| vec![k]);
-    kinds.into_iter().map(|k| list::save_table(tables.get(k), k, variant, counters)).collect()
+    kinds.into_iter().map(|k| list::save_table(tables.get(k), k, counters)).collect()
 }
 
 /// Reads a rule as it stands after `-A CHAIN`; several where `-s` or `-d` give several addresses. Whether the chain

@@ -90,7 +90,24 @@ pub fn list_mask(mask: u32) -> String {
 
 /// An address as lists print it without `-n`.
 pub fn any_name(addr: u32) -> String {
-    if addr == u32::from(Ipv4Addr::LOCALHOST) { "localhost".to_owned() } else { Ipv4Addr::from(addr).to_string() }
+    let name = ["localhost", "default", "loopback", "link-local"].into_iter().find(|n| known_name(n) == Some(addr));
+    name.map_or_else(|| Ipv4Addr::from(addr).to_string(), str::to_owned)
+}
+
+/// An address as `inet_aton(3)` reads it: one to four numbers, of which the last fills what is left.
+pub fn aton(text: &str) -> Option<u32> {
+    let parts: Vec<&str> = text.split('.').collect();
+    let (last, first) = parts.split_last()?;
+    if first.len() > 3 || !text.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    let mut out = 0u32;
+    for (i, p) in first.iter().enumerate() {
+        out |= u32::try_from(whole(p, 0, 255)?).ok()? << (24 - 8 * i);
+    }
+    let left = 32 - 8 * u32::try_from(first.len()).ok()?;
+    let n = whole(last, 0, u64::MAX >> (64 - left))?;
+    Some(out | u32::try_from(n).ok()?)
 }
 
 /// A single address as `inet_pton(3)` reads it.

@@ -2,10 +2,13 @@
 
 mod addrtype;
 mod bits;
+mod classify;
 mod comment;
+mod connlimit;
 mod connmark;
 mod conntrack;
 mod ct;
+mod hashlimit;
 mod icmp;
 mod iprange;
 mod kept;
@@ -16,22 +19,30 @@ mod mac;
 mod mark;
 mod multiport;
 mod nat;
+mod nflog;
+mod nfqueue;
 pub mod opt;
 mod owner;
 mod physdev;
 mod pkttype;
+mod recent;
 mod reject;
 mod rpfilter;
 mod state;
 mod statistic;
+mod string;
 mod tcp;
 mod tcpmss;
+mod tee;
+mod time;
 mod tos;
 mod ttl;
+mod u32;
 mod udp;
 
 use opt::{Given, Opt};
 
+use super::addr;
 use super::fail::Fail;
 use crate::kernel::xtables::matches::Match;
 use crate::kernel::xtables::targets::Target;
@@ -74,6 +85,12 @@ pub type TargetExt = Ext<Target>;
 
 /// All matches.
 pub static MATCHES: &[&MatchExt] = &[
+    &connlimit::MATCH,
+    &hashlimit::MATCH,
+    &recent::MATCH,
+    &string::MATCH,
+    &time::MATCH,
+    &u32::MATCH,
     &addrtype::MATCH,
     &comment::MATCH,
     &connmark::MATCH,
@@ -100,6 +117,10 @@ pub static MATCHES: &[&MatchExt] = &[
 
 /// All targets that have options or a kernel module.
 pub static TARGETS: &[&TargetExt] = &[
+    &classify::TARGET,
+    &nflog::TARGET,
+    &nfqueue::TARGET,
+    &tee::TARGET,
     &bits::CHECKSUM,
     &bits::TRACE,
     &connmark::TARGET,
@@ -245,6 +266,15 @@ pub fn quoted(text: &str) -> String {
     }
     out.push('"');
     out
+}
+
+/// What is said of a range whose end comes before its start.
+pub fn iprange_warning(range: &str) -> String {
+    let ends = range.split_once('-').map(|(a, b)| (addr::strict(a), addr::strict(b)));
+    match ends {
+        Some((Some(a), Some(b))) if a > b => format!("xt_iprange: range {a}-{b} is reversed and will never match\n"),
+        _ => String::new(),
+    }
 }
 
 /// A leading ` !`, or nothing.

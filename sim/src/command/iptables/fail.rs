@@ -15,6 +15,8 @@ pub enum Fail {
     },
     /// Something was said already; the hint at `--help` follows.
     TryHelp(String),
+    /// After a sentence of its own.
+    After(String, Box<Fail>),
     /// The model has it not.
     Refused(Refusal),
 }
@@ -50,6 +52,10 @@ impl Fail {
                 (format!("{name} {}: {text}\n{tail}", who.version()), *status)
             }
             Fail::TryHelp(said) => (format!("{said}{hint}"), 2),
+            Fail::After(said, fail) => {
+                let (text, status) = fail.show(who, line);
+                (format!("{said}{text}"), status)
+            }
             Fail::Refused(r) => (format!("{r}\n"), 2),
         }
     }

@@ -1,6 +1,5 @@
 //! Tables as `-L`, `-S` and `iptables-save` print them.
 
-use super::ext;
 use super::print::{Format, count, header, row, spec};
 use crate::kernel::netfilter::Hook;
 use crate::kernel::xtables::{Chain, Counters, Policy, Table, TableKind, Tables, Variant};
@@ -113,7 +112,7 @@ pub fn rules(table: Option<&Table>, kind: TableKind, only: Option<&str>, rule: u
 }
 
 /// One table of a dump, without the comments around it.
-pub fn save_table(table: Option<&Table>, kind: TableKind, variant: Variant, counters: bool) -> String {
+pub fn save_table(table: Option<&Table>, kind: TableKind, counters: bool) -> String {
     let all = chains(table, kind);
     let mut out = format!("*{}\n", kind.name());
     for c in &all {
@@ -129,8 +128,6 @@ pub fn save_table(table: Option<&Table>, kind: TableKind, variant: Variant, coun
             out += &format!("-A {}{}\n", c.name(), spec(&r.rule, None));
         }
     }
-    // Both end alike; the parameter keeps callers honest about which tables they show.
-    let _ = variant;
     out + "COMMIT\n"
 }
 
@@ -141,9 +138,4 @@ pub fn order(tables: &Tables, variant: Variant) -> Vec<TableKind> {
         // The kernel puts a new table before the others.
         Variant::Legacy => tables.order.iter().rev().copied().collect(),
     }
-}
-
-/// A target by the name that lists show.
-pub fn target(rule: &crate::kernel::xtables::Rule) -> &str {
-    ext::target_name(&rule.target)
 }

@@ -81,7 +81,7 @@ pub fn service_name(port: u16, proto: Option<&str>) -> Option<&'static str> {
 pub fn any_port(text: &str) -> Option<u16> {
     let digits = text.trim_start();
     if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) {
-        return digits.parse::<u64>().ok().filter(|v| *v <= 65535).and_then(|v| u16::try_from(v).ok());
+        return digits.parse::<u32>().ok().and_then(|v| u16::try_from(v & 0xffff).ok());
     }
     // getaddrinfo asks for TCP, UDP, DCCP, SCTP in turn.
     ["tcp", "udp", "dccp", "sctp"].iter().find_map(|p| service_port(text, Some(p)))

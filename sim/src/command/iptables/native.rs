@@ -6,7 +6,6 @@
 use super::ext::limit;
 use super::fail::Fail;
 use crate::kernel::xtables::matches::{Match, Ports, TcpMatch, UdpMatch};
-use crate::kernel::xtables::targets::Target;
 use crate::kernel::xtables::{IfMatch, Rule};
 
 const FULL: Ports = (0, u16::MAX);
@@ -20,23 +19,26 @@ const UDP: u8 = 17;
 pub fn canonical(rule: &Rule) -> Result<Rule, Fail> {
     let mut r = rule.clone();
     devices(&mut r);
-    let proto = (!r.ip.inv_proto).then_some(r.ip.proto);
+    let proto = r.ip.proto;
     let mut out: Vec<Match> = Vec::with_capacity(r.matches.len());
     for m in &r.matches {
         match m {
             Match::Limit(l) if l.avg > 0 => {
                 let mut l = *l;
                 l.avg = read_back(l.avg);
+                if l.burst == 0 {
+                    l.burst = limit::BURST;
+                }
                 out.push(Match::Limit(l));
             }
             Match::Tcp(t) if !(t.inv_option || t.option != 0 || *t == TcpMatch::default()) => {
-                if proto != Some(TCP) {
+                if proto != TCP {
                     return Err(Fail::param("TCP match requires '-p tcp'"));
                 }
                 tcp(*t, &mut out);
             }
             Match::Udp(u) if *u != UdpMatch::default() => {
-                if proto != Some(UDP) {
+                if proto != UDP {
                     return Err(Fail::param("UDP match requires '-p udp'"));
                 }
                 udp(*u, &mut out);
@@ -51,11 +53,16 @@ pub fn canonical(rule: &Rule) -> Result<Rule, Fail> {
 /// A bare `+` fits everything, and nothing is written for it; not everything is written as a name that cannot be.
 fn devices(r: &mut Rule) {
     for (name, inv) in [(&mut r.ip.iif, &mut r.ip.inv_iif), (&mut r.ip.oif, &mut r.ip.inv_oif)] {
-        if name.is_any() && *inv {
-            *name = IfMatch { name: IfMatch::key("INVAL/D"), mask: u128::MAX };
+        if name.is_any() {
+            *name = if *inv { no_device() } else { IfMatch::default() };
             *inv = false;
         }
     }
+}
+
+/// What `! -i +` becomes: a name that no device has, by which it is known again.
+pub fn no_device() -> IfMatch {
+    IfMatch { name: IfMatch::key("INVAL/D"), mask: u128::MAX }
 }
 
 /// A rate goes through a whole number of packets in a unit.
@@ -118,9 +125,4 @@ fn udp(u: UdpMatch, out: &mut Vec<Match>) {
             }
         }
     }
-}
-
-/// `QUEUE` and a goto to nowhere have no form in nf_tables.
-pub fn jumps(target: &Target) -> Option<&str> {
-    target.chain().map(|c| &**c)
 }

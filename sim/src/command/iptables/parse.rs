@@ -1,6 +1,7 @@
 //! The command line of iptables (`do_parse` of xshared.c): words become a command and a rule.
 
 mod build;
+mod finish;
 mod options;
 
 pub use build::{parse, valid_chain_name};

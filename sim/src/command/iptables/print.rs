@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use super::ext::{self, bang};
-use super::{addr, names};
+use super::{addr, names, native};
 use crate::kernel::xtables::targets::Target;
 use crate::kernel::xtables::{Counters, IfMatch, IpMatch, Rule};
 
@@ -32,7 +32,9 @@ pub fn spec(rule: &Rule, counters: Option<Counters>) -> String {
         }
     }
     for (letter, name, inv) in [('i', ip.iif, ip.inv_iif), ('o', ip.oif, ip.inv_oif)] {
-        if !name.is_any() {
+        if name == native::no_device() && !inv {
+            out += &format!(" ! -{letter} +");
+        } else if !name.is_any() {
             out += &format!("{} -{letter} {}", bang(inv), name.text());
         }
     }
@@ -87,7 +89,9 @@ pub fn row(rule: &Rule, number: usize, counters: Counters, f: Format) -> String 
         out += &count(counters.packets, f);
         out += &count(counters.bytes, f);
     }
-    out += &column(ext::target_name(&rule.target), 9, f);
+    // The kernel knows NOTRACK by its real name.
+    let target = if matches!(rule.target, Target::Ct(_)) { "CT" } else { ext::target_name(&rule.target) };
+    out += &column(target, 9, f);
     out.push(if ip.inv_proto { '!' } else { ' ' });
     let name = names::protocol_name(ip.proto, !f.numeric).filter(|_| f.single || !f.numeric);
     out += &column(&name.map_or_else(|| ip.proto.to_string(), str::to_owned), 4, f);
@@ -117,8 +121,12 @@ fn devices(ip: &IpMatch, f: Format) -> String {
     }
     let text = |name: IfMatch, inv: bool| {
         let any = if f.numeric { "*" } else { "any" };
-        // A bare `+` was kept as such by the older tool; neither shows here as anything but any device.
-        let name = if name.is_any() { any.to_owned() } else { name.text() };
+        let given = name.name == IfMatch::key("+");
+        let (name, inv) = match name {
+            n if n == native::no_device() => ("+".to_owned(), true),
+            n if n.is_any() && !given => (any.to_owned(), inv),
+            n => (n.text(), inv),
+        };
         format!("{}{name}", if inv { "!" } else { "" }).chars().take(17).collect::<String>()
     };
     let (i, o) = (text(ip.iif, ip.inv_iif), text(ip.oif, ip.inv_oif));

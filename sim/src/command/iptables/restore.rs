@@ -448,10 +448,15 @@ impl Restore<'_, '_> {
             }
             lines.resize(draft.changes.len(), line);
         }
-        let Err(e) = self.p.sess.kernel.xt_commit(self.p.ns, Variant::Nft, &draft.changes) else { return Ok(true) };
-        let text = draft.changes.get(e.at).map_or_else(String::new, |c| nft::refused(c, e.errno));
-        let line = lines.get(e.at).copied().unwrap_or(self.line);
-        Err(Fail::Error { status: 4, text: format!("\nline {line}: {text}") }.into())
+        if self.p.sess.kernel.xt_commit(self.p.ns, Variant::Nft, &draft.changes).is_ok() {
+            return Ok(true);
+        }
+        let mut text = String::new();
+        for e in self.p.sess.kernel.xt_refusals(self.p.ns, Variant::Nft, &draft.changes) {
+            let what = draft.changes.get(e.at).map_or_else(String::new, |c| nft::refused(c, e.errno));
+            text += &format!("\nline {}: {what}", lines.get(e.at).copied().unwrap_or(self.line));
+        }
+        Err(Fail::Error { status: 4, text }.into())
     }
 
     fn stopped(&mut self, stop: Stop, line: usize) -> End {

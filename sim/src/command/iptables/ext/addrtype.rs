@@ -79,7 +79,7 @@ fn check(i: &Item, _: &Given, _: &Ctx<'_>) -> Result<(), Fail> {
 
 fn build(g: &Given, _: &Ctx<'_>) -> Result<Match, Fail> {
     if !g.has(0) && !g.has(1) {
-        return Err(Fail::param("addrtype: you must specify `--src-type' or `--dst-type'"));
+        return Err(Fail::param("addrtype: you must specify --src-type or --dst-type"));
     }
     let side = |id| -> Result<_, Fail> { g.get(id).map_or(Ok((0, false)), |i| Ok((types(&i.arg)?, i.inv))) };
     let ((src, inv_src), (dst, inv_dst)) = (side(0)?, side(1)?);

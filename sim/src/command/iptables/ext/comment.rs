@@ -7,8 +7,8 @@ use super::{MatchExt, quoted};
 use crate::command::iptables::fail::Fail;
 use crate::kernel::xtables::matches::Match;
 
-/// The kernel keeps 256 bytes, the last one zero.
-const MAX: u64 = 255;
+/// As long as a comment may be; the last byte is lost, for the kernel keeps 256 with a zero at the end.
+const MAX: u64 = 256;
 
 /// The match.
 pub static MATCH: MatchExt = MatchExt {
@@ -20,7 +20,7 @@ pub static MATCH: MatchExt = MatchExt {
         }
         Ok(())
     }),
-    build: |g, _| Ok(Match::Comment(Arc::from(g.get(0).map_or("", |i| i.arg.as_str())))),
+    build: |g, _| Ok(Match::Comment(Arc::from(g.get(0).map_or("", |i| kept(&i.arg))))),
     save: |m| match m {
         Match::Comment(c) => format!(" --comment{}", quoted(c)),
         _ => String::new(),
@@ -30,3 +30,11 @@ pub static MATCH: MatchExt = MatchExt {
         _ => String::new(),
     },
 };
+
+fn kept(text: &str) -> &str {
+    let mut end = text.len().min(255);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}

@@ -89,7 +89,6 @@ fn check(i: &Item, _: &Given, _: &Ctx<'_>) -> Result<(), Fail> {
     match i.opt.id {
         STATE => states(&i.arg).map(|_| ()),
         STATUS => statuses(&i.arg).map(|_| ()),
-        PROTO if i.num() == 0 && i.inv => Err(Fail::param("conntrack: rule would never match protocol")),
         DIR => direction(&i.arg).map(|_| ()),
         _ => Ok(()),
     }
@@ -119,7 +118,7 @@ fn build(g: &Given, _: &Ctx<'_>) -> Result<Match, Fail> {
 fn set(c: &mut ConntrackMatch, i: &Item) -> Result<(), Fail> {
     let inv = i.inv;
     let (a, m) = i.masked();
-    let addr = Some(Neg { value: (Ipv4Addr::from(a & m), Ipv4Addr::from(m)), inv });
+    let addr = Some(Neg { value: (Ipv4Addr::from(a), Ipv4Addr::from(m)), inv });
     let ports = Some(Neg { value: i.ports(), inv });
     match i.opt.id {
         STATE => c.state = Some(Neg { value: states(&i.arg)?, inv }),

@@ -64,7 +64,7 @@ pub static MATCH: MatchExt = MatchExt {
     save: |m| match m {
         Match::Icmp(i) => {
             let ty = if i.ty == 255 { "any".to_owned() } else { i.ty.to_string() };
-            let code = if i.code == (0, 255) { String::new() } else { format!("/{}", i.code.0) };
+            let code = if i.code == (0, 255) || i.ty == 255 { String::new() } else { format!("/{}", i.code.0) };
             format!("{} --icmp-type {ty}{code}", bang(i.inv))
         }
         _ => String::new(),
@@ -97,30 +97,20 @@ fn kind(text: &str) -> Result<(u8, (u8, u8)), Fail> {
         }
         return Ok((*ty, (*a, *b)));
     }
-    let Some(((ty, ty2), rest)) = range(text) else {
-        return Err(Fail::param(format!("Unknown ICMP type `{text}'")));
-    };
+    let Some((ty, rest)) = byte(text) else { return Err(Fail::param(format!("Unknown ICMP type `{text}'"))) };
     let mut code = (0, 255);
     let mut left = rest;
     if let Some(c) = rest.strip_prefix('/') {
-        let Some((codes, rest)) = range(c) else { return Err(Fail::param(format!("Unknown ICMP code `{text}'"))) };
-        (code, left) = (codes, rest);
+        let Some((n, rest)) = byte(c) else { return Err(Fail::param(format!("Unknown ICMP code `{text}'"))) };
+        (code, left) = ((n, n), rest);
     }
-    if let Some(c) = left.chars().next() {
-        return Err(Fail::param(format!("unknown character {c}")));
+    match left.chars().next() {
+        Some(c) => Err(Fail::param(format!("unknown character {c}"))),
+        None => Ok((ty, code)),
     }
-    if ty != ty2 {
-        return Err(Fail::param("ICMP type range not supported"));
-    }
-    Ok((ty, code))
 }
 
-/// `A` or `A-B`, and what follows.
-fn range(text: &str) -> Option<((u8, u8), &str)> {
-    let byte = |t| leading_u32(t, 255).and_then(|(v, rest)| Some((u8::try_from(v).ok()?, rest)));
-    let (a, rest) = byte(text)?;
-    match rest.strip_prefix('-') {
-        Some(more) => byte(more).map(|(b, rest)| ((a, b), rest)),
-        None => Some(((a, a), rest)),
-    }
+/// A number of 8 bits, and what follows.
+fn byte(text: &str) -> Option<(u8, &str)> {
+    leading_u32(text, 255).and_then(|(v, rest)| Some((u8::try_from(v).ok()?, rest)))
 }

@@ -29,7 +29,7 @@ pub static MATCH: MatchExt = MatchExt {
     },
     list: |m, ip, numeric| match m {
         Match::Multiport(p) => {
-            let proto = names::protocol_name(ip.proto, false);
+            let proto = protocol(ip).ok();
             let name = |n: u16| match names::service_name(n, proto) {
                 Some(s) if !numeric => s.to_owned(),
                 _ => n.to_string(),

@@ -79,7 +79,7 @@ pub static NETMAP: TargetExt = TargetExt {
         Ok(Target::Nat(NatTarget { addrs, ..empty(NatKind::Netmap) }))
     },
     save: |t| format!(" --to {}", network(t)),
-    list: |t, _, _| format!(" {}", network(t)),
+    list: |t, _, _| format!(" to:{}", network(t)),
 };
 
 fn network(t: &Target) -> String {

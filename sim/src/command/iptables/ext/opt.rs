@@ -240,7 +240,7 @@ fn value(ext: &str, o: &Opt, arg: &str, next: Option<&str>) -> Result<Val, Fail>
         Ty::U64Range => range(ext, o, arg, u64::MAX)?,
         Ty::Double => Val::Double(double(ext, o, arg)?),
         Ty::Text => text(o, arg)?,
-        Ty::Mark => mark(arg)?,
+        Ty::Mark => mark(ext, o, arg)?,
         Ty::Tos(mask) => tos(arg, mask)?,
         Ty::Level => Val::Num(level(arg)?),
         Ty::Host => Val::Masked(host(arg)?, u32::MAX),
@@ -321,21 +321,20 @@ fn text(o: &Opt, arg: &str) -> Result<Val, Fail> {
     Ok(Val::Text)
 }
 
-/// `VALUE/MASK` (`xtables_parse_mark_mask`).
-fn mark(arg: &str) -> Result<Val, Fail> {
-    let bad = |what: &str| Fail::param(format!("bad {what} for option \"--\" near \"{arg}\", or out of range.\n"));
-    let max = u64::from(u32::MAX);
-    let Some((value, rest)) = leading(arg).filter(|(v, _)| *v <= max) else { return Err(bad("mark value")) };
-    let mut mask = max;
-    let mut end = rest;
-    if let Some(m) = rest.strip_prefix('/') {
-        let Some((v, rest)) = leading(m).filter(|(v, _)| *v <= max) else { return Err(bad("mark mask value")) };
-        (mask, end) = (v, rest);
+/// `VALUE/MASK` (`xtopt_parse_markmask`).
+fn mark(ext: &str, o: &Opt, arg: &str) -> Result<Val, Fail> {
+    let name = o.name;
+    let number = |t| leading(t).and_then(|(v, rest)| Some((u32::try_from(v).ok()?, rest)));
+    let bad = || Fail::param(format!("{ext}: bad integer value for option \"--{name}\", or out of range.\n"));
+    let (value, rest) = number(arg).ok_or_else(bad)?;
+    let (mask, rest) = match rest.strip_prefix('/') {
+        Some(m) => number(m).ok_or_else(bad)?,
+        None => (u32::MAX, rest),
+    };
+    if !rest.is_empty() {
+        return Err(Fail::param(format!("{ext}: trailing garbage after value for option \"--{name}\".\n")));
     }
-    if !end.is_empty() {
-        return Err(Fail::param(format!("unexpected characters \"{end}\"")));
-    }
-    Ok(Val::Masked(u32::try_from(value).unwrap_or(0), u32::try_from(mask).unwrap_or(0)))
+    Ok(Val::Masked(value, mask))
 }
 
 /// Types of service that have a name.
@@ -393,23 +392,24 @@ fn host(arg: &str) -> Result<u32, Fail> {
     if arg == "localhost" {
         return Ok(0x7f00_0001);
     }
-    addr::strict(arg).map(u32::from).ok_or_else(|| {
+    addr::aton(arg).ok_or_else(|| {
         let why = if arg.is_empty() { "Name or service not known" } else { "Temporary failure in name resolution" };
         Fail::param(format!("getaddrinfo: {why}\n"))
     })
 }
 
+/// A number of bits, or a mask as an address; one that is no prefix comes out as all ones.
 fn plen(ext: &str, o: &Opt, arg: &str) -> Result<u32, Fail> {
     if let Some(n) = whole(arg, 0, 32) {
         return Ok(addr::from_bits(u32::try_from(n).unwrap_or(32)));
     }
-    // A mask that is no prefix has no length: libxtables shifts by it all the same, and gets all ones.
     let name = o.name;
-    addr::strict(arg).map(u32::from).ok_or_else(|| {
+    let mask = addr::aton(arg).ok_or_else(|| {
         Fail::param(format!(
             "{ext}: bad value for option \"--{name}\", neither a valid network mask nor valid CIDR (0-32).\n"
         ))
-    })
+    })?;
+    Ok(addr::prefix_len(mask).map_or(u32::MAX, addr::from_bits))
 }
 
 fn ports(ext: &str, o: &Opt, arg: &str) -> Result<Val, Fail> {

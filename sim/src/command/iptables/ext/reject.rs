@@ -36,6 +36,11 @@ fn name(t: &Target) -> &'static str {
 /// A name or alias, or the start of one.
 fn kind(text: &str) -> Result<RejectWith, Fail> {
     let fits = |name| text.is_empty() || begins(name, text);
+    if text.len() > 3 && (begins("echo-reply", text) || begins("echoreply", text)) {
+        let said = "--reject-with echo-reply no longer supported\n";
+        let fail = Fail::param(format!("unknown reject type \"{text}\""));
+        return Err(Fail::After(said.to_owned(), Box::new(fail)));
+    }
     let found = KINDS.iter().find(|(_, name, alias)| fits(name) || fits(alias));
     found.map(|k| k.0).ok_or_else(|| Fail::param(format!("unknown reject type \"{text}\"")))
 }

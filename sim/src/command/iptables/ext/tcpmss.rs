@@ -5,10 +5,10 @@ use super::opt::{Item, Ty, opt};
 use crate::command::iptables::fail::Fail;
 use crate::kernel::xtables::targets::Target;
 
-/// The target. The kernel means the path MTU by 65535, and 65495 is the largest segment there is.
+/// The target. The kernel means the path MTU by 65535, and 65515 is the largest segment there is.
 pub static TARGET: TargetExt = TargetExt {
     name: "TCPMSS",
-    opts: &[opt("set-mss", 0, Ty::U16).range(0, 65495), opt("clamp-mss-to-pmtu", 1, Ty::None)],
+    opts: &[opt("set-mss", 0, Ty::U16).range(0, 65515), opt("clamp-mss-to-pmtu", 1, Ty::None)],
     check: None,
     build: |g, _| {
         if g.items.is_empty() {

@@ -69,7 +69,7 @@ pub static MATCH: MatchExt = MatchExt {
     list: |m, _, numeric| match m {
         Match::Tos(t) => {
             let name = symbolic(t.value, t.mask).filter(|_| !numeric);
-            let text = name.map_or_else(|| format!("0x{:02x}/0x{:02x}", t.value, t.mask), str::to_owned);
+            let text = name.map_or_else(|| format!("0x{:02x}/0x{:02x}", t.value, t.mask), |n| format!(" {n}"));
             format!(" tos match{}{}", if t.inv { "!" } else { "" }, text)
         }
         _ => String::new(),
@@ -146,7 +146,7 @@ fn list_tos(value: u8, mask: u8, numeric: bool) -> String {
         return format!(" TOS set 0x{value:02x}/0x{mask:02x}");
     }
     match symbolic(value, mask) {
-        Some(name) => format!(" TOS set {name}"),
+        Some(name) => format!("  TOS set{name}"),
         None if value == 0 => format!(" TOS and 0x{:02x}", !mask),
         None if value == mask => format!(" TOS or 0x{value:02x}"),
         None if mask == 0 => format!(" TOS xor 0x{value:02x}"),

@@ -1,29 +1,26 @@
 //! Reads the words one after the other and builds the command.
 
-use std::sync::Arc;
-
-use super::options::{LONG, SHORT, add_command, check_devices, check_together, set_option};
+use super::options::{LONG, SHORT, add_command, set_option};
 use super::{Cmd, Getopt, cmd, opt};
 use crate::command::Refusal;
 use crate::command::iptables::ext::opt::{self as extopt, Given, Ty};
 use crate::command::iptables::ext::{self, Ctx, MatchExt, TargetExt};
 use crate::command::iptables::fail::{Fail, Who};
 use crate::command::iptables::getopt::{Arg, Code, Long};
-use crate::command::iptables::{addr, iface, names, number, usage};
+use crate::command::iptables::{iface, names, number, usage};
 use crate::kernel::xtables::IfMatch;
-use crate::kernel::xtables::targets::Target;
 
 /// Longest name of a chain or extension, and one.
-const NAME_MAX: usize = 29;
+pub(super) const NAME_MAX: usize = 29;
 
 /// A match that is being read.
-struct Matching {
-    ext: &'static MatchExt,
+pub(super) struct Matching {
+    pub(super) ext: &'static MatchExt,
     /// Its number among the loaded extensions.
-    id: usize,
-    given: Given,
+    pub(super) id: usize,
+    pub(super) given: Given,
     /// A later `-m` of the same name takes the options now.
-    completed: bool,
+    pub(super) completed: bool,
 }
 
 /// Reads a command line; `restore` for a line of `iptables-restore`.
@@ -55,27 +52,27 @@ pub fn parse(who: &Who, argv: &[String], restore: bool) -> Result<Cmd, (Fail, St
     }
 }
 
-struct Parser<'w> {
-    who: &'w Who,
-    restore: bool,
-    get: Getopt,
+pub(super) struct Parser<'w> {
+    pub(super) who: &'w Who,
+    pub(super) restore: bool,
+    pub(super) get: Getopt,
     /// Long options: the basic ones, then those of extensions, the newest first.
-    long: Vec<Long>,
+    pub(super) long: Vec<Long>,
     /// Extensions loaded so far.
-    loaded: usize,
-    c: Cmd,
-    matches: Vec<Matching>,
-    target: Option<(&'static TargetExt, usize, Given)>,
+    pub(super) loaded: usize,
+    pub(super) c: Cmd,
+    pub(super) matches: Vec<Matching>,
+    pub(super) target: Option<(&'static TargetExt, usize, Given)>,
     /// Word of `-p`.
-    protocol: Option<String>,
+    pub(super) protocol: Option<String>,
     /// The match of the protocol was loaded for an option of its own.
-    proto_used: bool,
-    table_set: bool,
-    wait: bool,
-    wait_interval: bool,
-    goto: bool,
-    source: Option<String>,
-    destination: Option<String>,
+    pub(super) proto_used: bool,
+    pub(super) table_set: bool,
+    pub(super) wait: bool,
+    pub(super) wait_interval: bool,
+    pub(super) goto: bool,
+    pub(super) source: Option<String>,
+    pub(super) destination: Option<String>,
 }
 
 impl Parser<'_> {
@@ -224,7 +221,11 @@ impl Parser<'_> {
                 self.option(if c == 'i' { opt::VIA_IN } else { opt::VIA_OUT }, invert)?;
                 iface::check(&last)?;
                 self.c.said += &iface::warning(&last);
-                let name = IfMatch::parse(&last);
+                let mut name = IfMatch::parse(&last);
+                if last == "+" {
+                    // It fits everything, and ip_tables remembers that it was given.
+                    name.name = IfMatch::key("+");
+                }
                 if c == 'i' {
                     (self.c.rule.ip.iif, self.c.rule.ip.inv_iif) = (name, invert);
                 } else {
@@ -297,7 +298,7 @@ impl Parser<'_> {
             '6' => return self.other_family(),
             '4' => {}
             // `-b` is in the list of letters and nobody looks at it.
-            _ => return self.extension(Code::Unknown, invert).map(|_| ()),
+            _ => return Err(Fail::param("Unknown arg \"(null)\"")),
         }
         Ok(())
     }
@@ -461,81 +462,10 @@ impl Parser<'_> {
         }
         if name == "physdev" {
             self.c.said += &iface::warning(&item.arg);
+        } else if name == "iprange" {
+            self.c.said += &ext::iprange_warning(&item.arg);
         }
         given.items.push(item);
-        Ok(())
-    }
-
-    fn finish(&mut self, invert: bool) -> Result<(), Fail> {
-        if self.c.table == "nat" && (self.c.policy == "DROP" || self.c.jumpto == "DROP") {
-            let text = "\nThe \"nat\" table is not intended for filtering, the use of DROP is therefore inhibited.\n\n";
-            return Err(Fail::param(text));
-        }
-        if !self.wait && self.wait_interval {
-            return Err(Fail::param("--wait-interval only makes sense with --wait\n"));
-        }
-        self.build()?;
-        if self.get.optind < self.get.argv.len() {
-            return Err(Fail::param("unknown arguments found on commandline"));
-        }
-        if self.c.command == 0 {
-            return Err(Fail::param("no command specified"));
-        }
-        if invert {
-            return Err(Fail::param("nothing appropriate following !"));
-        }
-        self.addresses()?;
-        check_together(self.c.command, self.c.options)?;
-        let Some(chain) = self.c.chain.clone() else { return Ok(()) };
-        if chain.len() >= NAME_MAX {
-            return Err(too_long(&chain));
-        }
-        check_devices(self.c.command, self.c.options, &chain)
-    }
-
-    /// Matches and target from their options.
-    fn build(&mut self) -> Result<(), Fail> {
-        let ip = self.c.rule.ip;
-        let ctx = Ctx { ip: &ip, variant: self.who.variant };
-        for m in &self.matches {
-            let built = (m.ext.build)(&m.given, &ctx);
-            // Both look at the options; the extension's own sentence comes first where it has one.
-            let whole = extopt::finish(m.ext.name, m.ext.opts, &m.given);
-            self.c.rule.matches.push(match (built, whole) {
-                (Ok(m), Ok(())) => m,
-                (Err(f), Ok(())) | (Ok(_), Err(f)) | (Err(f), Err(_)) => return Err(f),
-            });
-        }
-        self.c.goto = self.goto;
-        self.c.rule.target = match (&self.target, self.c.jumpto.as_str()) {
-            (Some((e, _, given)), _) => {
-                let built = (e.build)(given, &ctx)?;
-                extopt::finish(e.name, e.opts, given)?;
-                built
-            }
-            (None, "") => Target::None,
-            (None, name) if self.goto => Target::Goto(Arc::from(name)),
-            (None, "ACCEPT") => Target::Accept,
-            (None, "DROP") => Target::Drop,
-            (None, "RETURN") => Target::Return,
-            (None, name) => Target::Jump(Arc::from(name)),
-        };
-        Ok(())
-    }
-
-    fn addresses(&mut self) -> Result<(), Fail> {
-        let c = &mut self.c;
-        let whole = (c.command & cmd::WITH_RULE != 0).then_some("0.0.0.0/0");
-        let list = |word: &Option<String>| word.as_deref().or(whole).map_or(Ok(Vec::new()), addr::list);
-        c.sources = list(&self.source)?;
-        c.destinations = list(&self.destination)?;
-        let many = c.sources.len() > 1 || c.destinations.len() > 1;
-        if many && (c.rule.ip.inv_src || c.rule.ip.inv_dst) {
-            return Err(Fail::param("! not allowed with multiple source or destination IP addresses"));
-        }
-        if c.command == cmd::REPLACE && many {
-            return Err(Fail::param("Replacement rule does not specify a unique address"));
-        }
         Ok(())
     }
 }
@@ -553,7 +483,7 @@ fn target_name(name: &str) -> Result<String, Fail> {
     Ok(name.to_owned())
 }
 
-fn too_long(chain: &str) -> Fail {
+pub(super) fn too_long(chain: &str) -> Fail {
     Fail::param(format!("chain name `{chain}' too long (must be under {NAME_MAX} chars)"))
 }
 

@@ -27,8 +27,11 @@ fn digits(text: &str) -> Option<(u64, &str)> {
     Some((value, t.trim_start_matches(|c: char| c.is_ascii_digit())))
 }
 
+/// Packets and bytes as they are written.
+pub type Written<'l> = (&'l str, &'l str);
+
 /// The counters before a rule as they are written, and the rest of the line.
-pub fn rule_counters(line: &str, n: usize) -> Result<(Option<(&str, &str)>, &str), Fail> {
+pub fn rule_counters(line: &str, n: usize) -> Result<(Option<Written<'_>>, &str), Fail> {
     let Some(text) = line.strip_prefix('[') else { return Ok((None, line)) };
     let need = |what: char| Fail::param(format!("Bad line {n}: need {what}"));
     let end = text.find(']').ok_or_else(|| need(']'))?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::super::fail::Fail;
 use super::super::parse::{Cmd, cmd, opt};
 use super::{Run, Stop, plain, said};
+use crate::command::Refusal;
 use crate::kernel::types::Errno;
 use crate::kernel::xtables::{Policy, Rule, TableKind, XtChange};
 
@@ -30,6 +31,10 @@ impl Run<'_> {
     pub fn legacy(&mut self) -> Result<(), Stop> {
         let (c, table) = (self.cmd, self.kind);
         let chain = self.name();
+        if c.verbose > 1 {
+            // It prints the table as the kernel holds it, byte by byte.
+            return Err(Fail::Refused(Refusal::new("iptables-legacy -vv", 0)).into());
+        }
         if c.command & cmd::WITH_RULE != 0 {
             self.legacy_target()?;
         }

@@ -164,11 +164,13 @@ impl Run<'_> {
             if self.verbose() && !base {
                 self.out.push_str(&format!("Deleting chain `{chain}'\n"));
             }
-            let kept = self.find(&chain).is_some_and(|c| !c.rules.is_empty() || c.policy == Policy::Drop);
-            if base && kept {
-                if only.is_some() {
-                    return Err(said("Directory not empty", Errno::EBUSY));
-                }
+            let (drops, empty) =
+                self.find(&chain).map_or((false, true), |c| (c.policy == Policy::Drop, c.rules.is_empty()));
+            if base && only.is_some() && drops {
+                return Err(said("Directory not empty", Errno::EBUSY));
+            }
+            // For a chain that was named the tool does not look at its rules; the kernel does.
+            if base && only.is_none() && (drops || !empty) {
                 continue;
             }
             self.delete_in_draft(chain);
