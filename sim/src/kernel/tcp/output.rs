@@ -168,7 +168,13 @@ impl<R: Recorder> Kernel<R> {
             t.snd_nxt = end.wrapping_add(u32::from(fin));
             let ns = self.sock(id).ns;
             self.ns_mut(ns).mib.inc(M::TcpExtTCPOrigDataSent);
-            self.tcp_send_or_note(id, seq, flags, data, Birth::Sent);
+            if !self.tcp_send_or_note(id, seq, flags, data, Birth::Sent) {
+                // It stays in the queue, unsent (`tcp_write_xmit`); the probe timer tries again.
+                let t = self.sock_mut(id).tcb_mut();
+                t.snd_nxt = seq;
+                t.fin_sent &= !fin;
+                break;
+            }
         }
         let t = self.sock(id).tcb();
         let flying = t.snd_nxt.wrapping_sub(t.snd_una) as usize;
@@ -179,10 +185,14 @@ impl<R: Recorder> Kernel<R> {
             let t = self.sock_mut(id).tcb_mut();
             t.fin_sent = true;
             t.snd_nxt = seq.wrapping_add(1);
-            self.tcp_send_or_note(id, seq, TcpFlags::FIN | TcpFlags::ACK, Bytes::new(), Birth::Sent);
+            if !self.tcp_send_or_note(id, seq, TcpFlags::FIN | TcpFlags::ACK, Bytes::new(), Birth::Sent) {
+                let t = self.sock_mut(id).tcb_mut();
+                t.snd_nxt = seq;
+                t.fin_sent = false;
+            }
         }
         let t = self.sock(id).tcb();
-        if t.snd_una != t.snd_nxt && !t.armed {
+        if (t.snd_una != t.snd_nxt || t.waits_to_send()) && !t.armed {
             let rto = t.rto;
             self.tcp_arm(id, rto);
         }

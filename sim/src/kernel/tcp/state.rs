@@ -250,6 +250,11 @@ impl Tcb {
         }
     }
 
+    /// Something is queued and nothing of it is under way.
+    pub(crate) fn waits_to_send(&self) -> bool {
+        self.snd_una == self.snd_nxt && (self.send_len > 0 || (self.fin_queued && !self.fin_sent))
+    }
+
     /// Payload of a full segment: the MSS less the options.
     pub(crate) fn eff_mss(&self) -> u16 {
         self.mss.min(self.peer_mss).saturating_sub(if self.ts { 12 } else { 0 }).max(1)
