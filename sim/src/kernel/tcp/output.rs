@@ -60,11 +60,11 @@ impl<R: Recorder> Kernel<R> {
             let answering = flags.contains(TcpFlags::ACK);
             let scale = if answering { t.peer_wscale.is_some() } else { sys.tcp_window_scaling != 0 };
             o.wscale = scale.then_some(WSCALE);
-        } else if t.sack
-            && !flags.contains(TcpFlags::RST)
-            && let Some((seq, b)) = t.ooo.iter().next()
-        {
-            o.sack = Some((*seq, seq.wrapping_add(b.len() as u32)));
+        } else if t.sack && !flags.contains(TcpFlags::RST) {
+            // What came out of order: data, or a FIN behind a gap.
+            let data = t.ooo.iter().next().map(|(seq, b)| (*seq, seq.wrapping_add(b.len() as u32)));
+            let fin = t.fin_at.filter(|f| before(t.rcv_nxt, *f)).map(|f| (f, f.wrapping_add(1)));
+            o.sack = data.or(fin);
         }
         let window = match (syn, flags.contains(TcpFlags::RST)) {
             (_, true) => 0,
@@ -155,7 +155,8 @@ impl<R: Recorder> Kernel<R> {
             let seq = t.snd_nxt;
             let data = t.slice(flying, n);
             let mut flags = TcpFlags::ACK;
-            flags.set(TcpFlags::PSH, n == left || flying == 0);
+            // A super-packet always has PSH, so that the receiver's GRO lets go of it.
+            flags.set(TcpFlags::PSH, n == left || n > usize::from(t.eff_mss()));
             // A FIN goes with the data that still waits (`tcp_send_fin`).
             let fin = n == left && t.fin_queued && !t.fin_sent;
             flags.set(TcpFlags::FIN, fin);
@@ -296,7 +297,9 @@ impl<R: Recorder> Kernel<R> {
 /// last one unless another short one is still under way, and with its FIN in any case.
 fn split_point(t: &Tcb, left: usize, room: usize, flying: usize) -> Option<usize> {
     let mss = usize::from(t.eff_mss());
-    let most = left.min(room).min(GSO_MAX);
+    // `tcp_cwnd_test`: at most half the window at once.
+    let half = usize::try_from(t.cwnd / 2).unwrap_or(usize::MAX).max(1) * mss;
+    let most = left.min(room).min(GSO_MAX).min(half);
     if most < left {
         let full = most - most % mss;
         return if full > 0 { Some(full) } else { (flying == 0).then_some(most) };

@@ -67,8 +67,8 @@ pub struct Listener {
 
 /// Initial congestion window in segments (`TCP_INIT_CWND`).
 const INIT_CWND: u32 = 10;
-/// `TCP_RTO_MIN`.
-pub(crate) const RTO_MIN: Nanos = 200 * MSEC;
+/// `TCP_RTO_MIN` (200 ms) and a short round trip, as ticks of 4 ms and the timer wheel round them up.
+pub(crate) const RTO_MIN: Nanos = 208 * MSEC;
 /// `TCP_RTO_MAX`.
 pub(crate) const RTO_MAX: Nanos = 120 * SEC;
 /// Scale of windows that this host offers: 2^10, as with the default `tcp_rmem`.
