@@ -19,6 +19,8 @@ const PROBE_START_MS: u64 = 38;
 const AFTER_COMMAND_MS: u64 = 100;
 /// It looks at the state of the world so long after the last step.
 const BEFORE_STATE_MS: u64 = 250;
+/// It looks at the counters so long after a probe.
+const COUNTERS_MS: u64 = 40;
 /// Most turns of a `wait` step.
 const WAIT_TURNS: usize = 60;
 
@@ -137,6 +139,8 @@ fn one(
                 did.fields = m;
             }
             if counts {
+                // The recorder looks at the counters a while after the probe.
+                s.advance(COUNTERS_MS * MSEC);
                 let hits = hits(&before, &counters(s));
                 if !hits.is_empty() {
                     did.fields.insert("hits".into(), hits.into());

@@ -57,7 +57,7 @@ impl<R: Recorder> Kernel<R> {
             socks: Default::default(),
             frags: Default::default(),
             icmp_limits: Default::default(),
-            nf: Default::default(),
+            nf: Box::new(crate::kernel::netfilter::Netfilter::new(R::ON)),
             ip_id: (self.rng.next_u64() & 0x7fff) as u16,
             pids: Vec::new(),
         });
