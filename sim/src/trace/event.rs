@@ -219,6 +219,8 @@ pub enum Saw {
     Mac(MacAddr),
     /// A device, or none.
     Dev(Option<DevId>),
+    /// A random number of the scenario's seed.
+    Dice,
     /// A word: a protocol, a state, a kind of address.
     Word(&'static str),
     /// ICMP type and code.

@@ -3,6 +3,7 @@
 use super::Weight::{self, Detail, Story};
 use crate::command::iptables::rule_spec;
 use crate::kernel::conntrack::{CtInfo, L4Id, Tuple};
+use crate::kernel::xtables::matches::{Match, StatisticMode};
 use crate::kernel::xtables::{Policy, TableKind, Variant};
 use crate::session::Session;
 use crate::trace::event::{CtVerdict, CtView, EventKind, Miss, RuleAt, RuleVerdict, Saw};
@@ -30,7 +31,7 @@ pub(super) fn clause(s: &Session, kind: &EventKind) -> Option<(&'static str, Str
                 RuleVerdict::Unmodelled => "is not modelled",
             };
             let weight = if *verdict == RuleVerdict::Return { Detail } else { Story };
-            ("xt_matched", format!("{} {what}: {}", place(at), rule_spec(&at.rule)), weight)
+            ("xt_matched", format!("{} {what}{}: {}", place(at), branch(at), rule_spec(&at.rule)), weight)
         }
         EventKind::XtPolicy { variant, hook, table, policy } => {
             let (word, weight) = match policy {
@@ -61,6 +62,12 @@ fn place(at: &RuleAt) -> String {
     format!("{} {}", chain(at.variant, at.table, &at.chain), at.number)
 }
 
+/// What is said of a rule that asks the scenario's seed: another seed may go the other way.
+fn branch(at: &RuleAt) -> &'static str {
+    let asks = |m: &Match| matches!(m, Match::Statistic(s) if matches!(s.mode, StatisticMode::Random(_)));
+    if at.rule.matches.iter().any(asks) { " by the dice (a branch: the seed decides)" } else { "" }
+}
+
 fn miss_text(s: &Session, m: &Miss) -> String {
     let saw = match m.saw {
         Saw::Nothing => return m.option.to_owned(),
@@ -70,6 +77,7 @@ fn miss_text(s: &Session, m: &Miss) -> String {
         Saw::Mac(a) => a.to_string(),
         Saw::Dev(Some(d)) => s.kernel.dev(d).name.to_string(),
         Saw::Dev(None) => "no device".to_owned(),
+        Saw::Dice => return format!("{} (a branch: the seed's dice said no)", m.option),
         Saw::Word(w) => w.to_owned(),
         Saw::Icmp(ty, code) => words::icmp(ty, code),
         Saw::Flags(f) => words::flags(f),

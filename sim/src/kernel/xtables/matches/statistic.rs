@@ -11,7 +11,7 @@ impl StatisticMatch {
         match self.mode {
             StatisticMode::Random(p) => {
                 let dice = (rng.next_u64() >> 33) as u32;
-                ask((dice < p) != self.inv, "--probability", || Saw::Word("the dice said no"))
+                ask((dice < p) != self.inv, "--probability", || Saw::Dice)
             }
             StatisticMode::Nth { every, packet } => {
                 let n = memory[0];
