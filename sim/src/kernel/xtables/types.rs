@@ -110,8 +110,9 @@ impl IfMatch {
         if self.mask == 0 {
             return "+".to_owned();
         }
-        let name: String = bytes.iter().take_while(|b| **b != 0).map(|b| char::from(*b)).collect();
-        if self.mask == u128::MAX { name } else { format!("{name}+") }
+        let end = bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len());
+        let name = String::from_utf8_lossy(&bytes[..end]);
+        if self.mask == u128::MAX { name.into_owned() } else { format!("{name}+") }
     }
 
     /// Fits the name of a device (0: no device).
