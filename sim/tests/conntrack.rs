@@ -711,10 +711,11 @@ proptest! {
             if v == Verdict::Accept && confirm {
                 l.k.nf_conntrack_confirm(l.ns, Hook::Postrouting, l.dev, &mut p);
             }
-            if !confirm && ack % 4 == 0 {
-                if let Some(ct) = p.nf.ct {
+            if !confirm
+                && ack % 4 == 0
+                && let Some(ct) = p.nf.ct
+            {
                     l.k.ct_kill(l.ns, ct);
-                }
             }
             l.check();
             l.wait(wait * MSEC);
