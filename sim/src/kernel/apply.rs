@@ -56,6 +56,10 @@ impl<R: Recorder> Kernel<R> {
                 self.fdb_target(*dev, *on_self)?;
                 self.op_fdb_add(*dev, *mac, *kind, *verb, (*sticky, *extern_learn))?;
             }
+            Op::VxlanFdbAdd { dev, mac, dst, state, verb, extern_learn } => {
+                self.vxlan_fdb_add(*dev, *mac, dst, *state, *verb, *extern_learn)?;
+            }
+            Op::VxlanFdbDel { dev, mac, dst } => self.vxlan_fdb_del(*dev, *mac, dst)?,
             Op::FdbDel { dev, mac, on_self } => {
                 self.fdb_target(*dev, *on_self)?;
                 self.op_fdb_del(*dev, *mac)?;
