@@ -204,6 +204,15 @@ pub const TOOLS: &[&str] = &[
     "id",
     "ifconfig",
     "ip",
+    "iptables",
+    "iptables-legacy",
+    "iptables-legacy-restore",
+    "iptables-legacy-save",
+    "iptables-nft",
+    "iptables-nft-restore",
+    "iptables-nft-save",
+    "iptables-restore",
+    "iptables-save",
     "kill",
     "killall",
     "ln",
@@ -280,6 +289,9 @@ pub fn reads_stdin(argv: &[String]) -> bool {
             | "sh"
             | "bash"
             | "nc"
+            | "iptables-restore"
+            | "iptables-nft-restore"
+            | "iptables-legacy-restore"
     )
 }
 
@@ -317,6 +329,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         "ebtables" | "ebtables-nft" | "ebtables-save" => ebtables::run(p, argv),
         "ip" => ip::run(p, argv),
         "ifconfig" => ifconfig::run(p, argv),
+        name if iptables::TOOLS.contains(&name) => iptables::run(p, argv),
         "nc" => nc::run(p, argv),
         "netstat" => netstat::run(p, argv),
         "nstat" => nstat::run(p, argv),

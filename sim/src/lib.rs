@@ -18,6 +18,7 @@
 
 pub mod app;
 pub mod command;
+pub mod docker;
 pub mod engine;
 pub mod kernel;
 pub mod op;

@@ -16,6 +16,7 @@ use crate::kernel::macvlan::MacvlanMode;
 use crate::kernel::neigh::Nud;
 use crate::kernel::types::{DevId, Errno, HostId, IfName, Nanos, NetnsId};
 use crate::kernel::vxlan::{VxlanCfg, VxlanDst, VxlanFdbState, VxlanSet};
+use crate::kernel::xtables::{Variant, XtChange};
 use crate::wire::MacAddr;
 
 /// A refusal: the errno, and what the kernel adds in words.
@@ -239,7 +240,7 @@ pub enum NeighVerb {
 }
 
 /// A change of kernel state.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Op {
     /// `unshare(CLONE_NEWNET)` and, with a name, the mount under `/run/netns`.
     NetnsAdd {
@@ -428,6 +429,15 @@ pub enum Op {
         name: String,
         /// Text written.
         value: String,
+    },
+    /// A batch for nf_tables, or a new table for ip_tables: all of it or nothing.
+    Xtables {
+        /// Namespace.
+        netns: NetnsId,
+        /// Which set of tables.
+        variant: Variant,
+        /// The changes.
+        batch: Vec<XtChange>,
     },
 }
 

@@ -22,6 +22,8 @@ pub struct Session {
     pub apps: Apps,
     /// Files of each host.
     pub files: IndexMap<HostId, Vfs, FxBuild>,
+    /// Docker engines, by host.
+    pub engines: IndexMap<HostId, crate::docker::Engine, FxBuild>,
     /// Processes, by number.
     pub procs: procs::Procs,
     /// Index of the first event of the present step, and of the step before (for `tcpdump`).
@@ -50,6 +52,7 @@ impl Session {
             kernel: Kernel::new(seed, Trace::default()),
             apps: Apps::default(),
             files: IndexMap::default(),
+            engines: IndexMap::default(),
             procs: procs::Procs::default(),
             marks: Marks::default(),
             next_sport: 40_000,

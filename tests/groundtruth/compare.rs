@@ -31,10 +31,13 @@ pub fn compare(r: &Recording, p: &Played) -> Verdicts {
     let mut v = Verdicts::default();
     let mut taken: Vec<(String, Lists<'_>, Lists<'_>)> = Vec::new();
     let caps: Vec<Vec<Frame>> = list(&r.json["steps"]).iter().map(|s| frames::recorded(&r.json, s)).collect();
+    let lossy = list(&r.json["steps"]).iter().any(|s| {
+        matches!(text(&s["kind"]), "tcp" | "http" | "bulk") && matches!(text(&s["outcome"]), "timeout" | "stall")
+    });
     for ((s, d), cap) in list(&r.json["steps"]).iter().zip(&p.steps).zip(&caps) {
         let head = head(s);
         match text(&s["op"]) {
-            "cmd" => output(&head, s, d, (&theirs, &ours), &mut v.0[0]),
+            "cmd" => output(&head, s, d, (&theirs, &ours), lossy, &mut v.0[0]),
             "probe" => outcome(&head, s, d, &mut v.0[1]),
             _ => v.0[0].extend(d.refused.iter().map(|w| format!("{head}\n      refused: {w}"))),
         }
@@ -42,9 +45,6 @@ pub fn compare(r: &Recording, p: &Played) -> Verdicts {
         taken.push((head, normalise::frames(cap, own, &theirs), normalise::frames(&d.frames, own, &ours)));
     }
     frames_of(&mut taken, &mut v.0[3]);
-    let lossy = list(&r.json["steps"]).iter().any(|s| {
-        matches!(text(&s["kind"]), "tcp" | "http" | "bulk") && matches!(text(&s["outcome"]), "timeout" | "stall")
-    });
     for (label, s) in recorded {
         let got = p.states.iter().find(|(l, _)| l == label).map(|(_, m)| m.clone()).unwrap_or_default();
         let want = theirs.value(&s["ns"]);
@@ -63,7 +63,7 @@ fn head(s: &Value) -> String {
     }
 }
 
-fn output(head: &str, s: &Value, d: &Did, names: (&Names, &Names), out: &mut Vec<String>) {
+fn output(head: &str, s: &Value, d: &Did, names: (&Names, &Names), lossy: bool, out: &mut Vec<String>) {
     let mut found = Vec::new();
     if let Some(w) = &d.refused {
         found.push(format!("refused: {w}"));
@@ -72,7 +72,7 @@ fn output(head: &str, s: &Value, d: &Did, names: (&Names, &Names), out: &mut Vec
         found.push(format!("rc   expected {}  got {}", s["rc"], d.fields.get("rc").unwrap_or(&Value::Null)));
     }
     for key in ["out", "err"] {
-        let form = |v: &Value, n: &Names| normalise::text(text(&n.value(v)), text(&s["cmd"]));
+        let form = |v: &Value, n: &Names| normalise::text(text(&n.value(v)), text(&s["cmd"]), lossy);
         let want = form(&s[key], names.0);
         let got = form(d.fields.get(key).unwrap_or(&Value::Null), names.1);
         if want != got {

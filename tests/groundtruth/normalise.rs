@@ -26,6 +26,8 @@ pub const RULES: &[(&str, &str, &str)] = &[
     ("mac", "addresses the kernel made up", "random; they are called after their device"),
     ("mac", "permanent entries in the fdb of sw", "random addresses of the switch's ports"),
     ("text", "timeout of a conntrack entry, id of an ICMP one", "clock, process number"),
+    ("state", "timeout of a conntrack entry", "clock"),
+    ("state", "counters of iptables, beyond zero or not, where a TCP probe timed out or stalled", "how often TCP repeats is a matter of time"),
     ("text", "expires Nsec, timers of a bridge", "clock"),
     ("text", "comment lines of iptables-save", "time of day"),
     ("text", "REACHABLE, STALE, DELAY, PROBE", "one state, valid: a random timer moves between them"),
@@ -93,8 +95,24 @@ impl Names {
     }
 }
 
-/// What a command printed.
-pub fn text(t: &str, command: &str) -> String {
+/// Counters of iptables: nothing or something.
+fn counters(t: &str) -> String {
+    let mut t = t.to_owned();
+    let word = |n: &str| if n == "0" { "0" } else { "N" };
+    if let Ok(r) = Regex::new(r"\[(\d+):\d+\]") {
+        t = r.replace_all(&t, |c: &regex_lite::Captures<'_>| format!("[{}]", word(&c[1]))).into_owned();
+    }
+    if let Ok(r) = Regex::new(r"(?m)^ +(\d+) +\d+ ") {
+        t = r.replace_all(&t, |c: &regex_lite::Captures<'_>| format!(" {} ", word(&c[1]))).into_owned();
+    }
+    match Regex::new(r"(policy \w+) \d+ packets, \d+ bytes") {
+        Ok(r) => r.replace_all(&t, "$1").into_owned(),
+        Err(_) => t,
+    }
+}
+
+/// What a command printed; `lossy`: a TCP probe of the recording timed out or stalled.
+pub fn text(t: &str, command: &str, lossy: bool) -> String {
     let rules: [(&str, &str); 8] = [
         (r"(?m)^((?:tcp|udp|icmp|unknown) +\d+) \d+ ", "$1 T "),
         (r"(expires) \d+sec", "$1"),
@@ -105,7 +123,7 @@ pub fn text(t: &str, command: &str) -> String {
         (r"((?:hold|message_age|forward_delay|hello|tcn|topology_change|gc)_timer +)[\d.]+", "${1}T"),
         (r"(icmp .*?id=)\d+", "${1}N"),
     ];
-    let mut t = t.to_owned();
+    let mut t = if lossy { counters(t) } else { t.to_owned() };
     for (pattern, with) in rules {
         if let Ok(r) = Regex::new(pattern) {
             t = r.replace_all(&t, with).into_owned();
@@ -147,6 +165,19 @@ pub fn state(ns: &str, v: &Value, lossy: bool) -> Map<String, Value> {
                 without(v, &["updated", "used"]);
                 if let (Value::Array(a), "sw") = (v, ns) {
                     a.retain(|f| f["state"] != "permanent");
+                }
+            }
+            "conntrack" => {
+                for l in v.as_array_mut().into_iter().flatten() {
+                    // The words before the addresses: protocol, its number, seconds left.
+                    if let Ok(r) = Regex::new(r"^(\w+ +\d+) \d+ ") {
+                        *l = r.replace(l.as_str().unwrap_or(""), "$1 T ").into_owned().into();
+                    }
+                }
+            }
+            "iptables" | "iptables_legacy" if lossy => {
+                for l in v.as_array_mut().into_iter().flatten() {
+                    *l = counters(l.as_str().unwrap_or("")).into();
                 }
             }
             "nstat" if lossy => {

@@ -19,6 +19,8 @@ const PROBE_START_MS: u64 = 38;
 const AFTER_COMMAND_MS: u64 = 100;
 /// It looks at the state of the world so long after the last step.
 const BEFORE_STATE_MS: u64 = 250;
+/// It looks at the counters so long after a probe.
+const COUNTERS_MS: u64 = 40;
 /// Most turns of a `wait` step.
 const WAIT_TURNS: usize = 60;
 
@@ -51,7 +53,8 @@ pub fn play(r: &Recording) -> Result<Played, String> {
     let mut played = Played { steps: Vec::new(), states: Vec::new() };
     s.advance(200 * MSEC);
     taps.scan(&s);
-    for step in list(&r.json["steps"]) {
+    let count = list(&r.json["steps"]).len();
+    for (n, step) in list(&r.json["steps"]).iter().enumerate() {
         let began = s.kernel.now();
         s.marks.previous = s.marks.present;
         s.marks.present = s.kernel.rec.events.len();
@@ -62,10 +65,13 @@ pub fn play(r: &Recording) -> Result<Played, String> {
         }
         let until = began + step["ms"].as_u64().unwrap_or(0) * MSEC;
         s.advance(until.saturating_sub(s.kernel.now()));
+        if n + 1 == count {
+            // What comes before the recorder stops looking belongs to the last step.
+            s.advance(BEFORE_STATE_MS * MSEC);
+        }
         taps.take(&s, first);
         played.steps.push(did);
     }
-    s.advance(BEFORE_STATE_MS * MSEC);
     taps.scan(&s);
     played.states.push(("end".to_owned(), dump(&s, &r.json["state"]["end"])));
     for (did, frames) in played.steps.iter_mut().zip(taps.finish()) {
@@ -133,6 +139,8 @@ fn one(
                 did.fields = m;
             }
             if counts {
+                // The recorder looks at the counters a while after the probe.
+                s.advance(COUNTERS_MS * MSEC);
                 let hits = hits(&before, &counters(s));
                 if !hits.is_empty() {
                     did.fields.insert("hits".into(), hits.into());

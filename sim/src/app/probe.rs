@@ -283,6 +283,7 @@ impl Probe {
                 broadcast: true,
             })),
             ProbeKind::Traceroute => Program::Traceroute(Traceroute::new(TraceSpec {
+                pmtudisc: PmtuDisc::default(),
                 dst,
                 icmp: self.icmp,
                 max: self.max.unwrap_or(8),

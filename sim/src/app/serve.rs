@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{Cx, Wake};
 use crate::kernel::socket::{Rcv, SockKind};
 use crate::kernel::tcp::TcpRead;
-use crate::kernel::types::{Errno, SockId};
+use crate::kernel::types::{Errno, MSEC, Nanos, SockId};
 use crate::trace::Recorder;
 
 /// A connection being served.
@@ -15,6 +15,8 @@ use crate::trace::Recorder;
 struct Client {
     sock: SockId,
     answered: bool,
+    /// Bytes of a second write that is still to come.
+    more: usize,
 }
 
 /// The program.
@@ -59,7 +61,7 @@ impl Serve {
             }
             Wake::Sock(s) if self.listeners.contains(&s) => self.listener(cx, s),
             Wake::Sock(s) => self.client(cx, s),
-            Wake::Timer(_) => {}
+            Wake::Timer(t) => self.bulk(cx, SockId(t)),
         }
     }
 
@@ -85,7 +87,7 @@ impl Serve {
         }
         while let Some(c) = cx.k.tcp_accept(s) {
             cx.adopt(c);
-            self.clients.push(Client { sock: c, answered: false });
+            self.clients.push(Client { sock: c, answered: false, more: 0 });
             self.client(cx, c);
         }
     }
@@ -96,10 +98,14 @@ impl Serve {
             match cx.k.tcp_recv(s) {
                 Ok(TcpRead::Data(d)) if !self.clients[i].answered => {
                     self.clients[i].answered = true;
-                    if answer(cx, s, &d).is_err() {
-                        break;
+                    match answer(cx, s, &d) {
+                        Ok(0) => cx.k.tcp_shutdown(s),
+                        Ok(more) => {
+                            self.clients[i].more = more;
+                            cx.timer(BETWEEN_WRITES, s.0);
+                        }
+                        Err(_) => break,
                     }
-                    cx.k.tcp_shutdown(s);
                 }
                 Ok(TcpRead::Data(_)) => {}
                 Ok(TcpRead::Empty) => return,
@@ -109,27 +115,34 @@ impl Serve {
         self.clients.remove(i);
         cx.close(s);
     }
+
+    /// The second write of an answer, then the end.
+    fn bulk<R: Recorder>(&mut self, cx: &mut Cx<'_, R>, s: SockId) {
+        let Some(c) = self.clients.iter_mut().find(|c| c.sock == s) else { return };
+        let more = std::mem::take(&mut c.more);
+        // A client that is gone meanwhile reads nothing.
+        let _ = cx.k.tcp_send(s, Bytes::from(vec![b'z'; more]));
+        cx.k.tcp_shutdown(s);
+    }
 }
+
+/// What passes in a program between two writes: long enough for the first to be acknowledged nearby.
+const BETWEEN_WRITES: Nanos = MSEC / 2;
 
 fn line<R: Recorder>(cx: &Cx<'_, R>, proto: &str, peer: (Ipv4Addr, u16), local: (Ipv4Addr, u16)) -> String {
     let n = &cx.app.host_name;
     format!("name={n} proto={proto} peer={}:{} local={}:{}\n", peer.0, peer.1, local.0, local.1)
 }
 
-fn answer<R: Recorder>(cx: &mut Cx<'_, R>, s: SockId, asked: &[u8]) -> Result<(), Errno> {
+/// Answers with one line, and says how many bytes are to follow in a write of their own.
+fn answer<R: Recorder>(cx: &mut Cx<'_, R>, s: SockId, asked: &[u8]) -> Result<usize, Errno> {
     let k = cx.k.sock(s);
     let text = line(cx, "tcp", (k.remote, k.rport), (k.local, k.lport));
     if asked.starts_with(b"GET ") || asked.starts_with(b"HEAD ") {
         let h = format!("HTTP/1.0 200 OK\r\nContent-Length: {}\r\n\r\n{text}", text.len());
-        return cx.k.tcp_send(s, h.into());
+        return cx.k.tcp_send(s, h.into()).map(|()| 0);
     }
     cx.k.tcp_send(s, text.into())?;
-    if let Some(n) = asked.strip_prefix(b"BULK ") {
-        let digits =
-            n.iter().take_while(|b| b.is_ascii_digit()).take(8).fold(0usize, |a, b| a * 10 + usize::from(b - 48));
-        if digits > 0 {
-            cx.k.tcp_send(s, Bytes::from(vec![b'z'; digits]))?;
-        }
-    }
-    Ok(())
+    let Some(n) = asked.strip_prefix(b"BULK ") else { return Ok(0) };
+    Ok(n.iter().take_while(|b| b.is_ascii_digit()).take(8).fold(0usize, |a, b| a * 10 + usize::from(b - 48)))
 }

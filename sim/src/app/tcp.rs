@@ -57,6 +57,11 @@ pub struct TcpClient {
     pub got: Vec<u8>,
 }
 
+/// What a client needs from the last byte of its answer until it closes.
+const READING: Nanos = 60_000;
+/// Timer: the answer is read.
+const READ_IT: u32 = 1;
+
 impl TcpClient {
     /// A program that asks as told.
     pub fn new(spec: TcpSpec) -> TcpClient {
@@ -73,6 +78,7 @@ impl TcpClient {
             }
             Wake::Sock(s) if Some(s) == self.sock => self.progress(cx, s),
             Wake::Sock(_) => {}
+            Wake::Timer(READ_IT) => self.finish(cx, Outcome::Reply),
             Wake::Timer(_) => {
                 let o = match (self.connected, self.got.is_empty()) {
                     (false, _) => Outcome::Timeout,
@@ -140,7 +146,8 @@ impl TcpClient {
                 Ok(TcpRead::Data(d)) => {
                     self.got.extend_from_slice(&d);
                     if self.spec.until == Until::Line && self.got.ends_with(b"\n") {
-                        return self.finish(cx, Outcome::Reply);
+                        // It reads the line, and by the time it closes the server's FIN is there.
+                        return cx.timer(READING, READ_IT);
                     }
                 }
                 Ok(TcpRead::Eof) => {

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::probe::{icmp_class, local_class, read_line};
 use super::{Cx, Wake};
+use crate::kernel::ip::PmtuDisc;
 use crate::kernel::socket::raw::{echo_request, quoted};
 use crate::kernel::socket::{Rcv, SockKind};
 use crate::kernel::types::{Errno, Nanos, SockId};
@@ -35,6 +36,8 @@ pub struct TraceSpec {
     pub data: Bytes,
     /// First port; it rises with each probe.
     pub port: u16,
+    /// DF bit: the tool sends without.
+    pub pmtudisc: PmtuDisc,
     /// Each probe has its own port and socket (the probe's way), or one id counts up.
     pub stop_after_silence: bool,
 }
@@ -107,6 +110,7 @@ impl Traceroute {
         let o = &mut cx.k.sock_mut(s).opts;
         o.ttl = Some(self.ttl);
         o.reuseaddr = true;
+        o.pmtudisc = self.spec.pmtudisc;
         o.recverr = !self.spec.icmp;
         let sport = self.spec.sport.wrapping_add(self.seq);
         let src = self.spec.src.unwrap_or(Ipv4Addr::UNSPECIFIED);

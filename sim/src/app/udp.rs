@@ -8,7 +8,7 @@ use super::probe::{icmp_class, local_class, read_line};
 use super::{Cx, Wake};
 use crate::kernel::ip::PmtuDisc;
 use crate::kernel::socket::{Rcv, SockKind};
-use crate::kernel::types::{Errno, Nanos, SockId};
+use crate::kernel::types::{Errno, MSEC, Nanos, SockId};
 use crate::trace::{Outcome, Recorder};
 
 /// What is asked.
@@ -41,12 +41,14 @@ pub struct UdpSpec {
 pub struct UdpClient {
     spec: UdpSpec,
     sock: Option<SockId>,
+    /// The system call failed: only the end is to come.
+    failed: bool,
 }
 
 impl UdpClient {
     /// A program that asks as told.
     pub fn new(spec: UdpSpec) -> UdpClient {
-        UdpClient { spec, sock: None }
+        UdpClient { spec, sock: None, failed: false }
     }
 
     /// Called by the kernel's wakeups and by its timers.
@@ -54,8 +56,19 @@ impl UdpClient {
         match why {
             Wake::Start => match self.open(cx) {
                 Ok(()) => cx.timer(self.spec.timeout, 0),
-                Err(e) => local(cx, e),
+                Err(e) => {
+                    cx.app.report.local_errno = Some(format!("{e:?}"));
+                    cx.app.report.outcome = Some(local_class(e));
+                    // The socket outlives the refusal a little: an ICMP error to oneself still finds it.
+                    self.failed = true;
+                    cx.timer(MSEC, 0);
+                }
             },
+            _ if self.failed => {
+                if matches!(why, Wake::Timer(_)) {
+                    cx.exit(0);
+                }
+            }
             Wake::Sock(s) => self.read(cx, s),
             Wake::Timer(_) => finish(cx, Outcome::Timeout),
         }

@@ -5,7 +5,7 @@ mod help;
 mod opts;
 mod print;
 
-pub use print::{Style, line, list};
+pub use print::{event_line, Style, line, list};
 
 use self::opts::{Bad, Command, Line, Table};
 use super::{Exit, Proc};
@@ -59,13 +59,14 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
             stats(p);
             0
         }
+        Command::Events => events(p, &line),
     })
 }
 
 /// The command must know every option (`generic_opt_check`).
 fn legal(l: Line) -> Result<Line, String> {
     let may = |name: &str| match l.command {
-        Some(Command::List) => name != "timeout",
+        Some(Command::List | Command::Events) => name != "timeout",
         Some(Command::Delete) => name != "zero",
         Some(Command::Get) => !matches!(name, "timeout" | "zero" | "status" | "mark"),
         Some(Command::Update) => name != "zero",
@@ -118,6 +119,19 @@ fn show(p: &mut Proc<'_>, l: &Line) -> i32 {
         }
     }
     said(p, found.len(), "shown");
+    0
+}
+
+/// What passed since the step before, as with `tcpdump`: in a scenario nobody sits and waits.
+fn events(p: &mut Proc<'_>, l: &Line) -> i32 {
+    let since = p.sess.kernel.rec.events.get(p.sess.marks.previous).map_or(0, |e| e.at);
+    let all = &p.sess.kernel.ns(p.ns).nf.ct.events;
+    let seen = all.iter().filter(|e| e.at >= since && l.filter.passes(&e.conn));
+    let lines: Vec<String> = seen.map(|e| event_line(e, l.style)).collect();
+    for l in &lines {
+        p.out.push_str(&format!("{l}\n"));
+    }
+    p.err.push_str(&format!("{NAME}: {} flow events have been shown.\n", lines.len()));
     0
 }
 

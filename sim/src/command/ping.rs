@@ -28,6 +28,8 @@ struct Ask {
     quiet: bool,
     numeric: bool,
     broadcast: bool,
+    /// `-e`: the ICMP id.
+    id: Option<u16>,
 }
 
 enum Bad {
@@ -50,8 +52,9 @@ fn parse(argv: &[String]) -> Result<Ask, Bad> {
         quiet: false,
         numeric: false,
         broadcast: false,
+        id: None,
     };
-    let opts = getopt(argv, "4nqbv", "cWswtMIiQ", "6aABCdDfhLOrRUVeFGHlmNpPST").map_err(|e| match e {
+    let opts = getopt(argv, "4nqbv", "cWswtMIiQe", "6aABCdDfhLOrRUVFGHlmNpPST").map_err(|e| match e {
         BadOpt::Invalid(c) => Bad::Usage(format!("ping: invalid option -- '{c}'\n{USAGE}"), 2),
         BadOpt::NoValue(c) => Bad::Usage(format!("ping: option requires an argument -- '{c}'\n{USAGE}"), 2),
         BadOpt::Refused(r) => Bad::Refused(r),
@@ -76,6 +79,7 @@ fn parse(argv: &[String]) -> Result<Ask, Bad> {
             'i' => a.interval = seconds(&v).ok_or_else(|| bad(&v))?,
             's' => a.size = v.parse::<u16>().ok().filter(|n| *n <= 65507).ok_or_else(|| bad(&v))?.into(),
             't' => a.ttl = Some(v.parse().ok().filter(|n| *n > 0).ok_or_else(|| bad(&v))?),
+            'e' => a.id = Some(v.parse().map_err(|_| bad(&v))?),
             'Q' => a.tos = v.parse().map_err(|_| bad(&v))?,
             'I' => a.from = Some(v),
             'M' => {
@@ -160,7 +164,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         broadcast: a.broadcast,
         stamped: true,
         once: false,
-        ..PingSpec::probe(dst, (p.pid.0 & 0xffff) as u16, SEC)
+        ..PingSpec::probe(dst, a.id.unwrap_or((p.pid.0 & 0xffff) as u16), SEC)
     };
     p.out.push_str(&format!("PING {} ({dst}) ", a.host));
     if let Some(f) = &a.from {

@@ -6,6 +6,7 @@ use super::{Exit, Proc};
 use crate::app::Program;
 use crate::app::probe::local_class;
 use crate::app::traceroute::{Hop, TraceSpec, Traceroute};
+use crate::kernel::ip::PmtuDisc;
 use crate::kernel::socket::SockKind;
 use crate::kernel::types::SEC;
 use crate::trace::Outcome;
@@ -80,6 +81,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
     let data: Vec<u8> = (0..size - 28).map(|i| 0x40 + (i & 0x3f) as u8).collect();
     let sport = 32_768 + (p.sess.kernel.rng.below(20_000) as u16);
     let spec = TraceSpec {
+        pmtudisc: PmtuDisc::Dont,
         dst,
         icmp,
         max,

@@ -71,6 +71,11 @@ impl<R: Recorder> Kernel<R> {
             self.drop_at(dev, &mut p, DropReason::QDISC_DROP, "__dev_queue_xmit");
             return true;
         }
+        if let Some((_, src)) = p.nf.bridged_dnat {
+            // What was translated on the bridge keeps its sender (`br_nf_pre_routing_finish_bridge_slow`).
+            p.src = src;
+            p.touch();
+        }
         self.ev(dev, &mut p, EventKind::Tx);
         match self.devs[dev.ix()].kind {
             DevKind::Veth { peer } => return self.veth_xmit(dev, peer, p),

@@ -37,7 +37,7 @@ mib! {
     UdpInDatagrams, UdpNoPorts, UdpInErrors, UdpOutDatagrams, UdpRcvbufErrors, UdpSndbufErrors, UdpInCsumErrors,
     UdpIgnoredMulti, UdpMemErrors,
     TcpExtEmbryonicRsts, TcpExtTW, TcpExtDelayedACKs, TcpExtListenDrops, TcpExtTCPHPHits, TcpExtTCPPureAcks,
-    TcpExtTCPHPAcks, TcpExtTCPAbortOnData, TcpExtTCPAbortOnClose, TcpExtTCPAbortOnTimeout, TcpExtTCPTimeouts, TcpExtTCPBacklogCoalesce,
+    TcpExtTCPHPAcks, TcpExtTCPAbortOnData, TcpExtTCPAbortOnClose, TcpExtTCPAbortOnTimeout, TcpExtTCPTimeouts, TcpExtTCPLossProbes, TcpExtTCPBacklogCoalesce,
     TcpExtTCPRetransFail, TcpExtTCPRcvCoalesce, TcpExtTCPSynRetrans, TcpExtTCPOrigDataSent, TcpExtTCPDelivered,
     TcpExtTcpTimeoutRehash, TcpExtIPReversePathFilter,
     IpExtInNoRoutes, IpExtInTruncatedPkts, IpExtInMcastPkts, IpExtOutMcastPkts, IpExtInBcastPkts, IpExtOutBcastPkts,

@@ -42,6 +42,7 @@ impl<R: Recorder> Kernel<R> {
             open: true,
             kind,
             local: Ipv4Addr::UNSPECIFIED,
+            group_bound: false,
             lport: 0,
             remote: Ipv4Addr::UNSPECIFIED,
             rport: 0,

@@ -130,7 +130,7 @@ impl<R: Recorder> Kernel<R> {
         let s = self.sock(id);
         let (ns, opts) = (s.ns, s.opts);
         let key = OutputKey {
-            src: s.local,
+            src: s.saddr(),
             oif: s.dev,
             mark: opts.mark,
             tos: opts.tos & 0x1e,
@@ -182,7 +182,7 @@ impl<R: Recorder> Kernel<R> {
             None => return Err(Errno::ENOTCONN),
         };
         let key = OutputKey {
-            src: s.local,
+            src: s.saddr(),
             oif: s.dev,
             mark: opts.mark,
             tos: opts.tos & 0x1e,

@@ -12,7 +12,7 @@ pub mod types;
 pub mod view;
 pub(crate) mod walk;
 
-pub use commit::{XtChange, XtError};
+pub use commit::{Draft, XtChange, XtError};
 pub use types::{
     Chain, Counters, IfMatch, IpMatch, Policy, Rule, RuleSlot, Table, TableKind, Tables, Variant, Xtables,
 };

@@ -319,13 +319,16 @@ impl Teller<'_, '_> {
             story.lines.extend(early.into_iter().map(|x: (NetnsId, Line)| x.1));
         }
         match e.kind {
+            EventKind::Tx if !verbose && !arp && e.dev.is_some_and(|d| s.kernel.dev(d).bridge().is_some()) => {
+                line.text = "sent through the bridge".into();
+            }
             EventKind::Tx if !verbose && !arp => {
                 story.sent.push((e.packet, story.lines.len()));
                 line.text = "-> sent, and nobody received it".into();
                 line.ink = Ink::Cyan;
             }
             EventKind::Rx if !verbose && !arp => {
-                if let Some(i) = story.sent.iter().position(|(p, _)| *p == e.packet) {
+                if let Some(i) = story.sent.iter().rposition(|(p, _)| *p == e.packet) {
                     let (_, at) = story.sent.remove(i);
                     if let Some(l) = story.lines.get_mut(at) {
                         l.text = format!("-> {}", line.place);

@@ -12,6 +12,8 @@ use crate::kernel::conntrack::Status;
 /// What to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Command {
+    /// `-E`.
+    Events,
     List,
     Get,
     Delete,
@@ -218,6 +220,7 @@ fn with_value(
 
 fn command_of(name: &str) -> Option<Command> {
     Some(match name {
+        "event" => Command::Events,
         "dump" => Command::List,
         "get" => Command::Get,
         "delete" => Command::Delete,
@@ -245,7 +248,7 @@ fn apply(line: &mut Line, f: Found, argv: &[String], at: usize) -> Result<(), Ba
         };
         return Ok(());
     }
-    if matches!(f.name, "create" | "add" | "event") {
+    if matches!(f.name, "create" | "add") {
         return Err(refused());
     }
     let v = f.value.as_deref().unwrap_or("");

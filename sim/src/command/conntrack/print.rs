@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::kernel::Kernel;
+use crate::kernel::conntrack::types::{CtEvent, CtEventKind};
 use crate::kernel::conntrack::{Conn, CtDir, L4Id, ProtoState, Status, Tuple, state_name};
 use crate::kernel::types::{Nanos, NetnsId, SEC};
 use crate::trace::Recorder;
@@ -67,6 +68,19 @@ pub fn line(c: &Conn, now: Nanos, style: Style) -> String {
         let _ = write!(out, " id={}", id(c));
     }
     out
+}
+
+/// One event as `conntrack -E` writes it: without the mark where it is 0, and without references.
+pub fn event_line(e: &CtEvent, style: Style) -> String {
+    let kind = match e.kind {
+        CtEventKind::New => "    [NEW]",
+        CtEventKind::Update => " [UPDATE]",
+        CtEventKind::Destroy => "[DESTROY]",
+    };
+    let entry = line(&e.conn, e.at, style);
+    let entry = entry.replace(" use=1", "");
+    let entry = if e.conn.mark == 0 { entry.replace(" mark=0", "") } else { entry };
+    format!("{kind} {entry}")
 }
 
 /// Linux hides its addresses behind a keyed hash; here the number says which entry it is.

@@ -163,6 +163,8 @@ impl<R: Recorder> Kernel<R> {
         self.dev_mut(br).mac = mac;
         self.br_fdb_del_local(br, br, old);
         self.br_fdb_add_local(br, br, mac);
+        // `br_port_state_selection`: without a live port the carrier goes, though nobody asked about it before.
+        self.br_carrier_check(br);
         self.neigh_flush_dev(br, false);
         self.arp_notify(br, false);
     }
@@ -200,7 +202,10 @@ impl<R: Recorder> Kernel<R> {
             BridgeSet::NfCallIp6tables(on) => b.nf_call_ip6tables = on,
             BridgeSet::NfCallArptables(on) => b.nf_call_arptables = on,
             BridgeSet::GroupFwdMask(m) => b.group_fwd_mask = m,
-            BridgeSet::Priority(p) => b.priority = p,
+            BridgeSet::Priority(p) => {
+                b.priority = p;
+                self.br_carrier_check(dev);
+            }
             BridgeSet::FdbFlush => b.fdb.retain(|_, e| e.kind != super::FdbKind::Learned),
         }
         Ok(())

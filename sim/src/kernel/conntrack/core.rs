@@ -274,16 +274,6 @@ impl<R: Recorder> Kernel<R> {
         self.netns[ns.ix()].nf.ct.expire(now);
     }
 
-    /// `nf_conntrack_attach`: an answer that the firewall makes (REJECT) belongs to the packet's connection.
-    pub fn nf_conntrack_attach(&self, of: &Packet, answer: &mut Packet) {
-        answer.nf.ct = of.nf.ct;
-        answer.nf.ctinfo = match (of.nf.ct, of.nf.ctinfo.dir()) {
-            (None, _) => of.nf.ctinfo,
-            (Some(_), CtDir::Original) => CtInfo::RelatedReply,
-            (Some(_), CtDir::Reply) => CtInfo::Related,
-        };
-    }
-
     /// `nf_ct_set_closing`: the firewall resets the packet's TCP connection.
     pub fn nf_ct_set_closing(&mut self, ns: NetnsId, p: &Packet) {
         let now = self.queue.now;

@@ -60,7 +60,10 @@ impl IcmpLimits {
     /// `inet_peer_xrlim_allow`: `icmp_ratelimit` each, six in store.
     pub(crate) fn peer_allow(&mut self, a: Ipv4Addr, now: Nanos, cost: Nanos) -> bool {
         let p = self.peer(a);
-        Self::refill(p, now, 6 * cost);
+        // Looked at twice within a jiffy, the bucket is neither filled nor cut.
+        if p.fresh || now / MSEC != p.last / MSEC {
+            Self::refill(p, now, 6 * cost);
+        }
         let ok = p.tokens >= cost;
         if ok {
             p.tokens -= cost;

@@ -97,7 +97,8 @@ impl<R: Recorder> Kernel<R> {
             n.mib.inc(M::IcmpOutRateLimitGlobal);
             return false;
         }
-        if cost == 0 || n.icmp_limits.peer_allow(to, now, cost) {
+        // A limit of 0 lets everything pass, and still empties the peer's bucket, which `ip_error` draws from too.
+        if n.icmp_limits.peer_allow(to, now, cost) {
             return true;
         }
         n.mib.inc(M::IcmpOutRateLimitHost);

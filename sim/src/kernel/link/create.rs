@@ -59,8 +59,8 @@ impl<R: Recorder> Kernel<R> {
             socks: Default::default(),
             frags: Default::default(),
             icmp_limits: Default::default(),
-            nf: Default::default(),
             vxlans: Vec::new(),
+            nf: Box::new(crate::kernel::netfilter::Netfilter::new(R::ON)),
             ip_id: (self.rng.next_u64() & 0x7fff) as u16,
             pids: Vec::new(),
         });
@@ -228,6 +228,10 @@ impl<R: Recorder> Kernel<R> {
                 dev.mtu_set_by_user = spec.mtu.is_some();
                 let mac = dev.mac;
                 self.br_fdb_add_local(d, d, mac);
+                if spec.mac.is_some() {
+                    // An address of its own is a new bridge id, and that looks at the ports: there is none.
+                    self.br_carrier_check(d);
+                }
                 for s in sets {
                     self.set_bridge(d, *s)?;
                 }

@@ -121,8 +121,10 @@ impl<R: Recorder> Kernel<R> {
     }
 
     /// `nf_nat_used_tuple`: somebody's answers already come to it.
-    fn nat_used(&self, ns: NetnsId, ct: CtRef, t: &Tuple, zone: Zone) -> bool {
-        nf_ct_invert(t).is_some_and(|reply| self.nf_conntrack_tuple_taken(ns, &reply, zone, ct))
+    fn nat_used(&mut self, ns: NetnsId, ct: CtRef, t: &Tuple, zone: Zone) -> bool {
+        let used = nf_ct_invert(t).is_some_and(|reply| self.nf_conntrack_tuple_taken(ns, &reply, zone, ct));
+        self.netns[ns.ix()].nf.ct.stats.found += u32::from(used);
+        used
     }
 
     /// `find_appropriate_src`: the translation that this source has already.

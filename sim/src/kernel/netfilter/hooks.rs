@@ -148,12 +148,7 @@ enum Step {
 
 impl HookAt {
     /// A hook where nothing is routed yet.
-    pub(crate) fn received(
-        ns: NetnsId,
-        hook: Hook,
-        dev: DevId,
-        ty: PktType,
-    ) -> HookAt {
+    pub(crate) fn received(ns: NetnsId, hook: Hook, dev: DevId, ty: PktType) -> HookAt {
         HookAt { ns, hook, iif: Some(dev), oif: None, ty, nexthop: Ipv4Addr::UNSPECIFIED, mtu: u32::MAX }
     }
 }

@@ -27,6 +27,8 @@ impl<R: Recorder> Kernel<R> {
         if !ours {
             return Err(Errno::EADDRNOTAVAIL);
         }
+        self.sock_mut(id).group_bound = matches!(kind, RouteType::Multicast | RouteType::Broadcast) && !any;
+        let s = self.sock(id);
         if matches!(s.kind, SockKind::Raw { .. }) {
             self.sock_mut(id).local = addr;
             return Ok(());

@@ -92,8 +92,13 @@ impl<R: Recorder> Kernel<R> {
         if !self.dev_still_there(s.dev) {
             return Err(Errno::ENODEV);
         }
-        let key =
-            OutputKey { src: s.local, oif: s.dev, mark: opts.mark, tos: opts.tos & 0x1e, ..OutputKey::to(dst, proto) };
+        let key = OutputKey {
+            src: s.saddr(),
+            oif: s.dev,
+            mark: opts.mark,
+            tos: opts.tos & 0x1e,
+            ..OutputKey::to(dst, proto)
+        };
         let rt = self.ip_route_output(ns, key, None)?;
         if rt.kind == crate::kernel::fib::RouteType::Broadcast && !opts.broadcast {
             return Err(Errno::EACCES);
@@ -125,7 +130,7 @@ impl<R: Recorder> Kernel<R> {
     /// The MTU of a socket's path to a destination (`IP_MTU`), 0 where there is no way.
     pub fn path_mtu(&mut self, id: SockId, dst: Ipv4Addr) -> u32 {
         let s = self.sock(id);
-        let (ns, key) = (s.ns, OutputKey { src: s.local, oif: s.dev, ..OutputKey::to(dst, 1) });
+        let (ns, key) = (s.ns, OutputKey { src: s.saddr(), oif: s.dev, ..OutputKey::to(dst, 1) });
         self.ip_route_output(ns, key, None).map_or(0, |rt| self.dst_mtu(&rt))
     }
 

@@ -128,6 +128,9 @@ pub struct Sock {
     pub kind: SockKind,
     /// Local address, unspecified for any.
     pub local: Ipv4Addr,
+    /// Bound to a broadcast or group address: it receives for that address, and sends from the device's own
+    /// (`inet_saddr` is 0).
+    pub group_bound: bool,
     /// Local port.
     pub lport: u16,
     /// Remote address.
@@ -153,6 +156,11 @@ pub struct Sock {
 }
 
 impl Sock {
+    /// Address it sends from, unspecified where routing chooses.
+    pub fn saddr(&self) -> Ipv4Addr {
+        if self.group_bound { Ipv4Addr::UNSPECIFIED } else { self.local }
+    }
+
     /// Key of a connection.
     pub fn quad(&self) -> Quad {
         (self.local, self.lport, self.remote, self.rport)

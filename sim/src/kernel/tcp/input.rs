@@ -88,7 +88,11 @@ impl<R: Recorder> Kernel<R> {
         s.open = false;
         let quad = s.quad();
         let iss = self.rng.next_u64() as u32;
-        let Ok(rt) = self.tcp_route(child) else { return self.sock_forget(child) };
+        let Ok(rt) = self.tcp_route(child) else {
+            // `inet_csk_route_req`: there is no way to answer.
+            self.ns_mut(ns).mib.inc(M::IpOutNoRoutes);
+            return self.sock_forget(child);
+        };
         let mss = self.tcp_mss(&rt);
         let sys = &self.ns(ns).sysctl;
         let (ts, sack, scaling) = (sys.tcp_timestamps != 0, sys.tcp_sack != 0, sys.tcp_window_scaling != 0);
@@ -177,7 +181,10 @@ impl<R: Recorder> Kernel<R> {
         if t.flags.contains(TcpFlags::SYN) {
             // A repeated SYN is answered with what was answered before, a stray one is challenged.
             if b.state == TcpState::SynRecv && t.seq.wrapping_add(1) == b.rcv_nxt {
-                return self.tcp_send_syn(id);
+                self.tcp_send_syn(id);
+                // `tcp_check_req`: the wait for the answer begins anew.
+                let rto = self.sock(id).tcb().rto;
+                return self.tcp_arm(id, rto);
             }
             return self.tcp_send_ack(id);
         }
@@ -230,6 +237,7 @@ impl<R: Recorder> Kernel<R> {
         if before(b.snd_una, t.ack) {
             b.snd_una = t.ack;
             b.retransmits = 0;
+            b.probed = false;
             b.total_rto = 0;
             b.rto = RTO_MIN;
             if b.state == TcpState::SynRecv {

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use bytes::Bytes;
 
-use super::state::WSCALE;
+use super::state::{WSCALE, before};
 use super::{Tcb, TcpState};
 use crate::kernel::Kernel;
 use crate::kernel::ip::IpMeta;
@@ -60,11 +60,11 @@ impl<R: Recorder> Kernel<R> {
             let answering = flags.contains(TcpFlags::ACK);
             let scale = if answering { t.peer_wscale.is_some() } else { sys.tcp_window_scaling != 0 };
             o.wscale = scale.then_some(WSCALE);
-        } else if t.sack
-            && !flags.contains(TcpFlags::RST)
-            && let Some((seq, b)) = t.ooo.iter().next()
-        {
-            o.sack = Some((*seq, seq.wrapping_add(b.len() as u32)));
+        } else if t.sack && !flags.contains(TcpFlags::RST) {
+            // What came out of order: data, or a FIN behind a gap.
+            let data = t.ooo.iter().next().map(|(seq, b)| (*seq, seq.wrapping_add(b.len() as u32)));
+            let fin = t.fin_at.filter(|f| before(t.rcv_nxt, *f)).map(|f| (f, f.wrapping_add(1)));
+            o.sack = data.or(fin);
         }
         let window = match (syn, flags.contains(TcpFlags::RST)) {
             (_, true) => 0,
@@ -98,16 +98,16 @@ impl<R: Recorder> Kernel<R> {
         self.ip_local_out(ns, &rt, dst, L4::Tcp(tcp), gso, m)
     }
 
-    pub(crate) fn tcp_send_syn(&mut self, id: SockId) {
+    pub(crate) fn tcp_send_syn(&mut self, id: SockId) -> bool {
         let t = self.sock(id).tcb();
         let (iss, first) = (t.iss, t.retransmits == 0);
         let flags = if t.state == TcpState::SynRecv { TcpFlags::SYN | TcpFlags::ACK } else { TcpFlags::SYN };
         let why = if first { Birth::Sent } else { Birth::Retransmit };
-        self.tcp_send_or_note(id, iss, flags, Bytes::new(), why);
+        self.tcp_send_or_note(id, iss, flags, Bytes::new(), why)
     }
 
-    /// A segment that cannot be sent at all counts as lost.
-    fn tcp_send_or_note(&mut self, id: SockId, seq: u32, flags: TcpFlags, payload: Bytes, why: Birth) {
+    /// A segment that cannot be sent at all counts as lost. Says whether it was sent.
+    fn tcp_send_or_note(&mut self, id: SockId, seq: u32, flags: TcpFlags, payload: Bytes, why: Birth) -> bool {
         if let Err(e) = self.tcp_transmit(id, seq, flags, payload, why) {
             let ns = self.sock(id).ns;
             if e != Errno::EPERM {
@@ -117,7 +117,9 @@ impl<R: Recorder> Kernel<R> {
             if why == Birth::Retransmit {
                 self.ns_mut(ns).mib.inc(M::TcpExtTCPRetransFail);
             }
+            return false;
         }
+        true
     }
 
     /// A bare acknowledgment.
@@ -144,35 +146,54 @@ impl<R: Recorder> Kernel<R> {
             let flying = t.snd_nxt.wrapping_sub(t.snd_una);
             let flying = if t.fin_sent { flying - 1 } else { flying } as usize;
             let left = t.send_len - flying.min(t.send_len);
-            let mss = usize::from(t.eff_mss());
-            let cwnd = t.cwnd as usize * mss;
+            let cwnd = t.cwnd as usize * usize::from(t.eff_mss());
             let room = cwnd.min(t.snd_wnd as usize).saturating_sub(flying);
             if left == 0 || room == 0 {
                 break;
             }
-            let most = left.min(room).min(GSO_MAX);
-            // Full segments first; a short last one goes by itself, with PSH.
-            let n = if most > mss && !most.is_multiple_of(mss) { most - most % mss } else { most };
+            let Some(n) = split_point(t, left, room, flying) else { break };
             let seq = t.snd_nxt;
-            let push = n == left || flying == 0;
             let data = t.slice(flying, n);
-            let flags = if push || n == left { TcpFlags::ACK | TcpFlags::PSH } else { TcpFlags::ACK };
+            let mut flags = TcpFlags::ACK;
+            // A super-packet always has PSH, so that the receiver's GRO lets go of it.
+            flags.set(TcpFlags::PSH, n == left || n > usize::from(t.eff_mss()));
+            // A FIN goes with the data that still waits (`tcp_send_fin`).
+            let fin = n == left && t.fin_queued && !t.fin_sent;
+            flags.set(TcpFlags::FIN, fin);
+            let end = seq.wrapping_add(n as u32);
+            let t = self.sock_mut(id).tcb_mut();
+            if !n.is_multiple_of(usize::from(t.eff_mss())) {
+                t.snd_sml = end;
+            }
+            t.fin_sent |= fin;
+            t.snd_nxt = end.wrapping_add(u32::from(fin));
             let ns = self.sock(id).ns;
-            self.sock_mut(id).tcb_mut().snd_nxt = seq.wrapping_add(n as u32);
             self.ns_mut(ns).mib.inc(M::TcpExtTCPOrigDataSent);
-            self.tcp_send_or_note(id, seq, flags, data, Birth::Sent);
+            if !self.tcp_send_or_note(id, seq, flags, data, Birth::Sent) {
+                // It stays in the queue, unsent (`tcp_write_xmit`); the probe timer tries again.
+                let t = self.sock_mut(id).tcb_mut();
+                t.snd_nxt = seq;
+                t.fin_sent &= !fin;
+                break;
+            }
         }
         let t = self.sock(id).tcb();
         let flying = t.snd_nxt.wrapping_sub(t.snd_una) as usize;
-        if t.fin_queued && !t.fin_sent && flying >= t.send_len {
+        // While a loss is being repaired one segment may be under way: the FIN waits for its acknowledgment.
+        let repairing = t.retransmits > 0 && flying > 0;
+        if t.fin_queued && !t.fin_sent && flying >= t.send_len && !repairing {
             let seq = t.snd_nxt;
             let t = self.sock_mut(id).tcb_mut();
             t.fin_sent = true;
             t.snd_nxt = seq.wrapping_add(1);
-            self.tcp_send_or_note(id, seq, TcpFlags::FIN | TcpFlags::ACK, Bytes::new(), Birth::Sent);
+            if !self.tcp_send_or_note(id, seq, TcpFlags::FIN | TcpFlags::ACK, Bytes::new(), Birth::Sent) {
+                let t = self.sock_mut(id).tcb_mut();
+                t.snd_nxt = seq;
+                t.fin_sent = false;
+            }
         }
         let t = self.sock(id).tcb();
-        if t.snd_una != t.snd_nxt && !t.armed {
+        if (t.snd_una != t.snd_nxt || t.waits_to_send()) && !t.armed {
             let rto = t.rto;
             self.tcp_arm(id, rto);
         }
@@ -187,10 +208,16 @@ impl<R: Recorder> Kernel<R> {
         }
         self.ns_mut(ns).mib.inc(M::TcpRetransSegs);
         let t = self.sock(id).tcb();
-        match t.state {
+        let t_state = t.state;
+        match t_state {
             TcpState::SynSent | TcpState::SynRecv => {
                 self.ns_mut(ns).mib.inc(M::TcpExtTCPSynRetrans);
-                return self.tcp_send_syn(id);
+                let half = t_state == TcpState::SynRecv;
+                if !self.tcp_send_syn(id) && half {
+                    // `reqsk_timer_handler`: a half-open connection whose answer cannot be sent is given up.
+                    self.tcp_done(id);
+                }
+                return;
             }
             _ => {}
         }
@@ -204,6 +231,25 @@ impl<R: Recorder> Kernel<R> {
         } else if t.fin_sent {
             self.tcp_send_or_note(id, seq, TcpFlags::FIN | TcpFlags::ACK, Bytes::new(), Birth::Retransmit);
         }
+    }
+
+    /// Repeats the last segment.
+    pub(crate) fn tcp_probe_tail(&mut self, id: SockId) {
+        if self.tcp_still_queued(id) {
+            return;
+        }
+        let ns = self.sock(id).ns;
+        self.ns_mut(ns).mib.inc(M::TcpRetransSegs);
+        let t = self.sock(id).tcb();
+        let sent = t.snd_nxt.wrapping_sub(t.snd_una) as usize - usize::from(t.fin_sent);
+        let n = sent.min(usize::from(t.eff_mss()));
+        if t.fin_sent && n == 0 {
+            let seq = t.snd_una;
+            self.tcp_send_or_note(id, seq, TcpFlags::FIN | TcpFlags::ACK, Bytes::new(), Birth::Retransmit);
+            return;
+        }
+        let (seq, data) = (t.snd_una.wrapping_add((sent - n) as u32), t.slice(sent - n, n));
+        self.tcp_send_or_note(id, seq, TcpFlags::ACK | TcpFlags::PSH, data, Birth::Retransmit);
     }
 
     fn tcp_still_queued(&mut self, id: SockId) -> bool {
@@ -245,6 +291,25 @@ impl<R: Recorder> Kernel<R> {
         mib.inc(M::TcpOutRsts);
         let _ = self.ip_local_out(ns, &rt, src, L4::Tcp(rst), 0, IpMeta { df: true, ..IpMeta::answer(parent) });
     }
+}
+
+/// `tcp_mss_split_point`, `tcp_nagle_test`: how much of what is left may leave now. Full segments always; a short
+/// last one unless another short one is still under way, and with its FIN in any case.
+fn split_point(t: &Tcb, left: usize, room: usize, flying: usize) -> Option<usize> {
+    let mss = usize::from(t.eff_mss());
+    // `tcp_cwnd_test`: at most half the window at once.
+    let half = usize::try_from(t.cwnd / 2).unwrap_or(usize::MAX).max(1) * mss;
+    let most = left.min(room).min(GSO_MAX).min(half);
+    if most < left {
+        let full = most - most % mss;
+        return if full > 0 { Some(full) } else { (flying == 0).then_some(most) };
+    }
+    let short_under_way = flying > 0 && before(t.snd_una, t.snd_sml) && !before(t.snd_nxt, t.snd_sml);
+    let partial = left % mss;
+    if partial == 0 || !short_under_way || (t.fin_queued && left < mss) {
+        return Some(left);
+    }
+    (left > partial).then_some(left - partial)
 }
 
 fn can_send(s: TcpState) -> bool {

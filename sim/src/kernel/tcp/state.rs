@@ -67,8 +67,8 @@ pub struct Listener {
 
 /// Initial congestion window in segments (`TCP_INIT_CWND`).
 const INIT_CWND: u32 = 10;
-/// `TCP_RTO_MIN`.
-pub(crate) const RTO_MIN: Nanos = 200 * MSEC;
+/// `TCP_RTO_MIN` (200 ms) and a short round trip, as ticks of 4 ms and the timer wheel round them up.
+pub(crate) const RTO_MIN: Nanos = 208 * MSEC;
 /// `TCP_RTO_MAX`.
 pub(crate) const RTO_MAX: Nanos = 120 * SEC;
 /// Scale of windows that this host offers: 2^10, as with the default `tcp_rmem`.
@@ -87,6 +87,8 @@ pub struct Tcb {
     pub snd_una: u32,
     /// Next to send.
     pub snd_nxt: u32,
+    /// End of the last segment that was not full (`snd_sml`, Minshall's variant of Nagle's rule).
+    pub snd_sml: u32,
     /// Window that the peer offers, in bytes.
     pub snd_wnd: u32,
     /// Next expected.
@@ -127,6 +129,8 @@ pub struct Tcb {
     pub rto: Nanos,
     /// Retransmissions of what is oldest.
     pub retransmits: u32,
+    /// A tail loss probe was sent for what is under way (`tlp_high_seq`).
+    pub probed: bool,
     /// Timeouts so far (`total_rto`).
     pub total_rto: u32,
     /// Which timer counts.
@@ -151,6 +155,7 @@ impl Default for Tcb {
             iss: 0,
             snd_una: 0,
             snd_nxt: 0,
+            snd_sml: 0,
             snd_wnd: 0,
             rcv_nxt: 0,
             send: VecDeque::new(),
@@ -171,6 +176,7 @@ impl Default for Tcb {
             cwnd: INIT_CWND,
             rto: SEC,
             retransmits: 0,
+            probed: false,
             total_rto: 0,
             timer_gen: 0,
             armed: false,
@@ -193,6 +199,7 @@ impl Tcb {
     pub(crate) fn open(&mut self, iss: u32, advmss: u16) {
         self.iss = iss;
         self.snd_una = iss;
+        self.snd_sml = iss;
         self.snd_nxt = iss.wrapping_add(1);
         self.advmss = advmss;
         self.ip_id = iss as u16;
@@ -241,6 +248,11 @@ impl Tcb {
                 return;
             }
         }
+    }
+
+    /// Something is queued and nothing of it is under way.
+    pub(crate) fn waits_to_send(&self) -> bool {
+        self.snd_una == self.snd_nxt && (self.send_len > 0 || (self.fin_queued && !self.fin_sent))
     }
 
     /// Payload of a full segment: the MSS less the options.

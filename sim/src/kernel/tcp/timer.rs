@@ -71,7 +71,15 @@ impl<R: Recorder> Kernel<R> {
             _ => {}
         }
         if t.snd_una == t.snd_nxt {
+            let again = t.waits_to_send() && retransmits < self.ns(ns).sysctl.tcp_retries2 as u32;
             self.tcp_disarm(id);
+            if again {
+                // `tcp_probe_timer`: what could not be sent is tried again, at ever longer intervals.
+                let t = self.sock_mut(id).tcb_mut();
+                t.retransmits += 1;
+                t.rto = (t.rto * 2).min(RTO_MAX);
+                self.tcp_push(id);
+            }
             return;
         }
         let s = &self.ns(ns).sysctl;
@@ -89,6 +97,16 @@ impl<R: Recorder> Kernel<R> {
             let e = self.sock(id).tcb().soft.unwrap_or(Errno::ETIMEDOUT);
             return self.tcp_fail(id, e);
         }
+        // With more than one segment under way what comes back decides sooner than this timer.
+        let one = t.snd_nxt.wrapping_sub(t.snd_una) <= u32::from(t.eff_mss()) + 1;
+        if retransmits == 0 && one && !t.probed && t.sack && !matches!(state, TcpState::SynSent | TcpState::SynRecv) {
+            // `tcp_send_loss_probe`: the first silence is answered with what was sent last; a timeout comes after it.
+            let rto = t.rto;
+            self.sock_mut(id).tcb_mut().probed = true;
+            self.ns_mut(ns).mib.inc(M::TcpExtTCPLossProbes);
+            self.tcp_probe_tail(id);
+            return self.tcp_arm(id, rto);
+        }
         self.ns_mut(ns).mib.inc(M::TcpExtTCPTimeouts);
         let t = self.sock_mut(id).tcb_mut();
         t.retransmits += 1;
@@ -100,6 +118,10 @@ impl<R: Recorder> Kernel<R> {
         }
         let rto = t.rto;
         self.tcp_retransmit(id);
-        self.tcp_arm(id, rto);
+        let gone =
+            !matches!(&self.sock(id).kind, crate::kernel::socket::SockKind::Tcp(t) if t.state != TcpState::Closed);
+        if !gone {
+            self.tcp_arm(id, rto);
+        }
     }
 }

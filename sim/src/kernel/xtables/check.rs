@@ -3,7 +3,7 @@
 //! `mark_source_chains`).
 
 use super::XtChange;
-use super::matches::Match;
+use super::matches::{Match, TcpMatch, UdpMatch};
 use super::targets::{NatKind, RejectWith, Target};
 use super::types::{Rule, Table, TableKind, Variant};
 use crate::kernel::netfilter::Hook;
@@ -34,8 +34,17 @@ pub(super) fn adds(change: &XtChange) -> bool {
 /// What is asked of a rule whatever chain it is in.
 pub(super) fn rule(variant: Variant, table: TableKind, rule: &Rule) -> Result<(), Errno> {
     let only = |p: u8| rule.ip.proto == p && !rule.ip.inv_proto;
+    let ip = &rule.ip;
+    if variant == Variant::Nft && (ip.inv_src && ip.src_mask == 0 || ip.inv_dst && ip.dst_mask == 0) {
+        // nf_tables is asked to compare no bytes at all.
+        return Err(Errno::EINVAL);
+    }
     for m in &rule.matches {
         let fits = match m {
+            // What became ports and flags in nf_tables is not asked for its protocol but by the tool, which does not
+            // look whether it is negated.
+            Match::Tcp(t) if variant == Variant::Nft && *t != TcpMatch::default() => ip.proto == TCP,
+            Match::Udp(u) if variant == Variant::Nft && *u != UdpMatch::default() => ip.proto == UDP,
             Match::Tcp(_) => only(TCP),
             Match::Udp(_) => only(UDP),
             Match::Icmp(_) => only(ICMP),
@@ -49,6 +58,10 @@ pub(super) fn rule(variant: Variant, table: TableKind, rule: &Rule) -> Result<()
                 "esp" => only(50),
                 "ah" => only(51),
                 "tcpmss" => only(TCP),
+                // `textsearch_prepare` looks for a module of that name.
+                "string" if !["bm", "kmp", "fsm"].iter().any(|a| o.args.contains(&format!("--algo {a}"))) => {
+                    return Err(Errno::ENOENT);
+                }
                 _ => true,
             },
             _ => true,
@@ -64,8 +77,11 @@ pub(super) fn rule(variant: Variant, table: TableKind, rule: &Rule) -> Result<()
         Target::Ct(_) => table == TableKind::Raw,
         Target::TcpMss(_) => only(TCP) && (variant == Variant::Nft || asks_for_syn(rule)),
         Target::Trace => table == TableKind::Raw || variant == Variant::Nft,
+        // A verdict of ip_tables that nf_tables knows no target for.
+        Target::Opaque(o) if &*o.name == "QUEUE" && variant == Variant::Nft => return Err(Errno::ENOENT),
         Target::Opaque(o) => match &*o.name {
-            "ECN" => table == TableKind::Mangle && only(TCP) || table == TableKind::Mangle && !o.args.contains("tcp"),
+            "ECN" => table == TableKind::Mangle && (only(TCP) || !o.args.contains("tcp")),
+            "SYNPROXY" => only(TCP),
             "HMARK" | "TPROXY" | "TCPOPTSTRIP" => table == TableKind::Mangle,
             _ => true,
         },

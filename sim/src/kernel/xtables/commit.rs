@@ -81,6 +81,26 @@ pub enum XtChange {
     },
 }
 
+impl XtChange {
+    /// The table that it changes.
+    pub fn table(&self) -> TableKind {
+        match self {
+            XtChange::Use { table }
+            | XtChange::Reset { table }
+            | XtChange::NewChain { table, .. }
+            | XtChange::DelChain { table, .. }
+            | XtChange::RenameChain { table, .. }
+            | XtChange::FlushChain { table, .. }
+            | XtChange::Policy { table, .. }
+            | XtChange::Append { table, .. }
+            | XtChange::Insert { table, .. }
+            | XtChange::Replace { table, .. }
+            | XtChange::Delete { table, .. }
+            | XtChange::Zero { table, .. } => *table,
+        }
+    }
+}
+
 /// A refusal: which change, and the errno.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct XtError {
@@ -98,46 +118,75 @@ impl<R: Recorder> Kernel<R> {
     pub fn xt_commit(&mut self, ns: NetnsId, variant: Variant, batch: &[XtChange]) -> Result<(), XtError> {
         let nf = &mut self.ns_mut(ns).nf;
         let old = &nf.xt.variants[variant as usize];
-        let new = carry_out(old, variant, batch, false).or_else(|e| match e {
-            // Something is wrong with the whole; which change made it so is known by looking after each.
-            Refused::Whole => carry_out(old, variant, batch, true),
-            Refused::Change(e) => Err(Refused::Change(e)),
-        });
-        match new {
-            Ok(t) => nf.xt.variants[variant as usize] = t,
-            Err(Refused::Change(e)) => return Err(e),
-            Err(Refused::Whole) => return Err(XtError { at: batch.len().saturating_sub(1), errno: Errno::EINVAL }),
-        }
+        let Some(new) = carry_out(old, variant, batch) else {
+            let last = XtError { at: batch.len().saturating_sub(1), errno: Errno::EINVAL };
+            return Err(refusals(old, variant, batch).first().copied().unwrap_or(last));
+        };
+        nf.xt.variants[variant as usize] = new;
         let rules = nf.xt.variants.iter().flat_map(all_chains).flat_map(|c| &c.rules);
         nf.xt.ct_users = u32::try_from(rules.filter(|r| r.rule.needs_conntrack()).count()).unwrap_or(u32::MAX);
         nf.active = nf.xt.ct_users > 0 || nf.xt.variants.iter().flat_map(all_chains).any(|c| c.hook.is_some());
         Ok(())
     }
-}
 
-/// Why a batch is refused.
-enum Refused {
-    Change(XtError),
-    /// The tables that it would leave are not valid.
-    Whole,
+    /// Every change of a batch that would be refused: what nf_tables answers to one.
+    pub fn xt_refusals(&self, ns: NetnsId, variant: Variant, batch: &[XtChange]) -> Vec<XtError> {
+        refusals(self.ns(ns).nf.xt.of(variant), variant, batch)
+    }
 }
 
 fn all_chains(t: &Tables) -> impl Iterator<Item = &Chain> {
     t.by_kind.iter().flatten().flat_map(|t| t.chains())
 }
 
-/// The tables after a batch. Only those that it touches are copied; the rest is shared until they are swapped in.
-fn carry_out(old: &Tables, variant: Variant, batch: &[XtChange], look_each: bool) -> Result<Tables, Refused> {
-    let mut work = Work { variant, tables: old.clone(), touched: [false; 5] };
+/// The tables after a batch, where all of it can be carried out.
+fn carry_out(old: &Tables, variant: Variant, batch: &[XtChange]) -> Option<Tables> {
+    let mut work = Work::new(old, variant, true);
+    batch.iter().try_for_each(|c| work.change(c)).ok()?;
+    work.finish().ok()?;
+    Some(work.tables)
+}
+
+/// Every change that is refused. The kernel goes on after a refusal; a rule that makes the table invalid stays in
+/// sight until the batch is taken back, and so every later one is refused too.
+fn refusals(old: &Tables, variant: Variant, batch: &[XtChange]) -> Vec<XtError> {
+    let mut work = Work::new(old, variant, true);
+    let mut out = Vec::new();
     for (at, change) in batch.iter().enumerate() {
-        let refuse = |errno| Refused::Change(XtError { at, errno });
-        work.change(change).map_err(refuse)?;
-        if look_each && check::adds(change) {
-            work.finish().map_err(refuse)?;
-        }
+        let done = work.change(change);
+        let whole = if done.is_ok() && check::adds(change) { work.finish() } else { Ok(()) };
+        out.extend(done.and(whole).err().map(|errno| XtError { at, errno }));
     }
-    work.finish().map_err(|_| Refused::Whole)?;
-    Ok(work.tables)
+    out
+}
+
+/// Tables as they will be after changes that are only planned: what a tool sees while it puts a batch together.
+pub struct Draft {
+    work: Work,
+    /// The changes so far.
+    pub changes: Vec<XtChange>,
+}
+
+impl Draft {
+    /// Nothing is planned yet.
+    pub fn new(tables: &Tables, variant: Variant) -> Self {
+        Draft { work: Work::new(tables, variant, false), changes: Vec::new() }
+    }
+
+    /// The tables as they will be; jumps are by name only.
+    pub fn tables(&self) -> &Tables {
+        &self.work.tables
+    }
+
+    /// Plans a change.
+    ///
+    /// # Errors
+    /// There is no such chain or rule; what only the kernel knows is not asked.
+    pub fn push(&mut self, change: XtChange) -> Result<(), Errno> {
+        self.work.change(&change)?;
+        self.changes.push(change);
+        Ok(())
+    }
 }
 
 /// Tables under change.
@@ -145,10 +194,24 @@ struct Work {
     variant: Variant,
     tables: Tables,
     touched: [bool; 5],
+    /// The kernel looks at each rule.
+    checked: bool,
+    /// Something other than coming to be happened to a table.
+    changed: [bool; 5],
+    /// Base chains whose counters the batch gives.
+    given: Vec<(TableKind, Arc<str>)>,
 }
 
 impl Work {
+    fn new(tables: &Tables, variant: Variant, checked: bool) -> Self {
+        let (touched, changed) = ([false; 5], [false; 5]);
+        Work { variant, tables: tables.clone(), touched, checked, changed, given: Vec::new() }
+    }
+
     fn change(&mut self, change: &XtChange) -> Result<(), Errno> {
+        if !matches!(change, XtChange::Use { .. }) {
+            self.changed[change.table() as usize] = true;
+        }
         match change {
             XtChange::Use { table } => {
                 self.table(*table);
@@ -172,8 +235,9 @@ impl Work {
                 }
                 c.policy = *policy;
                 c.counted = true;
-                if !legacy || counters.is_some() {
-                    c.counters = counters.unwrap_or_default();
+                c.counters = counters.unwrap_or_default();
+                if legacy && counters.is_some() {
+                    self.given.push((*table, chain.clone()));
                 }
             }
             XtChange::Append { table, chain, rule, counters } => {
@@ -280,10 +344,12 @@ impl Work {
 
     /// A rule as it stands in a chain, after what the kernel asks of it alone (`checkentry`).
     fn slot(&mut self, kind: TableKind, chain: &str, rule: &Rule, counters: Counters) -> Result<RuleSlot, Errno> {
-        check::rule(self.variant, kind, rule)?;
+        if self.checked {
+            check::rule(self.variant, kind, rule)?;
+        }
         // The chain first: a rule for a chain that is missing says nothing of its target.
         self.chain(kind, chain)?;
-        if let Some(to) = rule.target.chain() {
+        if let Some(to) = rule.target.chain().filter(|_| self.checked) {
             let t = self.existing(kind)?;
             let Some(target) = t.find(to).and_then(|ix| t.chains[ix].as_ref()) else { return Err(Errno::ENOENT) };
             if target.hook.is_some() {
@@ -320,10 +386,15 @@ impl Work {
         for kind in TableKind::ALL.into_iter().filter(|k| self.touched[*k as usize]) {
             let Some(t) = self.tables.by_kind[kind as usize].as_deref_mut() else { continue };
             t.resolve();
-            if self.variant == Variant::Legacy {
-                // `do_replace` brings in a whole new table: what matches remember is lost.
-                let rules = t.chains.iter_mut().flatten().flat_map(|c| &mut c.rules);
-                rules.for_each(|r| r.memory = fresh_memory(&r.rule));
+            if self.variant == Variant::Legacy && self.changed[kind as usize] {
+                // `do_replace` brings in a whole new table: what matches remember is lost, and iptables 1.8.9
+                // brings back the counters of rules, but of policies only where it was told them.
+                for c in t.chains.iter_mut().flatten() {
+                    c.rules.iter_mut().for_each(|r| r.memory = fresh_memory(&r.rule));
+                    if !self.given.iter().any(|(k, name)| *k == kind && *name == c.name) {
+                        c.counters = Counters::default();
+                    }
+                }
             }
             check::table(self.variant, t)?;
         }

@@ -84,6 +84,8 @@ pub struct NatTarget {
 #[allow(missing_docs)]
 pub struct CtTarget {
     pub notrack: bool,
+    /// Written as `-j NOTRACK`, and saved so.
+    pub alias: bool,
     pub zone: u16,
     /// `--zone mark`: the zone is taken from the packet's mark.
     pub zone_mark: bool,

@@ -107,6 +107,9 @@ impl IfMatch {
     /// As a person writes it; `+` where any device fits.
     pub fn text(&self) -> String {
         let bytes = self.name.to_be_bytes();
+        if self.mask == 0 {
+            return "+".to_owned();
+        }
         let name: String = bytes.iter().take_while(|b| **b != 0).map(|b| char::from(*b)).collect();
         if self.mask == u128::MAX { name } else { format!("{name}+") }
     }

@@ -66,9 +66,10 @@ fn link<R: Recorder>(k: &Kernel<R>, ns: NetnsId, d: &Device) -> Value {
         put(&mut o, "ifalias", a.as_str());
     }
     if let Some(p) = far {
-        if let Some(peer) = d.veth_peer().map(|p| k.dev(p)) {
-            put(&mut o, "peer", format!("{}:{}", k.ns(p.netns).label, peer.name));
-        }
+        // By its number, which may mean nothing there: a tunnel gives its own.
+        let far = k.ns(p.netns);
+        let name = far.devs.get(&p.ifindex).map_or_else(|| format!("if{}", p.ifindex), |x| k.dev(*x).name.to_string());
+        put(&mut o, "peer", format!("{}:{name}", far.label));
     }
     Value::Object(o)
 }

@@ -13,7 +13,7 @@ impl TosMatch {
 
     /// The upper six bits.
     pub(crate) fn check_dscp<R: Recorder>(&self, cx: &Cx<'_, R>) -> Fit {
-        let dscp = cx.ip.tos >> 2;
-        ask((dscp == self.value) != self.inv, "--dscp", || Saw::Hex(dscp.into()))
+        let tos = cx.ip.tos;
+        ask((tos & 0xfc == self.value) != self.inv, "--dscp", || Saw::Hex((tos >> 2).into()))
     }
 }

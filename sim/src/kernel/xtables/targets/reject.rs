@@ -5,6 +5,7 @@ use crate::kernel::Kernel;
 use crate::kernel::fib::RouteType;
 use crate::kernel::ip::{IpMeta, Rx};
 use crate::kernel::netfilter::Hook;
+use crate::kernel::types::DevId;
 use crate::kernel::xtables::view::HookAt;
 use crate::trace::Recorder;
 use crate::wire::packet::{Tcp, TcpFlags, TcpOpts};
@@ -84,7 +85,15 @@ impl<R: Recorder> Kernel<R> {
         let ttl = Some(self.netns[at.ns.ix()].sysctl.ip_default_ttl as u8);
         let m = IpMeta { df: true, ttl, sock: 0, ..IpMeta::error(p) };
         let mut rst = self.ip_packet(src, dst, L4::Tcp(rst), m);
+        if p.nf.bridged && p.nf.physin != 0 {
+            // Out of the port it came in by, in the name of whom it was for; no hook sees it.
+            self.nf_ct_set_closing(at.ns, p);
+            (rst.src, rst.dst) = (p.dst, p.src);
+            self.dev_queue_xmit(DevId(p.nf.physin - 1), rst);
+            return;
+        }
         let Ok(rt) = self.ip_route_me_harder(at.ns, &mut rst) else { return };
+        self.nf_ct_set_closing(at.ns, p);
         let _ = self.local_out(at.ns, &rt, dst, rst);
     }
 }

@@ -1,0 +1,194 @@
+//! `iptables-save`.
+
+use super::fail::Who;
+use super::getopt::{Arg, Code, Getopt, Long};
+use super::list;
+use crate::command::{Exit, Proc};
+use crate::kernel::types::SEC;
+use crate::kernel::xtables::{TableKind, Variant};
+
+const SHORT: &[(char, Arg)] = &[
+    ('b', Arg::No),
+    ('c', Arg::No),
+    ('d', Arg::No),
+    ('t', Arg::Yes),
+    ('M', Arg::Yes),
+    ('f', Arg::Yes),
+    ('V', Arg::No),
+];
+
+const fn long(name: &'static str, arg: Arg, code: char) -> Long {
+    Long { name, arg, code: Code::Short(code) }
+}
+
+const LONG: &[Long] = &[
+    long("counters", Arg::No, 'c'),
+    long("version", Arg::No, 'V'),
+    long("dump", Arg::No, 'd'),
+    long("table", Arg::Yes, 't'),
+    long("modprobe", Arg::Yes, 'M'),
+    long("file", Arg::Yes, 'f'),
+];
+
+/// What getopt itself says of a word that it does not know, where the tool lets it.
+pub fn complaint(argv0: &str, g: &Getopt, code: Code) -> String {
+    let word = g.last();
+    match (word.strip_prefix("--"), code) {
+        (Some(_), Code::Missing) => format!("{argv0}: option '{word}' requires an argument\n"),
+        (Some(_), _) => format!("{argv0}: unrecognized option '{word}'\n"),
+        (None, Code::Missing) => {
+            format!("{argv0}: option requires an argument -- '{}'\n", word.chars().last().unwrap_or('?'))
+        }
+        (None, _) => format!("{argv0}: invalid option -- '{}'\n", word.chars().nth(1).unwrap_or('?')),
+    }
+}
+
+/// Runs `iptables-save`.
+///
+/// # Errors
+/// None of its own.
+pub fn run(p: &mut Proc<'_>, argv: &[String], variant: Variant) -> Exit {
+    // The variant of nf_tables calls itself as it was called.
+    let name = match variant {
+        Variant::Nft => argv[0].rsplit('/').next().unwrap_or("").to_owned(),
+        Variant::Legacy => "iptables-save".to_owned(),
+    };
+    let who = Who { name, variant };
+    let (mut counters, mut table, mut file, mut words) = (false, None, None, 0);
+    let mut g = Getopt::new(argv.to_vec());
+    while let Some(code) = g.next(SHORT, LONG) {
+        match code {
+            Code::Short('b') => p.err.push_str("-b/--binary option is not implemented\n"),
+            Code::Short('c') => counters = true,
+            Code::Short('t') => table = g.optarg.take(),
+            Code::Short('f') => {
+                let path = g.optarg.take().unwrap_or_default();
+                if let Err(e) = write(p, &path, "") {
+                    p.err.push_str(&format!("Failed to open file, error: {e}\n"));
+                    return Ok(1);
+                }
+                file = Some(path);
+            }
+            Code::Short('V') => {
+                p.out.push_str(&format!("{} {}\n", who.name, who.version()));
+                return Ok(0);
+            }
+            Code::Short(_) => {}
+            Code::Word => words += 1,
+            bad => {
+                p.err.push_str(&complaint(&argv[0], &g, bad));
+                p.err.push_str(&format!("Look at manual page `{}.8' for more information.\n", who.name));
+                return Ok(1);
+            }
+        }
+    }
+    if words > 0 || g.optind < argv.len() {
+        p.err.push_str("Unknown arguments found on commandline\n");
+        return Ok(1);
+    }
+    let only = match table.as_deref().map(|t| TableKind::by_name(t).ok_or(t)) {
+        None => None,
+        Some(Ok(k)) => Some(k),
+        Some(Err(t)) => return Ok(no_table(p, &who, t)),
+    };
+    let text = dump(p, &who, counters, only);
+    match file {
+        Some(f) => {
+            if let Err(e) = write(p, &f, &text) {
+                p.err.push_str(&format!("Failed to open file, error: {e}\n"));
+                return Ok(1);
+            }
+        }
+        None => p.out.push_str(&text),
+    }
+    if variant == Variant::Nft {
+        super::warn_of_legacy(p, "-save");
+    }
+    Ok(0)
+}
+
+fn write(p: &mut Proc<'_>, path: &str, text: &str) -> Result<(), crate::kernel::types::Errno> {
+    let path = p.path(path);
+    p.sess.write_file(p.host, p.ns, &path, text, false)
+}
+
+fn no_table(p: &mut Proc<'_>, who: &Who, name: &str) -> i32 {
+    match who.variant {
+        Variant::Nft => p.err.push_str(&format!("Table `{name}' does not exist\n")),
+        Variant::Legacy => {
+            let why = "Cannot initialize: Table does not exist (do you need to insmod?)";
+            p.err.push_str(&format!("{} {}: {why}\n", who.name, who.version()));
+        }
+    }
+    1
+}
+
+fn dump(p: &mut Proc<'_>, who: &Who, counters: bool, only: Option<TableKind>) -> String {
+    if let Some(k) = only {
+        super::touch(p, who.variant, k);
+    }
+    let tables = p.sess.kernel.ns(p.ns).nf.xt.of(who.variant);
+    let date = ctime(p.sess.kernel.now() / SEC);
+    let version = match who.variant {
+        Variant::Nft => who.version(),
+        Variant::Legacy => "v1.8.9",
+    };
+    let kinds = only.map_or_else(|| list::order(tables, who.variant), |k| vec![k]);
+    let mut out = String::new();
+    for k in kinds {
+        out += &format!("# Generated by {} {version} on {date}\n", who.name);
+        out += &list::save_table(tables.get(k), k, counters);
+        out += &format!("# Completed on {date}\n");
+    }
+    out
+}
+
+/// Seconds since the epoch as `ctime(3)` says them, in UTC.
+pub fn ctime(secs: u64) -> String {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [(&str, u64); 12] = [
+        ("Jan", 31),
+        ("Feb", 28),
+        ("Mar", 31),
+        ("Apr", 30),
+        ("May", 31),
+        ("Jun", 30),
+        ("Jul", 31),
+        ("Aug", 31),
+        ("Sep", 30),
+        ("Oct", 31),
+        ("Nov", 30),
+        ("Dec", 31),
+    ];
+    let (days, s) = (secs / 86400, secs % 86400);
+    let weekday = DAYS[(days % 7) as usize];
+    let leap = |y: u64| (y.is_multiple_of(4) && !y.is_multiple_of(100)) || y.is_multiple_of(400);
+    // Centuries of virtual time are not worth a faster way.
+    let (mut year, mut left) = (1970 + days / 146_097 * 400, days % 146_097);
+    while left >= 365 + u64::from(leap(year)) {
+        left -= 365 + u64::from(leap(year));
+        year += 1;
+    }
+    let mut month = "Dec";
+    for (i, (name, n)) in MONTHS.iter().enumerate() {
+        let n = n + u64::from(i == 1 && leap(year));
+        if left < n {
+            month = name;
+            break;
+        }
+        left -= n;
+    }
+    format!("{weekday} {month} {:2} {:02}:{:02}:{:02} {year}", left + 1, s / 3600, s / 60 % 60, s % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ctime;
+
+    #[test]
+    fn dates() {
+        assert_eq!(ctime(0), "Thu Jan  1 00:00:00 1970");
+        assert_eq!(ctime(951_782_400), "Tue Feb 29 00:00:00 2000");
+        assert_eq!(ctime(1_700_000_000), "Tue Nov 14 22:13:20 2023");
+    }
+}

@@ -1,0 +1,339 @@
+//! What an engine keeps: its settings, networks, containers, endpoints.
+
+use std::net::Ipv4Addr;
+
+use indexmap::IndexMap;
+use ipnet::Ipv4Net;
+
+use crate::app::AppId;
+use crate::kernel::types::{DevId, Nanos, NetnsId, Pid};
+use crate::wire::MacAddr;
+
+/// A version of the engine whose behaviour is modelled.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub enum Profile {
+    /// 20.10.24, as Debian 12 has it.
+    V20,
+    /// 28.5.2.
+    #[default]
+    V28,
+    /// 29.7.
+    V29,
+}
+
+impl Profile {
+    /// The profile of a scenario's `engine:`.
+    pub fn parse(text: &str) -> Option<Profile> {
+        match text {
+            "20.10" => Some(Profile::V20),
+            "28.5" => Some(Profile::V28),
+            "29" => Some(Profile::V29),
+            _ => None,
+        }
+    }
+
+    /// `docker version`: the engine's number.
+    pub fn version(self) -> &'static str {
+        match self {
+            Profile::V20 => "20.10.24",
+            Profile::V28 => "28.5.2",
+            Profile::V29 => "29.7.2",
+        }
+    }
+}
+
+/// Settings of a daemon (`daemon.json`, flags of `dockerd`), with their defaults.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub struct Config {
+    /// `-b`, `--bridge`: a bridge made beforehand, or `none`.
+    pub bridge: Option<String>,
+    pub bip: Option<Ipv4Net>,
+    pub fixed_cidr: Option<Ipv4Net>,
+    pub mtu: u32,
+    pub icc: bool,
+    pub iptables: bool,
+    pub ip_forward: bool,
+    /// `--ip-forward-no-drop` (28 and later).
+    pub ip_forward_no_drop: bool,
+    pub ip_masq: bool,
+    pub userland_proxy: bool,
+    /// `--allow-direct-routing` (28 and later).
+    pub allow_direct_routing: bool,
+    /// `--ip`: where ports are published by default.
+    pub ip: Option<Ipv4Addr>,
+    pub default_gateway: Option<Ipv4Addr>,
+    /// `--default-address-pool base=…,size=…`.
+    pub pools: Vec<(Ipv4Net, u8)>,
+    pub dns: Vec<String>,
+    pub dns_search: Vec<String>,
+    pub dns_opts: Vec<String>,
+    /// `--cluster-store`, `--cluster-advertise` (20.10).
+    pub cluster_store: Option<String>,
+    pub cluster_advertise: Option<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            bridge: None,
+            bip: None,
+            fixed_cidr: None,
+            mtu: 1500,
+            icc: true,
+            iptables: true,
+            ip_forward: true,
+            ip_forward_no_drop: false,
+            ip_masq: true,
+            userland_proxy: true,
+            allow_direct_routing: false,
+            ip: None,
+            default_gateway: None,
+            pools: Vec::new(),
+            dns: Vec::new(),
+            dns_search: Vec::new(),
+            dns_opts: Vec::new(),
+            cluster_store: None,
+            cluster_advertise: None,
+        }
+    }
+}
+
+/// One address pool of a network (`IPAM.Config`).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Subnet {
+    /// The subnet, host bits cleared.
+    pub net: Ipv4Net,
+    /// As the user wrote it, where he did.
+    pub given: Option<String>,
+    /// `--ip-range`.
+    pub range: Option<Ipv4Net>,
+    /// The gateway; none for some drivers.
+    pub gateway: Option<Ipv4Addr>,
+    /// The user gave the gateway.
+    pub gateway_given: bool,
+    /// `--aux-address`.
+    pub aux: IndexMap<String, Ipv4Addr>,
+}
+
+/// A network.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Network {
+    /// 64 hex digits.
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// `bridge`, `host`, `null`, `macvlan`, `overlay`.
+    pub driver: String,
+    /// `local`, `swarm`, `global`.
+    pub scope: String,
+    /// Address pools.
+    pub subnets: Vec<Subnet>,
+    /// The pool came from the defaults, not from the user.
+    pub auto_subnet: bool,
+    /// `--internal`.
+    pub internal: bool,
+    /// `--attachable`.
+    pub attachable: bool,
+    /// `-o`, in the order given.
+    pub options: IndexMap<String, String>,
+    /// `--label`.
+    pub labels: IndexMap<String, String>,
+    /// Virtual time of its making.
+    pub created: Nanos,
+    /// Bridge device on the host, for those that have one.
+    pub bridge: Option<DevId>,
+    /// Name of that bridge.
+    pub bridge_name: String,
+}
+
+/// A container's place on a network.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Endpoint {
+    /// 64 hex digits; empty while the container does not run.
+    pub id: String,
+    /// Id of the network.
+    pub network: String,
+    /// Address, while it has one.
+    pub ip: Option<Ipv4Addr>,
+    /// `--ip`.
+    pub wanted_ip: Option<Ipv4Addr>,
+    /// MAC address, while it runs.
+    pub mac: Option<MacAddr>,
+    /// `--mac-address`.
+    pub wanted_mac: Option<MacAddr>,
+    /// `--network-alias`, `--alias`.
+    pub aliases: Vec<String>,
+    /// `--link` on this network: container and alias.
+    pub links: Vec<(String, String)>,
+    /// `--gw-priority`.
+    pub gw_priority: i64,
+    /// The interface inside, such as `eth0`.
+    pub ifname: String,
+    /// Host end of its veth pair.
+    pub host_dev: Option<DevId>,
+    /// Interface inside.
+    pub dev: Option<DevId>,
+}
+
+/// A published port as asked for (`-p`) and, while it runs, as bound.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Publish {
+    /// Host address; none for all.
+    pub host_ip: Option<std::net::IpAddr>,
+    /// Host ports from .. to; none lets the engine choose.
+    pub host_ports: Option<(u16, u16)>,
+    /// Port of the container.
+    pub port: u16,
+    /// `tcp`, `udp` or `sctp`.
+    pub proto: String,
+}
+
+/// A port that is bound on the host.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Bound {
+    /// Host address as shown: `0.0.0.0`, `::`, or the one asked for.
+    pub host_ip: std::net::IpAddr,
+    /// Host port.
+    pub host_port: u16,
+    /// Port of the container.
+    pub port: u16,
+    /// Protocol.
+    pub proto: String,
+    /// The docker-proxy that holds the socket, where one does.
+    pub proxy: Option<AppId>,
+}
+
+/// `--network MODE` of a container.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum Mode {
+    /// The default bridge or networks by name: see the endpoints.
+    #[default]
+    Networks,
+    /// The host's namespace.
+    Host,
+    /// A namespace with nothing but `lo`.
+    None,
+    /// Another container's namespace, by its id.
+    Container(String),
+}
+
+/// Life of a container.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[allow(missing_docs)]
+pub enum State {
+    #[default]
+    Created,
+    Running,
+    Paused,
+    Exited,
+}
+
+/// A container.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Container {
+    /// 64 hex digits.
+    pub id: String,
+    /// Name, without the slash.
+    pub name: String,
+    /// The engine made the name up.
+    pub name_generated: bool,
+    /// Image.
+    pub image: String,
+    /// Words of its command; empty for the image's own.
+    pub command: Vec<String>,
+    /// `--hostname`; the short id where not given.
+    pub hostname: String,
+    /// Its state.
+    pub state: State,
+    /// Exit status of the last run.
+    pub exit: i32,
+    /// Why it could not start.
+    pub error: String,
+    /// `--network`.
+    pub mode: Mode,
+    /// `NetworkMode` as `docker inspect` shows it.
+    pub network_mode: String,
+    /// Its networks by name, in the order they were given or connected.
+    pub endpoints: IndexMap<String, Endpoint>,
+    /// `-p`.
+    pub publish: Vec<Publish>,
+    /// `-P`.
+    pub publish_all: bool,
+    /// `--expose` and the image's, as `80/tcp`.
+    pub exposed: Vec<String>,
+    /// Ports bound while it runs.
+    pub bound: Vec<Bound>,
+    /// `--link` on the default bridge: container id and alias.
+    pub links: Vec<(String, String)>,
+    /// `--dns`.
+    pub dns: Vec<String>,
+    /// `--dns-search`.
+    pub dns_search: Vec<String>,
+    /// `--dns-option`.
+    pub dns_opts: Vec<String>,
+    /// `--add-host`, as `name:ip`.
+    pub extra_hosts: Vec<String>,
+    /// `--sysctl`.
+    pub sysctls: Vec<(String, String)>,
+    /// `--privileged`.
+    pub privileged: bool,
+    /// `--cap-add`.
+    pub caps: Vec<String>,
+    /// `--rm`.
+    pub auto_remove: bool,
+    /// `--restart` policy.
+    pub restart: String,
+    /// Its namespace while it runs (and after, while others share it).
+    pub netns: Option<NetnsId>,
+    /// First 12 digits name `/var/run/docker/netns/…`.
+    pub sandbox: String,
+    /// Its first process.
+    pub pid: Option<Pid>,
+    /// Programs of its image.
+    pub apps: Vec<AppId>,
+    /// Virtual times of making and of the last start.
+    pub created: Nanos,
+    /// When it was started last.
+    pub started: Nanos,
+    /// The next number of an interface (`ethN`), for engines that only count up.
+    pub next_if: u32,
+}
+
+/// An engine on a host.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Engine {
+    /// Version.
+    pub profile: Profile,
+    /// Settings.
+    pub config: Config,
+    /// The daemon runs.
+    pub running: bool,
+    /// Networks by id, in the order they were made.
+    pub networks: IndexMap<String, Network>,
+    /// Containers by id, in the order they were made.
+    pub containers: IndexMap<String, Container>,
+    /// Addresses in use, by network id.
+    pub addresses: IndexMap<String, Vec<Ipv4Addr>>,
+    /// Default pool handed out last (20.10 goes round).
+    pub last_pool: Option<Ipv4Net>,
+    /// Next port to be chosen, by host address and protocol.
+    pub next_port: IndexMap<(std::net::IpAddr, String), u16>,
+    /// Warnings and errors, as `journalctl` would show them.
+    pub log: Vec<String>,
+}
+
+impl Engine {
+    /// A network by name, id or beginning of an id.
+    pub fn network(&self, key: &str) -> Option<&Network> {
+        let named = self.networks.values().find(|n| n.name == key);
+        named.or_else(|| self.networks.values().find(|n| key.len() >= 2 && n.id.starts_with(key)))
+    }
+
+    /// A container by name, id or beginning of an id.
+    pub fn container(&self, key: &str) -> Option<&Container> {
+        let key = key.strip_prefix('/').unwrap_or(key);
+        let named = self.containers.values().find(|c| c.name == key);
+        named.or_else(|| self.containers.values().find(|c| !key.is_empty() && c.id.starts_with(key)))
+    }
+}
