@@ -78,12 +78,13 @@ impl<R: Recorder> Kernel<R> {
         Ok(())
     }
 
-    /// Does the device tell a speed (`__ethtool_get_link_ksettings`)? A veth does, 10 Gbit/s, a tunnel does not;
-    /// others ask what lies below.
+    /// Does the device tell a speed (`__ethtool_get_link_ksettings`)? A veth does, 10 Gbit/s;
+    /// others ask what lies below, if anything does.
     fn has_speed(&self, dev: DevId) -> bool {
         match &self.dev(dev).kind {
             DevKind::Veth { .. } => true,
-            DevKind::Loopback | DevKind::Vxlan(_) => false,
+            DevKind::Loopback => false,
+            DevKind::Vxlan(v) => v.cfg.lower.is_some_and(|l| self.has_speed(l)),
             DevKind::Macvlan { lower, .. } => self.has_speed(*lower),
             DevKind::Bridge(b) => b.ports.iter().any(|p| self.dev(*p).is_running() && self.has_speed(*p)),
         }

@@ -119,7 +119,7 @@ impl<R: Recorder> Kernel<R> {
         d.stats.carrier_changes += 1;
         self.update_operstate(dev);
         self.fib_sync_carrier(dev);
-        self.macvlan_carrier(dev);
+        self.macvlan_lower_carrier(dev);
         if !on && self.dev(dev).is_up() && self.evicts_without_carrier(dev) {
             self.neigh_flush_dev(dev, true);
         }

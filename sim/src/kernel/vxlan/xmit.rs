@@ -276,24 +276,23 @@ fn ecn_encapsulate(outer: u8, inner: u8) -> u8 {
     (outer & !3) | ecn
 }
 
-/// `skb_get_hash`: the flow by addresses and ports; frames without IP by their Ethernet addresses.
+/// `skb_get_hash`: the flow by protocol, addresses and ports, the same in both directions. Only TCP's two ends
+/// each choose a hash of their own (`sk_txhash`). All ARP is one flow.
 fn flow_hash(p: &Packet) -> u64 {
-    let (a, b) = match p.ipv4() {
+    let sorted = |a: u32, b: u32| (a.min(b), a.max(b));
+    let (ends, ports, proto) = match p.ipv4() {
         Some(ip) => {
-            let ports = match &ip.l4 {
-                L4::Tcp(t) => (t.sport, t.dport),
-                L4::Udp(u) => (u.sport, u.dport),
-                L4::Icmp(i) if matches!(i.ty, 0 | 8) => ((i.rest >> 16) as u16, 0),
-                _ => (0, 0),
-            };
-            let ends = u64::from(u32::from(ip.src)) << 32 | u64::from(u32::from(ip.dst));
-            (ends, u64::from(ports.0) << 32 | u64::from(ports.1) << 16 | u64::from(ip.proto()))
+            let ends = (u32::from(ip.src), u32::from(ip.dst));
+            match &ip.l4 {
+                L4::Tcp(t) => (ends, (t.sport.into(), t.dport.into()), 6),
+                L4::Udp(u) => (sorted(ends.0, ends.1), sorted(u.sport.into(), u.dport.into()), 17),
+                _ => (sorted(ends.0, ends.1), (0, 0), ip.proto()),
+            }
         }
-        None => {
-            let n = |m: MacAddr| m.0.iter().fold(0u64, |a, b| a << 8 | u64::from(*b));
-            (n(p.dst), n(p.src) << 16 | u64::from(p.ethertype()))
-        }
+        None => ((0, 0), (0, 0), 0),
     };
+    let a = u64::from(ends.0) << 32 | u64::from(ends.1);
+    let b = u64::from(p.ethertype()) << 48 | u64::from(ports.0) << 32 | u64::from(ports.1) << 16 | u64::from(proto);
     let mix = |x: u64| (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mix(mix(a ^ 0x9e37_79b9_7f4a_7c15).rotate_left(23) ^ mix(b)).wrapping_mul(0x94d0_49bb_1331_11eb)
 }
