@@ -8,8 +8,8 @@ use std::net::Ipv4Addr;
 use bitflags::bitflags;
 use ipnet::Ipv4Net;
 
-use super::bridge::{BrPort, Bridge};
 use super::Kernel;
+use super::bridge::{BrPort, Bridge};
 use super::macvlan::MacvlanMode;
 use super::neigh::NeighParms;
 use super::sysctl::DevConf;

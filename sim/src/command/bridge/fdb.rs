@@ -248,7 +248,8 @@ fn show(p: &mut Proc<'_>, c: &mut Ctx<'_>) -> Result<i32, Stop> {
         let entries = table.map(|b| k.fdb_of(b)).unwrap_or_default();
         let entries = entries.into_iter().rev().filter(|(_, e)| e.dev == d.id);
         let br = table.map(|b| k.dev(b).name);
-        let entries = entries.filter_map(|(mac, e)| Some(Row::Plain(Plain { mac, dev: d, entry: Some((br?.to_string(), e)) })));
+        let entries =
+            entries.filter_map(|(mac, e)| Some(Row::Plain(Plain { mac, dev: d, entry: Some((br?.to_string(), e)) })));
         if let Some(v) = d.vxlan() {
             rows.extend(entries.chain(vxlan_entries(k, d, v).into_iter().map(Row::Tunnel)));
         } else if d.bridge().is_some() {

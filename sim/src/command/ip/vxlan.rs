@@ -86,11 +86,50 @@ pub const FLAGS: [&str; 8] =
 
 /// Options in the order in which `ip` compares a word with them.
 const NAMES: &[&str] = &[
-    "id", "vni", "group", "remote", "local", "dev", "flowlabel", "label", "ttl", "hoplimit", "tos", "dsfield", "df",
-    "ageing", "maxaddress", "port", "srcport", "dstport", "nolearning", "learning", "noproxy", "proxy", "norsc", "rsc",
-    "nol2miss", "l2miss", "nol3miss", "l3miss", "udpcsum", "noudpcsum", "udp6zerocsumtx", "noudp6zerocsumtx",
-    "udp6zerocsumrx", "noudp6zerocsumrx", "remcsumtx", "noremcsumtx", "remcsumrx", "noremcsumrx", "external",
-    "noexternal", "gbp", "gpe", "vnifilter", "help",
+    "id",
+    "vni",
+    "group",
+    "remote",
+    "local",
+    "dev",
+    "flowlabel",
+    "label",
+    "ttl",
+    "hoplimit",
+    "tos",
+    "dsfield",
+    "df",
+    "ageing",
+    "maxaddress",
+    "port",
+    "srcport",
+    "dstport",
+    "nolearning",
+    "learning",
+    "noproxy",
+    "proxy",
+    "norsc",
+    "rsc",
+    "nol2miss",
+    "l2miss",
+    "nol3miss",
+    "l3miss",
+    "udpcsum",
+    "noudpcsum",
+    "udp6zerocsumtx",
+    "noudp6zerocsumtx",
+    "udp6zerocsumrx",
+    "noudp6zerocsumrx",
+    "remcsumtx",
+    "noremcsumtx",
+    "remcsumrx",
+    "noremcsumrx",
+    "external",
+    "noexternal",
+    "gbp",
+    "gpe",
+    "vnifilter",
+    "help",
 ];
 
 fn addr(a: &mut Args<'_>) -> Result<Ipv4Addr, Bad> {
@@ -98,8 +137,7 @@ fn addr(a: &mut Args<'_>) -> Result<Ipv4Addr, Bad> {
     if matches!(v, "any" | "all" | "default") {
         return Ok(Ipv4Addr::UNSPECIFIED);
     }
-    parse_addr(v)
-        .ok_or_else(|| Bad::Say(format!("Error: any valid address is expected rather than \"{v}\".\n"), 1))
+    parse_addr(v).ok_or_else(|| Bad::Say(format!("Error: any valid address is expected rather than \"{v}\".\n"), 1))
 }
 
 /// Sets an option once.
@@ -229,11 +267,14 @@ impl VxlanArgs {
         put("dev", self.dev.clone());
         put("srcport", self.srcport.map(|(a, b)| format!("{a} {b}")));
         put("dstport", self.dstport.map(|n| n.to_string()));
-        put("ttl", self.ttl.map(|t| match t {
-            Ttl::Auto => "auto".to_owned(),
-            Ttl::Inherit => "inherit".to_owned(),
-            Ttl::Value(n) => n.to_string(),
-        }));
+        put(
+            "ttl",
+            self.ttl.map(|t| match t {
+                Ttl::Auto => "auto".to_owned(),
+                Ttl::Inherit => "inherit".to_owned(),
+                Ttl::Value(n) => n.to_string(),
+            }),
+        );
         put("tos", self.tos.map(tos_text));
         put("df", self.df.map(|d| d.as_str().to_owned()));
         put("ageing", self.ageing.map(|n| n.to_string()));
@@ -338,13 +379,9 @@ pub(super) fn text<R: Recorder>(k: &Kernel<R>, d: &Device, v: &Vxlan) -> String 
     put("dev", lower_name(k, d, v));
     put("srcport", Some(format!("{} {}", c.srcport.0, c.srcport.1)));
     put("dstport", Some(c.port.to_string()));
-    for (on, name) in [
-        (!c.learning, "nolearning"),
-        (c.proxy, "proxy"),
-        (c.rsc, "rsc"),
-        (c.l2miss, "l2miss"),
-        (c.l3miss, "l3miss"),
-    ] {
+    for (on, name) in
+        [(!c.learning, "nolearning"), (c.proxy, "proxy"), (c.rsc, "rsc"), (c.l2miss, "l2miss"), (c.l3miss, "l3miss")]
+    {
         if on {
             s.push_str(name);
             s.push(' ');

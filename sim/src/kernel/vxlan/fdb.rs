@@ -34,7 +34,14 @@ impl Vxlan {
     }
 
     /// A new entry, or one more destination of the one that is there.
-    pub(crate) fn insert(&mut self, mac: MacAddr, r: VxlanRemote, state: VxlanFdbState, now: Nanos, extern_learn: bool) {
+    pub(crate) fn insert(
+        &mut self,
+        mac: MacAddr,
+        r: VxlanRemote,
+        state: VxlanFdbState,
+        now: Nanos,
+        extern_learn: bool,
+    ) {
         let fresh = || VxlanFdb { remotes: Vec::new(), state, updated: now, used: now, extern_learn };
         let e = self.fdb.entry(mac).or_insert_with(fresh);
         if !e.remotes.contains(&r) {

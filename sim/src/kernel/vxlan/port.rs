@@ -15,8 +15,7 @@ const ETH_MIN_MTU: u32 = 68;
 impl Vxlan {
     /// A device that was just made in a namespace; with a remote it begins with the default entry.
     pub(crate) fn new(home: NetnsId, cfg: VxlanCfg, now: u64) -> Vxlan {
-        let mut v =
-            Vxlan { home, default_via: cfg.lower, cfg, fdb: Default::default(), sock: None };
+        let mut v = Vxlan { home, default_via: cfg.lower, cfg, fdb: Default::default(), sock: None };
         if let Some(ip) = v.cfg.remote {
             let r = VxlanRemote { ip, port: v.cfg.port, vni: v.cfg.vni, dev: v.cfg.lower };
             v.insert(MacAddr::ZERO, r, VxlanFdbState::Permanent, now, false);

@@ -186,7 +186,7 @@ impl<R: Recorder> Kernel<R> {
             (l, h) => (u64::from(l), u64::from(h)),
         };
         let n = high.saturating_sub(low).max(1);
-        (low + ((flow_hash(p) >> 32) * n >> 32)) as u16
+        (low + (((flow_hash(p) >> 32) * n) >> 32)) as u16
     }
 
     /// `encap_bypass_if_local`: the destination is this host.
@@ -291,8 +291,9 @@ fn flow_hash(p: &Packet) -> u64 {
         }
         None => ((0, 0), (0, 0), 0),
     };
-    let a = u64::from(ends.0) << 32 | u64::from(ends.1);
-    let b = u64::from(p.ethertype()) << 48 | u64::from(ports.0) << 32 | u64::from(ports.1) << 16 | u64::from(proto);
+    let a = (u64::from(ends.0) << 32) | u64::from(ends.1);
+    let l4 = (u64::from(ports.0) << 32) | (u64::from(ports.1) << 16) | u64::from(proto);
+    let b = (u64::from(p.ethertype()) << 48) ^ l4;
     let mix = |x: u64| (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mix(mix(a ^ 0x9e37_79b9_7f4a_7c15).rotate_left(23) ^ mix(b)).wrapping_mul(0x94d0_49bb_1331_11eb)
 }
@@ -349,7 +350,8 @@ pub(crate) fn split_super_packet(ip: &Ipv4) -> Option<Vec<Ipv4>> {
     let n = t.payload.len().div_ceil(step).max(1);
     let segment = |i: usize| {
         let (from, to) = (i * step, ((i + 1) * step).min(t.payload.len()));
-        let mut t = crate::wire::Tcp { payload: t.payload.slice(from..to), seq: t.seq.wrapping_add(from as u32), ..t.clone() };
+        let mut t =
+            crate::wire::Tcp { payload: t.payload.slice(from..to), seq: t.seq.wrapping_add(from as u32), ..t.clone() };
         if i + 1 < n {
             t.flags.remove(crate::wire::packet::TcpFlags::FIN | crate::wire::packet::TcpFlags::PSH);
         }
