@@ -653,6 +653,7 @@ fn only_changes_are_told_as_before_and_after() {
 #[test]
 fn a_listener_hears_of_it() {
     let mut l = Lab::new();
+    l.k.ns_mut(l.ns).nf.ct.listen = false;
     l.pass(udp(9, 9), A, B);
     l.k.ns_mut(l.ns).nf.ct.listen = true;
     l.pass(udp(1, 53), A, B);

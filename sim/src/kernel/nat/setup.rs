@@ -108,13 +108,13 @@ impl<R: Recorder> Kernel<R> {
         pick_address(&mut t, r, manip, zone);
         if !r.random {
             match r.ports {
-                Some((a, b)) => {
-                    if r.base.is_none() && port_fits(&t, manip, r) && (a == b || !self.nat_used(ns, ct, &t, zone)) {
-                        return t;
-                    }
+                Some((a, b))
+                    if r.base.is_none() && port_fits(&t, manip, r) && (a == b || !self.nat_used(ns, ct, &t, zone)) =>
+                {
+                    return t;
                 }
                 None if !self.nat_used(ns, ct, &t, zone) => return t,
-                None => {}
+                _ => {}
             }
         }
         self.pick_port_for(ns, ct, t, r, manip, zone)

@@ -78,8 +78,8 @@ impl IpMatch {
             return false;
         }
         (self.proto == 0 || (h.proto != self.proto) == self.inv_proto)
-            && (self.iif.mask == 0 || !self.iif.fits(h.iif) == self.inv_iif)
-            && (self.oif.mask == 0 || !self.oif.fits(h.oif) == self.inv_oif)
+            && (self.iif.mask == 0 || self.iif.fits(h.iif) != self.inv_iif)
+            && (self.oif.mask == 0 || self.oif.fits(h.oif) != self.inv_oif)
             && (!self.frag || h.later_fragment != self.inv_frag)
     }
 
@@ -92,10 +92,10 @@ impl IpMatch {
         if ((h.dst & self.dst_mask) != self.dst) != self.inv_dst {
             return miss("-d", Saw::Addr(h.dst.into()));
         }
-        if self.iif.mask != 0 && !self.iif.fits(h.iif) != self.inv_iif {
+        if self.iif.mask != 0 && self.iif.fits(h.iif) == self.inv_iif {
             return miss("-i", Saw::Dev(at.iif));
         }
-        if self.oif.mask != 0 && !self.oif.fits(h.oif) != self.inv_oif {
+        if self.oif.mask != 0 && self.oif.fits(h.oif) == self.inv_oif {
             return miss("-o", Saw::Dev(at.oif));
         }
         if self.proto != 0 && (h.proto != self.proto) != self.inv_proto {
