@@ -144,7 +144,7 @@ fn addr(a: &mut Args<'_>) -> Result<Ipv4Addr, Bad> {
 fn once<T>(slot: &mut Option<T>, name: &str, shown: &str, v: T) -> Result<(), Bad> {
     match slot.replace(v) {
         None => Ok(()),
-        Some(_) => Err(Bad::Say(format!("Error: duplicate \"{name}\": \"{shown}\" is the second value.\n"), 255)),
+        Some(_) => Err(Bad::Say(format!("Error: either \"{name}\" is duplicate, or \"{shown}\" is a garbage.\n"), 255)),
     }
 }
 
