@@ -62,6 +62,12 @@ fn links() {
         "ip link add name br0 type bridge ageing_time 100 stp_state 0 mcast_snooping 0",
     );
     check("ip link add type veth", "ip link add type veth");
+    check(
+        "ip link add vx0 type vxlan vni 42 nolearning dstport 4789 remote 10.0.0.2 dev eth0",
+        "ip link add name vx0 type vxlan id 42 remote 10.0.0.2 dev eth0 dstport 4789 nolearning",
+    );
+    check("ip link set vx0 type vxlan ttl 0x7", "ip link set dev vx0 type vxlan ttl 7");
+    check("ip link add mv link eth0 type macvlan", "ip link add link eth0 name mv type macvlan");
     check("ip link add d0 type dummy", "ip link add name d0 type dummy");
     check("ip l set va master br0 up", "ip link set dev va master br0 up");
     check("ip link set va netns a name eth0", "ip link set dev va netns a name eth0");
@@ -159,7 +165,7 @@ fn wrong_words() {
 #[test]
 fn refused_by_name() {
     refuses("ip -6 route", "ip -6: IPv6 is not modelled", 1);
-    refuses("ip link add vx0 type vxlan id 42", "ip link add type vxlan", 5);
+    refuses("ip link add vx0 type vxlan id 42 gbp", "ip link type vxlan gbp", 8);
     refuses("ip link set va vf 0", "ip link set vf", 4);
     refuses("ip route add 10.0.0.0/8 nexthop via 10.1.0.1", "ip route nexthop", 4);
     refuses("ip addr add ::1/128 dev lo", "IPv6 addresses: IPv6 is not modelled", 3);
@@ -208,6 +214,13 @@ const PIECES: &[&str] = &[
     "type veth",
     "type bridge",
     "type bridge_slave",
+    "type vxlan",
+    "type macvlan",
+    "id 42",
+    "remote 10.0.0.2",
+    "ttl inherit",
+    "nolearning",
+    "mode bridge",
     "type dummy",
     "peer name vb",
     "netns red",

@@ -43,6 +43,8 @@ pub enum Timer {
     },
     /// A port's carrier came up: the bridge looks at it (`linkwatch_event`).
     LinkWatch(DevId),
+    /// A bridge's carrier changed a while ago: macvlans on it hear of it (`linkwatch_event`).
+    MacvlanCarrier(DevId),
     /// A packet held back (`proxy_delay`): index of the parked packet.
     Parked(u32),
     /// An application asked to be woken.

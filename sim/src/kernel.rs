@@ -2,7 +2,7 @@
 //!
 //! In reading order: [`types`] (ids, errno), [`netns`], [`link`], [`bridge`], [`neigh`], [`fib`],
 //! [`route`] (input and output routing, path MTU), [`ip`], [`frag`], [`icmp`], [`udp`], [`tcp`],
-//! [`socket`], [`sysctl`], [`mib`]. It knows packets and namespaces; it has never heard of Docker,
+//! [`socket`], [`vxlan`], [`macvlan`], [`sysctl`], [`mib`]. It knows packets and namespaces; it has never heard of Docker,
 //! of commands or of scenario files.
 //!
 //! Everything is a method of [`Kernel`], generic over the recorder: with [`crate::trace::NoTrace`]
@@ -20,6 +20,7 @@ pub mod frag;
 pub mod icmp;
 pub mod ip;
 pub mod link;
+pub mod macvlan;
 pub mod mib;
 pub mod nat;
 pub mod neigh;
@@ -31,6 +32,7 @@ pub mod sysctl;
 pub mod tcp;
 pub mod types;
 pub mod udp;
+pub mod vxlan;
 pub mod xtables;
 
 use crate::engine::{Queue, Rng};
@@ -63,6 +65,8 @@ pub struct Kernel<R> {
     pub parked: Vec<Option<(DevId, crate::wire::Packet)>>,
     /// Packets whose fate the model does not know (`PACKETWALK_UNMODELLED`).
     pub unmodelled: u64,
+    /// Devices that the frame being sent has gone through (`dev_xmit_recursion`).
+    pub(crate) xmit_depth: u8,
     /// Frames received by devices so far (`lo` included).
     pub receptions: u64,
     /// The recorder.
@@ -83,6 +87,7 @@ impl<R: Recorder> Kernel<R> {
             socks: Vec::new(),
             parked: Vec::new(),
             unmodelled: 0,
+            xmit_depth: 0,
             receptions: 0,
             rec,
         }

@@ -12,8 +12,10 @@ use ipnet::Ipv4Net;
 use crate::kernel::bridge::{FdbKind, PortState};
 use crate::kernel::fib::{FibRule, RouteType};
 use crate::kernel::link::IfAddr;
+use crate::kernel::macvlan::MacvlanMode;
 use crate::kernel::neigh::Nud;
 use crate::kernel::types::{DevId, Errno, HostId, IfName, Nanos, NetnsId};
+use crate::kernel::vxlan::{VxlanCfg, VxlanDst, VxlanFdbState, VxlanSet};
 use crate::kernel::xtables::{Variant, XtChange};
 use crate::wire::MacAddr;
 
@@ -81,6 +83,15 @@ pub enum NewLink {
     },
     /// A bridge with these settings.
     Bridge(Vec<BridgeSet>),
+    /// A VXLAN tunnel.
+    Vxlan(Box<VxlanCfg>),
+    /// One more Ethernet address on a device.
+    Macvlan {
+        /// The device it lies on; it must be named.
+        lower: Option<DevId>,
+        /// Mode.
+        mode: MacvlanMode,
+    },
 }
 
 /// One setting of a bridge.
@@ -157,6 +168,10 @@ pub enum LinkChange {
     Master(Option<DevId>),
     /// `type bridge …`.
     Bridge(BridgeSet),
+    /// `type vxlan …`: all of them, or none.
+    Vxlan(Vec<VxlanSet>),
+    /// `type macvlan mode …`.
+    Macvlan(MacvlanMode),
     /// `type bridge_slave …`, `bridge link set`.
     Port(PortSet),
 }
@@ -355,6 +370,30 @@ pub enum Op {
         dst: Ipv4Addr,
         /// Add, or delete.
         add: bool,
+    },
+    /// `RTM_NEWNEIGH` of family `AF_BRIDGE` for a VXLAN device's own table.
+    VxlanFdbAdd {
+        /// Device.
+        dev: DevId,
+        /// Address; all zeros for the default, a group.
+        mac: MacAddr,
+        /// Destination.
+        dst: VxlanDst,
+        /// State.
+        state: VxlanFdbState,
+        /// How.
+        verb: NeighVerb,
+        /// `extern_learn`.
+        extern_learn: bool,
+    },
+    /// `RTM_DELNEIGH` of family `AF_BRIDGE` for a VXLAN device's own table.
+    VxlanFdbDel {
+        /// Device.
+        dev: DevId,
+        /// Address.
+        mac: MacAddr,
+        /// Destination; without an address all of them.
+        dst: VxlanDst,
     },
     /// `RTM_NEWNEIGH` of family `AF_BRIDGE`.
     FdbAdd {

@@ -120,7 +120,7 @@ pub fn text(t: &str, command: &str, lossy: bool) -> String {
         (r"\b(lladdr \S+ )(?:REACHABLE|STALE|DELAY|PROBE)", "${1}VALID"),
         (r"@if\d+", "@ifN"),
         (r"(?m)^\d+: ", "N: "),
-        (r"((?:hold|message_age|forward_delay|hello|tcn|topology_change|gc)_timer +)[\d.]+", "${1}T"),
+        (r"((?:hold|message_age|forward_delay|hello|tcn|topology_change|gc)_timer) +[\d.]+", "${1} T"),
         (r"(icmp .*?id=)\d+", "${1}N"),
     ];
     let mut t = if lossy { counters(t) } else { t.to_owned() };
@@ -173,6 +173,7 @@ pub fn state(ns: &str, v: &Value, lossy: bool) -> Map<String, Value> {
                     if let Ok(r) = Regex::new(r"^(\w+ +\d+) \d+ ") {
                         *l = r.replace(l.as_str().unwrap_or(""), "$1 T ").into_owned().into();
                     }
+                    *l = tunnel_ports(l.as_str().unwrap_or("")).into();
                 }
             }
             "iptables" | "iptables_legacy" if lossy => {
@@ -195,6 +196,22 @@ pub fn state(ns: &str, v: &Value, lossy: bool) -> Map<String, Value> {
         _ => true,
     });
     out
+}
+
+/// A connection of a tunnel: its other port is a hash with a random key.
+fn tunnel_ports(line: &str) -> String {
+    let to = |w: &str| ["4789", "4790", "8472", "8473"].iter().any(|p| w.strip_prefix("dport=") == Some(p));
+    let from = |w: &str| ["4789", "4790", "8472", "8473"].iter().any(|p| w.strip_prefix("sport=") == Some(p));
+    let words: Vec<&str> = line.split(' ').collect();
+    let mut out: Vec<&str> = words.clone();
+    for (i, w) in words.iter().enumerate() {
+        if to(w) && i > 0 {
+            out[i - 1] = "sport=H";
+        } else if from(w) && i + 1 < words.len() {
+            out[i + 1] = "dport=H";
+        }
+    }
+    out.join(" ")
 }
 
 /// Parts of a namespace's state whose order says nothing.
@@ -313,7 +330,8 @@ fn ipv4(b: &mut [u8], own: bool) {
         6 if q.len() >= 14 => tcp(q),
         17 if q.len() >= 8 => {
             q[6..8].fill(0);
-            if matches!(be16(q, 2), 4789 | 8472) && q.len() >= 30 {
+            // A tunnel is known by its header: an identifier and nothing else.
+            if q.len() >= 30 && q[8..12] == [8, 0, 0, 0] && q[15] == 0 {
                 q[..2].fill(0);
                 ethernet(&mut q[16..], own);
             }

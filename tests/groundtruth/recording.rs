@@ -12,7 +12,7 @@ pub struct Recording {
 
 /// Tools and devices that later parts of the model bring, as words of a command line. The first word
 /// names the feature.
-const LATER: &[(&str, &[&str])] = &[("nft", &["nft"]), ("vxlan", &["vxlan"]), ("macvlan", &["macvlan"])];
+const LATER: &[(&str, &[&str])] = &[("nft", &["nft"])];
 
 /// The feature that a recording waits for, if it does.
 pub fn later(name: &str, json: &Value) -> Option<&'static str> {

@@ -2,6 +2,9 @@
 
 mod fdb;
 mod link;
+mod vxlan;
+
+pub(crate) use vxlan::vxlan_entries;
 
 use super::{Exit, Proc, Refusal};
 use crate::kernel::types::{DevId, NetnsId};

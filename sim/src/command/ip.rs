@@ -8,12 +8,14 @@ mod json;
 pub mod link;
 mod link_json;
 mod link_show;
+mod macvlan;
 pub mod neigh;
 pub mod netns;
 pub mod route;
 mod route_get;
 mod route_show;
 pub mod rule;
+pub mod vxlan;
 
 use args::{Args, Bad, matches};
 

@@ -56,6 +56,10 @@ impl<R: Recorder> Kernel<R> {
                 self.fdb_target(*dev, *on_self)?;
                 self.op_fdb_add(*dev, *mac, *kind, *verb, (*sticky, *extern_learn))?;
             }
+            Op::VxlanFdbAdd { dev, mac, dst, state, verb, extern_learn } => {
+                self.vxlan_fdb_add(*dev, *mac, dst, *state, *verb, *extern_learn)?;
+            }
+            Op::VxlanFdbDel { dev, mac, dst } => self.vxlan_fdb_del(*dev, *mac, dst)?,
             Op::FdbDel { dev, mac, on_self } => {
                 self.fdb_target(*dev, *on_self)?;
                 self.op_fdb_del(*dev, *mac)?;
@@ -80,6 +84,7 @@ impl<R: Recorder> Kernel<R> {
             Next::Timer(Timer::Tcp { sock, kind: 1, .. }) => self.tcp_delack_timer(sock),
             Next::Timer(Timer::Tcp { sock, generation, .. }) => self.tcp_timer(sock, generation),
             Next::Timer(Timer::LinkWatch(dev)) => self.br_port_check(dev),
+            Next::Timer(Timer::MacvlanCarrier(dev)) => self.macvlan_carrier(dev),
             Next::Timer(Timer::Parked(i)) => {
                 if let Some((dev, p)) = self.parked.get_mut(i as usize).and_then(Option::take) {
                     self.arp_parked(dev, p);

@@ -8,6 +8,9 @@ use super::types::DevId;
 use crate::trace::{DropReason, EventKind, Recorder};
 use crate::wire::{Body, MacAddr, Packet};
 
+/// How many devices may lie on one another on the way out.
+const XMIT_RECURSION_LIMIT: u8 = 8;
+
 /// To whom a received frame is addressed (`skb->pkt_type`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(missing_docs)]
@@ -86,9 +89,28 @@ impl<R: Recorder> Kernel<R> {
                 p.nf.sock = 0;
                 self.queue.send(dev, p);
             }
-            DevKind::Bridge(_) => self.br_dev_xmit(dev, p),
+            _ => return self.stacked_xmit(dev, p),
         }
         true
+    }
+
+    /// Devices that hand what they send to other devices: one inside the other, at most so deep
+    /// (`XMIT_RECURSION_LIMIT`).
+    fn stacked_xmit(&mut self, dev: DevId, mut p: Packet) -> bool {
+        if self.xmit_depth > XMIT_RECURSION_LIMIT {
+            self.devs[dev.ix()].stats.tx_dropped += 1;
+            self.drop_at(dev, &mut p, DropReason::NOT_SPECIFIED, "__dev_queue_xmit");
+            return false;
+        }
+        self.xmit_depth += 1;
+        let mut ok = true;
+        match self.devs[dev.ix()].kind {
+            DevKind::Vxlan(_) => self.vxlan_xmit(dev, p),
+            DevKind::Macvlan { lower, mode } => ok = self.macvlan_xmit(dev, lower, mode, p),
+            _ => self.br_dev_xmit(dev, p),
+        }
+        self.xmit_depth -= 1;
+        ok
     }
 
     /// `is_skb_forwardable`: a frame may be 4 bytes longer than the MTU, room for a VLAN tag.
@@ -133,12 +155,20 @@ impl<R: Recorder> Kernel<R> {
         if !d.alive || !d.is_up() {
             return self.drop_at(dev, &mut p, DropReason::DEV_READY, "enqueue_to_backlog");
         }
-        let (port, own, lo) = (d.port.is_some(), d.mac, d.is_loopback());
+        let (port, own, lo, shared) = (d.port.is_some(), d.mac, d.is_loopback(), !d.macvlans.is_empty());
         self.ev(dev, &mut p, EventKind::Rx);
+        if shared {
+            match self.macvlan_handle_frame(dev, p) {
+                Some(rest) => p = rest,
+                None => return,
+            }
+        }
         if port {
+            p.nf.to_host = false;
             return self.br_handle_frame(dev, p);
         }
-        let ty = PktType::of(p.dst, own);
+        let ty = if p.nf.to_host { PktType::Host } else { PktType::of(p.dst, own) };
+        p.nf.to_host = false;
         if lo {
             return self.loopback_receive(dev, p);
         }

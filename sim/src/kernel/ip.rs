@@ -4,6 +4,7 @@ mod forward;
 mod input;
 mod output;
 
+pub(crate) use forward::mtu_len;
 pub use output::{IpMeta, KERNEL_SOCKET, PmtuDisc};
 
 use super::dev::PktType;

@@ -8,10 +8,14 @@ use std::net::Ipv4Addr;
 use bitflags::bitflags;
 use ipnet::Ipv4Net;
 
+use super::Kernel;
 use super::bridge::{BrPort, Bridge};
+use super::macvlan::MacvlanMode;
 use super::neigh::NeighParms;
 use super::sysctl::DevConf;
 use super::types::{DevId, IfName, NetnsId};
+use super::vxlan::Vxlan;
+use crate::trace::Recorder;
 use crate::wire::MacAddr;
 
 bitflags! {
@@ -60,6 +64,15 @@ pub enum DevKind {
     },
     /// A bridge.
     Bridge(Box<Bridge>),
+    /// A VXLAN tunnel.
+    Vxlan(Box<Vxlan>),
+    /// One more Ethernet address on another device.
+    Macvlan {
+        /// The device it lies on.
+        lower: DevId,
+        /// What it does with frames of its siblings.
+        mode: MacvlanMode,
+    },
 }
 
 /// An IPv4 address of a device (`struct in_ifaddr`).
@@ -173,6 +186,10 @@ pub struct Device {
     pub master: Option<DevId>,
     /// Settings as a port; present while `master` is.
     pub port: Option<Box<BrPort>>,
+    /// Macvlans on it that are up, in the order they came up: their addresses are let in.
+    pub macvlans: Vec<DevId>,
+    /// How many macvlans lie on it, up or down.
+    pub macvlan_count: u32,
     /// What it is.
     pub kind: DevKind,
     /// IPv4 addresses, primary ones of a subnet before their secondaries.
@@ -231,12 +248,71 @@ impl Device {
         }
     }
 
-    /// `info_kind` of `ip -d link`: `veth`, `bridge`; none for `lo`.
+    /// The tunnel, if it is a VXLAN device.
+    #[inline]
+    pub fn vxlan(&self) -> Option<&Vxlan> {
+        match &self.kind {
+            DevKind::Vxlan(v) => Some(v),
+            _ => None,
+        }
+    }
+
+    /// The tunnel, to be changed.
+    #[inline]
+    pub fn vxlan_mut(&mut self) -> Option<&mut Vxlan> {
+        match &mut self.kind {
+            DevKind::Vxlan(v) => Some(v),
+            _ => None,
+        }
+    }
+
+    /// Takes every frame: it was told to, or has addresses of macvlans to listen for.
+    #[inline]
+    pub fn is_promisc(&self) -> bool {
+        !self.macvlans.is_empty() || self.flags.contains(IfFlags::PROMISC)
+    }
+
+    /// `info_kind` of `ip -d link`: `veth`, `bridge` …; none for `lo`.
     pub fn info_kind(&self) -> Option<&'static str> {
         match self.kind {
             DevKind::Loopback => None,
             DevKind::Veth { .. } => Some("veth"),
             DevKind::Bridge(_) => Some("bridge"),
+            DevKind::Vxlan(_) => Some("vxlan"),
+            DevKind::Macvlan { .. } => Some("macvlan"),
         }
+    }
+}
+
+/// The device that another one is tied to, as netlink tells it (`IFLA_LINK`, `IFLA_LINK_NETNSID`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IfLink {
+    /// Its number, in its own namespace.
+    pub ifindex: u32,
+    /// Its namespace.
+    pub netns: NetnsId,
+    /// The device; none where only the namespace is meant (a tunnel that left its own).
+    pub dev: Option<DevId>,
+}
+
+impl<R: Recorder> Kernel<R> {
+    /// What a device is tied to: the other end of a veth pair, the lower device of a macvlan, the namespace that a
+    /// VXLAN device was made in when it has left it.
+    pub fn iflink(&self, d: &Device) -> Option<IfLink> {
+        let to = |id: DevId| {
+            let l = self.dev(id);
+            IfLink { ifindex: l.ifindex, netns: l.netns, dev: Some(id) }
+        };
+        match &d.kind {
+            DevKind::Veth { peer } => peer.map(to),
+            DevKind::Macvlan { lower, .. } => Some(to(*lower)),
+            DevKind::Vxlan(v) if v.home != d.netns => Some(IfLink { ifindex: d.ifindex, netns: v.home, dev: None }),
+            _ => None,
+        }
+    }
+
+    /// `dev_get_iflink`, where it is not the device's own number.
+    pub fn iflink_index(&self, d: &Device) -> Option<u32> {
+        self.iflink(d).and_then(|l| l.dev).map(|l| self.dev(l).ifindex).filter(|i| *i != d.ifindex)
     }
 }

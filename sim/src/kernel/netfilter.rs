@@ -95,6 +95,8 @@ pub struct SkbNf {
     pub reroute: bool,
     /// Largest fragment that it was put together from, 0 where it never was in pieces (`frag_max_size`).
     pub frag_max: u16,
+    /// For the device that receives it, whatever its address says (`PACKET_HOST` set by a tunnel).
+    pub to_host: bool,
     /// Socket that sent it, number plus one; `KERNEL_SOCKET` for the kernel's own answers, 0 for what is received.
     pub sock: u32,
 }

@@ -60,6 +60,8 @@ pub struct Netns {
     pub nf: Box<super::netfilter::Netfilter>,
     /// Counter behind the IP ids of packets without a connection.
     pub ip_id: u16,
+    /// VXLAN devices that were made in it, wherever they are now (`vxlan_net`).
+    pub vxlans: Vec<DevId>,
     /// Processes that run in it.
     pub pids: Vec<Pid>,
 }

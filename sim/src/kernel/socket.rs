@@ -52,6 +52,7 @@ impl<R: Recorder> Kernel<R> {
             errq: Default::default(),
             rx: Default::default(),
             process: process.map(|(p, n)| (p, n.to_owned())),
+            encap: false,
             ip_id,
         });
         id

@@ -112,6 +112,10 @@ impl<R: Recorder> Kernel<R> {
         }
         self.netns[ns.ix()].mib.inc(M::UdpInDatagrams);
         let s = self.sock(id);
+        if s.encap {
+            let port = s.lport;
+            return self.vxlan_rcv(ns, rx, port, p);
+        }
         let (port, process) = (s.lport, s.process.as_ref().map(|p| p.0.0));
         self.ev(rx.dev, p, EventKind::SocketDeliver { sock: id, port, process });
         self.sock_mut(id).rx.push_back(rcv);
@@ -240,6 +244,11 @@ impl<R: Recorder> Kernel<R> {
             _ => return,
         };
         let Some(id) = self.udp_lookup(ns, (inner.src, ports.0), (inner.dst, ports.1), rx.sock_dev) else {
+            // A tunnel sends from other ports than it listens on (`__udp4_lib_err_encap`).
+            let tunnels = self.netns[ns.ix()].socks.udp.get(&ports.1);
+            if tunnels.is_some_and(|l| l.iter().any(|s| self.sock(*s).encap)) {
+                return;
+            }
             self.netns[ns.ix()].mib.inc(M::IcmpInErrors);
             return;
         };

@@ -2,12 +2,13 @@
 
 mod firewall;
 
-use super::event::{ArpVerdict, BrSkip, BrVerdict, EventKind, FibResult, RuleMiss, SourceCheck};
+use super::event::{ArpVerdict, BrSkip, BrVerdict, EventKind, FibResult, MacvlanVerdict, RuleMiss, SourceCheck};
 use super::words;
 use crate::kernel::fib::{Route, RouteType, RuleAction, table};
 use crate::kernel::neigh::Nud;
 use crate::kernel::types::DevId;
 use crate::session::Session;
+use crate::wire::MacAddr;
 
 /// How much a reader must want to know to be shown an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -139,6 +140,46 @@ pub fn clause(s: &Session, kind: &EventKind) -> (&'static str, String, Weight) {
         EventKind::FragWait => ("frag_wait", "waits for the other fragments".into(), Story),
         EventKind::Reassembled { pieces } => ("reassembled", format!("whole again from {pieces} fragments"), Story),
         EventKind::PmtuLearned { dst, mtu } => ("pmtu_learned", format!("learns path MTU {mtu} to {dst}"), Story),
+        EventKind::Segmented { pieces } => ("segmented", format!("cut into its {pieces} segments"), Detail),
+        EventKind::Encap { vni, remote, .. } => {
+            ("encap", format!("vxlan {vni}: goes into a UDP datagram to {remote}"), Story)
+        }
+        EventKind::Decap { vni, dev: d, .. } => {
+            ("decap", format!("vxlan {vni}: taken out, received by {}", dev(*d)), Story)
+        }
+        EventKind::VxlanLookup { mac, remotes } => {
+            let n = if *remotes == 1 { "one host".to_owned() } else { format!("{remotes} hosts") };
+            let text = if *mac == MacAddr::ZERO {
+                format!("vxlan fdb: the default entry, {n}")
+            } else {
+                format!("vxlan fdb: {mac} is at {n}")
+            };
+            ("vxlan_lookup", text, Detail)
+        }
+        EventKind::VxlanLearn { remote, moved_from } => {
+            let from = moved_from.map(|d| format!(", moved from {d}")).unwrap_or_default();
+            let weight = if moved_from.is_some() { Story } else { Detail };
+            ("vxlan_learn", format!("vxlan fdb learns the sender at {remote}{from}"), weight)
+        }
+        EventKind::VxlanProxy { ip, lladdr } => {
+            let text = match lladdr {
+                Some(mac) => format!("vxlan proxy: answers for {ip} with {mac} from the neighbour table"),
+                None => format!("vxlan proxy: no neighbour entry for {ip}, the question ends here"),
+            };
+            ("vxlan_proxy", text, Story)
+        }
+        EventKind::VxlanTooBig { mtu } => {
+            let text = format!("too big for the tunnel: becomes a frag-needed with mtu {mtu} to the sender");
+            ("vxlan_too_big", text, Story)
+        }
+        EventKind::Macvlan { dev: d, verdict } => {
+            let (text, weight) = match verdict {
+                MacvlanVerdict::Received => (format!("macvlan: the address is {}'s", dev(*d)), Story),
+                MacvlanVerdict::Sibling => (format!("macvlan: {} lies on the same device", dev(*d)), Story),
+                MacvlanVerdict::Out => (format!("macvlan: out by {}", dev(*d)), Detail),
+            };
+            ("macvlan", text, weight)
+        }
         EventKind::RedirectTaken { dst, gateway } => {
             ("redirect_taken", format!("takes the redirect: {dst} via {gateway}"), Story)
         }

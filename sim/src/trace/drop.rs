@@ -57,6 +57,10 @@ pub enum DropReason {
     NETFILTER_DROP,
     ARP_PVLAN_DISABLE,
     IP_TTL_EXPIRED,
+    LOCAL_MAC,
+    VXLAN_INVALID_HDR,
+    VXLAN_VNI_NOT_FOUND,
+    VXLAN_ENTRY_EXISTS,
     /// Not a reason of Linux: the world's own bound on hops or queue length was reached.
     PACKETWALK_BOUND,
     /// Not a reason of Linux: the packet met something that the model does not have.
@@ -113,6 +117,10 @@ impl DropReason {
         DropReason::NETFILTER_DROP,
         DropReason::ARP_PVLAN_DISABLE,
         DropReason::IP_TTL_EXPIRED,
+        DropReason::LOCAL_MAC,
+        DropReason::VXLAN_INVALID_HDR,
+        DropReason::VXLAN_VNI_NOT_FOUND,
+        DropReason::VXLAN_ENTRY_EXISTS,
         DropReason::PACKETWALK_BOUND,
         DropReason::PACKETWALK_UNMODELLED,
     ];

@@ -50,6 +50,10 @@ pub enum Birth {
     Reassembled,
     /// A repetition by a timer.
     Retransmit,
+    /// A datagram around a frame.
+    Encapsulated,
+    /// The frame that was in a datagram.
+    Decapsulated,
 }
 
 /// A lookup key of routing (`struct flowi4`).
@@ -185,6 +189,17 @@ pub enum ArpVerdict {
     NoArp,
     /// Malformed, or for an address that ARP never serves.
     Bad,
+}
+
+/// What a macvlan made of a frame.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MacvlanVerdict {
+    /// The lower device received it, and the address is this device's.
+    Received,
+    /// For another device on the same lower one: straight there.
+    Sibling,
+    /// Out by the lower device.
+    Out,
 }
 
 /// A rule at its place, as it stood when the packet came by.
@@ -410,6 +425,62 @@ pub enum EventKind {
         /// From how many pieces.
         pieces: u16,
     },
+    /// A super-packet was cut into its segments, which go on alone (`ip_finish_output_gso`).
+    Segmented {
+        /// Into how many.
+        pieces: u16,
+    },
+    /// The frame was put into a datagram, which goes on in its place (`vxlan_xmit_one`).
+    Encap {
+        /// Network identifier.
+        vni: u32,
+        /// Destination of the datagram.
+        remote: Ipv4Addr,
+        /// The datagram.
+        outer: PacketId,
+    },
+    /// The frame in the datagram was taken out, and goes on in its place (`vxlan_rcv`).
+    Decap {
+        /// Network identifier.
+        vni: u32,
+        /// Device that receives the frame.
+        dev: DevId,
+        /// The frame.
+        inner: PacketId,
+    },
+    /// The tunnel looked the receiver up.
+    VxlanLookup {
+        /// Entry that was found: the receiver's own, or the all-zero default.
+        mac: MacAddr,
+        /// How many destinations it has.
+        remotes: u16,
+    },
+    /// The tunnel noted where the sender is (`vxlan_snoop`): new, or moved from another host.
+    VxlanLearn {
+        /// Host.
+        remote: Ipv4Addr,
+        /// Host it was known at before.
+        moved_from: Option<Ipv4Addr>,
+    },
+    /// The tunnel was asked for a neighbour (`arp_reduce`).
+    VxlanProxy {
+        /// The neighbour.
+        ip: Ipv4Addr,
+        /// Address that was answered, where there is an entry.
+        lladdr: Option<MacAddr>,
+    },
+    /// The tunnel answered a frame that is too big for it (`iptunnel_pmtud_build_icmp`): what goes on is the answer.
+    VxlanTooBig {
+        /// Room for the inner packet, in bytes.
+        mtu: u32,
+    },
+    /// A macvlan had to do with the frame.
+    Macvlan {
+        /// The device that gets it next.
+        dev: DevId,
+        /// Why.
+        verdict: MacvlanVerdict,
+    },
     /// A path MTU was learnt (`ip_rt_update_pmtu`).
     PmtuLearned {
         /// Destination.
@@ -574,6 +645,9 @@ impl EventKind {
                 | EventKind::SocketDeliver { .. }
                 | EventKind::EchoReply
                 | EventKind::Fragmented { .. }
+                | EventKind::Segmented { .. }
+                | EventKind::Encap { .. }
+                | EventKind::Decap { .. }
         )
     }
 }

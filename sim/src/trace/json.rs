@@ -122,6 +122,20 @@ fn event(w: &Walk, e: &Event, with_packet: bool) -> Value {
             m.insert("port".into(), json!(port));
             m.insert("pid".into(), json!(process));
         }
+        EventKind::Encap { vni, remote, outer } => {
+            m.insert("vni".into(), json!(vni));
+            m.insert("remote".into(), json!(remote));
+            m.insert("outer".into(), json!(outer.0));
+        }
+        EventKind::Decap { vni, dev, inner } => {
+            m.insert("vni".into(), json!(vni));
+            m.insert("dev".into(), json!(s.kernel.dev(*dev).name.as_str()));
+            m.insert("inner".into(), json!(inner.0));
+        }
+        EventKind::VxlanLearn { remote, moved_from } => {
+            m.insert("remote".into(), json!(remote));
+            m.insert("moved_from".into(), json!(moved_from));
+        }
         EventKind::PmtuLearned { dst, mtu } => {
             m.insert("dst".into(), json!(dst));
             m.insert("mtu".into(), json!(mtu));

@@ -10,7 +10,7 @@ use crate::trace::clause::{Weight, clause};
 use crate::trace::event::{ArpVerdict, Birth, Event, EventKind};
 use crate::trace::{Trace, words};
 use crate::wire::PacketId;
-use crate::wire::packet::Body;
+use crate::wire::packet::{Body, L4};
 
 /// How to print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -255,16 +255,30 @@ impl Teller<'_, '_> {
         &self.walk.session.kernel.rec
     }
 
+    /// Is it about an ARP packet, or a tunnel's datagram with one inside?
     fn is_arp(&self, e: &Event) -> bool {
-        self.trace().packet_at(e).is_some_and(|p| matches!(p.body, Body::Arp(_)))
+        self.trace().packet_at(e).is_some_and(|p| match &p.body {
+            Body::Arp(_) => true,
+            Body::Ipv4(ip) => match &ip.l4 {
+                // The header of VXLAN, the two Ethernet addresses, the EtherType.
+                L4::Udp(u) => u.payload.first() == Some(&8) && u.payload.get(20..22) == Some(&[8, 6]),
+                _ => false,
+            },
+            Body::Other(..) => false,
+        })
     }
 
-    /// The packet whose story an event belongs to: copies and fragments belong to what they were made from, ARP to
+    /// The packet whose story an event belongs to: copies, fragments and what a tunnel wraps and unwraps belong to what they were made from, ARP to
     /// the packet that waits for it.
     fn story(&self, mut id: PacketId, arp: bool) -> PacketId {
         for _ in 0..64 {
             match self.trace().birth(id) {
-                Some((Some(parent), Birth::Copy | Birth::Fragment | Birth::Solicit)) => id = *parent,
+                Some((
+                    Some(parent),
+                    Birth::Copy | Birth::Fragment | Birth::Solicit | Birth::Encapsulated | Birth::Decapsulated,
+                )) => {
+                    id = *parent;
+                }
                 Some((Some(parent), Birth::Answer)) if arp => id = *parent,
                 _ => break,
             }
@@ -313,12 +327,20 @@ impl Teller<'_, '_> {
             early = mine;
         }
         self.last.insert(e.ns, id);
+        // The tunnel itself says what it did.
+        let tunnel = !verbose && e.dev.is_some_and(|d| s.kernel.dev(d).vxlan().is_some());
+        let unwrapped = self.trace().birth(e.packet).is_some_and(|b| b.1 == Birth::Decapsulated);
         let story = self.stories.entry(id).or_default();
         if fresh {
             story.header = header;
             story.lines.extend(early.into_iter().map(|x: (NetnsId, Line)| x.1));
         }
         match e.kind {
+            EventKind::Tx if tunnel => return,
+            EventKind::Rx if tunnel && unwrapped => return,
+            EventKind::Tx if !verbose && !arp && e.dev.is_some_and(|d| s.kernel.macvlan_lower(d).is_some()) => {
+                line.text = "sent by way of the device below".into();
+            }
             EventKind::Tx if !verbose && !arp && e.dev.is_some_and(|d| s.kernel.dev(d).bridge().is_some()) => {
                 line.text = "sent through the bridge".into();
             }
@@ -354,7 +376,7 @@ impl Teller<'_, '_> {
     /// ARP in few words: the question when it is asked, and what became of it.
     fn arp(&self, e: &Event, text: &str, dropped: bool) -> Option<String> {
         let s = &self.walk.session;
-        let Body::Arp(a) = &self.trace().packet_at(e)?.body else { return None };
+        let Body::Arp(a) = &self.trace().packet_at(e)?.body else { return dropped.then(|| text.to_owned()) };
         match e.kind {
             EventKind::Arp { verdict: ArpVerdict::Learned } if a.op == 2 => {
                 Some(format!("arp: {} is at {}", a.spa, a.sha))
@@ -365,6 +387,8 @@ impl Teller<'_, '_> {
                 let bridged = e.dev.is_some_and(|d| s.kernel.dev(d).master.is_some());
                 if bridged { None } else { Some(format!("arp: who has {}? tell {}", a.tpa, a.spa)) }
             }
+            EventKind::Encap { .. } if a.op == 1 => Some(format!("arp: {text}")),
+            EventKind::VxlanProxy { .. } => Some(text.to_owned()),
             _ if dropped => Some(text.to_owned()),
             _ => None,
         }

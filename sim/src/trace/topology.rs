@@ -3,7 +3,6 @@
 use petgraph::graph::{NodeIndex, UnGraph};
 use petgraph::visit::EdgeRef;
 
-use crate::kernel::link::DevKind;
 use crate::session::Session;
 
 /// A device in the graph.
@@ -13,7 +12,7 @@ pub struct DevNode {
     pub place: String,
     /// Name.
     pub name: String,
-    /// `lo`, `veth`, `bridge`.
+    /// `veth`, `bridge`, `vxlan`, `macvlan`.
     pub kind: &'static str,
     /// Addresses with prefix length.
     pub addresses: Vec<String>,
@@ -26,6 +25,8 @@ pub enum Wire {
     Veth,
     /// A port of a bridge.
     Port,
+    /// A macvlan or a tunnel and the device below it.
+    Lower,
 }
 
 /// The graph of all devices but `lo`.
@@ -38,7 +39,7 @@ pub fn graph(s: &Session) -> UnGraph<DevNode, Wire> {
             g.add_node(DevNode {
                 place: s.kernel.ns(d.netns).label.clone(),
                 name: d.name.to_string(),
-                kind: if matches!(d.kind, DevKind::Bridge(_)) { "bridge" } else { "veth" },
+                kind: d.info_kind().unwrap_or("lo"),
                 addresses: d.addrs.iter().map(|a| format!("{}/{}", a.local, a.prefix)).collect(),
             })
         }));
@@ -52,6 +53,10 @@ pub fn graph(s: &Session) -> UnGraph<DevNode, Wire> {
         }
         if let (Some(a), Some(b)) = (node(d.id.ix()), d.master.and_then(|m| node(m.ix()))) {
             g.add_edge(a, b, Wire::Port);
+        }
+        let lower = d.vxlan().and_then(|v| v.cfg.lower).or_else(|| s.kernel.macvlan_lower(d.id));
+        if let (Some(a), Some(b)) = (node(d.id.ix()), lower.and_then(|l| node(l.ix()))) {
+            g.add_edge(a, b, Wire::Lower);
         }
     }
     g
@@ -88,7 +93,7 @@ pub fn dot(s: &Session) -> String {
         out.push_str("  }\n");
     }
     for e in g.edge_references() {
-        let style = if *e.weight() == Wire::Port { " [style=dashed]" } else { "" };
+        let style = if *e.weight() == Wire::Veth { "" } else { " [style=dashed]" };
         out.push_str(&format!("  d{} -- d{}{style};\n", e.source().index(), e.target().index()));
     }
     out.push_str("}\n");
@@ -107,7 +112,7 @@ pub fn mermaid(s: &Session) -> String {
         out.push_str("  end\n");
     }
     for e in g.edge_references() {
-        let link = if *e.weight() == Wire::Port { "-.-" } else { "---" };
+        let link = if *e.weight() == Wire::Veth { "---" } else { "-.-" };
         out.push_str(&format!("  d{} {link} d{}\n", e.source().index(), e.target().index()));
     }
     out

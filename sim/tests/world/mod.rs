@@ -144,12 +144,45 @@ fn line(h: u8) -> impl Strategy<Value = String> {
         1 => (0u8..2, 1u8..5).prop_map(|(l, i)| format!("ip addr add 10.0.{l}.{i}/24 dev eth{l}")),
         1 => Just("ip link set eth0 master br0".to_owned()),
         1 => Just("ip neigh add proxy 10.0.0.77 dev eth0".to_owned()),
+        4 => overlay(h),
         1 => Just("ip neigh flush all".to_owned()),
         1 => target().prop_map(|t| format!("ping -c 2 -i 0.2 -W 1 {t}")),
         1 => target().prop_map(|t| format!("traceroute -n -m 4 -w 1 {t} & ip neigh add {t} lladdr 02:00:00:00:00:09 dev eth0")),
         1 => target().prop_map(|t| format!("ping -c 1 -W 1 {t} & sleep 0.1; ip neigh change {t} dev eth0 nud none; ip neigh del {t} dev eth0; ip link set eth0 down; \
             ip link set eth0 up")),
     ]
+}
+
+/// Tunnels and macvlans, with and without sense.
+fn overlay(h: u8) -> impl Strategy<Value = String> {
+    let lower = select(vec!["", "dev eth0", "dev eth1", "dev br0"]);
+    let words = select(vec!["", "nolearning", "proxy", "df set", "df inherit", "ttl 1"]);
+    let master = select(vec!["", "master br0"]);
+    let tunnel = (41u8..43, lower, words, master, 1u8..4).prop_map(move |(id, lower, words, master, to)| {
+        format!(
+            "ip link add vx0 type vxlan id {id} dstport 4789 remote 10.0.0.{to} {lower} {words}; \
+             ip link set vx0 {master} up; ip addr add 172.17.{to}.{}/16 dev vx0",
+            h + 40
+        )
+    });
+    let zeros = select(vec!["00:00:00:00:00:00", "02:00:00:00:00:09"]);
+    let entry = (zeros, 0u8..2, 1u8..4).prop_map(|(m, l, i)| format!("bridge fdb append {m} dev vx0 dst 10.0.{l}.{i}"));
+    let modes = select(vec!["bridge", "private", "vepa"]);
+    let macvlan = (0u8..3, select(vec!["eth0", "br0", "vx0"]), modes).prop_map(move |(k, lower, mode)| {
+        format!(
+            "ip netns add n{k}; ip link add link {lower} name m{k} type macvlan mode {mode}; ip link set m{k} netns n{k}; \
+             ip -n n{k} link set m{k} up; ip -n n{k} addr add 172.17.{h}.{}/24 dev m{k}",
+            k + 2
+        )
+    });
+    let odd = select(vec![
+        "ip link del vx0",
+        "ip link set vx0 netns n0; ip -n n0 link set vx0 up",
+        "ip link del br0",
+        "ip link add mb link br0 type macvlan mode bridge; ip link add br9 type bridge; ip link set br9 up; \
+         ip link set mb master br9 up; ip link add mc link br9 type macvlan mode bridge; ip link set mc master br0 up",
+    ]);
+    prop_oneof![3 => tunnel, 2 => entry, 3 => macvlan, 1 => odd.prop_map(str::to_owned)]
 }
 
 fn target() -> impl Strategy<Value = String> {

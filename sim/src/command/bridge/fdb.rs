@@ -1,13 +1,20 @@
 //! `bridge fdb`: the forwarding databases of bridges, and what devices listen to.
 
+use std::net::Ipv4Addr;
+
 use serde_json::{Map, Value};
 
+use super::vxlan::{VxlanRow, vxlan_entries};
 use super::{Ctx, Stop, device, fail, matches, rtnl};
+use crate::command::ip::args::{parse_addr, parse_u64};
 use crate::command::{Proc, Refusal};
+use crate::kernel::Kernel;
 use crate::kernel::bridge::{FdbEntry, FdbKind};
 use crate::kernel::link::Device;
 use crate::kernel::types::{DevId, SEC};
+use crate::kernel::vxlan::{VxlanDst, VxlanFdbState};
 use crate::op::{NeighVerb, Op};
+use crate::trace::Trace;
 use crate::wire::MacAddr;
 
 const USAGE: &str = "\
@@ -48,17 +55,84 @@ pub(super) fn run(p: &mut Proc<'_>, c: &mut Ctx<'_>) -> Result<i32, Stop> {
     }
 }
 
+/// What a command line says about an entry of a VXLAN device.
+struct Entry {
+    dev: DevId,
+    mac: MacAddr,
+    dst: VxlanDst,
+    kind: FdbKind,
+    sticky: bool,
+    extern_learn: bool,
+}
+
+/// The tunnel's own table, the bridge's, or both: the bridge's first (`rtnl_fdb_add`).
+fn modify_vxlan(p: &mut Proc<'_>, e: &Entry, verb: Option<NeighVerb>, (own, master): (bool, bool)) -> i32 {
+    let &Entry { dev, mac, dst, kind, sticky, extern_learn } = e;
+    if master {
+        if p.sess.kernel.dev(dev).master.is_none() {
+            return fail(p, "RTNETLINK answers: Operation not supported\n");
+        }
+        let op = match verb {
+            Some(verb) => Op::FdbAdd { dev, on_self: false, mac, kind, verb, sticky, extern_learn },
+            None => Op::FdbDel { dev, on_self: false, mac },
+        };
+        let status = rtnl(p, &op);
+        if status != 0 || !own {
+            return status;
+        }
+    }
+    let state = match kind {
+        FdbKind::Local => VxlanFdbState::Permanent,
+        FdbKind::Static => VxlanFdbState::Static,
+        FdbKind::Learned => VxlanFdbState::Reachable,
+    };
+    let op = match verb {
+        Some(verb) => Op::VxlanFdbAdd { dev, mac, dst, state, verb, extern_learn },
+        None => Op::VxlanFdbDel { dev, mac, dst },
+    };
+    rtnl(p, &op)
+}
+
+/// An address, or the tool's words about it.
+fn address(p: &mut Proc<'_>, v: &str) -> Result<Ipv4Addr, i32> {
+    parse_addr(v).ok_or_else(|| {
+        p.err.push_str(&format!("Error: any valid address is expected rather than \"{v}\".\n"));
+        1
+    })
+}
+
+/// A number up to a limit, or the tool's words about it.
+fn number(p: &mut Proc<'_>, v: &str, what: &str, most: u64) -> Result<u64, i32> {
+    let n = parse_u64(v).filter(|n| *n <= most);
+    n.ok_or_else(|| fail(p, &format!("Error: argument \"{v}\" is wrong: {what}\n\n")))
+}
+
 /// `add`, `append`, `replace`, and without a verb `del`.
 fn modify(p: &mut Proc<'_>, c: &mut Ctx<'_>, verb: Option<NeighVerb>) -> Result<i32, Stop> {
     let (mut dev, mut addr) = (None, None);
     let (mut on_self, mut on_master, mut sticky, mut extern_learn) = (false, false, false, false);
     let mut kind = FdbKind::Local;
+    let mut dst = VxlanDst::default();
+    let mut via = None;
     while let Some(w) = c.next() {
         let at = c.at - 1;
         match w {
             "dev" => dev = Some(c.value(p)?),
             "self" => on_self = true,
-            "dst" | "nhid" | "port" | "vni" | "src_vni" | "via" | "vlan" | "use" => {
+            "dst" => {
+                let v = c.value(p)?;
+                dst.ip = Some(address(p, v)?);
+            }
+            "port" => {
+                let v = c.value(p)?;
+                dst.port = Some(number(p, v, "invalid port", u64::from(u16::MAX))? as u16);
+            }
+            "vni" => {
+                let v = c.value(p)?;
+                dst.vni = Some(number(p, v, "invalid VNI", (1 << 24) - 1)? as u32);
+            }
+            "via" => via = Some(c.value(p)?),
+            "nhid" | "src_vni" | "vlan" | "use" => {
                 return Err(Refusal::new(format!("bridge fdb {w}"), at).into());
             }
             w if matches(w, "master") => on_master = true,
@@ -87,9 +161,20 @@ fn modify(p: &mut Proc<'_>, c: &mut Ctx<'_>, verb: Option<NeighVerb>) -> Result<
     let Ok(mac) = addr.parse::<MacAddr>() else {
         return Ok(fail(p, &format!("Invalid mac address {addr}\n")));
     };
+    if let Some(name) = via {
+        let no = format!("Cannot find device \"{name}\"\n");
+        dst.via = Some(p.sess.kernel.dev_by_name(c.ns, name).ok_or_else(|| fail(p, &no))?);
+    }
     let dev = device(p, c.ns, dev, "device")?;
     // Without a word the device's own table is meant.
     let on_self = on_self || !on_master;
+    if p.sess.kernel.dev(dev).vxlan().is_some() {
+        let e = Entry { dev, mac, dst, kind, sticky, extern_learn };
+        return Ok(modify_vxlan(p, &e, verb, (on_self, on_master)));
+    }
+    if dst != VxlanDst::default() {
+        return Err(Refusal::new("bridge fdb dst on a device that is no vxlan", at).into());
+    }
     let has_table = p.sess.kernel.dev(dev).bridge().is_some();
     if on_self && !has_table {
         if verb.is_none() {
@@ -158,13 +243,16 @@ fn show(p: &mut Proc<'_>, c: &mut Ctx<'_>) -> Result<i32, Stop> {
             continue;
         }
         let table = if d.bridge().is_some() { Some(d.id) } else { d.master };
-        let own = own_addresses(d).into_iter().map(|mac| Row { mac, dev: d, entry: None });
+        let own = own_addresses(k, d).into_iter().map(|mac| Row::Plain(Plain { mac, dev: d, entry: None }));
         // The kernel walks a list that new entries begin.
         let entries = table.map(|b| k.fdb_of(b)).unwrap_or_default();
         let entries = entries.into_iter().rev().filter(|(_, e)| e.dev == d.id);
         let br = table.map(|b| k.dev(b).name);
-        let entries = entries.filter_map(|(mac, e)| Some(Row { mac, dev: d, entry: Some((br?.to_string(), e)) }));
-        if d.bridge().is_some() {
+        let entries =
+            entries.filter_map(|(mac, e)| Some(Row::Plain(Plain { mac, dev: d, entry: Some((br?.to_string(), e)) })));
+        if let Some(v) = d.vxlan() {
+            rows.extend(entries.chain(vxlan_entries(k, d, v).into_iter().map(Row::Tunnel)));
+        } else if d.bridge().is_some() {
             rows.extend(own.chain(entries));
         } else {
             rows.extend(entries.chain(own));
@@ -185,13 +273,14 @@ fn show(p: &mut Proc<'_>, c: &mut Ctx<'_>) -> Result<i32, Stop> {
     Ok(0)
 }
 
-/// Groups a device's address filter lets in: all nodes of IPv6 always, all hosts of IPv4 while it is up, and the
+/// Addresses of macvlans and groups a device's address filter lets in: all nodes of IPv6 always, all hosts of IPv4 while it is up, and the
 /// snoopers' groups on a bridge that snoops.
-fn own_addresses(d: &Device) -> Vec<MacAddr> {
+fn own_addresses(k: &Kernel<Trace>, d: &Device) -> Vec<MacAddr> {
     if d.is_loopback() {
         return Vec::new();
     }
-    let mut out = vec![MacAddr([0x33, 0x33, 0, 0, 0, 1])];
+    let mut out: Vec<MacAddr> = d.macvlans.iter().map(|m| k.dev(*m).mac).collect();
+    out.push(MacAddr([0x33, 0x33, 0, 0, 0, 1]));
     if d.is_up() {
         if d.bridge().is_some_and(|b| b.mcast_snooping) {
             out.push(MacAddr([0x01, 0x00, 0x5e, 0, 0, 0x6a]));
@@ -202,14 +291,47 @@ fn own_addresses(d: &Device) -> Vec<MacAddr> {
     out
 }
 
-/// A line of the table: an entry of a bridge, or without one a group of the device's filter.
-struct Row<'a> {
+/// A line of the table.
+enum Row<'a> {
+    Plain(Plain<'a>),
+    Tunnel(VxlanRow),
+}
+
+impl Row<'_> {
+    fn kind(&self) -> FdbKind {
+        match self {
+            Row::Plain(r) => r.kind(),
+            Row::Tunnel(r) => match r.state {
+                VxlanFdbState::Permanent => FdbKind::Local,
+                VxlanFdbState::Static => FdbKind::Static,
+                VxlanFdbState::Reachable => FdbKind::Learned,
+            },
+        }
+    }
+
+    fn text(&self, now: u64, with_dev: bool, stats: bool) -> String {
+        match self {
+            Row::Plain(r) => r.text(now, with_dev, stats),
+            Row::Tunnel(r) => r.text(with_dev, stats),
+        }
+    }
+
+    fn json(&self, now: u64, with_dev: bool, stats: bool) -> Value {
+        match self {
+            Row::Plain(r) => r.json(now, with_dev, stats),
+            Row::Tunnel(r) => Value::Object(r.json(with_dev, stats)),
+        }
+    }
+}
+
+/// An entry of a bridge, or without one an address of the device's filter.
+struct Plain<'a> {
     mac: MacAddr,
     dev: &'a Device,
     entry: Option<(String, FdbEntry)>,
 }
 
-impl Row<'_> {
+impl Plain<'_> {
     fn kind(&self) -> FdbKind {
         self.entry.as_ref().map_or(FdbKind::Local, |(_, e)| e.kind)
     }

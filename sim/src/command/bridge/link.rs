@@ -146,7 +146,7 @@ fn show(p: &mut Proc<'_>, c: &mut Ctx<'_>) -> Result<i32, Stop> {
             continue;
         }
         // The message names the far end by ifindex alone: the near namespace gives it a name, right or wrong.
-        let far = d.veth_peer().map(|x| k.dev(x).ifindex).filter(|i| *i != d.ifindex);
+        let far = k.iflink_index(d);
         let far = far.map(|i| match k.ns(c.ns).devs.get(&i) {
             Some(x) => k.dev(*x).name.to_string(),
             None => format!("if{i}"),

@@ -122,6 +122,12 @@ fn link(w: &mut Words, c: &LinkCmd) {
                     w.opt("type", "bridge");
                     sets.iter().for_each(|s| bridge(w, s));
                 }
+                Kind::Vxlan(v) => {
+                    w.opt("type", "vxlan").0.extend(v.words());
+                }
+                Kind::Macvlan(mode) => {
+                    w.opt("type", "macvlan").some("mode", &mode.map(|m| m.as_str()));
+                }
                 Kind::Unknown(k) => {
                     w.opt("type", k);
                 }
@@ -140,6 +146,9 @@ fn link(w: &mut Words, c: &LinkCmd) {
                     }
                     Set::Master(m) => {
                         w.opt("master", m);
+                    }
+                    Set::Vxlan(v) => {
+                        w.opt("type", "vxlan").0.extend(v.words());
                     }
                     Set::Plain(c) => change(w, c, &mut typed),
                 }
@@ -186,7 +195,8 @@ fn change(w: &mut Words, c: &LinkChange, typed: &mut bool) {
             w
         }
         // Ids are what names become; a command line holds names.
-        LinkChange::Netns(_) | LinkChange::Master(Some(_)) => w,
+        LinkChange::Netns(_) | LinkChange::Master(Some(_)) | LinkChange::Vxlan(_) => w,
+        LinkChange::Macvlan(m) => w.opt("type", "macvlan").opt("mode", m.as_str()),
     };
 }
 

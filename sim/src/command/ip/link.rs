@@ -1,9 +1,11 @@
 //! `ip link` (ip/iplink.c).
 
 use super::args::{Args, Bad, invarg, matches, parse_u64};
-use super::{Globals, apply, dev, dev_in, link_show};
+use super::vxlan::VxlanArgs;
+use super::{Globals, apply, dev, dev_in, link_show, macvlan, vxlan};
 use crate::command::Proc;
 use crate::kernel::bridge::PortState;
+use crate::kernel::macvlan::MacvlanMode;
 use crate::kernel::types::NetnsId;
 use crate::op::{BridgeSet, LinkChange, LinkSpec, NewLink, Op, PortSet};
 use crate::wire::MacAddr;
@@ -38,6 +40,10 @@ pub enum Kind {
     Veth(End),
     /// A bridge.
     Bridge(Vec<BridgeSet>),
+    /// A VXLAN tunnel.
+    Vxlan(Box<VxlanArgs>),
+    /// A macvlan.
+    Macvlan(Option<MacvlanMode>),
     /// A kind that the recorded kernel does not have.
     Unknown(String),
 }
@@ -51,6 +57,8 @@ pub enum Set {
     Netns(String),
     /// `master`.
     Master(String),
+    /// `type vxlan`.
+    Vxlan(Box<VxlanArgs>),
 }
 
 /// What to show.
@@ -179,7 +187,9 @@ fn add(a: &mut Args<'_>) -> Result<LinkCmd, Bad> {
         "veth" => Kind::Veth(peer(a)?),
         "bridge" => Kind::Bridge(bridge(a)?),
         // The recorded kernel has these, the model has not.
-        "vxlan" | "macvlan" | "macvtap" | "tun" | "ifb" => {
+        "vxlan" => Kind::Vxlan(Box::new(vxlan::parse(a, false)?)),
+        "macvlan" => Kind::Macvlan(macvlan::parse(a)?),
+        "macvtap" | "tun" | "ifb" => {
             return Err(a.refuse_last(&format!("ip link add type {kind}")));
         }
         _ => {
@@ -316,6 +326,8 @@ fn set(a: &mut Args<'_>) -> Result<LinkCmd, Bad> {
                     "bridge" => out.extend(bridge(a)?.into_iter().map(|s| p(LinkChange::Bridge(s)))),
                     "bridge_slave" => out.extend(brport(a)?.into_iter().map(|s| p(LinkChange::Port(s)))),
                     "veth" => {}
+                    "vxlan" => out.push(Set::Vxlan(Box::new(vxlan::parse(a, true)?))),
+                    "macvlan" => out.extend(macvlan::parse(a)?.map(|m| p(LinkChange::Macvlan(m)))),
                     k => return Err(a.refuse_last(&format!("ip link set type {k}"))),
                 }
                 continue;
@@ -404,6 +416,7 @@ pub(super) fn exec(p: &mut Proc<'_>, g: &Globals, c: &LinkCmd) -> Result<i32, Ba
             for s in sets {
                 changes.push(match s {
                     Set::Plain(c) => c.clone(),
+                    Set::Vxlan(v) => LinkChange::Vxlan(v.sets(p)?),
                     Set::Netns(n) => LinkChange::Netns(netns(p, n)?),
                     Set::Master(m) => {
                         let no = || invarg("Device does not exist\n", m);
@@ -426,13 +439,23 @@ pub(super) fn exec(p: &mut Proc<'_>, g: &Globals, c: &LinkCmd) -> Result<i32, Ba
 }
 
 fn exec_add(p: &mut Proc<'_>, e: &End, kind: &Kind) -> Result<i32, Bad> {
-    if let Some(l) = &e.link {
-        dev(p, l)?;
-    }
+    let lower = e.link.as_ref().map(|l| dev(p, l)).transpose()?;
     let spec_ = spec(p, e, p.ns)?;
     let new = match kind {
         Kind::Veth(peer) => NewLink::Veth { peer: spec(p, peer, p.ns)? },
         Kind::Bridge(sets) => NewLink::Bridge(sets.clone()),
+        Kind::Vxlan(v) => {
+            if **v == VxlanArgs::default() {
+                let text = "Error: Required attributes not provided to perform the operation.\n";
+                return Err(Bad::Say(text.into(), 2));
+            }
+            let cfg = v.cfg(p)?;
+            if v.dstport.is_none() {
+                p.err.push_str(vxlan::NO_PORT);
+            }
+            NewLink::Vxlan(Box::new(cfg))
+        }
+        Kind::Macvlan(mode) => NewLink::Macvlan { lower, mode: mode.unwrap_or_default() },
         Kind::Unknown(_) => return Err(Bad::Say("Error: Unknown device type.\n".into(), 2)),
     };
     let ns = spec_.netns;

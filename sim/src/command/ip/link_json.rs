@@ -3,9 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::Globals;
-use super::link_show::{flags, id_of, mtu_range, port_id, promiscuity, qdisc, queues, state, ticks};
+use super::link_show::{flags, id_of, mtu_range, port_id, promiscuity, qdisc, queues, state, ticks, tso_max};
 use crate::kernel::Kernel;
-use crate::kernel::link::Device;
+use crate::kernel::link::{DevKind, Device};
 use crate::kernel::types::NetnsId;
 use crate::trace::Trace;
 use crate::wire::MacAddr;
@@ -37,14 +37,11 @@ pub(super) fn brief_name(k: &Kernel<Trace>, d: &Device) -> Object {
 }
 
 fn link_of(k: &Kernel<Trace>, d: &Device, o: &mut Object) {
-    if let Some(p) = d.veth_peer() {
-        let p = k.dev(p);
-        if p.netns == d.netns {
-            o.insert("link".into(), json!(p.name.as_str()));
-        } else {
-            o.insert("link_index".into(), json!(p.ifindex));
-        }
-    }
+    let Some(l) = k.iflink(d) else { return };
+    match l.dev.filter(|_| l.netns == d.netns) {
+        Some(p) => o.insert("link".into(), json!(k.dev(p).name.as_str())),
+        None => o.insert("link_index".into(), json!(l.ifindex)),
+    };
 }
 
 /// A device as `ip -j link` writes it (`mode`), or as the head of `ip -j addr`; with `-d` its kind too.
@@ -85,7 +82,7 @@ pub fn json_head(k: &Kernel<Trace>, d: &Device, g: &Globals, mode: bool) -> Obje
             &mut o,
             json!({
                 "num_tx_queues": q, "num_rx_queues": q, "gso_max_size": 65536, "gso_max_segs": 65535,
-                "tso_max_size": 524_280, "tso_max_segs": 65535, "gro_max_size": 65536
+                "tso_max_size": tso_max(k, d), "tso_max_segs": 65535, "gro_max_size": 65536
             }),
         );
     }
@@ -123,7 +120,7 @@ pub(super) fn stats64(d: &Device, g: &Globals) -> Value {
 }
 
 fn far_id(k: &Kernel<Trace>, d: &Device) -> Option<u32> {
-    let far: NetnsId = k.dev(d.veth_peer()?).netns;
+    let far: NetnsId = k.iflink(d)?.netns;
     k.ns(d.netns).nsids.get(&far).copied().filter(|_| far != d.netns)
 }
 
@@ -163,6 +160,13 @@ fn link_info(k: &Kernel<Trace>, d: &Device) -> Option<Value> {
             }),
         );
         o.insert("info_data".into(), Value::Object(data));
+    }
+    if let Some(v) = d.vxlan() {
+        o.insert("info_data".into(), super::vxlan::info_data(k, d, v));
+    }
+    if let DevKind::Macvlan { mode, .. } = d.kind {
+        let v = json!({"mode": mode.as_str(), "bcqueuelen": 1000, "usedbcqueuelen": 1000});
+        o.insert("info_data".into(), v);
     }
     if let (Some(p), Some(m)) = (&d.port, d.master) {
         let id = k.dev(m).bridge().map(|b| id_of(b, k.dev(m))).unwrap_or_default();

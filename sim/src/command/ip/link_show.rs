@@ -9,7 +9,7 @@ use super::{Globals, print_json};
 use crate::command::Proc;
 use crate::kernel::Kernel;
 use crate::kernel::bridge::{BrPort, Bridge, PortState};
-use crate::kernel::link::{Device, IfFlags};
+use crate::kernel::link::{DevKind, Device, IfFlags, IfLink};
 use crate::trace::Trace;
 use crate::wire::MacAddr;
 
@@ -35,7 +35,8 @@ pub fn flags(k: &Kernel<Trace>, d: &Device) -> Vec<&'static str> {
     if d.is_running() {
         f.push("LOWER_UP");
     }
-    let peer_down = d.veth_peer().is_some_and(|p| k.dev(p).netns == d.netns && !k.dev(p).is_up());
+    let peer = k.iflink(d).filter(|l| l.netns == d.netns).and_then(|l| l.dev);
+    let peer_down = peer.is_some_and(|p| !k.dev(p).is_up());
     if peer_down {
         f.push("M-DOWN");
     }
@@ -49,9 +50,9 @@ pub fn state(d: &Device) -> &'static str {
 
 /// Name with the other end: `eth0@if3`.
 pub fn full_name(k: &Kernel<Trace>, d: &Device) -> String {
-    match d.veth_peer() {
-        Some(p) if k.dev(p).netns == d.netns => format!("{}@{}", d.name, k.dev(p).name),
-        Some(p) => format!("{}@if{}", d.name, k.dev(p).ifindex),
+    match k.iflink(d) {
+        Some(IfLink { netns, dev: Some(p), .. }) if netns == d.netns => format!("{}@{}", d.name, k.dev(p).name),
+        Some(l) => format!("{}@if{}", d.name, l.ifindex),
         None => d.name.to_string(),
     }
 }
@@ -157,7 +158,7 @@ pub fn head(k: &Kernel<Trace>, host: crate::kernel::types::HostId, d: &Device, g
 
 /// `link-netns NAME`, or `link-netnsid N` where the other namespace has no name here.
 fn far_netns(k: &Kernel<Trace>, host: crate::kernel::types::HostId, d: &Device) -> Option<String> {
-    let far = k.dev(d.veth_peer()?).netns;
+    let far = k.iflink(d)?.netns;
     if far == d.netns {
         return None;
     }
@@ -174,7 +175,9 @@ fn far_netns(k: &Kernel<Trace>, host: crate::kernel::types::HostId, d: &Device) 
 pub(super) fn promiscuity(d: &Device) -> (u32, u32) {
     let port = u32::from(d.master.is_some());
     let flag = |f| u32::from(d.flags.contains(f));
-    (port + flag(IfFlags::PROMISC), port + flag(IfFlags::ALLMULTI))
+    // Addresses of macvlans are let in by taking every frame.
+    let uc = u32::from(!d.macvlans.is_empty());
+    (port + uc + flag(IfFlags::PROMISC), port + flag(IfFlags::ALLMULTI))
 }
 
 /// `minmtu` and `maxmtu`.
@@ -207,7 +210,17 @@ fn details(k: &Kernel<Trace>, d: &Device, g: &Globals, mode: bool) -> String {
                 s.push_str(&format!("{nl}    {} ", bridge_text(b, d)));
             }
         }
-        Some(kind) => s.push_str(&format!("{nl}    {kind} ")),
+        Some("vxlan") => {
+            if let Some(v) = d.vxlan() {
+                s.push_str(&format!("{nl}    {}", super::vxlan::text(k, d, v)));
+            }
+        }
+        Some(kind) => {
+            s.push_str(&format!("{nl}    {kind} "));
+            if let DevKind::Macvlan { mode, .. } = d.kind {
+                s.push_str(&format!("mode {} bcqueuelen 1000 usedbcqueuelen 1000 ", mode.as_str()));
+            }
+        }
         None => {}
     }
     if d.master.is_some() {
@@ -219,9 +232,20 @@ fn details(k: &Kernel<Trace>, d: &Device, g: &Globals, mode: bool) -> String {
     let q = queues(d);
     s.push_str(&format!(
         "numtxqueues {q} numrxqueues {q} gso_max_size 65536 gso_max_segs 65535 \
-         tso_max_size 524280 tso_max_segs 65535 gro_max_size 65536 "
+         tso_max_size {} tso_max_segs 65535 gro_max_size 65536 ",
+        tso_max(k, d)
     ));
     s
+}
+
+/// Largest super-packet that the device below can cut (`tso_max_size`), in bytes.
+pub(super) fn tso_max(k: &Kernel<Trace>, d: &Device) -> u32 {
+    match &d.kind {
+        DevKind::Vxlan(v) => v.cfg.lower.map_or(65536, |l| tso_max(k, k.dev(l))),
+        DevKind::Macvlan { lower, .. } => tso_max(k, k.dev(*lower)),
+        DevKind::Bridge(b) => b.ports.iter().map(|p| tso_max(k, k.dev(*p))).min().unwrap_or(524_280),
+        _ => 524_280,
+    }
 }
 
 /// Queues of a device: a veth has one for each processor of the recorded machine.

@@ -63,12 +63,29 @@ impl<R: Recorder> Kernel<R> {
             }
             Some(e) => {
                 self.ev(port, &mut p, EventKind::BrLookup { bridge: br, verdict: BrVerdict::Port(e.dev) });
+                let up = self.br_copy_up(br, &p);
                 self.br_forward(Some(port), e.dev, p, "br_handle_frame_finish");
+                self.br_pass_copy(br, port, up);
             }
             None => {
                 self.ev(port, &mut p, EventKind::BrLookup { bridge: br, verdict: BrVerdict::Unknown });
+                let up = self.br_copy_up(br, &p);
                 self.br_flood(br, Some(port), p);
+                self.br_pass_copy(br, port, up);
             }
+        }
+    }
+
+    /// A bridge that takes every frame gets a copy of what is for others.
+    #[inline]
+    fn br_copy_up(&mut self, br: DevId, p: &Packet) -> Option<Packet> {
+        self.devs[br.ix()].is_promisc().then(|| self.clone_packet(p))
+    }
+
+    #[inline]
+    fn br_pass_copy(&mut self, br: DevId, port: DevId, up: Option<Packet>) {
+        if let Some(p) = up {
+            self.br_pass_frame_up(br, port, p);
         }
     }
 
@@ -90,6 +107,12 @@ impl<R: Recorder> Kernel<R> {
         self.receptions += 1;
         self.ev(br, &mut p, EventKind::BrUp { bridge: br });
         self.ev(br, &mut p, EventKind::Rx);
+        if !self.devs[br.ix()].macvlans.is_empty() {
+            match self.macvlan_handle_frame(br, p) {
+                Some(rest) => p = rest,
+                None => return,
+            }
+        }
         self.deliver(br, ty, p);
     }
 

@@ -3,19 +3,18 @@
 
 use super::{BrPort, PortState};
 use crate::kernel::Kernel;
-use crate::kernel::link::AddrAssign;
+use crate::kernel::link::{AddrAssign, DevKind};
 use crate::kernel::types::{DevId, Errno};
 use crate::op::{BridgeSet, OpError, PortSet};
 use crate::trace::Recorder;
 use crate::wire::MacAddr;
 
 impl BrPort {
-    fn new(port_no: u16) -> Self {
+    fn new(port_no: u16, cost: u32) -> Self {
         BrPort {
             state: PortState::Disabled,
             port_no,
-            // The speed of a veth, 10 Gbit/s.
-            cost: 2,
+            cost,
             priority: 32,
             hairpin: false,
             guard: false,
@@ -57,13 +56,17 @@ impl<R: Recorder> Kernel<R> {
         if d.is_loopback() || !d.mac.is_valid_unicast() {
             return Err(Errno::EINVAL.into());
         }
+        if d.macvlan_count != 0 {
+            return Err(Errno::EBUSY.into());
+        }
         let mac = d.mac;
         let ports = &self.dev(br).bridge().expect("checked above").ports;
         let port_no = (1..1024).find(|n| !ports.iter().any(|p| self.brport(*p).port_no == *n));
         let Some(port_no) = port_no else { return Err(Errno::ENOMEM.into()) };
+        let cost = if self.has_speed(dev) { 2 } else { 100 };
         let d = self.dev_mut(dev);
         d.master = Some(br);
-        d.port = Some(Box::new(BrPort::new(port_no)));
+        d.port = Some(Box::new(BrPort::new(port_no, cost)));
         if let Some(b) = self.dev_mut(br).bridge_mut() {
             b.ports.insert(0, dev);
         }
@@ -73,6 +76,18 @@ impl<R: Recorder> Kernel<R> {
         self.br_carrier_check(br);
         self.br_mtu_auto_adjust(br);
         Ok(())
+    }
+
+    /// Does the device tell a speed (`__ethtool_get_link_ksettings`)? A veth does, 10 Gbit/s;
+    /// others ask what lies below, if anything does.
+    fn has_speed(&self, dev: DevId) -> bool {
+        match &self.dev(dev).kind {
+            DevKind::Veth { .. } => true,
+            DevKind::Loopback => false,
+            DevKind::Vxlan(v) => v.cfg.lower.is_some_and(|l| self.has_speed(l)),
+            DevKind::Macvlan { lower, .. } => self.has_speed(*lower),
+            DevKind::Bridge(b) => b.ports.iter().any(|p| self.dev(*p).is_running() && self.has_speed(*p)),
+        }
     }
 
     /// `br_del_if`.
@@ -173,6 +188,7 @@ impl<R: Recorder> Kernel<R> {
         let Some(b) = d.bridge() else { return };
         let mtu = b.ports.iter().map(|p| self.dev(*p).mtu).min().unwrap_or(1500);
         self.dev_mut(br).mtu = mtu;
+        self.macvlan_mtu(br);
     }
 
     /// `type bridge SETTING`.

@@ -9,6 +9,7 @@ use crate::kernel::mib::MibItem as M;
 use crate::kernel::netfilter::{Hook, Verdict};
 use crate::kernel::route::Dst;
 use crate::kernel::types::NetnsId;
+use crate::kernel::vxlan::tunnel_mtu_len;
 use crate::kernel::xtables::view::HookAt;
 use crate::trace::{DropReason, EventKind, Recorder};
 use crate::wire::{Ipv4, L4, Packet};
@@ -16,6 +17,7 @@ use crate::wire::{Ipv4, L4, Packet};
 /// Length that counts against an MTU: a super-packet counts as its segments.
 pub(crate) fn mtu_len(ip: &Ipv4) -> usize {
     match (&ip.l4, ip.gso_size) {
+        (L4::Udp(u), g) if g != 0 => tunnel_mtu_len(ip, u),
         (L4::Tcp(t), g) if g != 0 => ip.header_len() + t.header_len() + usize::from(g).min(t.payload.len()),
         _ => ip.total_len(),
     }

@@ -15,6 +15,7 @@ use crate::kernel::mib::MibItem as M;
 use crate::kernel::netfilter::{Hook, SkbNf, Verdict};
 use crate::kernel::route::{Dst, OutputKey};
 use crate::kernel::types::{DevId, Errno, NetnsId, SockId};
+use crate::kernel::vxlan::split_super_packet;
 use crate::kernel::xtables::view::HookAt;
 use crate::trace::event::Birth;
 use crate::trace::{DropReason, EventKind, Recorder};
@@ -265,7 +266,41 @@ impl<R: Recorder> Kernel<R> {
             self.drop_at(rt.dev, &mut p, DropReason::PKT_TOO_BIG, "ip_fragment");
             return Ok(());
         }
+        if ip.gso_size != 0
+            && let Some(parts) = split_super_packet(ip)
+        {
+            return self.ip_finish_output_gso(ns, rt, dst, p, parts, mtu);
+        }
         self.ip_do_fragment(ns, rt, dst, p, mtu)
+    }
+
+    /// `ip_finish_output_gso`: the segments of a super-packet leave one by one, each of them cut.
+    fn ip_finish_output_gso(
+        &mut self,
+        ns: NetnsId,
+        rt: &Dst,
+        dst: Ipv4Addr,
+        mut p: Packet,
+        parts: Vec<Ipv4>,
+        mtu: u32,
+    ) -> Result<(), Unsent> {
+        self.ev(rt.dev, &mut p, EventKind::Segmented { pieces: parts.len() as u16 });
+        for ip in parts {
+            let mut s = p.clone();
+            s.id = self.packet_id();
+            s.touch();
+            if R::ON {
+                self.rec.born(s.id, Some(p.id), Birth::Fragment);
+            }
+            let fits = ip.total_len() <= mtu as usize;
+            s.body = Body::Ipv4(Arc::new(ip));
+            if fits {
+                self.ip_finish_output2(ns, rt, dst, s)?;
+            } else {
+                self.ip_do_fragment(ns, rt, dst, s, mtu)?;
+            }
+        }
+        Ok(())
     }
 
     /// `ip_finish_output2`.

@@ -6,9 +6,11 @@ use super::{AddrAssign, DevKind, Device, IfFlags, LinkStats, OperState};
 use crate::kernel::Kernel;
 use crate::kernel::bridge::Bridge;
 use crate::kernel::fib::Fib;
+use crate::kernel::macvlan::MacvlanMode;
 use crate::kernel::netns::{Host, Netns};
 use crate::kernel::sysctl::NetSysctl;
 use crate::kernel::types::{DevId, Errno, HostId, IfName, NetnsId};
+use crate::kernel::vxlan::{Vxlan, VxlanCfg};
 use crate::op::{LinkSpec, NewLink, OpError};
 use crate::trace::Recorder;
 use crate::wire::MacAddr;
@@ -57,6 +59,7 @@ impl<R: Recorder> Kernel<R> {
             socks: Default::default(),
             frags: Default::default(),
             icmp_limits: Default::default(),
+            vxlans: Vec::new(),
             nf: Box::new(crate::kernel::netfilter::Netfilter::new(R::ON)),
             ip_id: (self.rng.next_u64() & 0x7fff) as u16,
             pids: Vec::new(),
@@ -69,7 +72,7 @@ impl<R: Recorder> Kernel<R> {
         id
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one place, called for three kinds of devices")]
+    #[expect(clippy::too_many_arguments, reason = "one place, called for all kinds of devices")]
     fn new_device(
         &mut self,
         netns: NetnsId,
@@ -104,6 +107,8 @@ impl<R: Recorder> Kernel<R> {
             alias: None,
             master: None,
             port: None,
+            macvlans: Vec::new(),
+            macvlan_count: 0,
             kind,
             addrs: Vec::new(),
             conf,
@@ -235,22 +240,68 @@ impl<R: Recorder> Kernel<R> {
                 }
                 Ok(d)
             }
+            NewLink::Vxlan(cfg) => self.vxlan_add(spec, cfg),
+            NewLink::Macvlan { lower, mode } => self.macvlan_add(spec, *lower, *mode),
         }
+    }
+
+    /// `vxlan_newlink`.
+    fn vxlan_add(&mut self, spec: &LinkSpec, cfg: &VxlanCfg) -> Result<DevId, OpError> {
+        self.vxlan_validate(spec.netns, cfg)?;
+        let max = self.vxlan_max_mtu(cfg.lower);
+        let mtu = match (spec.mtu, max) {
+            (Some(m), Some(max)) if m >= 68 => Some(m.min(max)),
+            (None, max) => max,
+            (m, _) => m,
+        };
+        let v = Vxlan::new(spec.netns, cfg.clone(), self.queue.now);
+        let d = self.create(&LinkSpec { mtu, ..spec.clone() }, "vxlan%d", DevKind::Vxlan(Box::new(v)))?;
+        self.ns_mut(spec.netns).vxlans.push(d);
+        self.dev_mut(d).carrier = true;
+        if spec.up {
+            self.set_up(d, true)?;
+        }
+        Ok(d)
+    }
+
+    /// `macvlan_common_newlink`.
+    fn macvlan_add(&mut self, spec: &LinkSpec, lower: Option<DevId>, mode: MacvlanMode) -> Result<DevId, OpError> {
+        let lower = self.macvlan_validate(lower, spec.mtu)?;
+        let l = self.dev(lower);
+        let (mtu, carrier) = (spec.mtu.or(Some(l.mtu)), l.carrier);
+        let d = self.create(&LinkSpec { mtu, ..spec.clone() }, "macvlan%d", DevKind::Macvlan { lower, mode })?;
+        self.dev_mut(lower).macvlan_count += 1;
+        let m = self.dev_mut(d);
+        m.carrier = carrier;
+        m.stats.carrier_changes += u32::from(!carrier);
+        self.update_operstate(d);
+        self.note_nsids(d);
+        if spec.up {
+            self.set_up(d, true)?;
+        }
+        Ok(d)
     }
 
     /// Two ends in two namespaces: each gives the other an id (`peernet2id_alloc`, when the link is announced).
     pub(crate) fn note_nsids(&mut self, dev: DevId) {
-        let Some(peer) = self.dev(dev).veth_peer() else { return };
-        let (a, b) = (self.dev(dev).netns, self.dev(peer).netns);
+        let d = self.dev(dev);
+        let Some(far) = self.iflink(d) else { return };
+        let (a, b, both) = (d.netns, far.netns, d.veth_peer().is_some());
         if a == b {
             return;
         }
-        for (x, y) in [(b, a), (a, b)] {
-            let ids = &mut self.ns_mut(x).nsids;
-            if !ids.contains_key(&y) {
-                let free = (0..).find(|n| !ids.values().any(|v| v == n)).unwrap_or(0);
-                ids.insert(y, free);
-            }
+        if both {
+            self.note_nsid(b, a);
+        }
+        self.note_nsid(a, b);
+    }
+
+    /// A namespace gives another one an id, unless it has one (`peernet2id_alloc`).
+    pub(crate) fn note_nsid(&mut self, of: NetnsId, other: NetnsId) {
+        let ids = &mut self.ns_mut(of).nsids;
+        if !ids.contains_key(&other) {
+            let free = (0..).find(|n| !ids.values().any(|v| v == n)).unwrap_or(0);
+            ids.insert(other, free);
         }
     }
 
@@ -274,6 +325,18 @@ impl<R: Recorder> Kernel<R> {
                 self.destroy(dev);
                 Ok(())
             }
+            DevKind::Vxlan(v) => {
+                let home = v.home;
+                self.destroy(dev);
+                self.ns_mut(home).vxlans.retain(|d| *d != dev);
+                Ok(())
+            }
+            DevKind::Macvlan { lower, .. } => {
+                let lower = *lower;
+                self.destroy(dev);
+                self.dev_mut(lower).macvlan_count -= 1;
+                Ok(())
+            }
         }
     }
 
@@ -286,6 +349,8 @@ impl<R: Recorder> Kernel<R> {
             // Cannot fail: only going up is ever refused.
             let _ = self.set_up(dev, false);
         }
+        self.vxlan_lower_gone(dev);
+        self.macvlan_lower_gone(dev);
         if let Some(br) = self.dev(dev).master {
             self.br_del_if(br, dev);
         }
@@ -311,6 +376,7 @@ impl<R: Recorder> Kernel<R> {
                 let _ = self.op_link_del(d);
             }
         }
+        self.vxlan_home_gone(ns);
         self.ns_mut(ns).alive = false;
         for n in &mut self.netns {
             n.nsids.remove(&ns);

@@ -16,7 +16,7 @@ const LINK_WATCH: Nanos = 2 * HOP_NS;
 /// Order in which one message's changes are made (`rtnl_changelink`, then `do_setlink`).
 fn rank(c: &LinkChange) -> u8 {
     match c {
-        LinkChange::Bridge(_) | LinkChange::Port(_) => 0,
+        LinkChange::Bridge(_) | LinkChange::Port(_) | LinkChange::Vxlan(_) | LinkChange::Macvlan(_) => 0,
         LinkChange::Netns(_) => 1,
         LinkChange::Mac(_) => 2,
         LinkChange::Mtu(_) => 3,
@@ -43,6 +43,8 @@ impl<R: Recorder> Kernel<R> {
         for c in order {
             match c {
                 LinkChange::Bridge(s) => self.set_bridge(dev, *s)?,
+                LinkChange::Vxlan(s) => self.set_vxlan(dev, s)?,
+                LinkChange::Macvlan(m) => self.set_macvlan(dev, *m)?,
                 LinkChange::Port(s) => self.set_brport(dev, *s)?,
                 LinkChange::Netns(ns) => self.change_netns(dev, *ns, rename)?,
                 LinkChange::Mac(m) => self.set_mac(dev, *m)?,
@@ -73,6 +75,13 @@ impl<R: Recorder> Kernel<R> {
     pub(crate) fn set_up(&mut self, dev: DevId, up: bool) -> Result<(), OpError> {
         if self.dev(dev).is_up() == up {
             return Ok(());
+        }
+        if up {
+            self.vxlan_open(dev)?;
+            self.macvlan_open(dev)?;
+        } else {
+            self.vxlan_stop(dev);
+            self.macvlan_stop(dev);
         }
         self.dev_mut(dev).flags.set(IfFlags::UP, up);
         let is_bridge = self.dev(dev).bridge().is_some();
@@ -110,6 +119,7 @@ impl<R: Recorder> Kernel<R> {
         d.stats.carrier_changes += 1;
         self.update_operstate(dev);
         self.fib_sync_carrier(dev);
+        self.macvlan_lower_carrier(dev);
         if !on && self.dev(dev).is_up() && self.evicts_without_carrier(dev) {
             self.neigh_flush_dev(dev, true);
         }
@@ -132,7 +142,7 @@ impl<R: Recorder> Kernel<R> {
         } else {
             // The kernel looks the far end's ifindex up in the near end's namespace, whatever device that is there.
             // One that happens to be the same as its own counts as no lower device at all.
-            let lower = d.veth_peer().map(|p| self.dev(p).ifindex).filter(|i| *i != d.ifindex);
+            let lower = self.iflink_index(d);
             match lower.and_then(|i| self.ns(d.netns).devs.get(&i)) {
                 Some(l) if !self.dev(*l).carrier => OperState::LowerLayerDown,
                 _ => OperState::Down,
@@ -146,6 +156,7 @@ impl<R: Recorder> Kernel<R> {
         if !mac.is_valid_unicast() {
             return Err(Errno::EADDRNOTAVAIL.into());
         }
+        self.macvlan_set_mac(dev, mac)?;
         let old = self.dev(dev).mac;
         self.dev_mut(dev).mac_assign = AddrAssign::Set;
         if self.dev(dev).bridge().is_some() {
@@ -162,16 +173,25 @@ impl<R: Recorder> Kernel<R> {
     }
 
     /// `dev_set_mtu`.
-    fn set_mtu(&mut self, dev: DevId, mtu: u32) -> Result<(), OpError> {
+    pub(crate) fn set_mtu(&mut self, dev: DevId, mtu: u32) -> Result<(), OpError> {
         let d = self.dev(dev);
         if !d.is_loopback() {
             check_mtu(mtu, 68, 65535)?;
+        }
+        let most = match &d.kind {
+            DevKind::Vxlan(v) => self.vxlan_max_mtu(v.cfg.lower),
+            DevKind::Macvlan { lower, .. } => Some(self.dev(*lower).mtu),
+            _ => None,
+        };
+        if most.is_some_and(|m| mtu > m) {
+            return Err(Errno::EINVAL.into());
         }
         let (is_bridge, master) = (d.bridge().is_some(), d.master);
         self.dev_mut(dev).mtu = mtu;
         if is_bridge {
             self.dev_mut(dev).mtu_set_by_user = true;
         }
+        self.macvlan_mtu(dev);
         if let Some(br) = master {
             self.br_mtu_auto_adjust(br);
         }
@@ -211,9 +231,11 @@ impl<R: Recorder> Kernel<R> {
             return Err(OpError::ext(Errno::EEXIST, "An interface with the same name exists in the target netns"));
         }
         self.set_up(dev, false)?;
+        self.vxlan_lower_gone(dev);
         if let Some(br) = self.dev(dev).master {
             self.br_del_if(br, dev);
         }
+        self.note_nsid(from, to);
         self.inet_flush_dev(dev);
         let ix = self.dev(dev).ifindex;
         self.ns_mut(from).devs.remove(&ix);

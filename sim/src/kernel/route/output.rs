@@ -137,7 +137,13 @@ impl<R: Recorder> Kernel<R> {
     }
 
     /// `__mkroute_output`.
-    fn mkroute_output(&mut self, ns: NetnsId, k: &OutputKey, route: Option<Route>, dev: DevId) -> Result<Dst, Errno> {
+    pub(crate) fn mkroute_output(
+        &mut self,
+        ns: NetnsId,
+        k: &OutputKey,
+        route: Option<Route>,
+        dev: DevId,
+    ) -> Result<Dst, Errno> {
         let d = self.dev(dev);
         if k.src.is_loopback() && !d.is_loopback() && !self.route_localnet(dev) {
             return Err(Errno::EINVAL);

@@ -149,6 +149,8 @@ pub struct Sock {
     pub rx: VecDeque<Rcv>,
     /// Process that made it.
     pub process: Option<(Pid, String)>,
+    /// The kernel's own: a tunnel takes what it receives (`encap_rcv`).
+    pub encap: bool,
     /// Counter of IP ids.
     pub ip_id: u16,
 }

@@ -186,7 +186,7 @@ fn sys_class_net(s: &Session, d: &Device, file: &str) -> Option<Result<String, E
         "flags" => format!("0x{:x}", d.flags.bits()),
         "ifalias" => d.alias.clone().unwrap_or_default(),
         "ifindex" => d.ifindex.to_string(),
-        "iflink" => d.veth_peer().map_or(d.ifindex, |p| s.kernel.dev(p).ifindex).to_string(),
+        "iflink" => s.kernel.iflink_index(d).unwrap_or(d.ifindex).to_string(),
         "mtu" => d.mtu.to_string(),
         "operstate" => d.operstate.as_str().to_ascii_lowercase(),
         "tx_queue_len" => d.txqlen.to_string(),

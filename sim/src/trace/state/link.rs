@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::kernel::Kernel;
 use crate::kernel::bridge::{Bridge, FdbEntry, FdbKind};
-use crate::kernel::link::{AddrAssign, Device, IfFlags};
+use crate::kernel::link::{AddrAssign, DevKind, Device, IfFlags};
 use crate::kernel::types::NetnsId;
 use crate::trace::Recorder;
 use crate::wire::MacAddr;
@@ -20,9 +20,9 @@ pub(super) fn links<R: Recorder>(k: &Kernel<R>, ns: NetnsId) -> Value {
 
 fn link<R: Recorder>(k: &Kernel<R>, ns: NetnsId, d: &Device) -> Value {
     let mut o = Map::new();
-    let peer = d.veth_peer().map(|p| k.dev(p));
-    let local = peer.filter(|p| p.netns == ns);
-    let far = peer.filter(|p| p.netns != ns);
+    let link = k.iflink(d);
+    let local = link.filter(|l| l.netns == ns).and_then(|l| l.dev).map(|p| k.dev(p));
+    let far = link.filter(|l| l.netns != ns);
     put(&mut o, "ifindex", d.ifindex);
     if let Some(p) = far {
         put(&mut o, "link_index", p.ifindex);
@@ -50,6 +50,12 @@ fn link<R: Recorder>(k: &Kernel<R>, ns: NetnsId, d: &Device) -> Value {
     if let Some(b) = d.bridge() {
         put(&mut info, "info_data", bridge(d, b));
     }
+    if let Some(v) = d.vxlan() {
+        put(&mut info, "info_data", crate::command::ip::vxlan::info_data(k, d, v));
+    }
+    if let DevKind::Macvlan { mode, .. } = d.kind {
+        put(&mut info, "info_data", json!({"mode": mode.as_str(), "bcqueuelen": 1000, "usedbcqueuelen": 1000}));
+    }
     if d.port.is_some() {
         put(&mut info, "info_slave_kind", "bridge");
     }
@@ -60,7 +66,10 @@ fn link<R: Recorder>(k: &Kernel<R>, ns: NetnsId, d: &Device) -> Value {
         put(&mut o, "ifalias", a.as_str());
     }
     if let Some(p) = far {
-        put(&mut o, "peer", format!("{}:{}", k.ns(p.netns).label, p.name));
+        // By its number, which may mean nothing there: a tunnel gives its own.
+        let far = k.ns(p.netns);
+        let name = far.devs.get(&p.ifindex).map_or_else(|| format!("if{}", p.ifindex), |x| k.dev(*x).name.to_string());
+        put(&mut o, "peer", format!("{}:{name}", far.label));
     }
     Value::Object(o)
 }
@@ -120,6 +129,7 @@ fn bridge(d: &Device, b: &Bridge) -> Value {
 pub(super) fn fdb<R: Recorder>(k: &Kernel<R>, ns: NetnsId) -> Value {
     let mut out = Vec::new();
     for d in k.devs_of(ns) {
+        own_entries(k, d, &mut out);
         let Some(b) = d.bridge() else { continue };
         for (mac, e) in &b.fdb {
             let mut o = Map::new();
@@ -143,6 +153,15 @@ pub(super) fn fdb<R: Recorder>(k: &Kernel<R>, ns: NetnsId) -> Value {
     Value::Array(out)
 }
 
+/// What a device has itself: a tunnel its forwarding database, others the addresses of macvlans on them.
+fn own_entries<R: Recorder>(k: &Kernel<R>, d: &Device, out: &mut Vec<Value>) {
+    for m in &d.macvlans {
+        out.push(json!({"mac": k.dev(*m).mac, "ifname": d.name.as_str(), "flags": ["self"], "state": "permanent"}));
+    }
+    let Some(v) = d.vxlan() else { return };
+    out.extend(crate::command::bridge::vxlan_entries(k, d, v).iter().map(|e| Value::Object(e.json(true, false))));
+}
+
 /// `fdb_to_nud`, in the words of `bridge fdb`.
 fn fdb_state(now: u64, b: &Bridge, e: &FdbEntry) -> &'static str {
     match e.kind {
@@ -162,7 +181,7 @@ pub(super) fn ports<R: Recorder>(k: &Kernel<R>, ns: NetnsId) -> Value {
         let mut o = Map::new();
         let mut m_down = false;
         put(&mut o, "ifindex", d.ifindex);
-        if let Some(p) = d.veth_peer().map(|p| k.dev(p).ifindex).filter(|p| *p != d.ifindex) {
+        if let Some(p) = k.iflink_index(d) {
             let here = k.ns(ns).devs.get(&p).map(|x| k.dev(*x));
             m_down = here.is_some_and(|x| !x.is_up());
             put(&mut o, "link", here.map_or_else(|| format!("if{p}"), |x| x.name.to_string()));
