@@ -2,9 +2,12 @@
 //! own timers drive, so that several run side by side and a world can be copied while they do.
 
 pub mod arping;
+pub mod dns;
+pub mod named;
 pub mod nc;
 pub mod ping;
 pub mod probe;
+pub mod resolver;
 pub mod serve;
 pub mod tcp;
 pub mod traceroute;
@@ -52,6 +55,12 @@ pub enum Program {
     Serve(serve::Serve),
     /// netcat.
     Nc(nc::Nc),
+    /// A name being looked up.
+    Lookup(dns::Lookup),
+    /// A name server with names of its own.
+    Named(named::Named),
+    /// The engine's name server in a container.
+    Resolver(Box<resolver::Resolver>),
 }
 
 /// A running program.
@@ -181,6 +190,14 @@ impl Apps {
         &self.list[id.0 as usize]
     }
 
+    /// A name server in a container, to be told of changes.
+    pub fn resolver_mut(&mut self, id: AppId) -> Option<&mut resolver::Resolver> {
+        match self.list.get_mut(id.0 as usize)?.program.as_mut()? {
+            Program::Resolver(r) => Some(r),
+            _ => None,
+        }
+    }
+
     /// Takes what an application has written so far.
     pub fn take_out(&mut self, id: AppId) -> String {
         self.list.get_mut(id.0 as usize).map(|a| std::mem::take(&mut a.out)).unwrap_or_default()
@@ -207,6 +224,9 @@ impl Apps {
             Program::Traceroute(p) => p.wake(&mut cx, why),
             Program::Serve(p) => p.wake(&mut cx, why),
             Program::Nc(p) => p.wake(&mut cx, why),
+            Program::Lookup(p) => p.wake(&mut cx, why),
+            Program::Named(p) => p.wake(&mut cx, why),
+            Program::Resolver(p) => p.wake(&mut cx, why),
         }
         app.program = Some(program);
     }

@@ -126,6 +126,14 @@ impl<'s> Proc<'s> {
         Some(app)
     }
 
+    /// The address of a name, as this process finds it.
+    ///
+    /// # Errors
+    /// The name has no address, or nobody could be asked.
+    pub fn lookup(&mut self, name: &str) -> Result<std::net::Ipv4Addr, crate::session::lookup::NoName> {
+        self.sess.lookup(self.host, self.ns, name, self.deadline)
+    }
+
     /// The tool failed before anything was sent: what an expectation sees.
     pub fn fail_report(&mut self, outcome: crate::trace::Outcome, errno: Option<crate::kernel::types::Errno>) {
         self.report = Some(crate::app::probe::ProbeReport {

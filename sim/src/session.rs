@@ -1,5 +1,6 @@
 //! A world that the steps of a scenario run in, one by one.
 
+pub mod lookup;
 pub mod procs;
 mod run;
 pub mod topology;

@@ -3,6 +3,7 @@
 //! [`packet`] holds the types, [`encode`] writes them as an Ethernet frame and [`parse`] reads
 //! one back, both through `etherparse`. Nothing on the packet path looks at bytes.
 
+pub mod dns;
 pub mod encode;
 pub mod mac;
 pub mod packet;

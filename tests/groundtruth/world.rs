@@ -60,6 +60,7 @@ pub fn build(json: &Value) -> Result<Session, String> {
     }
     for (name, host) in hosts {
         serve(&mut s, name, host)?;
+        name_server(&mut s, name, host)?;
     }
     Ok(s)
 }
@@ -174,6 +175,15 @@ fn serve(s: &mut Session, name: &str, host: &Value) -> Result<(), String> {
         s.spawn(id, ns, pid, "serve", Program::Serve(Serve::new(ports)));
     }
     Ok(())
+}
+
+fn name_server(s: &mut Session, name: &str, host: &Value) -> Result<(), String> {
+    let Some(zone) = host["dns"].as_object() else { return Ok(()) };
+    let entry =
+        |(k, v): (&String, &Value)| text(v).parse().map(|a| (k.clone(), a)).map_err(|_| format!("bad address {v}"));
+    let zone = zone.iter().map(entry).collect::<Result<_, _>>()?;
+    let (id, _) = s.place(name)?;
+    s.start_named(id, zone)
 }
 
 fn address(text: &str) -> Result<Option<(Ipv4Addr, u8)>, String> {

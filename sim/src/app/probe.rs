@@ -64,6 +64,12 @@ pub struct ProbeReport {
     /// Hops of a traceroute: TTL, address or `*`, outcome.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hops: Option<Vec<(u8, String, Outcome)>>,
+    /// Addresses or names that a look-up found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub addrs: Option<Vec<String>>,
+    /// How a name was found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub how: Option<super::dns::How>,
     /// Addresses that answered an arping.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub macs: Option<Vec<String>>,

@@ -119,7 +119,7 @@ fn said(p: &mut Proc<'_>, call: &str, e: Option<Errno>) -> i32 {
 }
 
 fn resolve(p: &mut Proc<'_>, name: &str) -> Option<Ipv4Addr> {
-    let found = name.parse().ok().or_else(|| p.sess.resolve(p.host, p.ns, name));
+    let found = name.parse().ok().or_else(|| p.lookup(name).ok());
     if found.is_none() {
         let numeric = name.bytes().all(|b| b.is_ascii_digit() || b == b'.');
         let why = if numeric { "Unknown host" } else { "Host name lookup failure" };

@@ -53,7 +53,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         }
     }
     let Some(t) = target else { return fail(p, "arping: usage error: no destination\n", 2) };
-    let Some(dst) = p.sess.resolve(p.host, p.ns, &t) else {
+    let Ok(dst) = p.lookup(&t) else {
         return fail(p, &format!("arping: {t}: Temporary failure in name resolution\n"), 2);
     };
     let Some(dev) = dev.or_else(|| default_dev(p)) else {

@@ -55,7 +55,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         None => (hostport, 80),
     };
     let tell = !silent || show;
-    let Some(dst) = p.sess.resolve(p.host, p.ns, host) else {
+    let Ok(dst) = p.lookup(host) else {
         p.fail_report(Outcome::ResolveFailed, None);
         let line = format!("curl: (6) Could not resolve host: {host}\n");
         return fail(p, if tell { &line } else { "" }, 6);

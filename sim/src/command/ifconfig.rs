@@ -197,7 +197,7 @@ impl<'p, 's> Setter<'p, 's> {
     fn resolve(&mut self, text: &str) -> Option<Ipv4Addr> {
         let found = match text {
             "default" => Some(Ipv4Addr::UNSPECIFIED),
-            t => t.parse().ok().or_else(|| self.p.sess.resolve(self.p.host, self.p.ns, t)),
+            t => t.parse().ok().or_else(|| self.p.lookup(t).ok()),
         };
         if found.is_none() {
             let numeric = text.bytes().all(|b| b.is_ascii_digit() || b == b'.');

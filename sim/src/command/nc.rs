@@ -80,13 +80,10 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         Err(_) => return usage(p, &format!("nc: port number invalid: {}\n", port.1)),
     };
     if let Some((_, h)) = host {
-        match p.sess.resolve(p.host, p.ns, &h) {
-            Some(a) => s.addr = a,
-            None => {
-                p.err.push_str(&format!(
-                    "nc: getaddrinfo for host \"{h}\" port {}: Temporary failure in name resolution\n",
-                    port.1
-                ));
+        match p.lookup(&h) {
+            Ok(a) => s.addr = a,
+            Err(e) => {
+                p.err.push_str(&format!("nc: getaddrinfo for host \"{h}\" port {}: {}\n", port.1, e.text()));
                 p.fail_report(Outcome::ResolveFailed, None);
                 return Ok(1);
             }

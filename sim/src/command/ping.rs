@@ -120,10 +120,13 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
             return Ok(code);
         }
     };
-    let Some(dst) = p.sess.resolve(p.host, p.ns, &a.host) else {
-        p.err.push_str(&format!("ping: {}: Temporary failure in name resolution\n", a.host));
-        p.fail_report(Outcome::ResolveFailed, None);
-        return Ok(2);
+    let dst = match p.lookup(&a.host) {
+        Ok(a) => a,
+        Err(e) => {
+            p.err.push_str(&format!("ping: {}: {}\n", a.host, e.text()));
+            p.fail_report(Outcome::ResolveFailed, None);
+            return Ok(2);
+        }
     };
     let (mut dev, mut src) = (None, None);
     if let Some(f) = &a.from {

@@ -81,7 +81,7 @@ enum Stop {
 
 /// An address by number or by name.
 fn resolve(p: &mut Proc<'_>, text: &str, gateway: bool) -> Result<Ipv4Addr, Stop> {
-    let found = text.parse().ok().or_else(|| p.sess.resolve(p.host, p.ns, text));
+    let found = text.parse().ok().or_else(|| p.lookup(text).ok());
     found.ok_or_else(|| {
         let unknown = gateway || text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
         let why = if unknown { "Unknown host" } else { "Host name lookup failure" };

@@ -59,13 +59,17 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         }
     }
     let Some(host) = words.first().cloned() else { return fail(p, "Specify \"host\" missing argument.\n", 2) };
-    let Some(dst) = p.sess.resolve(p.host, p.ns, &host) else {
-        p.fail_report(Outcome::ResolveFailed, None);
-        let line = format!(
-            "{host}: Temporary failure in name resolution\nCannot handle \"host\" cmdline arg `{host}' on position 1 (argc {})\n",
-            argv.len() - 1
-        );
-        return fail(p, &line, 2);
+    let dst = match p.lookup(&host) {
+        Ok(a) => a,
+        Err(e) => {
+            p.fail_report(Outcome::ResolveFailed, None);
+            let line = format!(
+                "{host}: {}\nCannot handle \"host\" cmdline arg `{host}' on position 1 (argc {})\n",
+                e.text(),
+                argv.len() - 1
+            );
+            return fail(p, &line, 2);
+        }
     };
     let size = words.get(1).and_then(|w| w.parse().ok()).unwrap_or(60usize).clamp(28, 65_000);
     p.out.push_str(&format!("traceroute to {host} ({dst}), {max} hops max, {size} byte packets\n"));

@@ -71,6 +71,8 @@ pub struct HostLong {
     pub sysctl: Option<BTreeMap<String, Scalar>>,
     /// Servers that answer with the address they saw: `80`, `53/udp`.
     pub serve: Option<Vec<Scalar>>,
+    /// Names that a name server on this host answers for: `www.example.com: 203.0.113.80`.
+    pub dns: Option<BTreeMap<String, String>>,
     /// Text of `/etc/resolv.conf`.
     pub resolv: Option<String>,
     /// Firewall rules as `iptables-save` writes them.

@@ -9,7 +9,7 @@ use super::node::{Node, Value};
 use super::read::{Reader, field};
 use crate::session::topology::{HostSpec, NicSpec, ServeSpec};
 
-const HOST: &[&str] = &["interfaces", "gateway", "sysctl", "serve", "resolv", "iptables", "dockerd"];
+const HOST: &[&str] = &["interfaces", "gateway", "sysctl", "serve", "dns", "resolv", "iptables", "dockerd"];
 const NIC: &[&str] = &["lan", "address", "mtu", "mac", "gateway"];
 const MAX_HOSTS: usize = 256;
 
@@ -134,6 +134,23 @@ impl Reader {
                         format!("`{t}` is no port to serve"),
                         "write a port such as 80, 80/tcp or 53/udp",
                     ),
+                }
+            }
+        }
+        if let Some(x) = field(&f, "dns")
+            && let Some(list) = self.map(x, "dns", &[])
+        {
+            for (key, at, y) in list {
+                match self.text(y, key).map(|t| t.parse()) {
+                    Some(Ok(a)) => spec.dns.push((key.to_owned(), a)),
+                    Some(Err(_)) => {
+                        self.issue(
+                            at,
+                            format!("{key} has no IPv4 address"),
+                            "write NAME: ADDRESS, such as www.example.com: 203.0.113.80",
+                        );
+                    }
+                    None => {}
                 }
             }
         }

@@ -104,27 +104,17 @@ impl Session {
         }
     }
 
-    /// Looks a name up: an address, or a line of `/etc/hosts`.
-    pub fn resolve(&self, host: HostId, ns: NetnsId, name: &str) -> Option<Ipv4Addr> {
-        if let Ok(a) = name.parse() {
-            return Some(a);
-        }
-        let text = self.read_file(host, ns, "/etc/hosts").unwrap_or_default();
-        text.lines().find_map(|l| {
-            let mut w = l.split('#').next()?.split_whitespace();
-            let a = w.next()?.parse().ok()?;
-            w.any(|x| x == name).then_some(a)
-        })
-    }
-
     /// Sends a probe from a namespace and waits for its outcome.
     pub fn probe(&mut self, host: HostId, ns: NetnsId, probe: &Probe) -> ProbeReport {
         let unknown = self.kernel.unmodelled;
         let sport = self.next_sport;
         self.next_sport = if sport > 60_000 { 40_000 } else { sport + 20 };
-        let failed = |o| ProbeReport { outcome: Some(o), ..Default::default() };
-        let Some(dst) = self.resolve(host, ns, &probe.target) else { return failed(Outcome::ResolveFailed) };
-        let Some(program) = probe.program(dst, sport) else { return failed(Outcome::Unmodelled) };
+        let mut found = self.probe_lookup(host, ns, probe, sport);
+        if self.kernel.unmodelled != unknown {
+            found.outcome = Some(Outcome::Unmodelled);
+        }
+        let dst: Option<Ipv4Addr> = found.addrs.as_deref().and_then(|a| a.first()?.parse().ok());
+        let Some(program) = dst.and_then(|dst| probe.program(dst, sport)) else { return found };
         let pid = self.new_pid(host, ns, "probe");
         let app = self.spawn(host, ns, pid, "probe", program);
         self.run_until_exit(app, None);

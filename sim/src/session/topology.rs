@@ -6,6 +6,7 @@ use ipnet::Ipv4Net;
 
 use super::Session;
 use crate::app::Program;
+use crate::app::named::Named;
 use crate::app::serve::Serve;
 use crate::kernel::fib::{RouteType, table};
 use crate::kernel::link::IfAddr;
@@ -53,6 +54,8 @@ pub struct HostSpec {
     pub serve: Vec<ServeSpec>,
     /// Text of `/etc/resolv.conf`.
     pub resolv: Option<String>,
+    /// Names that a name server of this host knows, with their addresses; empty for no server.
+    pub dns: Vec<(String, Ipv4Addr)>,
 }
 
 impl Session {
@@ -92,7 +95,24 @@ impl Session {
                 return Err(format!("serve: port {port}: {}", e.strerror()));
             }
         }
+        if !spec.dns.is_empty() {
+            self.start_named(host, spec.dns.clone())?;
+        }
         Ok(host)
+    }
+
+    /// Starts a name server that knows some names.
+    ///
+    /// # Errors
+    /// The sentence to show: its port is taken.
+    pub fn start_named(&mut self, host: HostId, zone: Vec<(String, Ipv4Addr)>) -> Result<(), String> {
+        let ns = self.kernel.host(host).root_ns;
+        let pid = self.new_pid(host, ns, "named");
+        let app = self.apps.spawn(&mut self.kernel, host, ns, pid, "named", Program::Named(Named::new(zone)));
+        match self.apps.get(app).exit {
+            Some(_) => Err("dns: port 53 is taken".into()),
+            None => Ok(()),
+        }
     }
 
     /// The bridge that stands for a LAN's switch, in a namespace of its own.

@@ -1,0 +1,109 @@
+//! Looking names up, as the C library of the namespace's programs does it: `/etc/hosts`, then the DNS.
+
+use std::net::Ipv4Addr;
+
+use super::Session;
+use crate::app::Program;
+use crate::app::dns::{Habit, How, Lookup, ResolvConf, in_hosts};
+use crate::app::probe::{Probe, ProbeKind, ProbeReport};
+use crate::kernel::types::{HostId, Nanos, NetnsId};
+use crate::trace::Outcome;
+
+/// Why a name has no address (`getaddrinfo(3)`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NoName {
+    /// `EAI_NONAME`: every server that was asked says so.
+    Unknown,
+    /// `EAI_AGAIN`: no server answered.
+    Again,
+}
+
+impl NoName {
+    /// The sentence of `gai_strerror(3)`.
+    pub fn text(self) -> &'static str {
+        match self {
+            NoName::Unknown => "Name or service not known",
+            NoName::Again => "Temporary failure in name resolution",
+        }
+    }
+}
+
+impl Session {
+    /// `/etc/resolv.conf` as the programs of a namespace see it. A host without one asks itself.
+    pub fn resolv_conf(&self, host: HostId, ns: NetnsId) -> ResolvConf {
+        ResolvConf::parse(&self.read_file(host, ns, "/etc/resolv.conf").unwrap_or_default())
+    }
+
+    /// What is known of a name without asking anybody: it is an address, or stands in `/etc/hosts`.
+    pub fn known(&self, host: HostId, ns: NetnsId, name: &str) -> Option<Ipv4Addr> {
+        if let Ok(a) = name.parse() {
+            return Some(a);
+        }
+        in_hosts(&self.read_file(host, ns, "/etc/hosts").unwrap_or_default(), name).first().copied()
+    }
+
+    /// The address of a name, as a program of a namespace finds it. Asks name servers over the network, which takes
+    /// time.
+    ///
+    /// # Errors
+    /// The name has no address, or nobody could be asked.
+    pub fn lookup(
+        &mut self,
+        host: HostId,
+        ns: NetnsId,
+        name: &str,
+        deadline: Option<Nanos>,
+    ) -> Result<Ipv4Addr, NoName> {
+        if let Some(a) = self.known(host, ns, name) {
+            return Ok(a);
+        }
+        let conf = self.resolv_conf(host, ns);
+        let r = self.ask_dns(host, ns, Lookup::name(name, &conf, Habit::Libc), deadline);
+        let found = r.0.addrs.as_deref().and_then(|a| a.first()?.parse().ok());
+        found.ok_or(if r.1 == 2 { NoName::Unknown } else { NoName::Again })
+    }
+
+    /// Runs a look-up to its end: its report and its exit status.
+    pub fn ask_dns(
+        &mut self,
+        host: HostId,
+        ns: NetnsId,
+        lookup: Lookup,
+        deadline: Option<Nanos>,
+    ) -> (ProbeReport, i32) {
+        let pid = self.new_pid(host, ns, "getaddrinfo");
+        let app = self.spawn(host, ns, pid, "getaddrinfo", Program::Lookup(lookup));
+        self.run_until_exit(app, deadline);
+        self.pid_gone(pid);
+        let a = self.apps.get(app);
+        (a.report.clone(), a.exit.unwrap_or(3))
+    }
+
+    /// The look-up of a probe: of its target's name, or, for a `dns` probe, of what it asks.
+    pub(super) fn probe_lookup(&mut self, host: HostId, ns: NetnsId, probe: &Probe, sport: u16) -> ProbeReport {
+        let found = |a: Ipv4Addr, how| ProbeReport {
+            outcome: Some(Outcome::Reply),
+            addrs: Some(vec![a.to_string()]),
+            how,
+            ..Default::default()
+        };
+        let conf = self.resolv_conf(host, ns);
+        let habit = Habit::Probe(sport);
+        let reverse = probe.ptr.then(|| probe.target.parse().ok()).flatten();
+        let lookup = match reverse {
+            Some(addr) => Lookup::address(addr, &conf, habit),
+            None => {
+                if let Some(a) = self.known(host, ns, &probe.target) {
+                    let file = probe.target.parse::<Ipv4Addr>().is_err();
+                    return found(a, file.then(|| How { via: "hosts", queries: Vec::new() }));
+                }
+                Lookup::name(&probe.target, &conf, habit)
+            }
+        };
+        let mut r = self.ask_dns(host, ns, lookup, None).0;
+        if let (Some(a), ProbeKind::Dns) = (&mut r.addrs, probe.kind) {
+            a.sort();
+        }
+        r
+    }
+}
