@@ -5,6 +5,7 @@ pub mod arping;
 pub mod nc;
 pub mod ping;
 pub mod probe;
+pub mod proxy;
 pub mod serve;
 pub mod tcp;
 pub mod traceroute;
@@ -52,6 +53,8 @@ pub enum Program {
     Serve(serve::Serve),
     /// netcat.
     Nc(nc::Nc),
+    /// docker-proxy.
+    Proxy(proxy::Proxy),
 }
 
 /// A running program.
@@ -181,6 +184,13 @@ impl Apps {
         &self.list[id.0 as usize]
     }
 
+    /// What a program calls its own machine: a container's host name.
+    pub fn set_host_name(&mut self, id: AppId, name: &str) {
+        if let Some(a) = self.list.get_mut(id.0 as usize) {
+            name.clone_into(&mut a.host_name);
+        }
+    }
+
     /// Takes what an application has written so far.
     pub fn take_out(&mut self, id: AppId) -> String {
         self.list.get_mut(id.0 as usize).map(|a| std::mem::take(&mut a.out)).unwrap_or_default()
@@ -207,6 +217,7 @@ impl Apps {
             Program::Traceroute(p) => p.wake(&mut cx, why),
             Program::Serve(p) => p.wake(&mut cx, why),
             Program::Nc(p) => p.wake(&mut cx, why),
+            Program::Proxy(p) => p.wake(&mut cx, why),
         }
         app.program = Some(program);
     }

@@ -109,6 +109,9 @@ impl Session {
         if let Ok(a) = name.parse() {
             return Some(a);
         }
+        if let Some(a) = self.docker_name(host, ns, name) {
+            return Some(a);
+        }
         let text = self.read_file(host, ns, "/etc/hosts").unwrap_or_default();
         text.lines().find_map(|l| {
             let mut w = l.split('#').next()?.split_whitespace();
