@@ -160,6 +160,14 @@ fn one(
                 s.advance(500 * MSEC);
             }
         }
+        "stop" => {
+            let (host, _) = s.place(text(&step["host"]))?;
+            s.stop_docker(host);
+        }
+        "restart" => {
+            let (host, _) = s.place(text(&step["host"]))?;
+            s.restart_docker(host)?;
+        }
         other => return Err(format!("step {other}")),
     }
     Ok(())
@@ -225,6 +233,24 @@ fn expanded(step: &Value) -> String {
     format!("{}{to}{}", &what[..begin], &what[end..])
 }
 
+/// The files that an engine writes for a container.
+fn files(s: &Session, ns: NetnsId) -> Value {
+    let read = |f: &str| s.read_file(s.kernel.ns(ns).host, ns, &format!("/etc/{f}")).unwrap_or_default();
+    json!({"hosts": read("hosts"), "resolv.conf": read("resolv.conf"), "hostname": read("hostname")})
+}
+
+/// Other containers in a container's namespace.
+fn also(s: &Session, ns: NetnsId, m: &mut Map<String, Value>) {
+    let host = s.kernel.ns(ns).host;
+    let all = s.engines.get(&host).into_iter().flat_map(|e| e.containers.values());
+    let label = |name: &str| format!("{}/{name}", s.kernel.host(host).name);
+    let mut names: Vec<String> = all.filter(|c| c.netns == Some(ns)).map(|c| label(&c.name)).collect();
+    names.retain(|n| *n != s.kernel.ns(ns).label);
+    if !names.is_empty() {
+        m.insert("also".into(), names.into());
+    }
+}
+
 /// The state of every namespace: the recorded ones in their order, then any other.
 fn dump(s: &Session, recorded: &Value) -> Map<String, Value> {
     let k = &s.kernel;
@@ -242,9 +268,14 @@ fn dump(s: &Session, recorded: &Value) -> Map<String, Value> {
         let kind = match label.contains("/ns:") {
             _ if k.ns(ns).is_switch => "switch",
             true => "netns",
+            false if label.contains('/') => "container",
             false => "host",
         };
         if let Some(m) = v.as_object_mut() {
+            if kind == "container" {
+                m.insert("files".into(), files(s, ns));
+                also(s, ns, m);
+            }
             m.insert("kind".into(), kind.into());
         }
         out.insert(label, v);
