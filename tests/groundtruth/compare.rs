@@ -44,7 +44,8 @@ pub fn compare(r: &Recording, p: &Played) -> Verdicts {
     let got: Vec<Vec<Frame>> = p.steps.iter().map(|d| renamed(&d.frames, &ours)).collect();
     let mut v = Verdicts::default();
     let mut taken: Vec<(String, Lists<'_>, Lists<'_>)> = Vec::new();
-    let caps: Vec<Vec<Frame>> = list(&r.json["steps"]).iter().map(|s| renamed(&frames::recorded(&r.json, s), &theirs)).collect();
+    let caps: Vec<Vec<Frame>> =
+        list(&r.json["steps"]).iter().map(|s| renamed(&frames::recorded(&r.json, s), &theirs)).collect();
     let lossy = list(&r.json["steps"]).iter().any(|s| {
         matches!(text(&s["kind"]), "tcp" | "http" | "bulk") && matches!(text(&s["outcome"]), "timeout" | "stall")
     });

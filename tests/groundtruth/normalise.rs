@@ -47,6 +47,9 @@ pub const RULES: &[(&str, &str, &str)] = &[
     ("docker", "IPv6 addresses, sysctls and sockets", "the model has no IPv6"),
     ("docker", "conntrack entries of IGMP", "IGMP is not recorded"),
     ("docker", "counters of policies", "iptables of 28.5 counts them, 1.8.9 does not"),
+    ("docker", "nstat", "recorded for the kernel's own cases only"),
+    ("docker", "fdb of sw", "IPv6 teaches it"),
+    ("docker", "local addresses that no state shows: of devices that went", "random"),
     ("docker", "qlen 0", "iproute2 of 28.5 shows it, 6.1 does not"),
 ];
 
@@ -121,6 +124,8 @@ impl Names {
     pub fn name(&self, t: &str) -> String {
         let t = Names::apply(&self.text, t);
         let t = replaced(&t, r"\bveth[0-9a-f]{7}\b", "vethN");
+        let t = replaced(&t, r"\b[0-9a-f][26ae](?::[0-9a-f]{2}){5}\b", "MAC");
+        let t = replaced(&t, r"8000\.[0-9a-f][26ae][0-9a-f]{10}", "8000.MAC");
         replaced(&replaced(&t, r"\b[0-9a-f]{64}\b", "ID"), r"\b[0-9a-f]{12}\b", "ID12")
     }
 
@@ -179,6 +184,12 @@ pub fn seen(v: &Value, sport: &Value) -> Value {
 
 /// A namespace's state on a host with an engine.
 pub fn docker_state(out: &mut Map<String, Value>, probes: u16) {
+    // The recorder keeps counters of the kernel's own cases only.
+    out.remove("nstat");
+    if out.get("kind") == Some(&"switch".into()) {
+        // IPv6 taught it where the hosts are.
+        out.remove("fdb");
+    }
     if let Some(Value::Object(s)) = out.get_mut("sysctl") {
         s.remove("ipv6");
     }
@@ -379,6 +390,9 @@ pub fn frames<'a>(all: &'a [Frame], own: Own, names: &Names) -> BTreeMap<&'a str
 
 fn normal(f: &Frame, own: Own, names: &Names) -> String {
     let mut b = f.bytes.clone();
+    if names.engine {
+        macs(&mut b, names);
+    }
     ethernet(&mut b, own);
     let hex: String = b.iter().map(|x| format!("{x:02x}")).collect();
     let hex = if matches!(own, Own::Docker(_)) { peer(&hex, own) } else { hex };
@@ -390,6 +404,20 @@ fn normal(f: &Frame, own: Own, names: &Names) -> String {
         t.push_str(&format!(" {}", f.flag));
     }
     t
+}
+
+/// Addresses of devices that went, which no state names.
+fn macs(b: &mut [u8], names: &Names) {
+    let arp = b.get(12..14) == Some(&[8, 6]);
+    let at: &[usize] = if arp { &[0, 6, 22, 32] } else { &[0, 6] };
+    for i in at {
+        let Some(m) = b.get_mut(*i..*i + 6) else { continue };
+        let hex: String = m.iter().map(|x| format!("{x:02x}")).collect();
+        let ours = names.bytes.iter().any(|(n, _)| *n == hex);
+        if m[0] & 3 == 2 && !m.starts_with(&[0x52, 0x54, 0]) && !ours {
+            m.fill(0xee);
+        }
+    }
 }
 
 /// A TCP segment with neither data nor SYN: does it have a FIN?

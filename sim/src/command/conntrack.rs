@@ -5,7 +5,7 @@ mod help;
 mod opts;
 mod print;
 
-pub use print::{event_line, Style, line, list};
+pub use print::{Style, event_line, line, list};
 
 use self::opts::{Bad, Command, Line, Table};
 use super::{Exit, Proc};

@@ -1,5 +1,6 @@
 //! `docker`: the command line of the engine (docker/cli), by version.
 
+mod busybox;
 mod flags;
 mod network;
 mod run;

@@ -146,6 +146,8 @@ impl Docker<'_> {
             c.exit = 128;
             return Err(e);
         }
+        let links = self.link_calls(id);
+        self.calls(&links);
         self.write_files(id);
         self.first_process(id);
         let now = self.s.kernel.now();
@@ -253,14 +255,18 @@ impl Docker<'_> {
             });
         }
         if matches!(c.mode, Mode::Host | Mode::Container(_)) {
-            return Err("container sharing network namespace with another container or host cannot be connected to any \
+            return Err(
+                "container sharing network namespace with another container or host cannot be connected to any \
                         other network"
-                .into());
+                    .into(),
+            );
         }
         if c.mode == Mode::None || n.name == "none" {
-            return Err("container cannot be connected to multiple networks with one of the networks in private (none) \
+            return Err(
+                "container cannot be connected to multiple networks with one of the networks in private (none) \
                         mode"
-                .into());
+                    .into(),
+            );
         }
         self.check_wanted(&n, &e)?;
         if c.endpoints.contains_key(&n.name) && c.state == State::Running {

@@ -5,9 +5,9 @@ use std::net::Ipv4Addr;
 use indexmap::IndexMap;
 use ipnet::Ipv4Net;
 
+use super::Docker;
 use super::rules::{self, v20, v28};
 use super::types::{Config, Network, Profile, State, Subnet};
-use super::Docker;
 use crate::kernel::types::HostId;
 use crate::session::Session;
 
@@ -62,7 +62,8 @@ impl Config {
             "--dns-search" => self.dns_search.push(v.to_owned()),
             "--dns-opt" => self.dns_opts.push(v.to_owned()),
             "--default-address-pool" => {
-                let field = |k: &str| v.split(',').find_map(|p| p.strip_prefix(k)?.strip_prefix('=').map(str::to_owned));
+                let field =
+                    |k: &str| v.split(',').find_map(|p| p.strip_prefix(k)?.strip_prefix('=').map(str::to_owned));
                 let base = field("base").and_then(|b| b.parse().ok());
                 let size = field("size").and_then(|s| s.parse().ok());
                 let pool = base.zip(size).ok_or_else(|| format!("invalid value {v}"))?;
@@ -161,9 +162,11 @@ impl Docker<'_> {
             return Err("You specified -b & --bip, mutually exclusive options. Please specify only one".into());
         }
         if !c.iptables && !c.icc {
-            return Err("You specified --iptables=false with --icc=false. ICC=false uses iptables to function. Please \
+            return Err(
+                "You specified --iptables=false with --icc=false. ICC=false uses iptables to function. Please \
                         set --icc or --iptables to true"
-                .into());
+                    .into(),
+            );
         }
         Ok(())
     }

@@ -3,8 +3,8 @@
 
 use std::net::Ipv4Addr;
 
-use super::types::{Container, Mode, Profile};
 use super::Docker;
+use super::types::{Container, Mode, Profile};
 use crate::kernel::types::{HostId, NetnsId};
 use crate::session::Session;
 
@@ -108,7 +108,13 @@ impl Docker<'_> {
         let over: Vec<&str> = over.into_iter().filter(|(on, _)| *on).map(|(_, w)| w).collect();
         t.push_str(&format!("# Overrides: [{}]\n", over.join(" ")));
         if embedded || given {
-            let from = if !given { "internal" } else if s3 { "override" } else { "host" };
+            let from = if !given {
+                "internal"
+            } else if s3 {
+                "override"
+            } else {
+                "host"
+            };
             t.push_str(&format!("# Option ndots from: {from}\n"));
         }
         t

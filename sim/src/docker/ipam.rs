@@ -4,8 +4,8 @@ use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
-use super::types::{Network, Profile, Subnet};
 use super::Docker;
+use super::types::{Network, Profile, Subnet};
 
 /// The pools that an engine splits on its own (`ipamutils`): 15 of /16, 16 of /20.
 fn defaults() -> Vec<Ipv4Net> {

@@ -217,7 +217,10 @@ impl Docker<'_> {
         for key in ["enable_icc", "enable_ip_masquerade"] {
             let key = format!("{OPT}{key}");
             if let Some(v) = spec.options.get(&key)
-                && !matches!(v.as_str(), "1" | "t" | "T" | "true" | "TRUE" | "True" | "0" | "f" | "F" | "false" | "FALSE" | "False")
+                && !matches!(
+                    v.as_str(),
+                    "1" | "t" | "T" | "true" | "TRUE" | "True" | "0" | "f" | "F" | "false" | "FALSE" | "False"
+                )
             {
                 return Err(format!(
                     "failed to parse {key} value: {v} (strconv.ParseBool: parsing \"{v}\": invalid syntax)"

@@ -2,9 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::Docker;
 use super::rules::{self, PortRules};
 use super::types::{Bound, Container, Network, Profile, Publish};
-use super::Docker;
 use crate::app::Program;
 use crate::app::proxy::Proxy;
 use crate::kernel::types::Errno;
@@ -29,11 +29,8 @@ pub fn parse(text: &str) -> Result<Vec<Publish>, String> {
         a => Some(a.parse::<IpAddr>().map_err(|_| format!("Invalid ip address: {a}"))?),
     };
     let (a, b) = range(port).ok_or_else(|| format!("Invalid containerPort: {port}"))?;
-    let hosts = if host.is_empty() {
-        None
-    } else {
-        Some(range(host).ok_or_else(|| format!("Invalid hostPort: {host}"))?)
-    };
+    let hosts =
+        if host.is_empty() { None } else { Some(range(host).ok_or_else(|| format!("Invalid hostPort: {host}"))?) };
     if !matches!(proto, "tcp" | "udp" | "sctp") {
         return Err(format!("Invalid proto: {proto}"));
     }
@@ -104,7 +101,9 @@ impl Docker<'_> {
             if let Err(why) = self.publish_one(id, n, ip, &p) {
                 self.unpublish(id);
                 let (name, eid) = (&c.name, &e.id);
-                return Err(format!("driver failed programming external connectivity on endpoint {name} ({eid}): {why}"));
+                return Err(format!(
+                    "driver failed programming external connectivity on endpoint {name} ({eid}): {why}"
+                ));
             }
         }
         Ok(())

@@ -113,11 +113,8 @@ pub fn publish(p: Profile, n: &NetRules, b: &PortRules) -> Vec<Call> {
         out.push(Call::Append(TableKind::Nat, "DOCKER", format!("{dst}{not_in}{to}")));
     }
     let accept = format!("-d {ip} ! -i {br} -o {br} -p {proto} --dport {port} -j ACCEPT");
-    let hairpin = Call::Append(
-        TableKind::Nat,
-        "POSTROUTING",
-        format!("-s {ip} -d {ip} -p {proto} --dport {port} -j MASQUERADE"),
-    );
+    let hairpin =
+        Call::Append(TableKind::Nat, "POSTROUTING", format!("-s {ip} -d {ip} -p {proto} --dport {port} -j MASQUERADE"));
     if p == Profile::V20 {
         out.push(Call::Append(TableKind::Filter, "DOCKER", accept));
         out.push(hairpin);

@@ -8,6 +8,7 @@ use crate::app::Program;
 use crate::app::arping::{Arping, ArpingSpec};
 use crate::kernel::fib::{RouteType, table};
 use crate::kernel::types::{DevId, NetnsId, SEC};
+use crate::kernel::xtables::TableKind;
 use crate::op::{LinkChange, NewLink, Op, OpReply, PortSet, RouteSpec, RouteVerb};
 use crate::shell::vfs::{Entry, Vfs};
 use crate::wire::MacAddr;
@@ -84,7 +85,12 @@ impl Docker<'_> {
     pub(super) fn attach(&mut self, id: &str, network: &str) -> Result<(), String> {
         let c = self.c(id);
         let Some(mut e) = c.endpoints.get(network).cloned() else { return Ok(()) };
-        let found = if e.network.is_empty() { self.e().network(network) } else { self.e().networks.get(&e.network) };
+        // The default bridge has a new id after each start of the daemon.
+        let found = if e.network.is_empty() || network == "bridge" {
+            self.e().network(network)
+        } else {
+            self.e().networks.get(&e.network)
+        };
         let Some(n) = found.cloned() else {
             let what = if e.network.is_empty() { network } else { &e.network };
             return Err(format!("network {what} not found"));
@@ -183,6 +189,7 @@ impl Docker<'_> {
         if let (Some(n), Some(ip)) = (self.e().networks.get(&e.network).cloned(), e.ip) {
             let (p, r) = (self.profile(), self.net_rules(&n));
             self.undo(&rules::endpoint(p, &r, ip));
+            self.forget_connections(ip);
             self.free_address(&n.id, ip);
         }
         if let Some(dev) = e.host_dev.filter(|d| self.s.kernel.dev(*d).alive) {
@@ -197,9 +204,22 @@ impl Docker<'_> {
         }
     }
 
+    /// Connections of an address that goes (`clearConntrackEntries`).
+    fn forget_connections(&mut self, ip: Ipv4Addr) {
+        let (ns, now) = (self.ns(), self.s.kernel.now());
+        let all = self.s.kernel.ns(ns).nf.ct.iter(now);
+        let found: Vec<_> =
+            all.filter(|(_, c)| c.tuples[1].src == ip || c.tuples[1].dst == ip).map(|(r, _)| r).collect();
+        for r in found {
+            self.s.kernel.ct_kill(ns, r);
+        }
+    }
+
     /// All endpoints, then the process and with its last one the namespace.
     pub(super) fn leave_sandbox(&mut self, id: &str) {
         self.unpublish(id);
+        let links = self.link_calls(id);
+        self.undo(&links);
         let names: Vec<String> = self.c(id).endpoints.keys().cloned().collect();
         for n in names {
             self.detach(id, &n);
@@ -250,6 +270,27 @@ impl Docker<'_> {
             self.op(&Op::RouteAdd { netns: ns, verb: RouteVerb::Add, route })?;
         }
         self.publish(id, &name, &n)
+    }
+
+    /// `--link` where containers do not talk otherwise (`iptables.Link`): for each exposed port there and back.
+    pub(super) fn link_calls(&self, id: &str) -> Vec<rules::Call> {
+        let c = self.c(id);
+        let ip_of = |c: &super::Container| c.endpoints.get("bridge").and_then(|e| e.ip);
+        let Some(n) = self.e().network("bridge").filter(|n| !n.flag("enable_icc", true)) else { return Vec::new() };
+        let Some(me) = ip_of(&c) else { return Vec::new() };
+        let br = &n.bridge_name;
+        let mut out = Vec::new();
+        for (of, _) in &c.links {
+            let other = self.c(of);
+            let Some(child) = ip_of(&other) else { continue };
+            for e in &other.exposed {
+                let (port, proto) = e.split_once('/').unwrap_or((e, "tcp"));
+                let there = format!("-i {br} -o {br} -p {proto} -s {me} -d {child} --dport {port} -j ACCEPT");
+                let back = format!("-i {br} -o {br} -p {proto} -s {child} -d {me} --sport {port} -j ACCEPT");
+                out.extend([there, back].map(|r| rules::Call::Append(TableKind::Filter, "DOCKER", r)));
+            }
+        }
+        out
     }
 
     /// 28 announces each address, three times a second apart.

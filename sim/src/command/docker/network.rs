@@ -205,8 +205,7 @@ pub fn endpoint(g: &Given) -> Result<Endpoint, String> {
 }
 
 fn connect(p: &mut Proc<'_>, args: &[String]) -> Exit {
-    const K: Known =
-        Known { values: &["ip", "alias", "link", "gw-priority", "driver-opt"], switches: &[], short: &[] };
+    const K: Known = Known { values: &["ip", "alias", "link", "gw-priority", "driver-opt"], switches: &[], short: &[] };
     let g = read("network connect", args, &K, true)?;
     let [net, c] = g.words.as_slice() else {
         return Ok(usage(p, "network connect", "requires exactly 2 arguments."));

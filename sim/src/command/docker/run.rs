@@ -1,6 +1,7 @@
 //! `docker run`, `create`, `exec`, `start`, `stop`, `restart`, `kill`, `rm`, `rename`.
 
 use super::super::{Exit, Proc, Refusal};
+use super::busybox;
 use super::flags::{Given, Known, read};
 use super::network::endpoint;
 use super::{daemon_error, docker, no_such, profile};
@@ -10,14 +11,40 @@ use crate::kernel::types::NetnsId;
 
 const RUN: Known = Known {
     values: &[
-        "name", "network", "net", "publish", "hostname", "expose", "dns", "dns-search", "dns-opt", "dns-option",
-        "add-host", "ip", "network-alias", "net-alias", "mac-address", "link", "sysctl", "cap-add", "restart", "env",
-        "volume", "label",
+        "name",
+        "network",
+        "net",
+        "publish",
+        "hostname",
+        "expose",
+        "dns",
+        "dns-search",
+        "dns-opt",
+        "dns-option",
+        "add-host",
+        "ip",
+        "network-alias",
+        "net-alias",
+        "mac-address",
+        "link",
+        "sysctl",
+        "cap-add",
+        "restart",
+        "env",
+        "volume",
+        "label",
     ],
     switches: &["detach", "interactive", "tty", "rm", "publish-all", "privileged", "init"],
     short: &[
-        ('d', "detach"), ('i', "interactive"), ('t', "tty"), ('p', "publish"), ('P', "publish-all"),
-        ('h', "hostname"), ('e', "env"), ('v', "volume"), ('l', "label"),
+        ('d', "detach"),
+        ('i', "interactive"),
+        ('t', "tty"),
+        ('p', "publish"),
+        ('P', "publish-all"),
+        ('h', "hostname"),
+        ('e', "env"),
+        ('v', "volume"),
+        ('l', "label"),
     ],
 };
 
@@ -184,7 +211,13 @@ fn make(p: &mut Proc<'_>, cmd: &str, args: &[String]) -> Result<Result<(String, 
         }
     }
     Ok(match docker(p).create(c) {
-        Ok(id) => Ok((id, g)),
+        Ok(id) => {
+            let d = docker(p);
+            if d.s.kernel.sysctl_get(d.ns(), "net.ipv4.ip_forward").is_ok_and(|v| v == "0") {
+                p.err.push_str("WARNING: IPv4 forwarding is disabled. Networking will not work.\n");
+            }
+            Ok((id, g))
+        }
         Err(e) => Err(failed(p, cmd, &format!("Error response from daemon: {e}"), true)),
     })
 }
@@ -232,7 +265,19 @@ fn inside(p: &mut Proc<'_>, id: &str, command: &[String]) -> Exit {
     if !super::super::is_tool(&command[0]) {
         return Err(Refusal::new(format!("the tool {} in a container", command[0]), 0));
     }
-    in_ns(p, ns, command)
+    let held = p.sess.engines[&p.host].containers.get(id).is_some_and(|c| {
+        c.privileged
+            || c.caps.iter().any(|c| matches!(c.to_uppercase().trim_start_matches("CAP_"), "NET_ADMIN" | "ALL"))
+    });
+    if !held && busybox::changes(command) {
+        p.err.push_str("ip: RTNETLINK answers: Operation not permitted\n");
+        return Ok(2);
+    }
+    let from = p.out.len();
+    let done = in_ns(p, ns, command);
+    let text = p.out.split_off(from);
+    p.out.push_str(&busybox::form(command, &text));
+    done
 }
 
 fn in_ns(p: &mut Proc<'_>, ns: NetnsId, command: &[String]) -> Exit {

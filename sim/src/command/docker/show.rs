@@ -133,9 +133,8 @@ pub fn ps(p: &mut Proc<'_>, args: &[String]) -> Exit {
     }
     let now = p.sess.kernel.now();
     let v20 = profile(p) == Profile::V20;
-    let mut rows = vec![
-        ["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES"].map(str::to_owned).to_vec(),
-    ];
+    let mut rows =
+        vec![["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES"].map(str::to_owned).to_vec()];
     let all: Vec<Container> = docker(p).e().containers.values().rev().cloned().collect();
     let mut out = String::new();
     for c in all.iter().filter(|c| g.on("all") || c.state == State::Running) {
@@ -356,9 +355,9 @@ fn container_json(d: &Docker<'_>, c: &Container) -> Value {
         );
     }
     let running = c.state == State::Running;
-    let bridge = nets.get("bridge").cloned().unwrap_or_else(|| {
-        json!({"EndpointID": "", "Gateway": "", "IPAddress": "", "IPPrefixLen": 0, "MacAddress": ""})
-    });
+    let bridge = nets.get("bridge").cloned().unwrap_or_else(
+        || json!({"EndpointID": "", "Gateway": "", "IPAddress": "", "IPPrefixLen": 0, "MacAddress": ""}),
+    );
     let pid = c.pid.map_or(0, |p| p.0);
     let command = if c.command.is_empty() {
         images::find(&c.image).map_or("", |i| i.command).split(' ').map(str::to_owned).collect()

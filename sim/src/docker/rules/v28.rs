@@ -14,7 +14,9 @@ pub fn start(_proxy: bool) -> Vec<Call> {
     let mut out = vec![Call::Delete(Filter, "FORWARD", "-j DOCKER-FORWARD".into())];
     out.push(Call::Drop(Nat, "DOCKER"));
     // What jumps goes before what is jumped to.
-    out.extend(["DOCKER-FORWARD", "DOCKER-BRIDGE", "DOCKER-CT", STAGE1, STAGE2, "DOCKER"].map(|c| Call::Drop(Filter, c)));
+    out.extend(
+        ["DOCKER-FORWARD", "DOCKER-BRIDGE", "DOCKER-CT", STAGE1, STAGE2, "DOCKER"].map(|c| Call::Drop(Filter, c)),
+    );
     out.push(Call::Chain(Nat, "DOCKER"));
     out.extend(CHAINS.map(|c| Call::Chain(Filter, c)));
     out.push(Call::Jump("FORWARD", "DOCKER-FORWARD"));

@@ -8,7 +8,9 @@ use crate::kernel::xtables::TableKind::{Filter, Nat};
 /// Calls when the daemon starts.
 pub fn start(proxy: bool) -> Vec<Call> {
     let mut out = vec![Call::Delete(Filter, "FORWARD", "-j DOCKER-FORWARD".into()), Call::Drop(Nat, "DOCKER")];
-    out.extend(["DOCKER-FORWARD", "DOCKER-BRIDGE", "DOCKER-CT", "DOCKER-INTERNAL", "DOCKER"].map(|c| Call::Drop(Filter, c)));
+    out.extend(
+        ["DOCKER-FORWARD", "DOCKER-BRIDGE", "DOCKER-CT", "DOCKER-INTERNAL", "DOCKER"].map(|c| Call::Drop(Filter, c)),
+    );
     out.push(Call::Chain(Nat, "DOCKER"));
     let chains = ["DOCKER", "DOCKER-FORWARD", "DOCKER-BRIDGE", "DOCKER-CT", "DOCKER-INTERNAL"];
     out.extend(chains.map(|c| Call::Chain(Filter, c)));
