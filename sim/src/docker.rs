@@ -3,7 +3,8 @@
 //!
 //! In reading order: [`types`] (what an engine keeps), [`daemon`] (its start), [`rules`] (iptables by version),
 //! [`ipam`] (subnets and addresses), [`network`], [`container`], [`sandbox`] (a container's namespace and how it
-//! joins networks), [`publish`] (ports), [`files`] (`/etc/hosts` and others), [`images`]. Facts are moby's and
+//! joins networks), [`publish`] (ports), [`files`] (`/etc/hosts` and others),
+//! [`resolver`] (rules and sockets of the embedded name server), [`images`]. Facts are moby's and
 //! libnetwork's, by version ([`types::Profile`]).
 
 pub mod container;
@@ -13,6 +14,7 @@ pub mod images;
 pub mod ipam;
 pub mod network;
 pub mod publish;
+pub mod resolver;
 pub mod rules;
 pub mod sandbox;
 pub mod types;

@@ -47,6 +47,7 @@ pub const RULES: &[(&str, &str, &str)] = &[
     ("docker", "IPv6 addresses, sysctls and sockets", "the model has no IPv6"),
     ("docker", "conntrack entries of IGMP", "IGMP is not recorded"),
     ("docker", "counters of policies", "iptables of 28.5 counts them, 1.8.9 does not"),
+    ("docker", "ports of the embedded name server", "random"),
     ("docker", "nstat", "recorded for the kernel's own cases only"),
     ("docker", "fdb of sw", "IPv6 teaches it"),
     ("docker", "local addresses that no state shows: of devices that went", "random"),
@@ -203,6 +204,9 @@ pub fn docker_state(out: &mut Map<String, Value>, probes: u16) {
     }
     if let Some(Value::Array(l)) = out.get_mut("listen") {
         l.retain(|x| !x.as_str().is_some_and(|x| x.contains('[')));
+        for x in l {
+            *x = replaced(x.as_str().unwrap_or(""), r"127\.0\.0\.11:\d+", "127.0.0.11:P").into();
+        }
     }
     let own = 40_000..40_020 + 20 * probes;
     let ports = Regex::new(r"(sport|dport)=(\d+)");
@@ -219,6 +223,10 @@ pub fn docker_state(out: &mut Map<String, Value>, probes: u16) {
     for l in out.get_mut("iptables").and_then(Value::as_array_mut).into_iter().flatten() {
         if let Some((head, _)) = l.as_str().filter(|l| l.starts_with(':')).and_then(|l| l.rsplit_once(" [")) {
             *l = head.to_owned().into();
+        }
+        let text = l.as_str().unwrap_or("");
+        if text.contains("127.0.0.11") {
+            *l = replaced(text, r"(127\.0\.0\.11:|--sport )\d+", "${1}P").into();
         }
     }
     out.retain(|_, v| !matches!(v, Value::Array(a) if a.is_empty()));

@@ -70,6 +70,8 @@ impl Proxy {
                     cx.exit(1);
                 }
             }
+            // It only keeps the port.
+            Wake::Sock(s) if Some(s) == self.listener && self.to.1 == 0 => {}
             Wake::Sock(s) if Some(s) == self.listener => {
                 if self.udp {
                     self.datagrams(cx, s);
@@ -95,10 +97,6 @@ impl Proxy {
     }
 
     fn accept<R: Recorder>(&mut self, cx: &mut Cx<'_, R>, s: SockId) {
-        if self.to.1 == 0 {
-            // It only keeps the port.
-            return;
-        }
         while let Some(client) = cx.k.tcp_accept(s) {
             cx.adopt(client);
             let server = cx.socket(SockKind::Tcp(Box::default()));

@@ -148,6 +148,7 @@ impl Docker<'_> {
         }
         let links = self.link_calls(id);
         self.calls(&links);
+        self.resolver(id);
         self.write_files(id);
         self.first_process(id);
         let now = self.s.kernel.now();
@@ -156,8 +157,8 @@ impl Docker<'_> {
         c.error.clear();
         c.exit = 0;
         c.started = now;
-        self.announce(id);
         self.program_ended(id);
+        self.announce(id, None);
         Ok(())
     }
 
@@ -283,8 +284,9 @@ impl Docker<'_> {
             return Err(e);
         }
         self.regate(&id)?;
+        self.resolver(&id);
         self.write_files(&id);
-        self.announce(&id);
+        self.announce(&id, Some(&n.name));
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use super::{Docker, link, rules};
 use crate::app::Program;
 use crate::app::arping::{Arping, ArpingSpec};
 use crate::kernel::fib::{RouteType, table};
-use crate::kernel::types::{DevId, NetnsId, SEC};
+use crate::kernel::types::{DevId, MSEC, NetnsId, SEC};
 use crate::kernel::xtables::TableKind;
 use crate::op::{LinkChange, NewLink, Op, OpReply, PortSet, RouteSpec, RouteVerb};
 use crate::shell::vfs::{Entry, Vfs};
@@ -294,13 +294,15 @@ impl Docker<'_> {
     }
 
     /// 28 announces each address, three times a second apart.
-    pub(super) fn announce(&mut self, id: &str) {
+    pub(super) fn announce(&mut self, id: &str, only: Option<&str>) {
         if self.profile() == Profile::V20 {
             return;
         }
+        // It waits until the bridge's port forwards.
+        self.s.advance(20 * MSEC);
         let c = self.c(id);
         let (Some(ns), Some(pid)) = (c.netns, c.pid) else { return };
-        for e in c.endpoints.values() {
+        for (_, e) in c.endpoints.iter().filter(|(n, _)| only.is_none_or(|o| o == *n)) {
             let (Some(ip), Some(dev)) = (e.ip, e.dev) else { continue };
             let dev = self.s.kernel.dev(dev).name.to_string();
             let spec = ArpingSpec {
@@ -311,10 +313,12 @@ impl Docker<'_> {
                 interval: SEC,
                 timeout: 0,
                 announce: Some(1),
+                zero_target: true,
                 first: false,
                 broadcast: true,
             };
-            self.s.spawn(self.host, ns, pid, "dockerd", Program::Arping(Arping::new(spec)));
+            let app = self.s.spawn(self.host, ns, pid, "dockerd", Program::Arping(Arping::new(spec)));
+            self.cm(id).apps.push(app);
         }
     }
 }
