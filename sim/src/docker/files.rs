@@ -158,7 +158,7 @@ impl Session {
                 let short = c.id.get(..12).is_some_and(|s| s == name);
                 let by_name = c.name == name && !(c.name_generated && e.profile == Profile::V20);
                 let host_name = c.hostname == name;
-                let alias = ep.aliases.iter().any(|a| *a == name);
+                let alias = ep.aliases.contains(&name);
                 let link = linked.is_some_and(|l| l == c.name || l == c.id);
                 if (short || by_name || alias || host_name || link) && ep.ip.is_some() {
                     return ep.ip;
