@@ -7,6 +7,7 @@ pub mod named;
 pub mod nc;
 pub mod ping;
 pub mod probe;
+pub mod proxy;
 pub mod resolver;
 pub mod serve;
 pub mod tcp;
@@ -61,6 +62,8 @@ pub enum Program {
     Named(named::Named),
     /// The engine's name server in a container.
     Resolver(Box<resolver::Resolver>),
+    /// docker-proxy.
+    Proxy(proxy::Proxy),
 }
 
 /// A running program.
@@ -198,6 +201,13 @@ impl Apps {
         }
     }
 
+    /// What a program calls its own machine: a container's host name.
+    pub fn set_host_name(&mut self, id: AppId, name: &str) {
+        if let Some(a) = self.list.get_mut(id.0 as usize) {
+            name.clone_into(&mut a.host_name);
+        }
+    }
+
     /// Takes what an application has written so far.
     pub fn take_out(&mut self, id: AppId) -> String {
         self.list.get_mut(id.0 as usize).map(|a| std::mem::take(&mut a.out)).unwrap_or_default()
@@ -227,6 +237,7 @@ impl Apps {
             Program::Lookup(p) => p.wake(&mut cx, why),
             Program::Named(p) => p.wake(&mut cx, why),
             Program::Resolver(p) => p.wake(&mut cx, why),
+            Program::Proxy(p) => p.wake(&mut cx, why),
         }
         app.program = Some(program);
     }

@@ -10,6 +10,7 @@ pub mod brctl;
 pub mod bridge;
 pub mod conntrack;
 pub mod curl;
+pub mod docker;
 pub mod ebtables;
 pub mod files;
 pub mod grep;
@@ -198,6 +199,7 @@ pub const TOOLS: &[&str] = &[
     "cut",
     "date",
     "dirname",
+    "docker",
     "ebtables",
     "ebtables-nft",
     "ebtables-save",
@@ -334,6 +336,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         "bridge" => bridge::run(p, argv),
         "conntrack" => conntrack::run(p, argv),
         "curl" => curl::run(p, argv),
+        "docker" => docker::run(p, argv),
         "ebtables" | "ebtables-nft" | "ebtables-save" => ebtables::run(p, argv),
         "ip" => ip::run(p, argv),
         "ifconfig" => ifconfig::run(p, argv),

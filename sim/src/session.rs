@@ -23,6 +23,8 @@ pub struct Session {
     pub apps: Apps,
     /// Files of each host.
     pub files: IndexMap<HostId, Vfs, FxBuild>,
+    /// Files of containers, by their namespace.
+    pub roots: IndexMap<NetnsId, Vfs, FxBuild>,
     /// Docker engines, by host.
     pub engines: IndexMap<HostId, crate::docker::Engine, FxBuild>,
     /// Processes, by number.
@@ -53,6 +55,7 @@ impl Session {
             kernel: Kernel::new(seed, Trace::default()),
             apps: Apps::default(),
             files: IndexMap::default(),
+            roots: IndexMap::default(),
             engines: IndexMap::default(),
             procs: procs::Procs::default(),
             marks: Marks::default(),
@@ -73,8 +76,9 @@ impl Session {
         if let Some((h, rest)) = place.split_once('/') {
             let (id, host) = hosts().find(|(_, x)| x.name == h).ok_or_else(|| format!("there is no host \"{h}\""))?;
             let name = rest.strip_prefix("ns:").unwrap_or(rest);
-            let ns = host.named.get(name).ok_or_else(|| format!("host \"{h}\" has no namespace \"{name}\""))?;
-            return Ok((id, *ns));
+            let container = self.engines.get(&id).and_then(|e| e.container(name)).and_then(|c| c.netns);
+            let ns = host.named.get(name).copied().or(container);
+            return Ok((id, ns.ok_or_else(|| format!("host \"{h}\" has no namespace \"{name}\""))?));
         }
         if let Some((id, h)) = hosts().find(|(_, x)| x.name == place) {
             return Ok((id, h.root_ns));

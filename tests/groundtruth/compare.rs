@@ -7,7 +7,7 @@ use packetwalk_sim::wire::parse;
 use serde_json::{Map, Value};
 
 use crate::frames::{self, Frame};
-use crate::normalise::{self, Names, Normal, SETS};
+use crate::normalise::{self, Names, Normal, Own, SETS};
 use crate::play::{Did, Played};
 use crate::recording::{Recording, list, text};
 use crate::values;
@@ -26,30 +26,50 @@ const ASKED: &[&str] = &["n", "op", "from", "what", "to", "kind", "ms", "cap", "
 pub fn compare(r: &Recording, p: &Played) -> Verdicts {
     let commands: String = list(&r.json["steps"]).iter().map(|s| text(&s["cmd"]).to_lowercase() + " ").collect();
     let recorded = r.json["state"].as_object().into_iter().flatten();
-    let theirs = Names::of(recorded.clone().filter_map(|(_, s)| s["ns"].as_object()), &commands);
-    let ours = Names::of(p.states.iter().map(|(_, m)| m), &commands);
+    let mut theirs = Names::of(recorded.clone().filter_map(|(_, s)| s["ns"].as_object()), &commands);
+    let mut ours = Names::of(p.states.iter().map(|(_, m)| m), &commands);
+    let steps = list(&r.json["steps"]);
+    let engine = r.json["hosts"].as_object().is_some_and(|m| m.values().any(|h| h["docker"] == true));
+    if engine {
+        let states = recorded.clone().filter_map(|(_, s)| s["ns"].as_object());
+        theirs.docker(steps.iter().map(|s| (text(&s["cmd"]), text(&s["out"]))), states);
+        let out = |d: &'_ Did| d.fields.get("out").map_or("", |v| text(v)).to_owned();
+        let outs: Vec<String> = p.steps.iter().map(out).collect();
+        let pairs = steps.iter().zip(&outs).map(|(s, o)| (text(&s["cmd"]), o.as_str()));
+        ours.docker(pairs, p.states.iter().map(|(_, m)| m));
+    }
+    let renamed = |frames: &[Frame], n: &Names| -> Vec<Frame> {
+        frames.iter().map(|f| Frame { dev: if engine { n.name(&f.dev) } else { f.dev.clone() }, ..f.clone() }).collect()
+    };
+    let got: Vec<Vec<Frame>> = p.steps.iter().map(|d| renamed(&d.frames, &ours)).collect();
     let mut v = Verdicts::default();
     let mut taken: Vec<(String, Lists<'_>, Lists<'_>)> = Vec::new();
-    let caps: Vec<Vec<Frame>> = list(&r.json["steps"]).iter().map(|s| frames::recorded(&r.json, s)).collect();
+    let caps: Vec<Vec<Frame>> =
+        list(&r.json["steps"]).iter().map(|s| renamed(&frames::recorded(&r.json, s), &theirs)).collect();
     let lossy = list(&r.json["steps"]).iter().any(|s| {
         matches!(text(&s["kind"]), "tcp" | "http" | "bulk") && matches!(text(&s["outcome"]), "timeout" | "stall")
     });
-    for ((s, d), cap) in list(&r.json["steps"]).iter().zip(&p.steps).zip(&caps) {
+    for (((s, d), cap), got) in list(&r.json["steps"]).iter().zip(&p.steps).zip(&caps).zip(&got) {
         let head = head(s);
         match text(&s["op"]) {
             "cmd" => output(&head, s, d, (&theirs, &ours), lossy, &mut v.0[0]),
-            "probe" => outcome(&head, s, d, &mut v.0[1]),
+            "probe" => outcome(&head, s, d, (&theirs, &ours), &mut v.0[1]),
             _ => v.0[0].extend(d.refused.iter().map(|w| format!("{head}\n      refused: {w}"))),
         }
-        let own = text(&s["op"]) == "cmd";
-        taken.push((head, normalise::frames(cap, own, &theirs), normalise::frames(&d.frames, own, &ours)));
+        let own = match text(&s["op"]) {
+            "cmd" => Own::Command,
+            _ if engine => Own::Docker(40_000 + 20 * s["n"].as_u64().unwrap_or(0) as u16),
+            _ => Own::Probe,
+        };
+        taken.push((head, normalise::frames(cap, own, &theirs), normalise::frames(got, own, &ours)));
     }
     frames_of(&mut taken, &mut v.0[3]);
     for (label, s) in recorded {
         let got = p.states.iter().find(|(l, _)| l == label).map(|(_, m)| m.clone()).unwrap_or_default();
         let want = theirs.value(&s["ns"]);
         let got = ours.value(&Value::Object(got));
-        state(label, &want, &got, lossy, &mut v.0[2]);
+        let probes = engine.then_some(steps.len() as u16);
+        state(label, &want, &got, (lossy, probes), &mut v.0[2]);
     }
     v
 }
@@ -72,7 +92,10 @@ fn output(head: &str, s: &Value, d: &Did, names: (&Names, &Names), lossy: bool, 
         found.push(format!("rc   expected {}  got {}", s["rc"], d.fields.get("rc").unwrap_or(&Value::Null)));
     }
     for key in ["out", "err"] {
-        let form = |v: &Value, n: &Names| normalise::text(text(&n.value(v)), text(&s["cmd"]), lossy);
+        let form = |v: &Value, n: &Names| {
+            let t = normalise::text(text(&n.value(v)), text(&s["cmd"]), lossy);
+            if n.engine { normalise::docker_text(&t) } else { t }
+        };
         let want = form(&s[key], names.0);
         let got = form(d.fields.get(key).unwrap_or(&Value::Null), names.1);
         if want != got {
@@ -95,7 +118,7 @@ fn lines(key: &str, want: &str, got: &str) -> Vec<String> {
     out
 }
 
-fn outcome(head: &str, s: &Value, d: &Did, out: &mut Vec<String>) {
+fn outcome(head: &str, s: &Value, d: &Did, names: (&Names, &Names), out: &mut Vec<String>) {
     let mut found = Vec::new();
     if let Some(w) = &d.refused {
         found.push(format!("refused: {w}"));
@@ -108,7 +131,13 @@ fn outcome(head: &str, s: &Value, d: &Did, out: &mut Vec<String>) {
         if k == "notes" {
             w = list(&w).iter().map(|n| Value::from(vec![n["redirect"].clone(), n["from"].clone()])).collect();
         }
-        let g = d.fields.get(k).cloned().unwrap_or_default();
+        let mut g = d.fields.get(k).cloned().unwrap_or_default();
+        if names.0.engine {
+            (w, g) = (names.0.value(&w), names.1.value(&g));
+            if k == "seen" {
+                (w, g) = (normalise::seen(&w, &s["sport"]), normalise::seen(&g, &s["sport"]));
+            }
+        }
         if w != g {
             found.push(format!("{k:<12} expected {w}  got {g}"));
         }
@@ -230,7 +259,7 @@ fn changes<T: Clone>(a: &[T], b: &[T], key: impl Fn(&T) -> String) -> Vec<(Optio
     out
 }
 
-fn state(label: &str, want: &Value, got: &Value, lossy: bool, out: &mut Vec<String>) {
+fn state(label: &str, want: &Value, got: &Value, (lossy, engine): (bool, Option<u16>), out: &mut Vec<String>) {
     let keys = |v: &Value| v.as_object().into_iter().flat_map(|m| m.keys().cloned()).collect::<Vec<_>>();
     let bridges: Vec<String> = want
         .as_object()
@@ -248,7 +277,11 @@ fn state(label: &str, want: &Value, got: &Value, lossy: bool, out: &mut Vec<Stri
             out.push(format!("{at}\n      the namespace is {which}"));
             continue;
         }
-        let (w, g) = (normalise::state(&ns, &want[&ns], lossy), normalise::state(&ns, &got[&ns], lossy));
+        let (mut w, mut g) = (normalise::state(&ns, &want[&ns], lossy), normalise::state(&ns, &got[&ns], lossy));
+        if let Some(probes) = engine {
+            normalise::docker_state(&mut w, probes);
+            normalise::docker_state(&mut g, probes);
+        }
         let parts: BTreeSet<&String> = w.keys().chain(g.keys()).collect();
         for part in parts {
             let none = Value::Null;

@@ -62,9 +62,10 @@ impl Taps {
     /// The recorder looks for namespaces and devices.
     pub fn scan(&mut self, s: &Session) {
         let k = &s.kernel;
-        let mut found: Vec<NetnsId> = k.hosts.iter().flat_map(|h| h.named.values().copied()).collect();
-        found.extend(k.hosts.iter().map(|h| h.root_ns));
-        found.extend((0..k.netns.len() as u32).map(NetnsId).filter(|n| k.ns(*n).is_switch));
+        let named: Vec<NetnsId> = k.hosts.iter().flat_map(|h| h.named.values().copied()).collect();
+        // The nameless ones that are alive are those of containers.
+        let there = |n: &NetnsId| named.contains(n) || k.ns(*n).alive && !k.ns(*n).label.contains("/ns");
+        let found: Vec<NetnsId> = (0..k.netns.len() as u32).map(NetnsId).filter(there).collect();
         for ns in found {
             self.since.entry(ns).or_insert(k.now());
             self.labels.insert(ns, k.ns(ns).label.clone());

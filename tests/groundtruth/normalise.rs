@@ -40,11 +40,25 @@ pub const RULES: &[(&str, &str, &str)] = &[
     ("state", "order of listen, conntrack, neigh, link, fdb, blink, route", "hashes with a random key"),
     ("state", "fdb: a bridge's address learned by another bridge", "a bridge announces itself by IGMP, which is not recorded"),
     ("state", "nstat, beyond zero or not, where a TCP probe timed out or stalled", "how often TCP repeats is a matter of time"),
+    ("docker", "ids of containers, networks, endpoints, and what is named after them: br-…, host names", "random"),
+    ("docker", "names of veth ends on the host", "random; they are called after their other end"),
+    ("docker", "ports >= 32768 other than the probe's own, in frames, conntrack and what a server saw", "docker-proxy's outgoing side is ephemeral"),
+    ("docker", "times, ages, round trips", "clock"),
+    ("docker", "IPv6 addresses, sysctls and sockets", "the model has no IPv6"),
+    ("docker", "conntrack entries of IGMP", "IGMP is not recorded"),
+    ("docker", "counters of policies", "iptables of 28.5 counts them, 1.8.9 does not"),
+    ("docker", "ports of the embedded name server", "random"),
+    ("docker", "nstat", "recorded for the kernel's own cases only"),
+    ("docker", "fdb of sw", "IPv6 teaches it"),
+    ("docker", "local addresses that no state shows: of devices that went", "random"),
+    ("docker", "qlen 0", "iproute2 of 28.5 shows it, 6.1 does not"),
 ];
 
 /// Addresses that the kernel made up, and what they are called.
 #[derive(Default)]
 pub struct Names {
+    /// A host has an engine.
+    pub engine: bool,
     text: Vec<(String, String)>,
     bytes: Vec<(String, String)>,
 }
@@ -74,6 +88,48 @@ impl Names {
         n
     }
 
+    /// Adds what an engine made up: ids that commands printed, and veth ends by what they lead to.
+    pub fn docker<'a>(
+        &mut self,
+        steps: impl Iterator<Item = (&'a str, &'a str)>,
+        states: impl Iterator<Item = &'a Map<String, Value>>,
+    ) {
+        self.engine = true;
+        let id = |t: &str| t.len() == 64 && t.bytes().all(|b| b.is_ascii_hexdigit());
+        for (cmd, out) in steps.filter(|(_, o)| id(o.trim())) {
+            let id = out.trim();
+            let words: Vec<&str> = cmd.split_whitespace().collect();
+            let after = words.iter().position(|w| *w == "--name").and_then(|i| words.get(i + 1)).copied();
+            let name = match words.get(1) {
+                Some(&"network") => format!("net({})", words.last().unwrap_or(&"")),
+                _ => format!("id({})", after.unwrap_or("?")),
+            };
+            let hex = |t: &str| t.bytes().map(|b| format!("{b:02x}")).collect::<String>();
+            self.text.push((id.to_owned(), name.clone()));
+            self.text.push((id[..12].to_owned(), format!("{name}/12")));
+            self.bytes.push((hex(&id[..12]), format!("{name}/12")));
+        }
+        for (_, v) in states.flatten() {
+            for l in v["link"].as_array().into_iter().flatten() {
+                if let (Some(n), Some(peer)) = (l["ifname"].as_str(), l["peer"].as_str())
+                    && n.len() == 11
+                    && n.starts_with("veth")
+                {
+                    self.text.push((n.to_owned(), format!("veth({peer})")));
+                }
+            }
+        }
+    }
+
+    /// Names them within a text.
+    pub fn name(&self, t: &str) -> String {
+        let t = Names::apply(&self.text, t);
+        let t = replaced(&t, r"\bveth[0-9a-f]{7}\b", "vethN");
+        let t = replaced(&t, r"\b[0-9a-f][26ae](?::[0-9a-f]{2}){5}\b", "MAC");
+        let t = replaced(&t, r"8000\.[0-9a-f][26ae][0-9a-f]{10}", "8000.MAC");
+        replaced(&replaced(&t, r"\b[0-9a-f]{64}\b", "ID"), r"\b[0-9a-f]{12}\b", "ID12")
+    }
+
     fn apply(pairs: &[(String, String)], t: &str) -> String {
         let mut t = t.to_owned();
         for (a, b) in pairs {
@@ -87,12 +143,93 @@ impl Names {
     /// Names them within a value.
     pub fn value(&self, v: &Value) -> Value {
         match v {
+            Value::String(s) if self.engine => Value::String(self.name(s)),
             Value::String(s) => Value::String(Names::apply(&self.text, s)),
             Value::Array(a) => a.iter().map(|x| self.value(x)).collect(),
             Value::Object(m) => m.iter().map(|(k, x)| (k.clone(), self.value(x))).collect::<Map<_, _>>().into(),
             other => other.clone(),
         }
     }
+}
+
+fn replaced(t: &str, pattern: &str, with: &str) -> String {
+    match Regex::new(pattern) {
+        Ok(r) => r.replace_all(t, with).into_owned(),
+        Err(_) => t.to_owned(),
+    }
+}
+
+/// What two runs of an engine do not share within a text.
+pub fn docker_text(t: &str) -> String {
+    let rules: [(&str, &str); 9] = [
+        (r"(?m)^ +inet6 .*\n(?: +valid_lft .*\n)?", ""),
+        (r"(?m) qlen 0 *$", " "),
+        (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME"),
+        (r"(?:\d+ seconds?|Less than a second|About a minute)( ago)? *", "AGE "),
+        (r"time[= ][\d.]+ ?ms", "time"),
+        (r"= [\d.]+/[\d.]+/[\d.]+(/[\d.]+)? ms", "= RTT"),
+        (r"\b(port|[sd]port)=(?:3[3-9]|[4-6]\d)\d{3}\b", "$1=P"),
+        (r"(?m)^LISTEN.*\[::\].*\n?", ""),
+        (r"(?m)^unknown +2 .*\n?", ""),
+    ];
+    rules.iter().fold(t.to_owned(), |t, (pattern, with)| replaced(&t, pattern, with))
+}
+
+/// A port that a server saw, where it is not the probe's own.
+pub fn seen(v: &Value, sport: &Value) -> Value {
+    match v.as_str().and_then(|s| s.rsplit_once(':')) {
+        Some((ip, port)) if sport.as_u64().is_none_or(|s| s.to_string() != port) => format!("{ip}:P").into(),
+        _ => v.clone(),
+    }
+}
+
+/// A namespace's state on a host with an engine.
+pub fn docker_state(out: &mut Map<String, Value>, probes: u16) {
+    // The recorder keeps counters of the kernel's own cases only.
+    out.remove("nstat");
+    if out.get("kind") == Some(&"switch".into()) {
+        // IPv6 taught it where the hosts are.
+        out.remove("fdb");
+    }
+    if let Some(Value::Object(s)) = out.get_mut("sysctl") {
+        s.remove("ipv6");
+    }
+    for a in out.get_mut("addr").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(l) = a["addr"].as_array_mut() {
+            l.retain(|x| x["family"] != "inet6");
+        }
+    }
+    if let Some(Value::Array(l)) = out.get_mut("addr") {
+        l.retain(|a| a["addr"].as_array().is_none_or(|l| !l.is_empty()));
+    }
+    if let Some(Value::Array(l)) = out.get_mut("listen") {
+        l.retain(|x| !x.as_str().is_some_and(|x| x.contains('[')));
+        for x in l {
+            *x = replaced(x.as_str().unwrap_or(""), r"127\.0\.0\.11:\d+", "127.0.0.11:P").into();
+        }
+    }
+    let own = 40_000..40_020 + 20 * probes;
+    let ports = Regex::new(r"(sport|dport)=(\d+)");
+    if let (Some(Value::Array(l)), Ok(r)) = (out.get_mut("conntrack"), ports) {
+        l.retain(|x| !x.as_str().is_some_and(|x| x.starts_with("unknown  2")));
+        for x in l {
+            let mask = |c: &regex_lite::Captures<'_>| {
+                let ours = c[2].parse::<u16>().is_ok_and(|p| p < 32_768 || own.contains(&p));
+                format!("{}={}", &c[1], if ours { &c[2] } else { "P" })
+            };
+            *x = r.replace_all(x.as_str().unwrap_or(""), mask).into_owned().into();
+        }
+    }
+    for l in out.get_mut("iptables").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some((head, _)) = l.as_str().filter(|l| l.starts_with(':')).and_then(|l| l.rsplit_once(" [")) {
+            *l = head.to_owned().into();
+        }
+        let text = l.as_str().unwrap_or("");
+        if text.contains("127.0.0.11") {
+            *l = replaced(text, r"(127\.0\.0\.11:|--sport )\d+", "${1}P").into();
+        }
+    }
+    out.retain(|_, v| !matches!(v, Value::Array(a) if a.is_empty()));
 }
 
 /// Counters of iptables: nothing or something.
@@ -222,11 +359,50 @@ pub fn igmp_fdb(entry: &Value, bridges: &[String]) -> bool {
     entry["state"] != "permanent" && entry["mac"].as_str().is_some_and(|m| bridges.iter().any(|b| b == m))
 }
 
+/// Whose ports are compared.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Own {
+    /// A probe of a recording without an engine: all.
+    Probe,
+    /// A command: none that is ephemeral.
+    Command,
+    /// A probe where docker-proxy may be at work: the probe's own only, twenty from this one on.
+    Docker(u16),
+}
+
+impl Own {
+    fn foreign(self, port: u16) -> bool {
+        match self {
+            Own::Probe => false,
+            Own::Command => port >= 32768,
+            Own::Docker(base) => port >= 32768 && !(base..base.saturating_add(20)).contains(&port),
+        }
+    }
+}
+
+/// The port in a server's `peer=ADDRESS:PORT `, where it is not the probe's own.
+fn peer(hex: &str, own: Own) -> String {
+    let Some((before, after)) = hex.split_once("706565723d") else { return hex.to_owned() };
+    let end = (0..after.len()).step_by(2).find(|i| after.get(*i..i + 2) == Some("20")).unwrap_or(after.len());
+    let text: String = unhex(&after[..end]);
+    let port = text.rsplit(':').next().and_then(|p| p.parse().ok()).unwrap_or(0);
+    if !own.foreign(port) {
+        return hex.to_owned();
+    }
+    let ip = text.rsplit_once(':').map_or("", |(a, _)| a);
+    format!("{before}(peer={ip}:P){}", &after[end..])
+}
+
+fn unhex(t: &str) -> String {
+    let byte = |i: usize| t.get(i..i + 2).and_then(|b| u8::from_str_radix(b, 16).ok()).unwrap_or(b'?');
+    (0..t.len()).step_by(2).map(|i| byte(i) as char).collect()
+}
+
 /// A frame and its normal form.
 pub type Normal<'a> = (String, &'a Frame);
 
 /// The frames of a step by device and direction; `own`: a command sent them, not a probe.
-pub fn frames<'a>(all: &'a [Frame], own: bool, names: &Names) -> BTreeMap<&'a str, Vec<Normal<'a>>> {
+pub fn frames<'a>(all: &'a [Frame], own: Own, names: &Names) -> BTreeMap<&'a str, Vec<Normal<'a>>> {
     let mut out: BTreeMap<&str, Vec<Normal<'a>>> = BTreeMap::new();
     for f in all.iter().filter(|f| f.flag != "nud" && f.flag != "rtx") {
         out.entry(&f.dev).or_default().push((normal(f, own, names), f));
@@ -237,10 +413,14 @@ pub fn frames<'a>(all: &'a [Frame], own: bool, names: &Names) -> BTreeMap<&'a st
     out
 }
 
-fn normal(f: &Frame, own: bool, names: &Names) -> String {
+fn normal(f: &Frame, own: Own, names: &Names) -> String {
     let mut b = f.bytes.clone();
+    if names.engine {
+        macs(&mut b, names);
+    }
     ethernet(&mut b, own);
     let hex: String = b.iter().map(|x| format!("{x:02x}")).collect();
+    let hex = if matches!(own, Own::Docker(_)) { peer(&hex, own) } else { hex };
     let mut t = Names::apply(&names.bytes, &hex);
     if f.cut > 0 {
         t.push_str(&format!("+{}", f.cut));
@@ -249,6 +429,20 @@ fn normal(f: &Frame, own: bool, names: &Names) -> String {
         t.push_str(&format!(" {}", f.flag));
     }
     t
+}
+
+/// Addresses of devices that went, which no state names.
+fn macs(b: &mut [u8], names: &Names) {
+    let arp = b.get(12..14) == Some(&[8, 6]);
+    let at: &[usize] = if arp { &[0, 6, 22, 32] } else { &[0, 6] };
+    for i in at {
+        let Some(m) = b.get_mut(*i..*i + 6) else { continue };
+        let hex: String = m.iter().map(|x| format!("{x:02x}")).collect();
+        let ours = names.bytes.iter().any(|(n, _)| *n == hex);
+        if m[0] & 3 == 2 && !m.starts_with(&[0x52, 0x54, 0]) && !ours {
+            m.fill(0xee);
+        }
+    }
 }
 
 /// A TCP segment with neither data nor SYN: does it have a FIN?
@@ -287,7 +481,7 @@ fn closing<'a>(all: Vec<Normal<'a>>) -> Vec<Normal<'a>> {
     out
 }
 
-fn ethernet(b: &mut [u8], own: bool) {
+fn ethernet(b: &mut [u8], own: Own) {
     if b.len() >= 14 && b[12..14] == [8, 0] {
         ipv4(&mut b[14..], own);
     }
@@ -297,7 +491,7 @@ fn be16(b: &[u8], at: usize) -> u16 {
     u16::from_be_bytes([b[at], b[at + 1]])
 }
 
-fn ipv4(b: &mut [u8], own: bool) {
+fn ipv4(b: &mut [u8], own: Own) {
     if b.len() < 20 || b[0] >> 4 != 4 {
         return;
     }
@@ -309,16 +503,16 @@ fn ipv4(b: &mut [u8], own: bool) {
         return;
     }
     let q = &mut b[ihl..];
-    if own && matches!(proto, 6 | 17) && q.len() >= 4 {
+    if matches!(proto, 6 | 17) && q.len() >= 4 {
         for i in [0, 2] {
-            if be16(q, i) >= 32768 {
+            if own.foreign(be16(q, i)) {
                 q[i..i + 2].fill(0xff);
             }
         }
     }
     match proto {
         1 if q.len() >= 8 => {
-            if own && matches!(q[0], 0 | 8) && q.len() >= 24 {
+            if own == Own::Command && matches!(q[0], 0 | 8) && q.len() >= 24 {
                 q[4..6].fill(0xff);
                 q[8..24].fill(0);
             }

@@ -115,7 +115,11 @@ fn one(
     match text(&step["op"]) {
         "cmd" => {
             let (host, ns) = s.place(text(&step["host"]))?;
-            let ran = run_line(s, host, ns, text(&step["cmd"]));
+            let line = match step["tmpl"].as_str() {
+                Some(t) => placeholders(s, t),
+                None => text(&step["cmd"]).to_owned(),
+            };
+            let ran = run_line(s, host, ns, &line);
             did.refused = ran.refusal.map(|(what, col)| format!("{what} (column {})", col + 1));
             did.fields.insert("rc".into(), ran.exit.into());
             did.fields.insert("out".into(), ran.stdout.into());
@@ -159,6 +163,14 @@ fn one(
                 }
                 s.advance(500 * MSEC);
             }
+        }
+        "stop" => {
+            let (host, _) = s.place(text(&step["host"]))?;
+            s.stop_docker(host);
+        }
+        "restart" => {
+            let (host, _) = s.place(text(&step["host"]))?;
+            s.restart_docker(host)?;
         }
         other => return Err(format!("step {other}")),
     }
@@ -214,6 +226,40 @@ fn hits(before: &Counted, after: &Counted) -> Map<String, Value> {
     out
 }
 
+/// `@{pid host1/web}` and others, as the model has them.
+fn placeholders(s: &Session, text: &str) -> String {
+    let (mut out, mut rest) = (String::new(), text);
+    while let Some((before, after)) = rest.split_once("@{") {
+        let (inner, tail) = after.split_once('}').unwrap_or((after, ""));
+        let words: Vec<&str> = inner.split_whitespace().collect();
+        out.push_str(before);
+        out.push_str(&placeholder(s, &words).unwrap_or_else(|| format!("@{{{inner}}}")));
+        rest = tail;
+    }
+    out + rest
+}
+
+fn placeholder(s: &Session, words: &[&str]) -> Option<String> {
+    let (host, name) = words.get(1)?.split_once('/').unwrap_or((words[1], ""));
+    let (id, _) = s.place(host).ok()?;
+    let e = s.engines.get(&id)?;
+    if words[0].starts_with("netid") {
+        let id = &e.network(words.get(2)?)?.id;
+        return Some(if words[0] == "netid10" { id[..10].to_owned() } else { id.clone() });
+    }
+    let c = e.container(name)?;
+    let ep = words.get(2).map_or_else(|| c.endpoints.values().next(), |n| c.endpoints.get(*n));
+    match words[0] {
+        "pid" => c.pid.map(|p| p.0.to_string()),
+        "id" => Some(c.id.clone()),
+        "ip" => ep?.ip.map(|a| a.to_string()),
+        "mac" => ep?.mac.map(|m| m.to_string()),
+        "veth" => ep?.host_dev.map(|d| s.kernel.dev(d).name.to_string()),
+        "gw" => e.networks.get(&ep?.network)?.gateway().map(|g| g.to_string()),
+        _ => None,
+    }
+}
+
 /// The probe as written, its target expanded: `to` has the port as well.
 fn expanded(step: &Value) -> String {
     let (what, to) = (text(&step["what"]), text(&step["to"]));
@@ -221,8 +267,27 @@ fn expanded(step: &Value) -> String {
         return what.to_owned();
     }
     let begin = what.find("@{").unwrap_or(0);
-    let end = what[begin..].find(char::is_whitespace).map_or(what.len(), |n| begin + n);
+    let close = what[begin..].find('}').map_or(begin, |n| begin + n);
+    let end = what[close..].find(char::is_whitespace).map_or(what.len(), |n| close + n);
     format!("{}{to}{}", &what[..begin], &what[end..])
+}
+
+/// The files that an engine writes for a container.
+fn files(s: &Session, ns: NetnsId) -> Value {
+    let read = |f: &str| s.read_file(s.kernel.ns(ns).host, ns, &format!("/etc/{f}")).unwrap_or_default();
+    json!({"hosts": read("hosts"), "resolv.conf": read("resolv.conf"), "hostname": read("hostname")})
+}
+
+/// Other containers in a container's namespace.
+fn also(s: &Session, ns: NetnsId, m: &mut Map<String, Value>) {
+    let host = s.kernel.ns(ns).host;
+    let all = s.engines.get(&host).into_iter().flat_map(|e| e.containers.values());
+    let label = |name: &str| format!("{}/{name}", s.kernel.host(host).name);
+    let mut names: Vec<String> = all.filter(|c| c.netns == Some(ns)).map(|c| label(&c.name)).collect();
+    names.retain(|n| *n != s.kernel.ns(ns).label);
+    if !names.is_empty() {
+        m.insert("also".into(), names.into());
+    }
 }
 
 /// The state of every namespace: the recorded ones in their order, then any other.
@@ -242,9 +307,14 @@ fn dump(s: &Session, recorded: &Value) -> Map<String, Value> {
         let kind = match label.contains("/ns:") {
             _ if k.ns(ns).is_switch => "switch",
             true => "netns",
+            false if label.contains('/') => "container",
             false => "host",
         };
         if let Some(m) = v.as_object_mut() {
+            if kind == "container" {
+                m.insert("files".into(), files(s, ns));
+                also(s, ns, m);
+            }
             m.insert("kind".into(), kind.into());
         }
         out.insert(label, v);

@@ -14,17 +14,44 @@ pub struct Recording {
 /// names the feature.
 const LATER: &[(&str, &[&str])] = &[("nft", &["nft"])];
 
+/// What of Docker is still to come: a word of a command line, and the feature's name.
+const DOCKER_LATER: &[(&str, &str)] = &[
+    ("swarm", "swarm"),
+    ("service", "swarm"),
+    ("overlay", "overlay"),
+    ("macvlan", "macvlan"),
+    ("ipvlan", "macvlan"),
+    ("pause", "docker pause"),
+    ("logs", "docker logs"),
+    ("compose", "compose"),
+    ("nslookup", "dns"),
+    ("vxlan", "vxlan"),
+];
+
 /// The feature that a recording waits for, if it does.
 pub fn later(name: &str, json: &Value) -> Option<&'static str> {
-    if !(name.starts_with("kernel/") || name.starts_with("random/")) {
-        return Some("docker");
-    }
+    let kernel = name.starts_with("kernel/") || name.starts_with("random/");
     let mut words = Vec::new();
     for s in list(&json["steps"]) {
         let cmd = s["cmd"].as_str().unwrap_or("");
         words.extend(cmd.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_' || c == '/')));
     }
     let used = |tools: &[&str]| words.iter().any(|w| tools.contains(&w.rsplit('/').next().unwrap_or(w)));
+    if !kernel {
+        if let Some((_, name)) = DOCKER_LATER.iter().find(|(w, _)| used(&[w])) {
+            return Some(name);
+        }
+        let hosts = || json["hosts"].as_object().into_iter().flat_map(|m| m.values());
+        if hosts().any(|h| h["etcd"].as_bool() == Some(true)) {
+            return Some("etcd");
+        }
+        if hosts().any(|h| !h["dns"].is_null()) || list(&json["steps"]).iter().any(|s| s["kind"] == "dns") {
+            return Some("dns");
+        }
+        if json["hosts"].as_object().is_some_and(|m| m.values().any(|h| !h["prestart"].is_null())) {
+            return Some("prestart");
+        }
+    }
     LATER.iter().find(|(_, tools)| used(tools)).map(|(name, _)| *name)
 }
 

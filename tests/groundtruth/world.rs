@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 
 use packetwalk_sim::app::Program;
 use packetwalk_sim::app::serve::Serve;
+use packetwalk_sim::docker::{Config, Profile};
 use packetwalk_sim::kernel::fib::{RouteType, table};
 use packetwalk_sim::kernel::link::IfAddr;
 use packetwalk_sim::kernel::types::{HostId, NetnsId};
@@ -61,6 +62,14 @@ pub fn build(json: &Value) -> Result<Session, String> {
     for (name, host) in hosts {
         serve(&mut s, name, host)?;
         name_server(&mut s, name, host)?;
+    }
+    let profile = Profile::parse(text(&json["engine"])).unwrap_or_default();
+    for (name, host) in hosts.iter().filter(|(_, h)| h["docker"].as_bool() == Some(true)) {
+        let flags: Vec<String> = list(&host["flags"]).iter().map(|f| text(f).to_owned()).collect();
+        let config = Config::from_flags(&flags).map_err(|e| format!("{name}: {e}"))?;
+        let (id, _) = s.place(name)?;
+        // A daemon that does not start is part of the recording (`daemon_errors`).
+        let _ = s.start_docker(id, profile, config);
     }
     Ok(s)
 }

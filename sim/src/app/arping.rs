@@ -27,6 +27,8 @@ pub struct ArpingSpec {
     pub timeout: Nanos,
     /// Announces the own address: `-U` (request) or `-A` (reply).
     pub announce: Option<u16>,
+    /// An announcement leaves the target's Ethernet address zero, as an engine's does.
+    pub zero_target: bool,
     /// Stops with the first answer (`-f`).
     pub first: bool,
     /// Asks every time by broadcast (`-b`); else by unicast after the first answer.
@@ -123,7 +125,11 @@ impl Arping {
         let arp = match self.spec.announce {
             // A gratuitous reply names its own address as the target's; a gratuitous request leaves it open.
             Some(op) => {
-                let tha = if op == Arp::REPLY { sha } else { MacAddr::BROADCAST };
+                let tha = match op {
+                    _ if self.spec.zero_target => MacAddr::ZERO,
+                    Arp::REPLY => sha,
+                    _ => MacAddr::BROADCAST,
+                };
                 Arp { op, sha, spa: self.spec.dst, tha, tpa: self.spec.dst }
             }
             None => Arp { op: Arp::REQUEST, sha, spa, tha: self.request_tha(), tpa: self.spec.dst },

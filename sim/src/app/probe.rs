@@ -278,6 +278,7 @@ impl Probe {
                 timeout,
             })),
             ProbeKind::Arping => Program::Arping(Arping::new(ArpingSpec {
+                zero_target: false,
                 dst,
                 dev: self.dev.clone().unwrap_or_else(|| "eth0".into()),
                 src: self.src,

@@ -71,6 +71,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         return Err(Refusal::new("arping without -c or -w, which never ends", 0));
     }
     let spec = ArpingSpec {
+        zero_target: false,
         dst,
         dev: dev.clone(),
         src,

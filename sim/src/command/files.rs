@@ -48,7 +48,9 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
             if !args.is_empty() {
                 return Err(Refusal::new("hostname NAME", 1));
             }
-            let name = p.sess.kernel.host(p.host).name.clone();
+            // A container has a name of its own.
+            let own = p.sess.roots.contains_key(&p.ns).then(|| p.read("/etc/hostname").ok()).flatten();
+            let name = own.map_or_else(|| p.sess.kernel.host(p.host).name.clone(), |t| t.trim_end().to_owned());
             p.out.push_str(&format!("{name}\n"));
         }
         "ln" => {

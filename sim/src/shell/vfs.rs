@@ -71,15 +71,27 @@ fn sysctl_errno(e: &SysctlError) -> Errno {
 }
 
 impl Session {
-    fn entry(&self, host: HostId, path: &str) -> Option<&Entry> {
-        self.files.get(&host).and_then(|v| v.entries.get(path))
+    /// Files as a process of a namespace sees them: its container's own, or the host's.
+    pub(crate) fn vfs(&self, host: HostId, ns: NetnsId) -> Option<&Vfs> {
+        self.roots.get(&ns).or_else(|| self.files.get(&host))
+    }
+
+    fn vfs_mut(&mut self, host: HostId, ns: NetnsId) -> &mut Vfs {
+        match self.roots.get_mut(&ns) {
+            Some(v) => v,
+            None => self.files.entry(host).or_default(),
+        }
+    }
+
+    fn entry(&self, host: HostId, ns: NetnsId, path: &str) -> Option<&Entry> {
+        self.vfs(host, ns).and_then(|v| v.entries.get(path))
     }
 
     /// Follows symbolic links.
-    fn follow(&self, host: HostId, path: &str) -> Result<String, Errno> {
+    fn follow(&self, host: HostId, ns: NetnsId, path: &str) -> Result<String, Errno> {
         let mut path = path.to_owned();
         for _ in 0..16 {
-            match self.entry(host, &path) {
+            match self.entry(host, ns, &path) {
                 Some(Entry::Link(to)) => {
                     let dir = path.rsplit_once('/').map_or("/", |(d, _)| d).to_owned();
                     path = normal(&dir, to);
@@ -95,7 +107,7 @@ impl Session {
     /// # Errors
     /// As `open` and `read` would fail.
     pub fn read_file(&self, host: HostId, ns: NetnsId, path: &str) -> Result<String, Errno> {
-        let path = self.follow(host, &normal("/", path))?;
+        let path = self.follow(host, ns, &normal("/", path))?;
         if path == "/dev/null" {
             return Ok(String::new());
         }
@@ -112,7 +124,7 @@ impl Session {
         if let Some(text) = live::read(self, host, ns, &path) {
             return text;
         }
-        match self.entry(host, &path) {
+        match self.entry(host, ns, &path) {
             Some(Entry::File(t)) => Ok(t.clone()),
             Some(Entry::Dir) => Err(Errno::EISDIR),
             _ if self.is_dir(host, ns, &path) => Err(Errno::EISDIR),
@@ -125,7 +137,7 @@ impl Session {
     /// # Errors
     /// As `open` and `write` would fail.
     pub fn write_file(&mut self, host: HostId, ns: NetnsId, path: &str, text: &str, append: bool) -> Result<(), Errno> {
-        let path = self.follow(host, &normal("/", path))?;
+        let path = self.follow(host, ns, &normal("/", path))?;
         if path == "/dev/null" {
             return Ok(());
         }
@@ -146,7 +158,7 @@ impl Session {
             return Err(Errno::EISDIR);
         }
         self.parent_ok(host, ns, &path)?;
-        let files = self.files.entry(host).or_default();
+        let files = self.vfs_mut(host, ns);
         let used: usize = files.entries.values().map(|e| if let Entry::File(t) = e { t.len() } else { 0 }).sum();
         if used + text.len() > MAX_BYTES {
             return Err(Errno::ENOBUFS);
@@ -179,11 +191,11 @@ impl Session {
     /// # Errors
     /// As `opendir` would fail.
     pub fn list_dir(&self, host: HostId, ns: NetnsId, path: &str) -> Result<Vec<String>, Errno> {
-        let path = self.follow(host, &normal("/", path))?;
+        let path = self.follow(host, ns, &normal("/", path))?;
         let mut names: Vec<String> = Vec::new();
         let mut found = DIRS.contains(&path.as_str());
         let prefix = if path == "/" { "/".to_owned() } else { format!("{path}/") };
-        let own = self.files.get(&host).map(|v| &v.entries);
+        let own = self.vfs(host, ns).map(|v| &v.entries);
         for p in DIRS.iter().map(|d| (*d).to_owned()).chain(own.into_iter().flat_map(|e| e.keys().cloned())) {
             if let Some(rest) = p.strip_prefix(&prefix)
                 && !rest.is_empty()
@@ -192,7 +204,7 @@ impl Session {
                 names.push(rest.to_owned());
             }
         }
-        found |= matches!(self.entry(host, &path), Some(Entry::Dir));
+        found |= matches!(self.entry(host, ns, &path), Some(Entry::Dir));
         if let Some(live) = live::list(self, host, ns, &path) {
             found = true;
             names.extend(live);
@@ -208,7 +220,7 @@ impl Session {
             }
         }
         if !found {
-            return Err(if self.entry(host, &path).is_some() { Errno::ENOTDIR } else { Errno::ENOENT });
+            return Err(if self.entry(host, ns, &path).is_some() { Errno::ENOTDIR } else { Errno::ENOENT });
         }
         names.sort();
         names.dedup();
@@ -228,11 +240,11 @@ impl Session {
     /// What a path is, links followed.
     pub fn kind_of(&self, host: HostId, ns: NetnsId, path: &str) -> Option<Kind> {
         let start = normal("/", path);
-        let Ok(path) = self.follow(host, &start) else { return Some(Kind::DeadLink) };
+        let Ok(path) = self.follow(host, ns, &start) else { return Some(Kind::DeadLink) };
         if DIRS.contains(&path.as_str()) {
             return Some(Kind::Dir);
         }
-        match self.entry(host, &path) {
+        match self.entry(host, ns, &path) {
             Some(Entry::Dir) => return Some(Kind::Dir),
             Some(Entry::File(_)) => return Some(Kind::File),
             _ => {}
@@ -261,7 +273,7 @@ impl Session {
 
     /// The namespace that a path names: `/run/netns/NAME`, `/proc/PID/ns/net`.
     pub fn netns_at(&self, host: HostId, ns: NetnsId, path: &str) -> Option<NetnsId> {
-        let path = self.follow(host, &normal("/", path)).ok()?;
+        let path = self.follow(host, ns, &normal("/", path)).ok()?;
         if let Some(name) = path.strip_prefix("/run/netns/") {
             return self.kernel.host(host).named.get(name).copied();
         }
@@ -283,7 +295,7 @@ impl Session {
             return Err(Errno::EEXIST);
         }
         self.parent_ok(host, ns, &path)?;
-        self.files.entry(host).or_default().entries.insert(path, Entry::Dir);
+        self.vfs_mut(host, ns).entries.insert(path, Entry::Dir);
         Ok(())
     }
 
@@ -293,7 +305,7 @@ impl Session {
     /// As `symlink` would fail.
     pub fn symlink(&mut self, host: HostId, ns: NetnsId, target: &str, path: &str) -> Result<(), Errno> {
         let path = normal("/", path);
-        if self.kind_of(host, ns, &path).is_some() || self.entry(host, &path).is_some() {
+        if self.kind_of(host, ns, &path).is_some() || self.entry(host, ns, &path).is_some() {
             return Err(Errno::EEXIST);
         }
         if let Some(name) = path.strip_prefix("/run/netns/")
@@ -303,7 +315,7 @@ impl Session {
             return Ok(());
         }
         self.parent_ok(host, ns, &path)?;
-        self.files.entry(host).or_default().entries.insert(path, Entry::Link(target.to_owned()));
+        self.vfs_mut(host, ns).entries.insert(path, Entry::Link(target.to_owned()));
         Ok(())
     }
 
@@ -319,11 +331,11 @@ impl Session {
             let op = Op::NetnsDel { host, name: name.to_owned() };
             return self.kernel.apply(&op).map(|_| ()).map_err(|e| e.errno);
         }
-        match self.entry(host, &path) {
+        match self.entry(host, ns, &path) {
             Some(Entry::Dir) if !tree => Err(Errno::EISDIR),
             Some(_) => {
                 let inside = format!("{path}/");
-                let files = self.files.entry(host).or_default();
+                let files = self.vfs_mut(host, ns);
                 files.entries.retain(|p, _| *p != path && !p.starts_with(&inside));
                 Ok(())
             }

@@ -72,9 +72,10 @@ pub(super) fn read(s: &Session, host: HostId, ns: NetnsId, path: &str) -> Option
         };
     }
     let text = match path {
+        "/etc/hostname" if s.roots.contains_key(&ns) => return None,
         "/etc/hostname" => format!("{}\n", s.kernel.host(host).name),
         "/etc/hosts" => {
-            if s.files.get(&host).is_some_and(|v| v.entries.contains_key(path)) {
+            if s.vfs(host, ns).is_some_and(|v| v.entries.contains_key(path)) {
                 return None;
             }
             format!("127.0.0.1\tlocalhost\n127.0.1.1\t{}\n", s.kernel.host(host).name)

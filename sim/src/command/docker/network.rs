@@ -1,0 +1,225 @@
+//! `docker network`.
+
+use super::super::{Exit, Proc, Refusal};
+use super::flags::{Given, Known, read};
+use super::show::table;
+use super::{daemon_error, docker, profile, show, template, usage};
+use crate::docker::network::NetSpec;
+use crate::docker::{Endpoint, Profile};
+
+/// Runs `docker network`.
+pub fn run(p: &mut Proc<'_>, args: &[String]) -> Exit {
+    let Some(sub) = args.first() else { return Err(Refusal::new("docker network without a command", 0)) };
+    let rest = &args[1..];
+    match sub.as_str() {
+        "create" => create(p, rest),
+        "ls" | "list" => ls(p, rest),
+        "inspect" => inspect(p, rest),
+        "rm" | "remove" => rm(p, rest),
+        "prune" => prune(p, rest),
+        "connect" => connect(p, rest),
+        "disconnect" => disconnect(p, rest),
+        other => Err(Refusal::new(format!("docker network {other}"), 0)),
+    }
+}
+
+fn pair(t: &str) -> (String, String) {
+    t.split_once('=').map_or((t.to_owned(), String::new()), |(k, v)| (k.to_owned(), v.to_owned()))
+}
+
+fn create(p: &mut Proc<'_>, args: &[String]) -> Exit {
+    const K: Known = Known {
+        values: &["driver", "opt", "label", "subnet", "ip-range", "gateway", "aux-address"],
+        switches: &["internal", "attachable"],
+        short: &[('d', "driver"), ('o', "opt")],
+    };
+    let g = read("network create", args, &K, true)?;
+    let [name] = g.words.as_slice() else {
+        return Ok(usage(p, "network create", "requires exactly 1 argument."));
+    };
+    let list = |n: &str| g.all(n).map(str::to_owned).collect::<Vec<_>>();
+    let spec = NetSpec {
+        name: name.clone(),
+        driver: g.get("driver").unwrap_or("bridge").to_owned(),
+        subnets: list("subnet"),
+        ranges: list("ip-range"),
+        gateways: list("gateway"),
+        aux: g.all("aux-address").map(pair).collect(),
+        internal: g.on("internal"),
+        attachable: g.on("attachable"),
+        options: g.all("opt").map(pair).collect(),
+        labels: g.all("label").map(pair).collect(),
+    };
+    if matches!(spec.driver.as_str(), "macvlan" | "ipvlan") {
+        return Err(Refusal::new(format!("docker network create -d {}", spec.driver), 0));
+    }
+    if let Err(e) = client_checks(&spec) {
+        p.err.push_str(&format!("{e}\n"));
+        return Ok(1);
+    }
+    match docker(p).network_create(&spec) {
+        Ok(id) => {
+            p.out.push_str(&format!("{id}\n"));
+            Ok(0)
+        }
+        Err(e) => Ok(daemon_error(p, &e)),
+    }
+}
+
+/// What the client looks at itself (`consolidateIpam`).
+fn client_checks(s: &NetSpec) -> Result<(), String> {
+    if s.subnets.is_empty() {
+        if !s.ranges.is_empty() || !s.gateways.is_empty() {
+            return Err("every ip-range or gateway must have a corresponding subnet".into());
+        }
+        return Ok(());
+    }
+    if s.ranges.is_empty() && s.gateways.is_empty() && s.aux.is_empty() && s.subnets.len() == 1 {
+        return Ok(());
+    }
+    let mut nets = Vec::new();
+    for t in &s.subnets {
+        let n: ipnet::Ipv4Net = t.parse().map_err(|_| format!("invalid subnet: invalid CIDR address: {t}"))?;
+        nets.push(n.trunc());
+    }
+    for r in &s.ranges {
+        let inside = r.parse::<ipnet::Ipv4Net>().is_ok_and(|r| nets.iter().any(|n| n.contains(&r.network())));
+        if !inside {
+            return Err(format!("no matching subnet for range {r}"));
+        }
+    }
+    let within = |a: &str| a.parse().is_ok_and(|a: std::net::Ipv4Addr| nets.iter().any(|n| n.contains(&a)));
+    if let Some(g) = s.gateways.iter().find(|g| !within(g)) {
+        return Err(format!("no matching subnet for gateway {g}"));
+    }
+    match s.aux.iter().find(|(_, a)| !within(a)) {
+        Some((_, a)) => Err(format!("no matching subnet for aux-address {a}")),
+        None => Ok(()),
+    }
+}
+
+fn ls(p: &mut Proc<'_>, args: &[String]) -> Exit {
+    const K: Known = Known {
+        values: &["format", "filter"],
+        switches: &["no-trunc", "quiet"],
+        short: &[('q', "quiet"), ('f', "filter")],
+    };
+    let g = read("network ls", args, &K, true)?;
+    if g.get("filter").is_some() {
+        return Err(Refusal::new("docker network ls --filter", 0));
+    }
+    let d = docker(p);
+    let mut all: Vec<_> = d.e().networks.values().cloned().collect();
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    let id = |id: &str| if g.on("no-trunc") { id.to_owned() } else { id[..12].to_owned() };
+    let mut rows = vec![["NETWORK ID", "NAME", "DRIVER", "SCOPE"].map(str::to_owned).to_vec()];
+    let mut out = String::new();
+    for n in &all {
+        if let Some(f) = g.get("format") {
+            let v = serde_json::json!({"ID": id(&n.id), "Name": n.name, "Driver": n.driver, "Scope": n.scope,
+                "Internal": n.internal.to_string(), "IPv6": "false"});
+            out.push_str(&format!("{}\n", template::fill(f, &v)?));
+        } else if g.on("quiet") {
+            out.push_str(&format!("{}\n", id(&n.id)));
+        } else {
+            rows.push(vec![id(&n.id), n.name.clone(), n.driver.clone(), n.scope.clone()]);
+        }
+    }
+    if g.get("format").is_none() && !g.on("quiet") {
+        out = table(&rows);
+    }
+    p.out.push_str(&out);
+    Ok(0)
+}
+
+fn inspect(p: &mut Proc<'_>, args: &[String]) -> Exit {
+    const K: Known = Known { values: &["format"], switches: &["verbose"], short: &[('f', "format"), ('v', "verbose")] };
+    let g = read("network inspect", args, &K, true)?;
+    let (mut found, mut missing) = (Vec::new(), Vec::new());
+    for key in &g.words {
+        let d = docker(p);
+        match d.e().network(key).cloned() {
+            Some(n) => found.push(show::network_json(&d, &n)),
+            None => missing.push(key.clone()),
+        }
+    }
+    show::print_all(p, g.get("format"), &found)?;
+    for key in &missing {
+        if profile(p) == Profile::V20 {
+            p.err.push_str(&format!("Error: No such network: {key}\n"));
+        } else {
+            p.err.push_str(&format!("Error response from daemon: network {key} not found\n"));
+        }
+    }
+    Ok(i32::from(!missing.is_empty()))
+}
+
+fn rm(p: &mut Proc<'_>, args: &[String]) -> Exit {
+    const K: Known = Known { values: &[], switches: &["force"], short: &[('f', "force")] };
+    let g = read("network rm", args, &K, true)?;
+    let mut status = 0;
+    for key in &g.words {
+        let v20 = profile(p) == Profile::V20;
+        match docker(p).network_remove(key) {
+            Ok(()) => p.out.push_str(&format!("{key}\n")),
+            Err(e) if v20 && e == format!("network {key} not found") => {
+                p.err.push_str(&format!("Error: No such network: {key}\n"));
+                status = 1;
+            }
+            Err(e) => {
+                daemon_error(p, &e);
+                status = 1;
+            }
+        }
+    }
+    if status != 0 && profile(p) != Profile::V20 {
+        p.err.push_str(&format!("exit status {status}\n"));
+    }
+    Ok(status)
+}
+
+fn prune(p: &mut Proc<'_>, args: &[String]) -> Exit {
+    const K: Known = Known { values: &[], switches: &["force"], short: &[('f', "force")] };
+    let g = read("network prune", args, &K, true)?;
+    if !g.on("force") {
+        return Err(Refusal::new("docker network prune without -f, which asks", 0));
+    }
+    let gone = docker(p).network_prune();
+    if !gone.is_empty() {
+        p.out.push_str(&format!("Deleted Networks:\n{}\n\n", gone.join("\n")));
+    }
+    Ok(0)
+}
+
+/// Settings of an endpoint, as `connect` and `run` have them.
+pub fn endpoint(g: &Given) -> Result<Endpoint, String> {
+    let mut e = Endpoint::default();
+    if let Some(ip) = g.get("ip") {
+        e.wanted_ip = Some(ip.parse().map_err(|_| format!("invalid IPv4 address: {ip}"))?);
+    }
+    e.aliases = g.all("alias").chain(g.all("network-alias")).chain(g.all("net-alias")).map(str::to_owned).collect();
+    e.gw_priority = g.get("gw-priority").and_then(|v| v.parse().ok()).unwrap_or(0);
+    let link = |l: &str| l.split_once(':').map_or((l.to_owned(), l.to_owned()), |(a, b)| (a.to_owned(), b.to_owned()));
+    e.links = g.all("link").map(link).collect();
+    Ok(e)
+}
+
+fn connect(p: &mut Proc<'_>, args: &[String]) -> Exit {
+    const K: Known = Known { values: &["ip", "alias", "link", "gw-priority", "driver-opt"], switches: &[], short: &[] };
+    let g = read("network connect", args, &K, true)?;
+    let [net, c] = g.words.as_slice() else {
+        return Ok(usage(p, "network connect", "requires exactly 2 arguments."));
+    };
+    let done = endpoint(&g).and_then(|e| docker(p).connect(net, c, e));
+    Ok(done.map_or_else(|e| daemon_error(p, &e), |()| 0))
+}
+
+fn disconnect(p: &mut Proc<'_>, args: &[String]) -> Exit {
+    const K: Known = Known { values: &[], switches: &["force"], short: &[('f', "force")] };
+    let g = read("network disconnect", args, &K, true)?;
+    let [net, c] = g.words.as_slice() else {
+        return Ok(usage(p, "network disconnect", "requires exactly 2 arguments."));
+    };
+    let done = docker(p).disconnect(net, c);
+    Ok(done.map_or_else(|e| daemon_error(p, &e), |()| 0))
+}

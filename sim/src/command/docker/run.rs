@@ -1,0 +1,379 @@
+//! `docker run`, `create`, `exec`, `start`, `stop`, `restart`, `kill`, `rm`, `rename`.
+
+use super::super::{Exit, Proc, Refusal};
+use super::busybox;
+use super::flags::{Given, Known, read};
+use super::network::endpoint;
+use super::{daemon_error, docker, no_such, profile};
+use crate::docker::types::{Mode, State};
+use crate::docker::{Container, Profile, images, publish};
+use crate::kernel::types::NetnsId;
+
+const RUN: Known = Known {
+    values: &[
+        "name",
+        "network",
+        "net",
+        "publish",
+        "hostname",
+        "expose",
+        "dns",
+        "dns-search",
+        "dns-opt",
+        "dns-option",
+        "add-host",
+        "ip",
+        "network-alias",
+        "net-alias",
+        "mac-address",
+        "link",
+        "sysctl",
+        "cap-add",
+        "restart",
+        "env",
+        "volume",
+        "label",
+    ],
+    switches: &["detach", "interactive", "tty", "rm", "publish-all", "privileged", "init"],
+    short: &[
+        ('d', "detach"),
+        ('i', "interactive"),
+        ('t', "tty"),
+        ('p', "publish"),
+        ('P', "publish-all"),
+        ('h', "hostname"),
+        ('e', "env"),
+        ('v', "volume"),
+        ('l', "label"),
+    ],
+};
+
+/// `docker: …` and what follows it.
+fn failed(p: &mut Proc<'_>, cmd: &str, text: &str, help: bool) -> i32 {
+    let v20 = profile(p) == Profile::V20;
+    let dot = if v20 && cmd == "run" { "." } else { "" };
+    let who = if cmd == "run" { "docker: " } else { "" };
+    p.err.push_str(&format!("{who}{text}{dot}\n"));
+    match (v20, help && cmd == "run") {
+        (true, true) => p.err.push_str("See 'docker run --help'.\n"),
+        (false, _) if cmd == "run" => p.err.push_str("\nRun 'docker run --help' for more information\n"),
+        _ => {}
+    }
+    if cmd == "run" { 125 } else { 1 }
+}
+
+/// What options and words make of a container.
+fn container(g: &Given) -> Result<Container, String> {
+    let words = |n: &str| g.all(n).map(str::to_owned).collect::<Vec<_>>();
+    let mut c = Container {
+        name: g.get("name").unwrap_or("").to_owned(),
+        image: g.words.first().cloned().unwrap_or_default(),
+        command: g.words.get(1..).unwrap_or_default().to_vec(),
+        hostname: g.get("hostname").unwrap_or("").to_owned(),
+        publish_all: g.on("publish-all"),
+        dns: words("dns"),
+        dns_search: words("dns-search"),
+        dns_opts: g.all("dns-opt").chain(g.all("dns-option")).map(str::to_owned).collect(),
+        extra_hosts: words("add-host"),
+        privileged: g.on("privileged"),
+        caps: words("cap-add"),
+        auto_remove: g.on("rm"),
+        restart: g.get("restart").unwrap_or("no").to_owned(),
+        ..Container::default()
+    };
+    for s in g.all("sysctl") {
+        let (k, v) = s.split_once('=').unwrap_or((s, ""));
+        c.sysctls.push((k.to_owned(), v.to_owned()));
+    }
+    for t in g.all("publish") {
+        c.publish.extend(publish::parse(t)?);
+    }
+    for t in g.all("expose") {
+        let (port, proto) = t.split_once('/').unwrap_or((t, "tcp"));
+        if let Err(e) = port.split('-').try_for_each(|n| n.parse::<u16>().map(|_| ())) {
+            let why = if e.to_string().contains("large") { "value out of range" } else { "invalid syntax" };
+            return Err(format!(
+                "invalid range format for --expose: {t}, error: strconv.ParseUint: parsing \"{port}\": {why}"
+            ));
+        }
+        c.exposed.push(format!("{port}/{proto}"));
+    }
+    modes(g, &mut c)?;
+    Ok(c)
+}
+
+/// `--network`, once or several times.
+fn modes(g: &Given, c: &mut Container) -> Result<(), String> {
+    let mut nets: Vec<&str> =
+        g.options.iter().filter(|(n, _)| n == "network" || n == "net").map(|(_, v)| v.as_str()).collect();
+    if nets.is_empty() || nets == ["default"] {
+        nets = vec!["bridge"];
+    }
+    let mac = match g.get("mac-address") {
+        Some(m) => Some(m.parse().map_err(|_| format!("{m} is not a valid mac address"))?),
+        None => None,
+    };
+    for (i, n) in nets.iter().enumerate() {
+        let mut e = if i == 0 { endpoint(g)? } else { Default::default() };
+        e.wanted_mac = mac.filter(|_| i == 0);
+        let name = advanced(n, &mut e)?;
+        match name.as_str() {
+            "host" => c.mode = Mode::Host,
+            "none" => c.mode = Mode::None,
+            m if m.starts_with("container:") => c.mode = Mode::Container(String::new()),
+            _ => {}
+        }
+        if i == 0 {
+            c.network_mode.clone_from(&name);
+        }
+        if c.mode == Mode::Networks {
+            c.endpoints.insert(name, e);
+        }
+    }
+    Ok(())
+}
+
+/// `--network name=N,ip=A,…`.
+fn advanced(text: &str, e: &mut crate::docker::Endpoint) -> Result<String, String> {
+    if !text.contains('=') {
+        return Ok(text.to_owned());
+    }
+    let mut name = String::new();
+    for part in text.split(',') {
+        let (k, v) = part.split_once('=').unwrap_or((part, ""));
+        match k {
+            "name" => v.clone_into(&mut name),
+            "alias" => e.aliases.push(v.to_owned()),
+            "ip" => e.wanted_ip = Some(v.parse().map_err(|_| format!("invalid IPv4 address: {v}"))?),
+            "gw-priority" => e.gw_priority = v.parse().map_err(|_| format!("invalid gw-priority {v}"))?,
+            "mac-address" => e.wanted_mac = Some(v.parse().map_err(|_| format!("{v} is not a valid mac address"))?),
+            _ => {}
+        }
+    }
+    Ok(name)
+}
+
+/// Options that contradict each other (`runconfig`).
+fn conflicts(g: &Given, c: &Container) -> Option<String> {
+    let has = |n: &str| g.get(n).is_some();
+    if matches!(c.mode, Mode::Container(_)) {
+        let rows = [
+            (has("hostname"), "hostname and the network mode"),
+            (has("link"), "container type network can't be used with links. This would result in undefined behavior"),
+            (has("dns"), "dns and the network mode"),
+            (has("add-host"), "custom host-to-IP mapping and the network mode"),
+            (has("mac-address"), "mac-address and the network mode"),
+            (has("publish") || c.publish_all, "port publishing and the container type network mode"),
+            (has("expose"), "port exposing and the container type network mode"),
+        ];
+        return rows.iter().find(|(on, _)| *on).map(|(_, t)| format!("conflicting options: {t}"));
+    }
+    (c.mode == Mode::Host && has("link")).then(|| {
+        "conflicting options: host type networking can't be used with links. This would result in undefined behavior"
+            .to_owned()
+    })
+}
+
+/// Reads the command line and makes the container: its id, or the status to end with.
+fn make(p: &mut Proc<'_>, cmd: &str, args: &[String]) -> Result<Result<(String, Given), i32>, Refusal> {
+    let g = read(cmd, args, &RUN, false)?;
+    let mut c = match container(&g) {
+        Ok(c) => c,
+        Err(e) if e.starts_with("invalid IPv4 address") && profile(p) != Profile::V20 => {
+            let net = g.get("network").or_else(|| g.get("net")).unwrap_or("bridge");
+            let a = e.rsplit(' ').next().unwrap_or("");
+            let text = format!(
+                "Error response from daemon: invalid config for network {net}: invalid endpoint settings:\n* {e}\n* no \
+                 configured subnet or ip-range contain the IP address {a}"
+            );
+            return Ok(Err(failed(p, cmd, &text, true)));
+        }
+        Err(e) => return Ok(Err(failed(p, cmd, &e, true))),
+    };
+    if c.image.is_empty() {
+        p.err.push_str(&format!("\"docker {cmd}\" requires at least 1 argument.\n"));
+        return Ok(Err(1));
+    }
+    if images::find(&c.image).is_none() {
+        return Err(Refusal::new(format!("the image {}", c.image), 0));
+    }
+    if let Some(e) = conflicts(&g, &c) {
+        return Ok(Err(failed(p, cmd, &e, true)));
+    }
+    // Links of the default bridge are by container.
+    if let Some(e) = c.endpoints.get_mut("bridge") {
+        let links = std::mem::take(&mut e.links);
+        for (of, alias) in links {
+            match docker(p).container_id(&of) {
+                Ok(id) => c.links.push((id, alias)),
+                Err(e) => return Ok(Err(failed(p, cmd, &format!("Error response from daemon: {e}"), true))),
+            }
+        }
+    }
+    Ok(match docker(p).create(c) {
+        Ok(id) => {
+            let d = docker(p);
+            if d.s.kernel.sysctl_get(d.ns(), "net.ipv4.ip_forward").is_ok_and(|v| v == "0") {
+                p.err.push_str("WARNING: IPv4 forwarding is disabled. Networking will not work.\n");
+            }
+            Ok((id, g))
+        }
+        Err(e) => Err(failed(p, cmd, &format!("Error response from daemon: {e}"), true)),
+    })
+}
+
+/// `docker create`.
+pub fn create(p: &mut Proc<'_>, args: &[String]) -> Exit {
+    Ok(match make(p, "create", args)? {
+        Ok((id, _)) => {
+            p.out.push_str(&format!("{id}\n"));
+            0
+        }
+        Err(status) => status,
+    })
+}
+
+/// `docker run`.
+pub fn run(p: &mut Proc<'_>, args: &[String]) -> Exit {
+    let (id, g) = match make(p, "run", args)? {
+        Ok(x) => x,
+        Err(status) => return Ok(status),
+    };
+    if g.on("detach") {
+        p.out.push_str(&format!("{id}\n"));
+    }
+    if let Err(e) = docker(p).start(&id) {
+        return Ok(failed(p, "run", &format!("Error response from daemon: {e}"), false));
+    }
+    if g.on("detach") {
+        return Ok(0);
+    }
+    let command = g.words[1..].to_vec();
+    if command.is_empty() {
+        return Err(Refusal::new("docker run in the foreground: add -d", 0));
+    }
+    let status = inside(p, &id, &command)?;
+    docker(p).stop(&id, status);
+    Ok(status)
+}
+
+/// Runs a command of a container.
+fn inside(p: &mut Proc<'_>, id: &str, command: &[String]) -> Exit {
+    let Some(ns) = p.sess.engines.get(&p.host).and_then(|e| e.containers.get(id)).and_then(|c| c.netns) else {
+        return Ok(1);
+    };
+    if !super::super::is_tool(&command[0]) {
+        return Err(Refusal::new(format!("the tool {} in a container", command[0]), 0));
+    }
+    let held = p.sess.engines[&p.host].containers.get(id).is_some_and(|c| {
+        c.privileged
+            || c.caps.iter().any(|c| matches!(c.to_uppercase().trim_start_matches("CAP_"), "NET_ADMIN" | "ALL"))
+    });
+    if !held && busybox::changes(command) {
+        p.err.push_str("ip: RTNETLINK answers: Operation not permitted\n");
+        return Ok(2);
+    }
+    let from = p.out.len();
+    let done = in_ns(p, ns, command);
+    let text = p.out.split_off(from);
+    p.out.push_str(&busybox::form(command, &text));
+    done
+}
+
+fn in_ns(p: &mut Proc<'_>, ns: NetnsId, command: &[String]) -> Exit {
+    let (back, cwd) = (std::mem::replace(&mut p.ns, ns), std::mem::replace(&mut p.cwd, "/".to_owned()));
+    let done = super::super::run(p, command);
+    (p.ns, p.cwd) = (back, cwd);
+    done
+}
+
+/// `docker exec`.
+pub fn exec(p: &mut Proc<'_>, args: &[String]) -> Exit {
+    const K: Known = Known {
+        values: &["env", "user", "workdir"],
+        switches: &["detach", "interactive", "tty", "privileged"],
+        short: &[('d', "detach"), ('i', "interactive"), ('t', "tty"), ('e', "env"), ('u', "user"), ('w', "workdir")],
+    };
+    let g = read("exec", args, &K, false)?;
+    let [key, command @ ..] = g.words.as_slice() else { return Err(Refusal::new("docker exec without a command", 0)) };
+    if command.is_empty() {
+        return Err(Refusal::new("docker exec without a command", 0));
+    }
+    let id = match docker(p).container_id(key) {
+        Ok(id) => id,
+        Err(e) => return Ok(no_such(p, &e)),
+    };
+    if docker(p).e().containers[&id].state != State::Running {
+        let text = if profile(p) == Profile::V20 { "Container" } else { "container" };
+        return Ok(daemon_error(p, &format!("{text} {id} is not running")));
+    }
+    let background = p.background;
+    p.background |= g.on("detach");
+    let done = inside(p, &id, command);
+    p.background = background;
+    done
+}
+
+/// Commands on one container after the other.
+pub fn each(p: &mut Proc<'_>, cmd: &str, args: &[String]) -> Exit {
+    const K: Known = Known {
+        values: &["time", "timeout", "signal"],
+        switches: &["force", "volumes", "attach"],
+        short: &[('t', "time"), ('f', "force"), ('s', "signal"), ('v', "volumes"), ('a', "attach")],
+    };
+    if matches!(cmd, "pause" | "unpause") {
+        return Err(Refusal::new(format!("docker {cmd}"), 0));
+    }
+    let g = read(cmd, args, &K, true)?;
+    let mut bad = Vec::new();
+    for key in &g.words {
+        match one(p, cmd, key, &g) {
+            Ok(()) => p.out.push_str(&format!("{key}\n")),
+            Err(e) => {
+                if e.starts_with("No such container") {
+                    if cmd == "rm" && g.on("force") && profile(p) != Profile::V20 {
+                        continue;
+                    }
+                    no_such(p, &e);
+                } else {
+                    daemon_error(p, &e);
+                }
+                bad.push(key.clone());
+            }
+        }
+    }
+    if !bad.is_empty() && cmd == "start" {
+        p.err.push_str(&format!("Error: failed to start containers: {}\n", bad.join(", ")));
+    }
+    Ok(i32::from(!bad.is_empty()))
+}
+
+fn one(p: &mut Proc<'_>, cmd: &str, key: &str, g: &Given) -> Result<(), String> {
+    let mut d = docker(p);
+    if cmd == "rm" {
+        return d.remove(key, g.on("force"));
+    }
+    let id = d.container_id(key)?;
+    match cmd {
+        "start" => d.start(&id),
+        "stop" => {
+            d.stop(&id, 0);
+            Ok(())
+        }
+        "kill" => {
+            d.stop(&id, 137);
+            Ok(())
+        }
+        _ => {
+            d.stop(&id, 0);
+            d.start(&id)
+        }
+    }
+}
+
+/// `docker rename`.
+pub fn rename(p: &mut Proc<'_>, args: &[String]) -> Exit {
+    let [old, new] = args else { return Err(Refusal::new("docker rename with other than two names", 0)) };
+    let done = docker(p).rename(old, new);
+    Ok(done.map_or_else(|e| daemon_error(p, &e), |()| 0))
+}

@@ -1,0 +1,385 @@
+//! `docker ps`, `port`, `inspect`, `logs`, and what `docker network inspect` prints.
+
+use std::net::IpAddr;
+
+use serde_json::{Map, Value, json};
+
+use super::super::{Exit, Proc, Refusal};
+use super::flags::{Known, read};
+use super::{client_error, docker, no_such, profile, template};
+use crate::docker::types::State;
+use crate::docker::{Container, Docker, Network, Profile, images};
+use crate::kernel::types::{Nanos, SEC};
+
+/// Columns as Go's tabwriter lays them out: at least ten wide, three spaces between.
+pub fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.first().map_or(0, Vec::len);
+    let width = |i: usize| rows.iter().map(|r| r[i].chars().count() + 3).max().unwrap_or(0).max(10);
+    let mut out = String::new();
+    for r in rows {
+        for (i, cell) in r.iter().enumerate() {
+            if i + 1 == columns {
+                out.push_str(cell);
+            } else {
+                out.push_str(&format!("{cell:<w$}", w = width(i)));
+            }
+        }
+        out.push('\n');
+    }
+    out
+}
+
+/// `units.HumanDuration`.
+fn human(d: Nanos) -> String {
+    let s = d / SEC;
+    match s {
+        0 => "Less than a second".into(),
+        1 => "1 second".into(),
+        2..60 => format!("{s} seconds"),
+        60..120 => "About a minute".into(),
+        120..3600 => format!("{} minutes", s / 60),
+        3600..7200 => "About an hour".into(),
+        _ => format!("{} hours", s / 3600),
+    }
+}
+
+/// A time of the model, as Go prints one.
+fn when(t: Nanos) -> String {
+    let (s, n) = (t / SEC, t % SEC);
+    format!("2026-01-01T{:02}:{:02}:{:02}.{n:09}Z", s / 3600 % 24, s / 60 % 60, s % 60)
+}
+
+fn state(s: State) -> &'static str {
+    match s {
+        State::Created => "created",
+        State::Running => "running",
+        State::Paused => "paused",
+        State::Exited => "exited",
+    }
+}
+
+fn host_ip(ip: &IpAddr, v20: bool) -> String {
+    match ip {
+        IpAddr::V6(a) if !v20 => format!("[{a}]"),
+        other => other.to_string(),
+    }
+}
+
+/// The PORTS column (`formatter.DisplayablePorts`).
+fn ports(c: &Container, v20: bool) -> String {
+    if c.state != State::Running {
+        return String::new();
+    }
+    // Exposed and not published comes without an address.
+    let mut all: Vec<(u16, Option<IpAddr>, u16, String)> =
+        c.bound.iter().map(|b| (b.port, Some(b.host_ip), b.host_port, b.proto.clone())).collect();
+    for e in &c.exposed {
+        let (port, proto) = e.split_once('/').unwrap_or((e, "tcp"));
+        let port = port.parse().unwrap_or(0);
+        if !c.bound.iter().any(|b| b.port == port && b.proto == proto) {
+            all.push((port, None, 0, proto.to_owned()));
+        }
+    }
+    all.sort_by_key(|(port, ip, public, proto)| (*port, ip.map(|i| i.to_string()), *public, proto.clone()));
+    let (mut done, mut mapped) = (Vec::new(), Vec::new());
+    let mut groups: Vec<(Option<IpAddr>, String, u16, u16)> = Vec::new();
+    let show = |g: &(Option<IpAddr>, String, u16, u16)| {
+        let range = if g.2 == g.3 { g.2.to_string() } else { format!("{}-{}", g.2, g.3) };
+        match &g.0 {
+            Some(ip) => format!("{}:{range}->{range}/{}", host_ip(ip, v20), g.1),
+            None => format!("{range}/{}", g.1),
+        }
+    };
+    for (port, ip, public, proto) in all {
+        if let Some(ip) = ip.filter(|_| public != port) {
+            mapped.push(format!("{}:{public}->{port}/{proto}", host_ip(&ip, v20)));
+            continue;
+        }
+        match groups.iter_mut().find(|g| g.0 == ip && g.1 == proto) {
+            Some(g) if g.3 + 1 == port => g.3 = port,
+            Some(g) => {
+                done.push(show(g));
+                (g.2, g.3) = (port, port);
+            }
+            None => groups.push((ip, proto, port, port)),
+        }
+    }
+    done.extend(groups.iter().map(show));
+    done.extend(mapped);
+    done.join(", ")
+}
+
+fn command_of(c: &Container) -> String {
+    let text = if c.command.is_empty() {
+        images::find(&c.image).map_or(String::new(), |i| i.command.to_owned())
+    } else {
+        c.command.join(" ")
+    };
+    let cut: String = text.chars().take(19).collect();
+    let text = if text.chars().count() > 20 { format!("{cut}…") } else { text };
+    format!("\"{text}\"")
+}
+
+/// `docker ps`.
+pub fn ps(p: &mut Proc<'_>, args: &[String]) -> Exit {
+    const K: Known = Known {
+        values: &["format", "filter"],
+        switches: &["all", "quiet", "no-trunc"],
+        short: &[('a', "all"), ('q', "quiet"), ('f', "filter")],
+    };
+    let g = read("ps", args, &K, true)?;
+    if g.get("filter").is_some() {
+        return Err(Refusal::new("docker ps --filter", 0));
+    }
+    let now = p.sess.kernel.now();
+    let v20 = profile(p) == Profile::V20;
+    let mut rows =
+        vec![["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES"].map(str::to_owned).to_vec()];
+    let all: Vec<Container> = docker(p).e().containers.values().rev().cloned().collect();
+    let mut out = String::new();
+    for c in all.iter().filter(|c| g.on("all") || c.state == State::Running) {
+        let id = if g.on("no-trunc") { c.id.clone() } else { c.id[..12].to_owned() };
+        if g.on("quiet") {
+            out.push_str(&format!("{id}\n"));
+            continue;
+        }
+        let status = match c.state {
+            State::Created => "Created".to_owned(),
+            State::Running => format!("Up {}", human(now - c.started)),
+            State::Paused => format!("Up {} (Paused)", human(now - c.started)),
+            State::Exited => format!("Exited ({}) {} ago", c.exit, human(now - c.started)),
+        };
+        let created = format!("{} ago", human(now - c.created));
+        let nets: Vec<&str> = c.endpoints.keys().map(String::as_str).collect();
+        let nets = if nets.is_empty() { c.network_mode.clone() } else { nets.join(",") };
+        let row = [id, c.image.clone(), command_of(c), created, status, ports(c, v20), c.name.clone()];
+        match g.get("format") {
+            Some(f) => {
+                let v = json!({"ID": row[0], "Image": row[1], "Command": row[2], "RunningFor": row[3],
+                    "Status": row[4], "Ports": row[5], "Names": row[6], "State": state(c.state), "Networks": nets});
+                out.push_str(&format!("{}\n", template::fill(f, &v)?));
+            }
+            None => rows.push(row.to_vec()),
+        }
+    }
+    if g.get("format").is_none() && !g.on("quiet") {
+        out = table(&rows);
+    }
+    p.out.push_str(&out);
+    Ok(0)
+}
+
+/// `docker port`.
+pub fn port(p: &mut Proc<'_>, args: &[String]) -> Exit {
+    let Some(key) = args.first() else { return Err(Refusal::new("docker port without a container", 0)) };
+    let v20 = profile(p) == Profile::V20;
+    let c = match docker(p).container_id(key) {
+        Ok(id) => docker(p).e().containers[&id].clone(),
+        Err(e) => return Ok(no_such(p, &e)),
+    };
+    let mut bound = c.bound.clone();
+    bound.sort_by_key(|b| (b.port, b.proto.clone(), b.host_ip.is_ipv6()));
+    let Some(want) = args.get(1) else {
+        for b in bound {
+            let ip = host_ip(&b.host_ip, v20);
+            p.out.push_str(&format!("{}/{} -> {ip}:{}\n", b.port, b.proto, b.host_port));
+        }
+        return Ok(0);
+    };
+    let (port, proto) = want.split_once('/').unwrap_or((want, "tcp"));
+    let found: Vec<_> = bound.iter().filter(|b| b.port.to_string() == port && b.proto == proto).collect();
+    if found.is_empty() {
+        let shown = if v20 { format!("{port}/{proto}") } else { want.clone() };
+        return Ok(client_error(p, &format!("No public port '{shown}' published for {key}")));
+    }
+    for b in found {
+        p.out.push_str(&format!("{}:{}\n", host_ip(&b.host_ip, v20), b.host_port));
+    }
+    Ok(0)
+}
+
+/// `docker logs`: what the programs of a container wrote.
+pub fn logs(p: &mut Proc<'_>, args: &[String]) -> Exit {
+    let Some(key) = args.first() else { return Err(Refusal::new("docker logs without a container", 0)) };
+    match docker(p).container_id(key) {
+        Ok(_) => Err(Refusal::new("docker logs", 0)),
+        Err(e) => Ok(if profile(p) == Profile::V20 { client_error(p, &e) } else { super::daemon_error(p, &e) }),
+    }
+}
+
+/// Prints objects: by a template one per line, else as an array with four spaces.
+pub fn print_all(p: &mut Proc<'_>, format: Option<&str>, all: &[Value]) -> Result<(), Refusal> {
+    if let Some(f) = format {
+        for v in all {
+            let line = template::fill(f, v)?;
+            p.out.push_str(&format!("{line}\n"));
+        }
+        return Ok(());
+    }
+    let mut buf = Vec::new();
+    let fmt = serde_json::ser::PrettyFormatter::with_indent(b"    ");
+    let mut ser = serde_json::Serializer::with_formatter(&mut buf, fmt);
+    if serde::Serialize::serialize(all, &mut ser).is_ok() {
+        p.out.push_str(&format!("{}\n", String::from_utf8_lossy(&buf)));
+    }
+    Ok(())
+}
+
+/// `docker inspect`: containers, then networks.
+pub fn inspect(p: &mut Proc<'_>, args: &[String]) -> Exit {
+    const K: Known = Known { values: &["format", "type"], switches: &[], short: &[('f', "format")] };
+    let g = read("inspect", args, &K, true)?;
+    let (mut found, mut missing) = (Vec::new(), Vec::new());
+    for key in &g.words {
+        let d = docker(p);
+        let c = d.e().container(key).map(|c| container_json(&d, c));
+        match c.or_else(|| d.e().network(key).map(|n| network_json(&d, n))) {
+            Some(v) => found.push(v),
+            None => missing.push(key.clone()),
+        }
+    }
+    print_all(p, g.get("format"), &found)?;
+    for key in &missing {
+        client_error(p, &format!("No such object: {key}"));
+    }
+    Ok(i32::from(!missing.is_empty()))
+}
+
+/// One network, in the engine's order of fields.
+pub fn network_json(d: &Docker<'_>, n: &Network) -> Value {
+    let v20 = d.profile() == Profile::V20;
+    let mut config = Vec::new();
+    for s in &n.subnets {
+        let mut o = Map::new();
+        o.insert("Subnet".into(), s.given.clone().unwrap_or_else(|| s.net.to_string()).into());
+        if let Some(r) = s.range {
+            o.insert("IPRange".into(), r.to_string().into());
+        }
+        let bare = v20 && !s.gateway_given && (s.given.is_some() || n.name == "bridge");
+        let silent = !v20 && s.given.is_some() && !s.gateway_given && d.profile() == Profile::V28;
+        if let Some(gw) = s.gateway.filter(|_| !bare && !silent) {
+            o.insert("Gateway".into(), gw.to_string().into());
+        }
+        if !s.aux.is_empty() {
+            let aux: Map<String, Value> = s.aux.iter().map(|(k, a)| (k.clone(), a.to_string().into())).collect();
+            o.insert("AuxiliaryAddresses".into(), aux.into());
+        }
+        config.push(Value::Object(o));
+    }
+    let bridge = n.driver == "bridge";
+    let config: Value = if bridge || v20 { config.into() } else { Value::Null };
+    let own = bridge && n.name != "bridge";
+    let mut members = Map::new();
+    let mut list = d.members(&n.id);
+    list.sort_by(|a, b| a.0.cmp(&b.0));
+    let prefix = n.subnets.first().map_or(0, |s| s.net.prefix_len());
+    for (id, e) in list {
+        let name = d.e().containers.get(&id).map_or(String::new(), |c| c.name.clone());
+        let ip = e.ip.map_or(String::new(), |a| format!("{a}/{prefix}"));
+        let mac = e.mac.map_or(String::new(), |m| m.to_string());
+        members.insert(
+            id,
+            json!({"Name": name, "EndpointID": e.id, "MacAddress": mac, "IPv4Address": ip, "IPv6Address": ""}),
+        );
+    }
+    let mut o = Map::new();
+    let mut put = |k: &str, v: Value| o.insert(k.to_owned(), v);
+    put("Name", n.name.clone().into());
+    put("Id", n.id.clone().into());
+    put("Created", when(n.created).into());
+    put("Scope", n.scope.clone().into());
+    put("Driver", n.driver.clone().into());
+    if !v20 {
+        put("EnableIPv4", true.into());
+    }
+    put("EnableIPv6", false.into());
+    put("IPAM", json!({"Driver": "default", "Options": if own { json!({}) } else { Value::Null }, "Config": config}));
+    put("Internal", n.internal.into());
+    put("Attachable", n.attachable.into());
+    put("Ingress", false.into());
+    put("ConfigFrom", json!({"Network": ""}));
+    put("ConfigOnly", false.into());
+    put("Containers", members.into());
+    let sorted = |m: &indexmap::IndexMap<String, String>| {
+        let mut v: Vec<_> = m.iter().collect();
+        v.sort();
+        v.into_iter().map(|(k, v)| (k.clone(), Value::from(v.clone()))).collect::<Map<_, _>>()
+    };
+    put("Options", sorted(&n.options).into());
+    put("Labels", sorted(&n.labels).into());
+    Value::Object(o)
+}
+
+fn ports_json(c: &Container) -> Value {
+    let mut o = Map::new();
+    if c.state != State::Running {
+        return o.into();
+    }
+    for e in &c.exposed {
+        let (port, proto) = e.split_once('/').unwrap_or((e, "tcp"));
+        let of = c.bound.iter().filter(|b| b.port.to_string() == port && b.proto == proto);
+        let list: Vec<Value> =
+            of.map(|b| json!({"HostIp": b.host_ip.to_string(), "HostPort": b.host_port.to_string()})).collect();
+        o.insert(e.clone(), if list.is_empty() { Value::Null } else { list.into() });
+    }
+    o.into()
+}
+
+/// One container: what concerns its network.
+fn container_json(d: &Docker<'_>, c: &Container) -> Value {
+    let v20 = d.profile() == Profile::V20;
+    let mut nets = Map::new();
+    for (name, e) in &c.endpoints {
+        let n = d.e().networks.get(&e.network);
+        let up = !e.id.is_empty();
+        let text = |t: Option<String>| t.filter(|_| up).unwrap_or_default();
+        let prefix = n.and_then(|n| n.subnets.first()).map_or(0, |s| s.net.prefix_len());
+        let gateway = n.filter(|n| !n.internal || v20).and_then(Network::gateway);
+        let mut aliases = e.aliases.clone();
+        if v20 && name != "bridge" {
+            aliases.push(c.id[..12].to_owned());
+        }
+        nets.insert(
+            name.clone(),
+            json!({
+                "IPAMConfig": e.wanted_ip.map(|a| json!({"IPv4Address": a.to_string()})),
+                "Links": null,
+                "Aliases": if aliases.is_empty() { Value::Null } else { aliases.into() },
+                "NetworkID": e.network, "EndpointID": e.id,
+                "Gateway": text(gateway.map(|g| g.to_string())),
+                "IPAddress": text(e.ip.map(|a| a.to_string())),
+                "IPPrefixLen": if up { prefix } else { 0 },
+                "IPv6Gateway": "", "GlobalIPv6Address": "", "GlobalIPv6PrefixLen": 0,
+                "MacAddress": text(e.mac.map(|m| m.to_string())),
+            }),
+        );
+    }
+    let running = c.state == State::Running;
+    let bridge = nets.get("bridge").cloned().unwrap_or_else(
+        || json!({"EndpointID": "", "Gateway": "", "IPAddress": "", "IPPrefixLen": 0, "MacAddress": ""}),
+    );
+    let pid = c.pid.map_or(0, |p| p.0);
+    let command = if c.command.is_empty() {
+        images::find(&c.image).map_or("", |i| i.command).split(' ').map(str::to_owned).collect()
+    } else {
+        c.command.clone()
+    };
+    json!({
+        "Id": c.id, "Created": when(c.created),
+        "Path": command.first(), "Args": command.get(1..).unwrap_or_default(),
+        "State": {"Status": state(c.state), "Running": running, "Paused": c.state == State::Paused,
+            "Pid": pid, "ExitCode": c.exit, "Error": c.error, "StartedAt": when(c.started)},
+        "Image": c.image, "Name": format!("/{}", c.name),
+        "HostConfig": {"NetworkMode": c.network_mode, "RestartPolicy": {"Name": c.restart},
+            "AutoRemove": c.auto_remove, "Privileged": c.privileged},
+        "Config": {"Hostname": c.hostname, "Image": c.image, "Cmd": command},
+        "NetworkSettings": {
+            "SandboxID": if running { c.sandbox.clone() } else { String::new() },
+            "SandboxKey": c.sandbox.get(..12).filter(|_| running).map_or(String::new(), |s| format!("/var/run/docker/netns/{s}")),
+            "Ports": ports_json(c),
+            "EndpointID": bridge["EndpointID"], "Gateway": bridge["Gateway"], "IPAddress": bridge["IPAddress"],
+            "IPPrefixLen": bridge["IPPrefixLen"], "MacAddress": bridge["MacAddress"],
+            "Networks": nets,
+        },
+    })
+}

@@ -1,0 +1,357 @@
+//! Containers: made, started, stopped, removed, renamed (daemon/create.go, start.go, stop.go, delete.go).
+
+use super::types::{Container, Endpoint, Mode, Profile, State};
+use super::{Docker, images};
+use crate::app::Program;
+use crate::app::serve::Serve;
+
+impl Docker<'_> {
+    /// The id of a container.
+    ///
+    /// # Errors
+    /// `No such container: KEY`.
+    pub fn container_id(&self, key: &str) -> Result<String, String> {
+        self.e().container(key).map(|c| c.id.clone()).ok_or_else(|| format!("No such container: {key}"))
+    }
+
+    pub(super) fn c(&self, id: &str) -> Container {
+        self.e().containers.get(id).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn cm(&mut self, id: &str) -> &mut Container {
+        self.em().containers.entry(id.to_owned()).or_default()
+    }
+
+    /// `docker create`: its id.
+    ///
+    /// # Errors
+    /// The engine's sentence.
+    pub fn create(&mut self, mut c: Container) -> Result<String, String> {
+        check_name(&c.name)?;
+        if let Some(other) = self.e().containers.values().find(|o| o.name == c.name && !c.name.is_empty()) {
+            let (name, id) = (&c.name, &other.id);
+            return Err(format!(
+                "Conflict. The container name \"/{name}\" is already in use by container \"{id}\". You have to remove \
+                 (or rename) that container to be able to reuse that name."
+            ));
+        }
+        c.id = self.new_id();
+        if c.name.is_empty() {
+            c.name = format!("box_{}", &c.id[..6]);
+            c.name_generated = true;
+        }
+        self.resolve_mode(&mut c)?;
+        self.check_endpoints(&c)?;
+        if c.hostname.is_empty() {
+            c.hostname = match &c.mode {
+                Mode::Host => self.s.kernel.host(self.host).name.clone(),
+                Mode::Container(of) => self.c(of).hostname,
+                _ => c.id[..12].to_owned(),
+            };
+        }
+        if let Some(i) = images::find(&c.image) {
+            for (udp, port) in i.ports {
+                let text = format!("{port}/{}", if *udp { "udp" } else { "tcp" });
+                if !c.exposed.contains(&text) {
+                    c.exposed.push(text);
+                }
+            }
+        }
+        for p in &c.publish {
+            let text = format!("{}/{}", p.port, p.proto);
+            if !c.exposed.contains(&text) {
+                c.exposed.push(text);
+            }
+        }
+        c.created = self.s.kernel.now();
+        let id = c.id.clone();
+        self.em().containers.insert(id.clone(), c);
+        Ok(id)
+    }
+
+    /// `--network container:X` names a container by its id from now on; endpoints remember their network's id.
+    fn resolve_mode(&self, c: &mut Container) -> Result<(), String> {
+        if let Some(of) = c.network_mode.strip_prefix("container:") {
+            if of.is_empty() {
+                return Err("invalid network mode: invalid container format container:<name|id>".into());
+            }
+            if of == c.name {
+                // It is made, and cannot start.
+                c.mode = Mode::Container(c.id.clone());
+                return Ok(());
+            }
+            let id = self.container_id(of)?;
+            c.network_mode = format!("container:{id}");
+            c.mode = Mode::Container(id);
+        }
+        let ids: Vec<(String, String)> =
+            c.endpoints.keys().filter_map(|k| Some((k.clone(), self.e().network(k)?.id.clone()))).collect();
+        for (k, id) in ids {
+            if let Some(e) = c.endpoints.get_mut(&k) {
+                e.network = id;
+            }
+        }
+        Ok(())
+    }
+
+    /// What 28 looks at when a container is made, and 20.10 in part when it starts.
+    fn check_endpoints(&self, c: &Container) -> Result<(), String> {
+        for (name, e) in &c.endpoints {
+            let Some(n) = self.e().network(name) else { continue };
+            let Some(ip) = e.wanted_ip else { continue };
+            if self.profile() == Profile::V20 {
+                continue;
+            }
+            let mut found = Vec::new();
+            if n.name == "bridge" {
+                found.push("user specified IP address is supported on user defined networks only".to_owned());
+            }
+            if n.auto_subnet {
+                found.push(
+                    "user specified IP address is supported only when connecting to networks with user configured \
+                     subnets"
+                        .to_owned(),
+                );
+            } else if !n.subnets.iter().any(|s| s.net.contains(&ip)) {
+                found.push(format!("no configured subnet or ip-range contain the IP address {ip}"));
+            }
+            if !found.is_empty() {
+                let text = match found.as_slice() {
+                    [one] => one.clone(),
+                    many => many.iter().map(|l| format!("* {l}")).collect::<Vec<_>>().join("\n"),
+                };
+                return Err(format!("invalid config for network {}: invalid endpoint settings:\n{text}", n.name));
+            }
+        }
+        Ok(())
+    }
+
+    /// `docker start`.
+    ///
+    /// # Errors
+    /// The engine's sentence; the container keeps its state.
+    pub fn start(&mut self, id: &str) -> Result<(), String> {
+        if matches!(self.c(id).state, State::Running | State::Paused) {
+            return Ok(());
+        }
+        if let Err(e) = self.sandbox(id) {
+            self.leave_sandbox(id);
+            let e = if self.profile() == Profile::V20 || e.starts_with("cannot join") {
+                e
+            } else {
+                format!("failed to set up container networking: {e}")
+            };
+            let c = self.cm(id);
+            c.error.clone_from(&e);
+            c.exit = 128;
+            return Err(e);
+        }
+        let links = self.link_calls(id);
+        self.calls(&links);
+        self.resolver(id);
+        self.write_files(id);
+        self.first_process(id);
+        let now = self.s.kernel.now();
+        let c = self.cm(id);
+        c.state = State::Running;
+        c.error.clear();
+        c.exit = 0;
+        c.started = now;
+        self.program_ended(id);
+        self.announce(id, None);
+        Ok(())
+    }
+
+    /// The programs of its image.
+    fn first_process(&mut self, id: &str) {
+        let c = self.c(id);
+        let (Some(ns), Some(pid)) = (c.netns, c.pid) else { return };
+        let Some(i) = images::find(&c.image).filter(|i| !i.ports.is_empty() && c.command.is_empty()) else { return };
+        let app = self.s.spawn(self.host, ns, pid, "serve", Program::Serve(Serve::new(i.ports.to_vec())));
+        self.s.apps.set_host_name(app, &c.hostname);
+        self.cm(id).apps.push(app);
+    }
+
+    /// A server that could not begin ends, and its container with it.
+    fn program_ended(&mut self, id: &str) {
+        let c = self.c(id);
+        let ended = c.apps.iter().find_map(|a| self.s.apps.get(*a).exit);
+        if let Some(status) = ended {
+            self.stop(id, status);
+        }
+    }
+
+    /// Stops a container: its processes end, its endpoints go, its namespace goes with its last user.
+    pub fn stop(&mut self, id: &str, status: i32) {
+        if !matches!(self.c(id).state, State::Running | State::Paused) {
+            return;
+        }
+        for a in std::mem::take(&mut self.cm(id).apps) {
+            self.s.apps.kill(&mut self.s.kernel, a, 143);
+        }
+        self.leave_sandbox(id);
+        let c = self.cm(id);
+        c.state = State::Exited;
+        c.exit = status;
+        if self.c(id).auto_remove {
+            self.em().containers.shift_remove(id);
+        }
+    }
+
+    /// `docker rm`.
+    ///
+    /// # Errors
+    /// It runs and was not forced.
+    pub fn remove(&mut self, key: &str, force: bool) -> Result<(), String> {
+        let id = self.container_id(key)?;
+        let c = self.c(&id);
+        if matches!(c.state, State::Running | State::Paused) {
+            if !force {
+                return Err(if self.profile() == Profile::V20 {
+                    format!(
+                        "You cannot remove a running container {id}. Stop the container before attempting removal or \
+                         force remove"
+                    )
+                } else {
+                    format!(
+                        "cannot remove container \"{key}\": container is running: stop the container before removing \
+                         or force remove"
+                    )
+                });
+            }
+            self.stop(&id, 137);
+        }
+        self.em().containers.shift_remove(&id);
+        Ok(())
+    }
+
+    /// `docker rename`.
+    ///
+    /// # Errors
+    /// There is no such container, or the name is taken.
+    pub fn rename(&mut self, key: &str, name: &str) -> Result<(), String> {
+        let id = self.container_id(key)?;
+        check_name(name)?;
+        if self.e().containers.values().any(|c| c.name == name) {
+            return Err(format!("Conflict. The container name \"/{name}\" is already in use"));
+        }
+        name.clone_into(&mut self.cm(&id).name);
+        Ok(())
+    }
+
+    /// `docker network connect`.
+    ///
+    /// # Errors
+    /// The engine's sentence.
+    pub fn connect(&mut self, network: &str, key: &str, mut e: Endpoint) -> Result<(), String> {
+        let v20 = self.profile() == Profile::V20;
+        let Some(n) = self.e().network(network).cloned() else { return Err(format!("network {network} not found")) };
+        let id = self.container_id(key)?;
+        let c = self.c(&id);
+        if n.name == "host" {
+            return Err(if v20 {
+                "container cannot be disconnected from host network or connected to host network".into()
+            } else {
+                "cannot connect container to host network - container must be created in host network mode".into()
+            });
+        }
+        if matches!(c.mode, Mode::Host | Mode::Container(_)) {
+            return Err(
+                "container sharing network namespace with another container or host cannot be connected to any \
+                        other network"
+                    .into(),
+            );
+        }
+        if c.mode == Mode::None || n.name == "none" {
+            return Err(
+                "container cannot be connected to multiple networks with one of the networks in private (none) \
+                        mode"
+                    .into(),
+            );
+        }
+        self.check_wanted(&n, &e)?;
+        if c.endpoints.contains_key(&n.name) && c.state == State::Running {
+            return Err(format!("endpoint with name {} already exists in network {}", c.name, n.name));
+        }
+        e.network.clone_from(&n.id);
+        self.cm(&id).endpoints.insert(n.name.clone(), e);
+        if c.state != State::Running {
+            return Ok(());
+        }
+        if let Err(e) = self.attach(&id, &n.name) {
+            self.detach(&id, &n.name);
+            self.cm(&id).endpoints.shift_remove(&n.name);
+            return Err(e);
+        }
+        self.regate(&id)?;
+        self.resolver(&id);
+        self.write_files(&id);
+        self.announce(&id, Some(&n.name));
+        Ok(())
+    }
+
+    fn check_wanted(&self, n: &super::Network, e: &Endpoint) -> Result<(), String> {
+        let mut found = Vec::new();
+        if e.wanted_ip.is_some() && n.name == "bridge" {
+            found.push("user specified IP address is supported on user defined networks only");
+        }
+        if e.wanted_ip.is_some() && n.auto_subnet {
+            found.push(
+                "user specified IP address is supported only when connecting to networks with user configured subnets",
+            );
+        }
+        if !e.aliases.is_empty() && n.name == "bridge" {
+            found.push("network-scoped alias is supported only for containers in user defined networks");
+        }
+        match (found.as_slice(), self.profile()) {
+            ([], _) => Ok(()),
+            ([first, ..], Profile::V20) => Err((*first).to_owned()),
+            ([one], _) => Err(format!("invalid endpoint settings:\n{one}")),
+            (all, _) => {
+                let lines: Vec<String> = all.iter().map(|l| format!("* {l}")).collect();
+                Err(format!("invalid endpoint settings:\n{}", lines.join("\n")))
+            }
+        }
+    }
+
+    /// `docker network disconnect`.
+    ///
+    /// # Errors
+    /// The engine's sentence.
+    pub fn disconnect(&mut self, network: &str, key: &str) -> Result<(), String> {
+        let Some(n) = self.e().network(network).cloned() else { return Err(format!("network {network} not found")) };
+        let id = self.container_id(key)?;
+        let c = self.c(&id);
+        if n.name == "host" {
+            return Err(if self.profile() == Profile::V20 {
+                "container cannot be disconnected from host network or connected to host network".into()
+            } else {
+                "cannot disconnect container from host network - container was created in host network mode".into()
+            });
+        }
+        if !c.endpoints.contains_key(&n.name) {
+            let the = if c.state == State::Running { "" } else { "the " };
+            return Err(format!("container {id} is not connected to {the}network {}", n.name));
+        }
+        if c.state == State::Running {
+            self.unpublish_at(&id, &n.id);
+            self.detach(&id, &n.name);
+        }
+        self.cm(&id).endpoints.shift_remove(&n.name);
+        if c.state == State::Running {
+            self.regate(&id)?;
+            self.write_files(&id);
+        }
+        Ok(())
+    }
+}
+
+fn check_name(name: &str) -> Result<(), String> {
+    let mut chars = name.chars();
+    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    let first = chars.next().is_none_or(|c| c.is_ascii_alphanumeric());
+    if !name.is_empty() && (!first || name.len() < 2 || !chars.all(good)) {
+        return Err(format!("Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"));
+    }
+    Ok(())
+}

@@ -1,0 +1,271 @@
+//! The start of a daemon (daemon/daemon_unix.go, libnetwork firewall_linux.go, setup_ip_forwarding.go).
+
+use std::net::Ipv4Addr;
+
+use indexmap::IndexMap;
+use ipnet::Ipv4Net;
+
+use super::Docker;
+use super::rules::{self, v20, v28};
+use super::types::{Config, Network, Profile, State, Subnet};
+use crate::kernel::types::HostId;
+use crate::session::Session;
+
+impl Config {
+    /// Flags of `dockerd`.
+    ///
+    /// # Errors
+    /// A flag that is not modelled, or a value that cannot be read.
+    pub fn from_flags(flags: &[String]) -> Result<Config, String> {
+        let mut c = Config::default();
+        let mut it = flags.iter();
+        while let Some(f) = it.next() {
+            let (name, value) = f.split_once('=').map_or((f.as_str(), None), |(n, v)| (n, Some(v.to_owned())));
+            let flag = matches!(
+                name,
+                "--icc"
+                    | "--iptables"
+                    | "--ip-forward"
+                    | "--ip-masq"
+                    | "--userland-proxy"
+                    | "--ip-forward-no-drop"
+                    | "--allow-direct-routing"
+            );
+            let value = match value {
+                Some(v) => v,
+                None if flag => "true".to_owned(),
+                None => it.next().cloned().ok_or_else(|| format!("flag needs an argument: {f}"))?,
+            };
+            c.set(name, &value).map_err(|e| format!("dockerd {f}: {e}"))?;
+        }
+        Ok(c)
+    }
+
+    fn set(&mut self, name: &str, v: &str) -> Result<(), String> {
+        let yes = v == "true" || v == "1";
+        let bad = |_| format!("invalid value {v}");
+        match name {
+            "--icc" => self.icc = yes,
+            "--iptables" => self.iptables = yes,
+            "--ip-forward" => self.ip_forward = yes,
+            "--ip-forward-no-drop" => self.ip_forward_no_drop = yes,
+            "--ip-masq" => self.ip_masq = yes,
+            "--userland-proxy" => self.userland_proxy = yes,
+            "--allow-direct-routing" => self.allow_direct_routing = yes,
+            "-b" | "--bridge" => self.bridge = Some(v.to_owned()),
+            "--bip" => self.bip = Some(v.parse().map_err(|_| format!("invalid CIDR address: {v}"))?),
+            "--fixed-cidr" => self.fixed_cidr = Some(v.parse().map_err(|_| format!("invalid CIDR address: {v}"))?),
+            "--mtu" => self.mtu = v.parse().map_err(|_| format!("invalid value {v}"))?,
+            "--ip" => self.ip = Some(v.parse().map_err(bad)?),
+            "--default-gateway" => self.default_gateway = Some(v.parse().map_err(bad)?),
+            "--dns" => self.dns.push(v.to_owned()),
+            "--dns-search" => self.dns_search.push(v.to_owned()),
+            "--dns-opt" => self.dns_opts.push(v.to_owned()),
+            "--default-address-pool" => {
+                let field =
+                    |k: &str| v.split(',').find_map(|p| p.strip_prefix(k)?.strip_prefix('=').map(str::to_owned));
+                let base = field("base").and_then(|b| b.parse().ok());
+                let size = field("size").and_then(|s| s.parse().ok());
+                let pool = base.zip(size).ok_or_else(|| format!("invalid value {v}"))?;
+                self.pools.push(pool);
+            }
+            _ => return Err("not modelled".into()),
+        }
+        Ok(())
+    }
+}
+
+impl Session {
+    /// Starts a daemon on a host; one that was stopped keeps its networks and containers.
+    ///
+    /// # Errors
+    /// Why it ends at once, as its last words say.
+    pub fn start_docker(&mut self, host: HostId, profile: Profile, config: Config) -> Result<(), String> {
+        let e = self.engines.entry(host).or_default();
+        e.profile = profile;
+        e.config = config;
+        e.running = true;
+        e.last_pool = None;
+        e.next_port.clear();
+        let started = Docker { s: self, host }.start_daemon();
+        if started.is_err() {
+            self.engines.entry(host).or_default().running = false;
+        }
+        started
+    }
+
+    /// The daemon stops: its containers end, its rules and devices stay.
+    pub fn stop_docker(&mut self, host: HostId) {
+        if let Some(mut d) = Docker::open(self, host) {
+            let running: Vec<String> =
+                d.e().containers.values().filter(|c| c.state == State::Running).map(|c| c.id.clone()).collect();
+            for id in running {
+                d.stop(&id, 0);
+            }
+            d.em().running = false;
+        }
+    }
+
+    /// Stops the daemon and starts it again; containers with a restart policy start with it.
+    ///
+    /// # Errors
+    /// As [`Session::start_docker`].
+    pub fn restart_docker(&mut self, host: HostId) -> Result<(), String> {
+        let Some(e) = self.engines.get(&host) else { return Err("there is no engine".into()) };
+        let (profile, config) = (e.profile, e.config.clone());
+        let was: Vec<String> = e
+            .containers
+            .values()
+            .filter(|c| c.state == State::Running && matches!(c.restart.as_str(), "always" | "unless-stopped"))
+            .map(|c| c.id.clone())
+            .collect();
+        self.stop_docker(host);
+        self.start_docker(host, profile, config)?;
+        for id in was {
+            if let Some(mut d) = Docker::open(self, host) {
+                // A container that cannot start stays as it is; its state says why.
+                let _ = d.start(&id);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Docker<'_> {
+    fn start_daemon(&mut self) -> Result<(), String> {
+        self.check_config()?;
+        let (p, proxy) = (self.profile(), self.e().config.userland_proxy);
+        self.calls(&rules::start(p, proxy));
+        if p == Profile::V20 {
+            self.enable_forwarding();
+        }
+        self.user_chain();
+        for (name, driver) in [("none", "null"), ("host", "host")] {
+            if self.e().network(name).is_none() {
+                let id = self.new_id();
+                let n = plain(&id, name, driver, self.s.kernel.now());
+                self.em().networks.insert(id, n);
+            }
+        }
+        self.default_bridge()?;
+        let user: Vec<Network> =
+            self.e().networks.values().filter(|n| n.driver == "bridge" && n.name != "bridge").cloned().collect();
+        for n in user {
+            self.bring_up(n)?;
+        }
+        Ok(())
+    }
+
+    fn check_config(&self) -> Result<(), String> {
+        let c = &self.e().config;
+        if c.bridge.is_some() && c.bip.is_some() {
+            return Err("You specified -b & --bip, mutually exclusive options. Please specify only one".into());
+        }
+        if !c.iptables && !c.icc {
+            return Err(
+                "You specified --iptables=false with --icc=false. ICC=false uses iptables to function. Please \
+                        set --icc or --iptables to true"
+                    .into(),
+            );
+        }
+        Ok(())
+    }
+
+    /// DOCKER-USER on top of FORWARD (`setupUserChain`).
+    pub(super) fn user_chain(&mut self) {
+        let calls = if self.profile() == Profile::V20 { v20::user() } else { v28::user() };
+        self.calls(&calls);
+    }
+
+    /// `ip_forward`, and the policy where it was the engine that switched it on.
+    pub(super) fn enable_forwarding(&mut self) {
+        let c = &self.e().config;
+        let (wanted, tables, no_drop) = (c.ip_forward, c.iptables, c.ip_forward_no_drop);
+        let ns = self.ns();
+        let on = self.s.kernel.sysctl_get(ns, "net.ipv4.ip_forward").is_ok_and(|v| v == "1");
+        if !wanted || on {
+            return;
+        }
+        self.sysctl(ns, "net.ipv4.ip_forward", "1");
+        if tables && !no_drop {
+            self.forward_drop();
+        }
+    }
+
+    /// `initBridgeDriver`: the network `bridge` is made anew at every start.
+    fn default_bridge(&mut self) -> Result<(), String> {
+        if let Some(old) = self.e().network("bridge").cloned() {
+            self.em().networks.shift_remove(&old.id);
+            self.em().addresses.shift_remove(&old.id);
+        }
+        let c = self.e().config.clone();
+        if c.bridge.as_deref() == Some("none") {
+            return Ok(());
+        }
+        let name = c.bridge.clone().unwrap_or_else(|| "docker0".into());
+        let ns = self.ns();
+        let there = self.s.kernel.dev_by_name(ns, &name);
+        if c.bridge.is_some() && there.is_none() {
+            return Err(format!("bridge device with non default name {name} must be created manually"));
+        }
+        let has = there.and_then(|d| self.s.kernel.dev(d).addrs.first().map(|a| (a.local, a.prefix)));
+        let subnet = self.bridge_subnet(&c, has)?;
+        let id = self.new_id();
+        let mut n = plain(&id, "bridge", "bridge", self.s.kernel.now());
+        n.bridge_name.clone_from(&name);
+        n.options = bridge_options(&c, &name);
+        let mut taken: Vec<Ipv4Addr> = subnet.gateway.into_iter().collect();
+        taken.extend(subnet.aux.values());
+        n.subnets = vec![subnet];
+        n.auto_subnet = true;
+        self.em().addresses.insert(id, taken);
+        self.bring_up(n)
+    }
+
+    fn bridge_subnet(&mut self, c: &Config, has: Option<(Ipv4Addr, u8)>) -> Result<Subnet, String> {
+        let (net, gateway, given) = match (c.bip, has) {
+            (Some(b), _) => (b.trunc(), Some(b.addr()), true),
+            (None, Some((a, p))) => (Ipv4Net::new(a, p).map_err(|e| e.to_string())?.trunc(), Some(a), true),
+            (None, None) => (self.bridge_pool()?, None, self.profile() != Profile::V20),
+        };
+        let mut aux = IndexMap::new();
+        if let Some(g) = c.default_gateway {
+            aux.insert("DefaultGatewayIPv4".to_owned(), g);
+        }
+        let range = c.fixed_cidr;
+        let s = Subnet { net, given: None, range, gateway, gateway_given: given, aux };
+        let gateway = s.gateway.or_else(|| super::ipam::lowest(&Subnet { range: None, ..s.clone() }, |_| false));
+        Ok(Subnet { gateway, ..s })
+    }
+}
+
+fn bridge_options(c: &Config, name: &str) -> IndexMap<String, String> {
+    let ip = c.ip.unwrap_or(Ipv4Addr::UNSPECIFIED);
+    let pairs = [
+        ("com.docker.network.bridge.default_bridge", "true".to_owned()),
+        ("com.docker.network.bridge.enable_icc", c.icc.to_string()),
+        ("com.docker.network.bridge.enable_ip_masquerade", c.ip_masq.to_string()),
+        ("com.docker.network.bridge.host_binding_ipv4", ip.to_string()),
+        ("com.docker.network.bridge.name", name.to_owned()),
+        ("com.docker.network.driver.mtu", c.mtu.to_string()),
+    ];
+    pairs.into_iter().map(|(k, v)| (k.to_owned(), v)).collect()
+}
+
+fn plain(id: &str, name: &str, driver: &str, created: u64) -> Network {
+    Network {
+        id: id.to_owned(),
+        name: name.to_owned(),
+        driver: driver.to_owned(),
+        scope: "local".into(),
+        subnets: Vec::new(),
+        auto_subnet: true,
+        internal: false,
+        attachable: false,
+        options: IndexMap::new(),
+        labels: IndexMap::new(),
+        created,
+        bridge: None,
+        bridge_name: String::new(),
+    }
+}

@@ -1,0 +1,362 @@
+//! Networks of the bridge driver: made, removed, looked at (libnetwork drivers/bridge/bridge.go, daemon/network.go).
+
+use std::net::Ipv4Addr;
+
+use indexmap::IndexMap;
+use ipnet::Ipv4Net;
+
+use super::rules::{self, NetRules};
+use super::types::{Network, Profile, Subnet};
+use super::{Docker, link};
+use crate::kernel::types::DevId;
+use crate::op::{LinkChange, NewLink, Op, OpReply};
+
+/// What `docker network create` asks for.
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs)]
+pub struct NetSpec {
+    pub name: String,
+    pub driver: String,
+    pub subnets: Vec<String>,
+    pub ranges: Vec<String>,
+    pub gateways: Vec<String>,
+    pub aux: Vec<(String, String)>,
+    pub internal: bool,
+    pub attachable: bool,
+    pub options: IndexMap<String, String>,
+    pub labels: IndexMap<String, String>,
+}
+
+/// Prefix of the bridge driver's options.
+const OPT: &str = "com.docker.network.bridge.";
+
+impl Network {
+    /// A yes-or-no option of the bridge driver.
+    pub fn flag(&self, name: &str, default: bool) -> bool {
+        let v = self.options.get(&format!("{OPT}{name}"));
+        v.map_or(default, |v| matches!(v.as_str(), "1" | "t" | "T" | "true" | "TRUE" | "True"))
+    }
+
+    /// An option of the bridge driver.
+    pub fn opt(&self, name: &str) -> Option<&str> {
+        self.options.get(&format!("{OPT}{name}")).map(String::as_str)
+    }
+
+    /// `com.docker.network.driver.mtu`.
+    pub fn mtu(&self) -> Option<u32> {
+        self.options.get("com.docker.network.driver.mtu").and_then(|v| v.parse().ok()).filter(|m| *m != 0)
+    }
+
+    /// Its gateway.
+    pub fn gateway(&self) -> Option<Ipv4Addr> {
+        self.subnets.first().and_then(|s| s.gateway)
+    }
+}
+
+impl Docker<'_> {
+    /// What the rules of a network depend on.
+    pub fn net_rules(&self, n: &Network) -> NetRules {
+        let c = &self.e().config;
+        let mode = n.opt("gateway_mode_ipv4").unwrap_or("nat");
+        NetRules {
+            bridge: n.bridge_name.clone(),
+            net: n.subnets.first().map(|s| s.net).unwrap_or_default(),
+            icc: n.flag("enable_icc", true),
+            masquerade: n.flag("enable_ip_masquerade", true),
+            internal: n.internal,
+            proxy: c.userland_proxy,
+            host_ip: n.options.get("com.docker.network.host_ipv4").and_then(|v| v.parse().ok()),
+            routed: mode == "routed",
+            unprotected: mode == "nat-unprotected",
+            direct: c.allow_direct_routing,
+        }
+    }
+
+    /// `docker network create`: its id.
+    ///
+    /// # Errors
+    /// The engine's sentence.
+    pub fn network_create(&mut self, spec: &NetSpec) -> Result<String, String> {
+        self.check_spec(spec)?;
+        let subnet = self.subnet_of(spec)?;
+        let id = self.new_id();
+        let name = spec.options.get("com.docker.network.bridge.name").cloned();
+        let bridge_name = name.filter(|n| !n.is_empty()).unwrap_or_else(|| format!("br-{}", &id[..12]));
+        self.check_bridge(&id, &bridge_name, &subnet)?;
+        let n = Network {
+            id: id.clone(),
+            name: spec.name.clone(),
+            driver: "bridge".into(),
+            scope: "local".into(),
+            auto_subnet: spec.subnets.is_empty(),
+            subnets: vec![subnet],
+            internal: spec.internal,
+            attachable: spec.attachable,
+            options: spec.options.clone(),
+            labels: spec.labels.clone(),
+            created: self.s.kernel.now(),
+            bridge: None,
+            bridge_name,
+        };
+        self.reserve(&n);
+        if let Err(e) = self.bring_up(n) {
+            self.em().addresses.shift_remove(&id);
+            return Err(e);
+        }
+        Ok(id)
+    }
+
+    /// Gateway and auxiliary addresses are taken.
+    fn reserve(&mut self, n: &Network) {
+        let mut list = Vec::new();
+        for s in &n.subnets {
+            list.extend(s.gateway);
+            list.extend(s.aux.values().copied());
+        }
+        self.em().addresses.insert(n.id.clone(), list);
+    }
+
+    /// The device, its rules, and the network is there (`createNetwork`).
+    pub(super) fn bring_up(&mut self, mut n: Network) -> Result<(), String> {
+        let dev = self.bridge_device(&n)?;
+        n.bridge = Some(dev);
+        self.forwarding();
+        let c = &self.e().config;
+        let (proxy, icc) = (c.userland_proxy, n.flag("enable_icc", true));
+        let ns = self.ns();
+        if !proxy {
+            self.sysctl(ns, &format!("net.ipv4.conf.{}.route_localnet", n.bridge_name.replace('.', "/")), "1");
+        }
+        if !icc || (!proxy && self.profile() != Profile::V20) {
+            self.sysctl(ns, "net.bridge.bridge-nf-call-iptables", "1");
+        }
+        let (p, r) = (self.profile(), self.net_rules(&n));
+        self.calls(&rules::network(p, &r));
+        self.change(dev, vec![LinkChange::Up(true)])?;
+        self.em().networks.insert(n.id.clone(), n);
+        self.user_chain();
+        Ok(())
+    }
+
+    /// Forwarding is switched on for a network that needs it (28 and later); 20.10 does so when it starts.
+    fn forwarding(&mut self) {
+        if self.profile() != Profile::V20 {
+            self.enable_forwarding();
+        }
+    }
+
+    fn bridge_device(&mut self, n: &Network) -> Result<DevId, String> {
+        let ns = self.ns();
+        let gateway = n.gateway();
+        let prefix = n.subnets.first().map_or(16, |s| s.net.prefix_len());
+        if let Some(dev) = self.s.kernel.dev_by_name(ns, &n.bridge_name) {
+            if self.s.kernel.dev(dev).bridge().is_none() {
+                return Err(format!("existing interface {} is not a bridge", n.bridge_name));
+            }
+            self.readdress(dev, gateway, prefix)?;
+            return Ok(dev);
+        }
+        let mac = self.random_mac();
+        let mut spec = link(ns, &n.bridge_name);
+        spec.mac = Some(mac);
+        let OpReply::Dev(dev) = self.op(&Op::LinkAdd { spec, kind: NewLink::Bridge(Vec::new()) })? else {
+            return Err("the bridge was not made".into());
+        };
+        if let Some(mtu) = n.mtu().filter(|_| self.profile() != Profile::V20) {
+            self.change(dev, vec![LinkChange::Mtu(mtu)])?;
+        }
+        if let Some(g) = gateway.filter(|_| !n.flag("inhibit_ipv4", false)) {
+            self.address(dev, g, prefix)?;
+        }
+        Ok(dev)
+    }
+
+    /// A bridge that was there gets the address it should have (`setup_ipv4.go`).
+    fn readdress(&mut self, dev: DevId, gateway: Option<Ipv4Addr>, prefix: u8) -> Result<(), String> {
+        let Some(g) = gateway else { return Ok(()) };
+        let have = self.s.kernel.dev(dev).addrs.clone();
+        if have.iter().any(|a| a.local == g && a.prefix == prefix) {
+            return Ok(());
+        }
+        if let Some(a) = have.first() {
+            let (local, prefix) = (a.local, Some(a.prefix));
+            self.op(&Op::AddrDel { dev, local, prefix, peer: None, label: None })?;
+        }
+        self.address(dev, g, prefix)
+    }
+
+    fn check_spec(&self, spec: &NetSpec) -> Result<(), String> {
+        let name = &spec.name;
+        if matches!(name.as_str(), "bridge" | "host" | "none" | "default") {
+            return Err(format!("operation is not permitted on predefined {name} network "));
+        }
+        if self.e().networks.values().any(|n| n.name == *name) {
+            return Err(format!("network with name {name} already exists"));
+        }
+        match spec.driver.as_str() {
+            "" | "bridge" => {}
+            "host" => return Err("only one instance of \"host\" network is allowed".into()),
+            "null" => return Err("only one instance of \"null\" network is allowed".into()),
+            "overlay" => {
+                return Err("This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to \
+                            connect this node to swarm and try again."
+                    .into());
+            }
+            other => {
+                let not_found = format!("plugin \"{other}\" not found");
+                return Err(if self.profile() == Profile::V20 {
+                    not_found
+                } else {
+                    format!("error looking up network plugin {other}: {not_found}")
+                });
+            }
+        }
+        if spec.subnets.len() > 1 {
+            return Err("bridge driver doesn't support multiple subnets".into());
+        }
+        for key in ["enable_icc", "enable_ip_masquerade"] {
+            let key = format!("{OPT}{key}");
+            if let Some(v) = spec.options.get(&key)
+                && !matches!(
+                    v.as_str(),
+                    "1" | "t" | "T" | "true" | "TRUE" | "True" | "0" | "f" | "F" | "false" | "FALSE" | "False"
+                )
+            {
+                return Err(format!(
+                    "failed to parse {key} value: {v} (strconv.ParseBool: parsing \"{v}\": invalid syntax)"
+                ));
+            }
+        }
+        if let Some(v) = spec.options.get("com.docker.network.driver.mtu")
+            && v.parse::<u32>().is_err()
+        {
+            let key = "com.docker.network.driver.mtu";
+            return Err(format!("failed to parse {key} value: {v} (strconv.Atoi: parsing \"{v}\": invalid syntax)"));
+        }
+        Ok(())
+    }
+
+    fn subnet_of(&mut self, spec: &NetSpec) -> Result<Subnet, String> {
+        let v20 = self.profile() == Profile::V20;
+        let mut aux = IndexMap::new();
+        for (k, v) in &spec.aux {
+            aux.insert(k.clone(), v.parse().map_err(|_| format!("invalid auxiliary address {v}"))?);
+        }
+        let Some(given) = spec.subnets.first() else {
+            let net = self.next_pool()?;
+            let s = Subnet { net, given: None, range: None, gateway: None, gateway_given: false, aux };
+            let gateway = super::ipam::lowest(&s, |_| false);
+            return Ok(Subnet { gateway, ..s });
+        };
+        let whole: Ipv4Net = given.parse().map_err(|_| {
+            format!("failed to parse pool request for address space \"LocalDefault\" pool \"{given}\" subpool \"\": Invalid Address Pool")
+        })?;
+        let net = whole.trunc();
+        if !v20 && net != whole {
+            return Err(format!("invalid network config:\ninvalid subnet {given}: it should be {net}"));
+        }
+        if self.overlaps(&net) {
+            let text = "Pool overlaps with other one on this address space";
+            return Err(if v20 { text.into() } else { format!("invalid pool request: {text}") });
+        }
+        let range = match spec.ranges.first() {
+            Some(r) => Some(r.parse::<Ipv4Net>().map_err(|_| format!("invalid ip-range {r}"))?.trunc()),
+            None => None,
+        };
+        let asked = match spec.gateways.first() {
+            Some(g) => Some(g.parse::<Ipv4Addr>().map_err(|_| format!("invalid gateway {g}"))?),
+            None => None,
+        };
+        if let Some(g) = asked.filter(|g| !net.contains(g)) {
+            return Err(format!("failed to allocate gateway ({g}): Requested address is out of range"));
+        }
+        if let Some(a) = aux.values().find(|a: &&Ipv4Addr| !net.contains(*a)) {
+            return Err(format!("failed to allocate secondary ip address ({a}): Requested address is out of range"));
+        }
+        let s = Subnet { net, given: Some(given.clone()), range, gateway: None, gateway_given: asked.is_some(), aux };
+        let gateway = asked.or_else(|| super::ipam::lowest(&s, |_| false));
+        Ok(Subnet { gateway, ..s })
+    }
+
+    fn check_bridge(&self, id: &str, name: &str, s: &Subnet) -> Result<(), String> {
+        for n in self.e().networks.values().filter(|n| n.driver == "bridge") {
+            let why = if n.bridge_name == name {
+                "networks have same bridge name"
+            } else if n.subnets.iter().any(|x| x.net.contains(&s.net.network()) || s.net.contains(&x.net.network())) {
+                "networks have overlapping IPv4"
+            } else {
+                continue;
+            };
+            let (a, b) = (&n.id, &n.bridge_name);
+            return Err(format!("cannot create network {id} ({name}): conflicts with network {a} ({b}): {why}"));
+        }
+        if name.len() > 15 {
+            return Err("numerical result out of range".into());
+        }
+        Ok(())
+    }
+
+    /// Containers that are on a network at this moment.
+    pub fn members(&self, network: &str) -> Vec<(String, super::Endpoint)> {
+        let of = |c: &super::Container| {
+            let e = c.endpoints.values().find(|e| e.network == network && !e.id.is_empty());
+            e.map(|e| (c.id.clone(), e.clone()))
+        };
+        self.e().containers.values().filter_map(of).collect()
+    }
+
+    /// `docker network rm`.
+    ///
+    /// # Errors
+    /// The engine's sentence.
+    pub fn network_remove(&mut self, key: &str) -> Result<(), String> {
+        let Some(n) = self.e().network(key).cloned() else { return Err(format!("network {key} not found")) };
+        if matches!(n.name.as_str(), "bridge" | "host" | "none") {
+            return Err(format!("{} is a pre-defined network and cannot be removed", n.name));
+        }
+        let members = self.members(&n.id);
+        if !members.is_empty() {
+            let (name, id) = (&n.name, &n.id);
+            if self.profile() == Profile::V20 {
+                return Err(format!("error while removing network: network {name} id {id} has active endpoints"));
+            }
+            let name_of = |c: &String| self.e().containers.get(c).map_or("", |c| c.name.as_str()).to_owned();
+            let list: Vec<String> =
+                members.iter().map(|(c, e)| format!("name:\"{}\" id:\"{}\"", name_of(c), &e.id[..12])).collect();
+            let list = list.join(", ");
+            return Err(format!("error while removing network: network {name} has active endpoints ({list})"));
+        }
+        self.take_down(&n, true);
+        Ok(())
+    }
+
+    /// Rules and device go, and what the engine knew of it.
+    pub(super) fn take_down(&mut self, n: &Network, device: bool) {
+        let (p, r) = (self.profile(), self.net_rules(n));
+        let mut calls = rules::network(p, &r);
+        // The jumps to nat DOCKER belong to all networks.
+        calls.retain(|c| !matches!(c, rules::Call::Append(_, "PREROUTING" | "OUTPUT", _)));
+        self.undo(&calls);
+        if let Some(dev) = n.bridge.filter(|_| device)
+            && let Err(e) = self.op(&Op::LinkDel { dev })
+        {
+            self.em().log.push(format!("failed to remove bridge interface {}: {e}", n.bridge_name));
+        }
+        self.em().networks.shift_remove(&n.id);
+        self.em().addresses.shift_remove(&n.id);
+    }
+
+    /// `docker network prune`: the names of those that went.
+    pub fn network_prune(&mut self) -> Vec<String> {
+        let all: Vec<Network> = self.e().networks.values().cloned().collect();
+        let mut gone = Vec::new();
+        for n in all {
+            let builtin = matches!(n.name.as_str(), "bridge" | "host" | "none");
+            if !builtin && self.members(&n.id).is_empty() {
+                self.take_down(&n, true);
+                gone.push(n.name);
+            }
+        }
+        gone
+    }
+}

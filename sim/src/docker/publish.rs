@@ -1,0 +1,271 @@
+//! Published ports: forms of `-p`, the choice of host ports, rules, docker-proxy (libnetwork portallocator, portmapper).
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::Docker;
+use super::rules::{self, PortRules};
+use super::types::{Bound, Container, Network, Profile, Publish};
+use crate::app::Program;
+use crate::app::proxy::Proxy;
+use crate::kernel::types::Errno;
+
+/// The kernel's range of ports, from which the engine chooses.
+const DYNAMIC: (u16, u16) = (32768, 60999);
+/// How often a port of its own choice may turn out to be taken.
+const TRIES: usize = 10;
+
+/// Reads `-p` (go-connections `nat.ParsePortSpec`): ranges become one entry each.
+///
+/// # Errors
+/// The command line's words.
+pub fn parse(text: &str) -> Result<Vec<Publish>, String> {
+    let (rest, proto) = text.rsplit_once('/').map_or((text, "tcp"), |(r, p)| (r, p));
+    let (ip, host, port) = split(rest);
+    if port.is_empty() {
+        return Err(format!("No port specified: {text}<empty>"));
+    }
+    let host_ip = match ip.trim_matches(['[', ']']) {
+        "" => None,
+        a => Some(a.parse::<IpAddr>().map_err(|_| format!("Invalid ip address: {a}"))?),
+    };
+    let (a, b) = range(port).ok_or_else(|| format!("Invalid containerPort: {port}"))?;
+    let hosts =
+        if host.is_empty() { None } else { Some(range(host).ok_or_else(|| format!("Invalid hostPort: {host}"))?) };
+    if !matches!(proto, "tcp" | "udp" | "sctp") {
+        return Err(format!("Invalid proto: {proto}"));
+    }
+    let one = |port, host_ports| Publish { host_ip, host_ports, port, proto: proto.to_owned() };
+    match hosts {
+        Some((x, y)) if y - x != b - a => {
+            if a != b {
+                return Err(format!("Invalid ranges specified for container and host Ports: {port} and {host}"));
+            }
+            Ok(vec![one(a, Some((x, y)))])
+        }
+        Some((x, _)) => Ok((a..=b).map(|p| one(p, Some((x + (p - a), x + (p - a))))).collect()),
+        None => Ok((a..=b).map(|p| one(p, None)).collect()),
+    }
+}
+
+fn split(t: &str) -> (&str, &str, &str) {
+    let (rest, port) = t.rsplit_once(':').unwrap_or(("", t));
+    match rest.rsplit_once(':') {
+        Some((ip, host)) => (ip, host, port),
+        None => ("", rest, port),
+    }
+}
+
+fn range(t: &str) -> Option<(u16, u16)> {
+    let (a, b) = t.split_once('-').unwrap_or((t, t));
+    let (a, b) = (a.parse().ok()?, b.parse().ok()?);
+    (a <= b).then_some((a, b))
+}
+
+/// One address to bind a port on.
+struct Want {
+    ip: IpAddr,
+    spec: Publish,
+}
+
+impl Docker<'_> {
+    /// What a container asks for: `-p`, and with `-P` all that is exposed.
+    fn wanted(&self, c: &Container) -> Vec<Publish> {
+        let mut out = c.publish.clone();
+        if c.publish_all {
+            for e in &c.exposed {
+                let (port, proto) = e.split_once('/').unwrap_or((e, "tcp"));
+                let port = port.parse().unwrap_or(0);
+                if !out.iter().any(|p| p.port == port && p.proto == proto) {
+                    out.push(Publish { host_ip: None, host_ports: None, port, proto: proto.to_owned() });
+                }
+            }
+        }
+        if self.profile() != Profile::V20 {
+            let key = |p: &Publish| (p.host_ports.is_none(), p.port, p.proto.clone());
+            out.sort_by_key(key);
+        }
+        out
+    }
+
+    /// Publishes a container's ports on its gateway endpoint.
+    pub(super) fn publish(&mut self, id: &str, endpoint: &str, n: &Network) -> Result<(), String> {
+        let c = self.c(id);
+        let Some(e) = c.endpoints.get(endpoint) else { return Ok(()) };
+        let Some(ip) = e.ip else { return Ok(()) };
+        // They may be there already; else they move.
+        self.unpublish(id);
+        if n.internal {
+            return Ok(());
+        }
+        for p in self.wanted(&c) {
+            if let Err(why) = self.publish_one(id, n, ip, &p) {
+                self.unpublish(id);
+                let (name, eid) = (&c.name, &e.id);
+                return Err(format!(
+                    "driver failed programming external connectivity on endpoint {name} ({eid}): {why}"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn host_ips(&self, n: &Network, p: &Publish) -> Vec<IpAddr> {
+        if let Some(ip) = p.host_ip {
+            return vec![ip];
+        }
+        let default = n.opt("host_binding_ipv4").and_then(|v| v.parse::<Ipv4Addr>().ok());
+        match default.filter(|a| !a.is_unspecified()) {
+            Some(a) => vec![a.into()],
+            None => vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()],
+        }
+    }
+
+    fn publish_one(&mut self, id: &str, n: &Network, ip: Ipv4Addr, p: &Publish) -> Result<(), String> {
+        let routed = self.net_rules(n).routed;
+        let mut same = None;
+        for host_ip in self.host_ips(n, p) {
+            if routed {
+                let b = Bound { host_ip, host_port: 0, port: p.port, proto: p.proto.clone(), proxy: None };
+                self.program(n, ip, &b, false);
+                self.cm(id).bound.push(b);
+                continue;
+            }
+            let mut spec = p.clone();
+            if let Some(port) = same.filter(|_| self.profile() != Profile::V20) {
+                spec.host_ports = Some((port, port));
+            }
+            let b = self.bind(&Want { ip: host_ip, spec }, ip)?;
+            same = Some(b.host_port);
+            self.program(n, ip, &b, false);
+            self.cm(id).bound.push(b);
+        }
+        Ok(())
+    }
+
+    /// Chooses a port and takes its socket.
+    fn bind(&mut self, w: &Want, ip: Ipv4Addr) -> Result<Bound, String> {
+        let fixed = w.spec.host_ports.is_some_and(|(a, b)| a == b);
+        let mut tries = 0;
+        loop {
+            let port = self.choose(w)?;
+            match self.take_socket(w, port, ip) {
+                Ok(proxy) => {
+                    let (port_in, proto) = (w.spec.port, w.spec.proto.clone());
+                    return Ok(Bound { host_ip: w.ip, host_port: port, port: port_in, proto, proxy });
+                }
+                Err(e) => {
+                    tries += 1;
+                    if fixed || tries >= TRIES {
+                        return Err(self.bind_error(w, port, ip, e));
+                    }
+                }
+            }
+        }
+    }
+
+    fn bind_error(&self, w: &Want, port: u16, ip: Ipv4Addr, e: Errno) -> String {
+        let why = match e {
+            Errno::EADDRNOTAVAIL => "cannot assign requested address",
+            _ => "address already in use",
+        };
+        let (host, proto, to) = (w.ip, &w.spec.proto, w.spec.port);
+        match self.profile() {
+            Profile::V20 => {
+                format!("Error starting userland proxy: listen {proto}4 {host}:{port}: bind: {why}")
+            }
+            Profile::V28 => format!("failed to bind host port for {host}:{port}:{ip}:{to}/{proto}: {why}"),
+            Profile::V29 => format!("failed to bind host port {host}:{port}/{proto}: {why}"),
+        }
+    }
+
+    /// `portallocator.RequestPortInRange`.
+    fn choose(&mut self, w: &Want) -> Result<u16, String> {
+        let (from, to) = w.spec.host_ports.unwrap_or(DYNAMIC);
+        if from == to {
+            return match self.holder(w, from) {
+                None => Ok(from),
+                Some(ip) => Err(format!("Bind for {ip}:{from} failed: port is already allocated")),
+            };
+        }
+        let key = (w.ip, format!("{}/{from}-{to}", w.spec.proto));
+        let start = self.e().next_port.get(&key).copied().filter(|p| (from..=to).contains(p)).unwrap_or(from);
+        let free = (start..=to).chain(from..start).find(|p| self.holder(w, *p).is_none());
+        let Some(p) = free else {
+            return Err(match w.spec.host_ports {
+                Some(_) => format!("Bind for {}:{from} failed: port is already allocated", w.ip),
+                None => "all ports are allocated".to_owned(),
+            });
+        };
+        self.em().next_port.insert(key, if p == to { from } else { p + 1 });
+        Ok(p)
+    }
+
+    /// The address for which the engine itself holds a port already.
+    fn holder(&self, w: &Want, port: u16) -> Option<IpAddr> {
+        let all = self.e().containers.values().flat_map(|c| &c.bound);
+        let mut same = all.filter(|b| b.host_port == port && b.proto == w.spec.proto);
+        let cross = self.profile() != Profile::V20;
+        let meets = |b: &Bound| {
+            let family = b.host_ip.is_ipv4() == w.ip.is_ipv4();
+            b.host_ip == w.ip || (cross && family && (b.host_ip.is_unspecified() || w.ip.is_unspecified()))
+        };
+        same.find(|b| meets(b)).map(|b| b.host_ip)
+    }
+
+    /// docker-proxy, or a socket that only keeps the port. IPv6 sockets are not modelled: they are always had.
+    fn take_socket(&mut self, w: &Want, port: u16, ip: Ipv4Addr) -> Result<Option<crate::app::AppId>, Errno> {
+        let IpAddr::V4(host) = w.ip else { return Ok(None) };
+        if w.spec.proto == "sctp" {
+            return Ok(None);
+        }
+        let to = if self.e().config.userland_proxy { w.spec.port } else { 0 };
+        let udp = w.spec.proto == "udp";
+        let proxy = Proxy::new(udp, (host, port), (ip, to), self.profile() != Profile::V20);
+        let ns = self.ns();
+        let pid = self.s.new_pid(self.host, ns, "docker-proxy");
+        let app = self.s.spawn(self.host, ns, pid, "docker-proxy", Program::Proxy(proxy));
+        if self.s.apps.get(app).exit.is_none() {
+            return Ok(Some(app));
+        }
+        self.s.pid_gone(pid);
+        Err(match &self.s.apps.get(app).program {
+            Some(Program::Proxy(p)) => p.failed.unwrap_or(Errno::EADDRINUSE),
+            _ => Errno::EADDRINUSE,
+        })
+    }
+
+    fn program(&mut self, n: &Network, ip: Ipv4Addr, b: &Bound, undo: bool) {
+        let IpAddr::V4(host_ip) = b.host_ip else { return };
+        let r = PortRules { proto: b.proto.clone(), host_ip, host_port: b.host_port, ip, port: b.port };
+        let calls = rules::publish(self.profile(), &self.net_rules(n), &r);
+        if undo { self.undo(&calls) } else { self.calls(&calls) }
+    }
+
+    /// Takes back all published ports of a container.
+    pub(super) fn unpublish(&mut self, id: &str) {
+        let bound = std::mem::take(&mut self.cm(id).bound);
+        if bound.is_empty() {
+            return;
+        }
+        let c = self.c(id);
+        for b in bound {
+            for e in c.endpoints.values() {
+                if let (Some(n), Some(ip)) = (self.e().networks.get(&e.network).cloned(), e.ip) {
+                    self.program(&n, ip, &b, true);
+                }
+            }
+            if let Some(app) = b.proxy {
+                let pid = self.s.apps.get(app).pid;
+                self.s.apps.kill(&mut self.s.kernel, app, 143);
+                self.s.pid_gone(pid);
+            }
+        }
+    }
+
+    /// The ports go with the network that is left.
+    pub(super) fn unpublish_at(&mut self, id: &str, network: &str) {
+        if self.gateway_endpoint(id).is_some_and(|(_, n)| n.id == network) {
+            self.unpublish(id);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! 20.10 (libnetwork drivers/bridge/setup_ip_tables.go, firewall_linux.go).
+
+use super::{Call, NetRules};
+use crate::kernel::xtables::TableKind::{Filter, Nat};
+
+const STAGE1: &str = "DOCKER-ISOLATION-STAGE-1";
+const STAGE2: &str = "DOCKER-ISOLATION-STAGE-2";
+
+/// Calls when the daemon starts.
+pub fn start() -> Vec<Call> {
+    vec![
+        Call::Drop(Nat, "DOCKER"),
+        Call::Drop(Filter, "DOCKER"),
+        Call::Drop(Filter, STAGE1),
+        Call::Drop(Filter, STAGE2),
+        Call::Chain(Nat, "DOCKER"),
+        Call::Chain(Filter, "DOCKER"),
+        Call::Chain(Filter, STAGE1),
+        Call::Chain(Filter, STAGE2),
+        Call::Append(Filter, STAGE1, "-j RETURN".into()),
+        Call::Append(Filter, STAGE2, "-j RETURN".into()),
+    ]
+}
+
+/// `arrangeUserFilterRule`: after the start and after each network.
+pub fn user() -> Vec<Call> {
+    vec![
+        Call::Chain(Filter, "DOCKER-USER"),
+        Call::Append(Filter, "DOCKER-USER", "-j RETURN".into()),
+        Call::Jump("FORWARD", "DOCKER-USER"),
+    ]
+}
+
+/// The masquerading rules of a network: of its own packets, and of the host's where no proxy serves it.
+pub(super) fn masquerade(n: &NetRules) -> (Call, Call) {
+    let (br, net) = (&n.bridge, n.net);
+    let target = n.host_ip.map_or_else(|| "MASQUERADE".to_owned(), |a| format!("SNAT --to-source {a}"));
+    (
+        Call::Insert(Nat, "POSTROUTING", format!("-s {net} ! -o {br} -j {target}")),
+        Call::Insert(Nat, "POSTROUTING", format!("-o {br} -m addrtype --src-type LOCAL -j {target}")),
+    )
+}
+
+/// The jumps to nat DOCKER.
+pub(super) fn nat_jumps(proxy: bool) -> [Call; 2] {
+    let lo = if proxy { "! -d 127.0.0.0/8 " } else { "" };
+    [
+        Call::Append(Nat, "PREROUTING", "-m addrtype --dst-type LOCAL -j DOCKER".into()),
+        Call::Append(Nat, "OUTPUT", format!("{lo}-m addrtype --dst-type LOCAL -j DOCKER")),
+    ]
+}
+
+/// Calls when a network is made.
+pub fn network(n: &NetRules) -> Vec<Call> {
+    let (br, net) = (&n.bridge, n.net);
+    let icc = if n.icc {
+        Call::Insert(Filter, "FORWARD", format!("-i {br} -o {br} -j ACCEPT"))
+    } else {
+        Call::Append(Filter, "FORWARD", format!("-i {br} -o {br} -j DROP"))
+    };
+    if n.internal {
+        return vec![
+            Call::Insert(Filter, STAGE1, format!("-i {br} ! -d {net} -j DROP")),
+            Call::Insert(Filter, STAGE1, format!("-o {br} ! -s {net} -j DROP")),
+            icc,
+            Call::Jump("FORWARD", STAGE1),
+        ];
+    }
+    let mut out = Vec::new();
+    let (own, local) = masquerade(n);
+    if n.masquerade {
+        out.push(own);
+        if n.proxy {
+            out.push(Call::Insert(Nat, "DOCKER", format!("-i {br} -j RETURN")));
+        }
+    }
+    if !n.proxy {
+        out.push(local);
+    }
+    out.push(icc);
+    out.push(Call::Insert(Filter, "FORWARD", format!("-i {br} ! -o {br} -j ACCEPT")));
+    out.extend(nat_jumps(n.proxy));
+    out.push(Call::Insert(Filter, "FORWARD", format!("-o {br} -j DOCKER")));
+    let ct = format!("-o {br} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT");
+    out.push(Call::Insert(Filter, "FORWARD", ct));
+    out.push(Call::Jump("FORWARD", STAGE1));
+    out.push(Call::Insert(Filter, STAGE1, format!("-i {br} ! -o {br} -j {STAGE2}")));
+    out.push(Call::Insert(Filter, STAGE2, format!("-o {br} -j DROP")));
+    out
+}

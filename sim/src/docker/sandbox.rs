@@ -1,0 +1,349 @@
+//! A container's namespace, and how it joins and leaves networks (libnetwork sandbox.go, osl, drivers/bridge).
+
+use std::net::Ipv4Addr;
+
+use super::types::{Mode, Network, Profile};
+use super::{Docker, link, rules};
+use crate::app::Program;
+use crate::app::arping::{Arping, ArpingSpec};
+use crate::kernel::fib::{RouteType, table};
+use crate::kernel::types::{DevId, MSEC, NetnsId, SEC};
+use crate::kernel::xtables::TableKind;
+use crate::op::{LinkChange, NewLink, Op, OpReply, PortSet, RouteSpec, RouteVerb};
+use crate::shell::vfs::{Entry, Vfs};
+use crate::wire::MacAddr;
+
+impl Docker<'_> {
+    /// The namespace and all endpoints of a container that starts.
+    pub(super) fn sandbox(&mut self, id: &str) -> Result<(), String> {
+        let c = self.c(id);
+        let ns = match &c.mode {
+            Mode::Host => self.ns(),
+            Mode::Container(of) => self.joined(id, of)?,
+            Mode::None | Mode::Networks => self.new_sandbox(&c.name)?,
+        };
+        let name = c.command.first().cloned().unwrap_or_else(|| "sh".into());
+        let pid = self.s.new_pid(self.host, ns, &name);
+        self.s.kernel.ns_mut(ns).pids.push(pid);
+        let sandbox = self.new_id();
+        let c = self.cm(id);
+        c.netns = Some(ns);
+        c.pid = Some(pid);
+        c.sandbox = sandbox;
+        c.next_if = 0;
+        if c.mode != Mode::Networks {
+            return Ok(());
+        }
+        for (name, value) in c.sysctls.clone() {
+            self.sysctl(ns, &name, &value);
+        }
+        let c = self.c(id);
+        let mut order: Vec<String> = c.endpoints.keys().cloned().collect();
+        if let Some(i) = order.iter().position(|n| *n == c.network_mode) {
+            let first = order.remove(i);
+            order.insert(0, first);
+        }
+        for n in order {
+            self.attach(id, &n)?;
+        }
+        self.regate(id)
+    }
+
+    fn joined(&self, id: &str, of: &str) -> Result<NetnsId, String> {
+        let v20 = self.profile() == Profile::V20;
+        if id == of {
+            return Err(if v20 { "cannot join own network" } else { "cannot join own network namespace" }.into());
+        }
+        let Some(other) = self.e().containers.get(of) else { return Err(format!("No such container: {of}")) };
+        match other.netns.filter(|_| other.state == super::types::State::Running) {
+            Some(ns) => Ok(ns),
+            None if v20 => Err(format!("cannot join network of a non running container: {of}")),
+            None => {
+                let what = if other.state == super::types::State::Created { "created" } else { "exited" };
+                let name = &other.name;
+                Err(format!("cannot join network namespace of a non running container: container {name} is {what}"))
+            }
+        }
+    }
+
+    fn new_sandbox(&mut self, name: &str) -> Result<NetnsId, String> {
+        let label = format!("{}/{name}", self.s.kernel.host(self.host).name);
+        let op = Op::NetnsAdd { host: self.host, name: None, label: Some(label) };
+        let OpReply::Netns(ns) = self.op(&op)? else { return Err("the namespace was not made".into()) };
+        if let Some(lo) = self.s.kernel.dev_by_name(ns, "lo") {
+            self.change(lo, vec![LinkChange::Up(true)])?;
+        }
+        self.sysctl(ns, "net.ipv4.ping_group_range", "0 2147483647");
+        self.sysctl(ns, "net.ipv4.ip_unprivileged_port_start", "0");
+        let mut root = Vfs::default();
+        root.entries.insert("/etc".into(), Entry::Dir);
+        self.s.roots.insert(ns, root);
+        Ok(ns)
+    }
+
+    /// Joins a network: address, veth pair, rules (`CreateEndpoint`, `Join`).
+    pub(super) fn attach(&mut self, id: &str, network: &str) -> Result<(), String> {
+        let c = self.c(id);
+        let Some(mut e) = c.endpoints.get(network).cloned() else { return Ok(()) };
+        // The default bridge has a new id after each start of the daemon.
+        let found = if e.network.is_empty() || network == "bridge" {
+            self.e().network(network)
+        } else {
+            self.e().networks.get(&e.network)
+        };
+        let Some(n) = found.cloned() else {
+            let what = if e.network.is_empty() { network } else { &e.network };
+            return Err(format!("network {what} not found"));
+        };
+        e.network.clone_from(&n.id);
+        let ip = self.address_for(&n, e.wanted_ip)?;
+        e.id = self.new_id();
+        e.ip = Some(ip);
+        e.mac = Some(match e.wanted_mac {
+            Some(m) => m,
+            None if self.profile() == Profile::V20 => mac_of(ip),
+            None => self.s.kernel.rng.mac(),
+        });
+        self.cm(id).endpoints.insert(network.to_owned(), e.clone());
+        let Some(ns) = c.netns else { return Ok(()) };
+        let (host, dev) = self.veth(&n, ns)?;
+        let ifname = self.ifname(id, &n, ns);
+        if let Some(e) = self.cm(id).endpoints.get_mut(network) {
+            e.host_dev = Some(host);
+            e.dev = Some(dev);
+            e.ifname.clone_from(&ifname);
+        }
+        self.join_bridge(&n, host)?;
+        let mut changes = Vec::new();
+        if self.profile() == Profile::V20 {
+            changes.push(LinkChange::Netns(ns));
+        }
+        changes.push(LinkChange::Name(ifname));
+        changes.extend(e.mac.map(LinkChange::Mac));
+        self.change(dev, changes)?;
+        self.address(dev, ip, n.subnets.first().map_or(16, |s| s.net.prefix_len()))?;
+        self.change(dev, vec![LinkChange::Up(true)])?;
+        let (p, r) = (self.profile(), self.net_rules(&n));
+        self.calls(&rules::endpoint(p, &r, ip));
+        Ok(())
+    }
+
+    fn address_for(&mut self, n: &Network, wanted: Option<Ipv4Addr>) -> Result<Ipv4Addr, String> {
+        // 20.10's command line drops `--ip` for the default bridge.
+        let Some(ip) = wanted.filter(|_| n.name != "bridge") else { return self.any_address(n) };
+        if self.profile() == Profile::V20 {
+            if n.auto_subnet {
+                return Err("user specified IP address is supported only when connecting to networks with user \
+                            configured subnets"
+                    .into());
+            }
+            if !n.subnets.iter().any(|s| s.net.contains(&ip)) {
+                return Err(format!("Invalid address {ip}: It does not belong to any of this network's subnets"));
+            }
+        }
+        self.take_address(&n.id, ip)?;
+        Ok(ip)
+    }
+
+    fn veth_name(&mut self) -> String {
+        format!("veth{:07x}", self.s.kernel.rng.next_u64() >> 36)
+    }
+
+    /// The pair: up to 27 both ends on the host, the container's first; since 28 that one is made inside.
+    fn veth(&mut self, n: &Network, ns: NetnsId) -> Result<(DevId, DevId), String> {
+        let root = self.ns();
+        let (a, b) = (self.veth_name(), self.veth_name());
+        let inside = if self.profile() == Profile::V20 { root } else { ns };
+        let (mut spec, mut peer) = (link(root, &a), link(inside, &b));
+        (spec.mtu, peer.mtu) = (n.mtu(), n.mtu());
+        self.op(&Op::LinkAdd { spec, kind: NewLink::Veth { peer } })?;
+        let find = |ns, name: &str| self.s.kernel.dev_by_name(ns, name);
+        find(root, &a).zip(find(inside, &b)).ok_or_else(|| "the veth pair was not made".into())
+    }
+
+    fn join_bridge(&mut self, n: &Network, host: DevId) -> Result<(), String> {
+        let Some(bridge) = n.bridge else { return Ok(()) };
+        self.change(host, vec![LinkChange::Master(Some(bridge))])?;
+        if !self.e().config.userland_proxy {
+            self.change(host, vec![LinkChange::Port(PortSet::Hairpin(true))])?;
+        }
+        self.change(host, vec![LinkChange::Up(true)])
+    }
+
+    /// `eth` and a number: up to 27 one that only counts up, the lowest free since.
+    fn ifname(&mut self, id: &str, n: &Network, ns: NetnsId) -> String {
+        let own = n.options.get("com.docker.network.container_iface_prefix").filter(|p| !p.is_empty());
+        let prefix = own.map_or("eth", String::as_str);
+        if self.profile() == Profile::V20 {
+            let c = self.cm(id);
+            c.next_if += 1;
+            return format!("{prefix}{}", c.next_if - 1);
+        }
+        let free = (0..).find(|i| self.s.kernel.dev_by_name(ns, &format!("{prefix}{i}")).is_none()).unwrap_or(0);
+        format!("{prefix}{free}")
+    }
+
+    /// Leaves a network: device, rules, address.
+    pub(super) fn detach(&mut self, id: &str, network: &str) {
+        let Some(e) = self.c(id).endpoints.get(network).cloned() else { return };
+        if let (Some(n), Some(ip)) = (self.e().networks.get(&e.network).cloned(), e.ip) {
+            let (p, r) = (self.profile(), self.net_rules(&n));
+            self.undo(&rules::endpoint(p, &r, ip));
+            self.forget_connections(ip);
+            self.free_address(&n.id, ip);
+        }
+        if let Some(dev) = e.host_dev.filter(|d| self.s.kernel.dev(*d).alive) {
+            // Both ends go with one.
+            if let Err(why) = self.op(&Op::LinkDel { dev }) {
+                self.em().log.push(format!("failed to delete {}: {why}", e.ifname));
+            }
+        }
+        if let Some(e) = self.cm(id).endpoints.get_mut(network) {
+            (e.id, e.ip, e.mac, e.host_dev, e.dev) = (String::new(), None, None, None, None);
+            e.ifname.clear();
+        }
+    }
+
+    /// Connections of an address that goes (`clearConntrackEntries`).
+    fn forget_connections(&mut self, ip: Ipv4Addr) {
+        let (ns, now) = (self.ns(), self.s.kernel.now());
+        let all = self.s.kernel.ns(ns).nf.ct.iter(now);
+        let found: Vec<_> =
+            all.filter(|(_, c)| c.tuples[1].src == ip || c.tuples[1].dst == ip).map(|(r, _)| r).collect();
+        for r in found {
+            self.s.kernel.ct_kill(ns, r);
+        }
+    }
+
+    /// All endpoints, then the process and with its last one the namespace.
+    pub(super) fn leave_sandbox(&mut self, id: &str) {
+        self.unpublish(id);
+        let links = self.link_calls(id);
+        self.undo(&links);
+        let names: Vec<String> = self.c(id).endpoints.keys().cloned().collect();
+        for n in names {
+            self.detach(id, &n);
+        }
+        let c = self.cm(id);
+        let (ns, pid) = (c.netns.take(), c.pid.take());
+        if let (Some(ns), Some(pid)) = (ns, pid) {
+            self.s.pid_gone(pid);
+            self.s.kernel.ns_mut(ns).pids.retain(|p| *p != pid);
+            if ns != self.ns() {
+                self.s.kernel.netns_put(ns);
+                if !self.s.kernel.ns(ns).alive {
+                    self.s.roots.shift_remove(&ns);
+                }
+            }
+        }
+    }
+
+    /// The endpoint whose network supplies the default route (`Endpoint.Less`).
+    pub fn gateway_endpoint(&self, id: &str) -> Option<(String, Network)> {
+        let c = self.e().containers.get(id)?;
+        let mut all: Vec<_> = c
+            .endpoints
+            .iter()
+            .filter(|(_, e)| e.dev.is_some())
+            .filter_map(|(name, e)| Some((name.clone(), e.gw_priority, self.e().networks.get(&e.network)?.clone())))
+            .filter(|(_, _, n)| n.gateway().is_some())
+            .collect();
+        all.sort_by(|a, b| (-a.1, a.2.internal, &a.0).cmp(&(-b.1, b.2.internal, &b.0)));
+        let (name, _, n) = all.into_iter().next()?;
+        Some((name, n))
+    }
+
+    /// Default route and published ports go where the gateway is.
+    pub(super) fn regate(&mut self, id: &str) -> Result<(), String> {
+        let Some(ns) = self.c(id).netns else { return Ok(()) };
+        let any = RouteSpec { proto: None, ..default_route(None, None) };
+        while self.op(&Op::RouteDel { netns: ns, route: any.clone(), match_kind: false }).is_ok() {}
+        let Some((name, n)) = self.gateway_endpoint(id) else {
+            self.unpublish(id);
+            return Ok(());
+        };
+        // 28 sets no default route for an internal network.
+        if !n.internal || self.profile() == Profile::V20 {
+            let aux = n.subnets.first().and_then(|s| s.aux.get("DefaultGatewayIPv4").copied());
+            let dev = self.c(id).endpoints.get(&name).and_then(|e| e.dev);
+            let route = default_route(aux.or_else(|| n.gateway()), dev);
+            self.op(&Op::RouteAdd { netns: ns, verb: RouteVerb::Add, route })?;
+        }
+        self.publish(id, &name, &n)
+    }
+
+    /// `--link` where containers do not talk otherwise (`iptables.Link`): for each exposed port there and back.
+    pub(super) fn link_calls(&self, id: &str) -> Vec<rules::Call> {
+        let c = self.c(id);
+        let ip_of = |c: &super::Container| c.endpoints.get("bridge").and_then(|e| e.ip);
+        let Some(n) = self.e().network("bridge").filter(|n| !n.flag("enable_icc", true)) else { return Vec::new() };
+        let Some(me) = ip_of(&c) else { return Vec::new() };
+        let br = &n.bridge_name;
+        let mut out = Vec::new();
+        for (of, _) in &c.links {
+            let other = self.c(of);
+            let Some(child) = ip_of(&other) else { continue };
+            for e in &other.exposed {
+                let (port, proto) = e.split_once('/').unwrap_or((e, "tcp"));
+                let there = format!("-i {br} -o {br} -p {proto} -s {me} -d {child} --dport {port} -j ACCEPT");
+                let back = format!("-i {br} -o {br} -p {proto} -s {child} -d {me} --sport {port} -j ACCEPT");
+                out.extend([there, back].map(|r| rules::Call::Append(TableKind::Filter, "DOCKER", r)));
+            }
+        }
+        out
+    }
+
+    /// 28 announces each address, three times a second apart.
+    pub(super) fn announce(&mut self, id: &str, only: Option<&str>) {
+        if self.profile() == Profile::V20 {
+            return;
+        }
+        // It waits until the bridge's port forwards.
+        self.s.advance(20 * MSEC);
+        let c = self.c(id);
+        let (Some(ns), Some(pid)) = (c.netns, c.pid) else { return };
+        for (_, e) in c.endpoints.iter().filter(|(n, _)| only.is_none_or(|o| o == *n)) {
+            let (Some(ip), Some(dev)) = (e.ip, e.dev) else { continue };
+            let dev = self.s.kernel.dev(dev).name.to_string();
+            let spec = ArpingSpec {
+                dst: ip,
+                dev,
+                src: Some(ip),
+                count: 3,
+                interval: SEC,
+                timeout: 0,
+                announce: Some(1),
+                zero_target: true,
+                first: false,
+                broadcast: true,
+            };
+            let app = self.s.spawn(self.host, ns, pid, "dockerd", Program::Arping(Arping::new(spec)));
+            self.cm(id).apps.push(app);
+        }
+    }
+}
+
+fn default_route(via: Option<Ipv4Addr>, dev: Option<DevId>) -> RouteSpec {
+    RouteSpec {
+        dst: Default::default(),
+        host_bits: false,
+        table: table::MAIN,
+        kind: RouteType::Unicast,
+        proto: None,
+        scope: None,
+        tos: 0,
+        metric: None,
+        prefsrc: None,
+        via,
+        dev,
+        onlink: false,
+        mtu: None,
+        advmss: None,
+    }
+}
+
+/// `02:42` and the address (`netutils.GenerateMACFromIP`).
+pub fn mac_of(ip: Ipv4Addr) -> MacAddr {
+    let o = ip.octets();
+    MacAddr([0x02, 0x42, o[0], o[1], o[2], o[3]])
+}
