@@ -201,6 +201,14 @@ impl Apps {
         }
     }
 
+    /// The UDP and the TCP port of a name server in a container.
+    pub fn resolver_ports<R: Recorder>(&self, k: &Kernel<R>, id: AppId) -> Option<(u16, u16)> {
+        match self.get(id).program.as_ref()? {
+            Program::Resolver(r) => r.ports(k),
+            _ => None,
+        }
+    }
+
     /// What a program calls its own machine: a container's host name.
     pub fn set_host_name(&mut self, id: AppId, name: &str) {
         if let Some(a) = self.list.get_mut(id.0 as usize) {

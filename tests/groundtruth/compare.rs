@@ -134,9 +134,12 @@ fn outcome(head: &str, s: &Value, d: &Did, names: (&Names, &Names), out: &mut Ve
         let mut g = d.fields.get(k).cloned().unwrap_or_default();
         if names.0.engine {
             (w, g) = (names.0.value(&w), names.1.value(&g));
-            if k == "seen" {
-                (w, g) = (normalise::seen(&w, &s["sport"]), normalise::seen(&g, &s["sport"]));
-            }
+            (w, g) = match k.as_str() {
+                "seen" => (normalise::seen(&w, &s["sport"]), normalise::seen(&g, &s["sport"])),
+                "hits" => (normalise::resolver_ports(&w), normalise::resolver_ports(&g)),
+                "how" => (normalise::any_order(w), normalise::any_order(g)),
+                _ => (w, g),
+            };
         }
         if w != g {
             found.push(format!("{k:<12} expected {w}  got {g}"));

@@ -130,7 +130,12 @@ fn one(
         "probe" => {
             s.advance(PROBE_START_MS * MSEC);
             let (host, ns) = s.place(text(&step["from"]))?;
-            let probe = Probe::parse(&expanded(step)).map_err(|(what, _)| what)?;
+            let line = if text(&step["what"]).contains("@{id ") {
+                placeholders(s, text(&step["what"]))
+            } else {
+                expanded(step)
+            };
+            let probe = Probe::parse(&line).map_err(|(what, _)| what)?;
             s.next_sport = 40_000 + 20 * step["n"].as_u64().unwrap_or(0) as u16;
             // Only where iptables ran through Docker does the recorder look at counters.
             let counts = list(&json["steps"]).iter().any(|s| !s["hits"].is_null());
@@ -251,7 +256,7 @@ fn placeholder(s: &Session, words: &[&str]) -> Option<String> {
     let ep = words.get(2).map_or_else(|| c.endpoints.values().next(), |n| c.endpoints.get(*n));
     match words[0] {
         "pid" => c.pid.map(|p| p.0.to_string()),
-        "id" => Some(c.id.clone()),
+        "id" => Some(c.id[..12].to_owned()),
         "ip" => ep?.ip.map(|a| a.to_string()),
         "mac" => ep?.mac.map(|m| m.to_string()),
         "veth" => ep?.host_dev.map(|d| s.kernel.dev(d).name.to_string()),

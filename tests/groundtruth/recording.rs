@@ -24,7 +24,7 @@ const DOCKER_LATER: &[(&str, &str)] = &[
     ("pause", "docker pause"),
     ("logs", "docker logs"),
     ("compose", "compose"),
-    ("nslookup", "dns"),
+    ("nslookup", "nslookup"),
     ("vxlan", "vxlan"),
 ];
 
@@ -44,9 +44,6 @@ pub fn later(name: &str, json: &Value) -> Option<&'static str> {
         let hosts = || json["hosts"].as_object().into_iter().flat_map(|m| m.values());
         if hosts().any(|h| h["etcd"].as_bool() == Some(true)) {
             return Some("etcd");
-        }
-        if hosts().any(|h| !h["dns"].is_null()) || list(&json["steps"]).iter().any(|s| s["kind"] == "dns") {
-            return Some("dns");
         }
         if json["hosts"].as_object().is_some_and(|m| m.values().any(|h| !h["prestart"].is_null())) {
             return Some("prestart");

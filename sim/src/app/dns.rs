@@ -122,6 +122,20 @@ pub struct Asked {
     pub ttl: Option<u32>,
 }
 
+/// What a probe's name stood for, as the recordings tell it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Resolved {
+    /// The address that is asked.
+    pub addr: String,
+    /// All that were found, sorted.
+    pub all: Vec<String>,
+    /// `hosts` or `dns`.
+    pub via: &'static str,
+    /// The name server that knew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+}
+
 /// One look-up under way.
 #[derive(Clone, Debug)]
 pub struct Lookup {

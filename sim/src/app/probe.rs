@@ -67,6 +67,9 @@ pub struct ProbeReport {
     /// Addresses or names that a look-up found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub addrs: Option<Vec<String>>,
+    /// What the target's name stood for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolved: Option<super::dns::Resolved>,
     /// How a name was found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub how: Option<super::dns::How>,

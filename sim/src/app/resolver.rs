@@ -2,6 +2,9 @@
 //! containers that share a network with its own, and asks the host's name servers for the rest.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
 
 use super::dns::PORT;
 use super::{Cx, Wake};
@@ -21,13 +24,44 @@ const EXT_TIMEOUT: Nanos = 4 * SEC;
 /// Queries it forwards at a time (`maxConcurrent`).
 const MAX_CONCURRENT: usize = 1024;
 
-/// What it knows without asking.
+/// The names of one network.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Names {
-    /// Names in lower case, with the addresses they have, in the order in which they are looked through.
-    pub forward: Vec<(String, Ipv4Addr)>,
-    /// Addresses and the full name of each.
-    pub reverse: Vec<(Ipv4Addr, String)>,
+pub struct NetNames {
+    /// Id of the network.
+    pub id: String,
+    /// Its name, with which a container's name may be qualified: `web.mynet`.
+    pub network: String,
+    /// Names in lower case, with the addresses they have.
+    pub forward: IndexMap<String, Vec<Ipv4Addr>>,
+    /// Addresses, with the name that a reverse look-up tells.
+    pub reverse: IndexMap<Ipv4Addr, String>,
+}
+
+impl NetNames {
+    /// Adds a name of an address.
+    pub fn add(&mut self, name: &str, addr: Ipv4Addr) {
+        let all = self.forward.entry(name.to_ascii_lowercase()).or_default();
+        if !all.contains(&addr) {
+            all.push(addr);
+        }
+    }
+}
+
+/// A network that its container has joined.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Joined {
+    /// The names there.
+    pub names: Arc<NetNames>,
+    /// `--link`: aliases that only this container knows, and whom they mean.
+    pub links: Vec<(String, String)>,
+}
+
+impl Joined {
+    /// The addresses of a name here: an alias goes before a name (`Sandbox.resolveName`).
+    fn find(&self, name: &str) -> Option<&Vec<Ipv4Addr>> {
+        let alias = self.links.iter().find(|(a, _)| a == name).map(|(_, of)| of.as_str());
+        self.names.forward.get(alias.unwrap_or(name))
+    }
 }
 
 /// A server outside.
@@ -42,8 +76,8 @@ pub struct External {
 /// What it is told when its container joins a network or leaves one.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Setup {
-    /// Names of the containers around.
-    pub names: Names,
+    /// The networks that its container has joined, in the order in which they are looked through.
+    pub nets: Vec<Joined>,
     /// Servers outside, in the order in which they are asked.
     pub external: Vec<External>,
     /// A network of the container leads outside (`proxyDNS`): where none does, the host's own servers are not asked.
@@ -133,15 +167,11 @@ impl Resolver {
 
     /// What it answers without asking anybody (`handleIPQuery`, `handlePTRQuery`).
     fn own_answer<R: Recorder>(&self, cx: &mut Cx<'_, R>, q: &Message) -> Option<Message> {
-        let names = &self.setup.names;
         let mut m = q.reply(Rcode::NoError);
         m.recursion_available = true;
         match q.qtype {
             QType::A | QType::Aaaa => {
-                let wanted = q.name.to_ascii_lowercase();
-                let mut found: Vec<Ipv4Addr> =
-                    names.forward.iter().filter(|(n, _)| *n == wanted).map(|(_, a)| *a).collect();
-                if !found.is_empty() {
+                if let Some(mut found) = self.addresses(&q.name.to_ascii_lowercase()) {
                     if q.qtype == QType::A {
                         shuffle(cx, &mut found);
                         let record = |a| Record { name: q.name.clone(), ttl: TTL, data: Data::A(a) };
@@ -151,9 +181,10 @@ impl Resolver {
                 }
             }
             QType::Ptr => {
-                let own = |(a, _): &&(Ipv4Addr, String)| crate::wire::dns::in_addr_arpa(*a) == q.name;
-                if let Some((_, name)) = names.reverse.iter().find(own) {
-                    m.answers.push(Record { name: q.name.clone(), ttl: TTL, data: Data::Ptr(name.clone()) });
+                let addr = crate::wire::dns::addr_of_arpa(&q.name)?;
+                let own = |n: &Joined| n.names.reverse.get(&addr).map(|c| format!("{c}.{}", n.names.network));
+                if let Some(name) = self.setup.nets.iter().find_map(own) {
+                    m.answers.push(Record { name: q.name.clone(), ttl: TTL, data: Data::Ptr(name) });
                     return Some(m);
                 }
             }
@@ -161,6 +192,16 @@ impl Resolver {
         }
         let plain = matches!(q.qtype, QType::A | QType::Aaaa) && !q.name.contains('.');
         (self.setup.ndots_set && plain).then_some(m)
+    }
+
+    /// The addresses of a name, plain or qualified with a network's (`Sandbox.ResolveName`).
+    fn addresses(&self, name: &str) -> Option<Vec<Ipv4Addr>> {
+        let dots = name.rmatch_indices('.').map(|(i, _)| (&name[..i], Some(&name[i + 1..])));
+        let mut parts = std::iter::once((name, None)).chain(dots);
+        parts.find_map(|(name, network)| {
+            let mut there = self.setup.nets.iter().filter(|n| network.is_none_or(|w| w == n.names.network));
+            there.find_map(|n| n.find(name)).cloned()
+        })
     }
 
     fn reply<R: Recorder>(&self, cx: &mut Cx<'_, R>, to: (Ipv4Addr, u16), m: &Message, compressed: bool) {

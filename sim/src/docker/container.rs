@@ -236,6 +236,10 @@ impl Docker<'_> {
             return Err(format!("Conflict. The container name \"/{name}\" is already in use"));
         }
         name.clone_into(&mut self.cm(&id).name);
+        let nets: Vec<String> = self.c(&id).endpoints.values().map(|e| e.network.clone()).collect();
+        for n in nets {
+            self.names_changed(&n);
+        }
         Ok(())
     }
 
@@ -340,6 +344,7 @@ impl Docker<'_> {
         self.cm(&id).endpoints.shift_remove(&n.name);
         if c.state == State::Running {
             self.regate(&id)?;
+            self.resolver(&id);
             self.write_files(&id);
         }
         Ok(())

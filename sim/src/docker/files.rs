@@ -1,12 +1,7 @@
-//! `/etc/hosts`, `/etc/hostname`, `/etc/resolv.conf` of containers (libnetwork etchosts, resolvconf), and the names
-//! that the embedded server knows.
-
-use std::net::Ipv4Addr;
+//! `/etc/hosts`, `/etc/hostname`, `/etc/resolv.conf` of containers (libnetwork etchosts, resolvconf).
 
 use super::Docker;
 use super::types::{Container, Mode, Profile};
-use crate::kernel::types::{HostId, NetnsId};
-use crate::session::Session;
 
 const HEADER: &str = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n";
 
@@ -143,28 +138,4 @@ fn plain(servers: &[String], search: &[String], options: &[String], _embedded: b
         t.push_str(&format!("options {}\n", options.join(" ")));
     }
     t
-}
-
-impl Session {
-    /// A name that the embedded server of a container knows: of containers that share a user-defined network with it.
-    pub(crate) fn docker_name(&self, host: HostId, ns: NetnsId, name: &str) -> Option<Ipv4Addr> {
-        let e = self.engines.get(&host).filter(|e| e.running)?;
-        let me = e.containers.values().find(|c| c.netns == Some(ns) && c.mode == Mode::Networks)?;
-        let name = name.to_ascii_lowercase();
-        for (net, own) in me.endpoints.iter().filter(|(n, e)| *n != "bridge" && e.ip.is_some()) {
-            let linked = own.links.iter().find(|(_, alias)| *alias == name).map(|(of, _)| of.as_str());
-            for c in e.containers.values() {
-                let Some(ep) = c.endpoints.get(net) else { continue };
-                let short = c.id.get(..12).is_some_and(|s| s == name);
-                let by_name = c.name == name && !(c.name_generated && e.profile == Profile::V20);
-                let host_name = c.hostname == name;
-                let alias = ep.aliases.contains(&name);
-                let link = linked.is_some_and(|l| l == c.name || l == c.id);
-                if (short || by_name || alias || host_name || link) && ep.ip.is_some() {
-                    return ep.ip;
-                }
-            }
-        }
-        None
-    }
 }

@@ -1,36 +1,115 @@
-//! The embedded name server's place in a container: its sockets and rules (libnetwork resolver_unix.go). It answers
-//! no packets yet: [`super::files`] looks names up.
+//! The embedded name server's place in a container: its sockets and rules (libnetwork resolver_unix.go), and the
+//! names it is told (libnetwork network.go `addSvcRecords`, endpoint.go).
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use super::Docker;
 use super::rules::rule;
+use super::types::{Container, Endpoint, Network, Profile};
 use crate::app::Program;
-use crate::app::proxy::Proxy;
+use crate::app::dns::ResolvConf;
+use crate::app::resolver::{ADDRESS as SERVER, External, Joined, NetNames, Resolver, Setup};
 use crate::kernel::types::NetnsId;
 use crate::kernel::xtables::{Counters, TableKind, Variant, XtChange};
 
-/// Where it listens.
-const SERVER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 11);
-
 impl Docker<'_> {
-    /// Starts it in a container that joined a user-defined network, once.
+    /// Starts it in a container that joined a user-defined network, once; tells all of the networks' new names.
     pub(super) fn resolver(&mut self, id: &str) {
+        self.start_resolver(id);
+        let nets: Vec<String> = self.c(id).endpoints.values().map(|e| e.network.clone()).collect();
+        for n in nets {
+            self.names_changed(&n);
+        }
+    }
+
+    fn start_resolver(&mut self, id: &str) {
         let c = self.c(id);
         let wanted = c.endpoints.iter().any(|(n, e)| n != "bridge" && e.ip.is_some());
         let (Some(ns), Some(pid)) = (c.netns, c.pid) else { return };
-        let there = self.s.kernel.ns(ns).nf.xt.of(Variant::Nft).get(TableKind::Nat);
-        if !wanted || there.is_some_and(|t| t.find("DOCKER_OUTPUT").is_some()) {
+        if !wanted && c.resolver.is_none() {
             return;
         }
-        let mut ports = [0u16; 2];
-        for (udp, port) in [true, false].into_iter().zip(&mut ports) {
-            *port = 32_768 + self.s.kernel.rng.below(28_000) as u16;
-            let keep = Proxy::new(udp, (SERVER, *port), (SERVER, 0), false);
-            let app = self.s.spawn(self.host, ns, pid, "dockerd", Program::Proxy(keep));
-            self.cm(id).apps.push(app);
+        let setup = self.resolver_setup(&c);
+        if let Some(r) = c.resolver.and_then(|app| self.s.apps.resolver_mut(app)) {
+            r.setup = setup;
+            return;
         }
-        self.resolver_rules(ns, ports);
+        let program = Program::Resolver(Box::new(Resolver::new(setup)));
+        let app = self.s.spawn(self.host, ns, pid, "dockerd", program);
+        let c = self.cm(id);
+        c.apps.push(app);
+        c.resolver = Some(app);
+        let ports = self.s.apps.resolver_ports(&self.s.kernel, app);
+        if let Some((udp, tcp)) = ports {
+            self.resolver_rules(ns, [udp, tcp]);
+        }
+    }
+
+    /// What a container's name server knows and whom it asks.
+    fn resolver_setup(&self, c: &Container) -> Setup {
+        let nets = self.by_gateway(c).into_iter().filter(|(name, ..)| name != "bridge");
+        let joined = |(_, e, n): (String, Endpoint, Network)| Joined {
+            names: Arc::new(self.net_names(&n)),
+            links: self.links_on(&e),
+        };
+        let outside = |(_, e, n): &(String, Endpoint, Network)| e.ip.is_some() && !n.internal;
+        let ndots = c.dns_opts.iter().chain(&self.e().config.dns_opts).filter_map(|o| o.strip_prefix("ndots:"));
+        Setup {
+            nets: nets.map(joined).collect(),
+            external: self.external(c),
+            forwards: self.by_gateway(c).iter().any(outside),
+            ndots_set: ndots.filter_map(|n| n.parse::<u32>().ok()).any(|n| n > 0),
+            before_23: self.profile() == Profile::V20,
+        }
+    }
+
+    /// Links name their containers by name or id; the names of a network are names.
+    fn links_on(&self, e: &Endpoint) -> Vec<(String, String)> {
+        let name = |of: &String| self.e().container(of).map_or_else(|| of.clone(), |c| c.name.clone());
+        e.links.iter().map(|(of, alias)| (alias.to_ascii_lowercase(), name(of).to_ascii_lowercase())).collect()
+    }
+
+    /// Servers outside: `--dns` is asked from the container; what the host asks itself, 28 asks from the host, and
+    /// 20.10 only where it is a loopback address.
+    fn external(&self, c: &Container) -> Vec<External> {
+        let given = if c.dns.is_empty() { &self.e().config.dns } else { &c.dns };
+        if !given.is_empty() {
+            let own = given.iter().filter_map(|s| s.parse().ok());
+            return own.map(|addr| External { addr, from: None }).collect();
+        }
+        let text = self.s.read_file(self.host, self.ns(), "/etc/resolv.conf").unwrap_or_default();
+        let from = |a: Ipv4Addr| (self.profile() != Profile::V20 || a.is_loopback()).then(|| self.ns());
+        ResolvConf::parse(&text).servers.into_iter().map(|addr| External { addr, from: from(addr) }).collect()
+    }
+
+    /// The names of the containers on a network.
+    fn net_names(&self, n: &Network) -> NetNames {
+        let mut out = NetNames { id: n.id.clone(), network: n.name.clone(), ..NetNames::default() };
+        for c in self.e().containers.values() {
+            let Some((ip, e)) = c.endpoints.get(&n.name).and_then(|e| Some((e.ip?, e))) else { continue };
+            let names = names_of(self.profile(), c, e);
+            for name in &names {
+                out.add(name, ip);
+            }
+            if let Some(first) = names.into_iter().next() {
+                out.reverse.insert(ip, first);
+            }
+        }
+        out
+    }
+
+    /// A container came to a network, left it or has a new name: all its members hear of it.
+    pub(super) fn names_changed(&mut self, network: &str) {
+        let Some(n) = self.e().networks.get(network).filter(|n| n.name != "bridge").cloned() else { return };
+        let names = Arc::new(self.net_names(&n));
+        let told: Vec<_> = self.e().containers.values().filter_map(|c| c.resolver).collect();
+        for app in told {
+            let Some(r) = self.s.apps.resolver_mut(app) else { continue };
+            for j in r.setup.nets.iter_mut().filter(|j| j.names.id == n.id) {
+                j.names = Arc::clone(&names);
+            }
+        }
     }
 
     fn resolver_rules(&mut self, ns: NetnsId, [udp, tcp]: [u16; 2]) {
@@ -53,4 +132,12 @@ impl Docker<'_> {
             self.em().log.push(format!("rules of the name server: {}", e.errno.strerror()));
         }
     }
+}
+
+/// The names that a container has on a network. 20.10 leaves a made-up name out.
+fn names_of(profile: Profile, c: &Container, e: &Endpoint) -> Vec<String> {
+    let own = (!(c.name_generated && profile == Profile::V20)).then(|| c.name.clone());
+    let short = c.id.get(..12).map(str::to_owned);
+    let host = Some(c.hostname.clone()).filter(|h| Some(h) != short.as_ref());
+    own.into_iter().chain(e.aliases.iter().cloned()).chain(short).chain(host).collect()
 }

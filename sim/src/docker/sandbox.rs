@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::types::{Mode, Network, Profile};
+use super::types::{Container, Endpoint, Mode, Network, Profile};
 use super::{Docker, link, rules};
 use crate::app::Program;
 use crate::app::arping::{Arping, ArpingSpec};
@@ -202,6 +202,7 @@ impl Docker<'_> {
             (e.id, e.ip, e.mac, e.host_dev, e.dev) = (String::new(), None, None, None, None);
             e.ifname.clear();
         }
+        self.names_changed(&e.network);
     }
 
     /// Connections of an address that goes (`clearConntrackEntries`).
@@ -225,6 +226,7 @@ impl Docker<'_> {
             self.detach(id, &n);
         }
         let c = self.cm(id);
+        c.resolver = None;
         let (ns, pid) = (c.netns.take(), c.pid.take());
         if let (Some(ns), Some(pid)) = (ns, pid) {
             self.s.pid_gone(pid);
@@ -238,19 +240,23 @@ impl Docker<'_> {
         }
     }
 
-    /// The endpoint whose network supplies the default route (`Endpoint.Less`).
-    pub fn gateway_endpoint(&self, id: &str) -> Option<(String, Network)> {
-        let c = self.e().containers.get(id)?;
+    /// The networks that a container has joined, the one whose gateway comes first in front (`Endpoint.Less`).
+    pub(super) fn by_gateway(&self, c: &Container) -> Vec<(String, Endpoint, Network)> {
         let mut all: Vec<_> = c
             .endpoints
             .iter()
             .filter(|(_, e)| e.dev.is_some())
-            .filter_map(|(name, e)| Some((name.clone(), e.gw_priority, self.e().networks.get(&e.network)?.clone())))
-            .filter(|(_, _, n)| n.gateway().is_some())
+            .filter_map(|(name, e)| Some((name.clone(), e.clone(), self.e().networks.get(&e.network)?.clone())))
             .collect();
-        all.sort_by(|a, b| (-a.1, a.2.internal, &a.0).cmp(&(-b.1, b.2.internal, &b.0)));
-        let (name, _, n) = all.into_iter().next()?;
-        Some((name, n))
+        all.sort_by(|a, b| (-a.1.gw_priority, a.2.internal, &a.0).cmp(&(-b.1.gw_priority, b.2.internal, &b.0)));
+        all
+    }
+
+    /// The endpoint whose network supplies the default route.
+    pub fn gateway_endpoint(&self, id: &str) -> Option<(String, Network)> {
+        let c = self.e().containers.get(id)?;
+        let mut all = self.by_gateway(c).into_iter().filter(|(_, _, n)| n.gateway().is_some());
+        all.next().map(|(name, _, n)| (name, n))
     }
 
     /// Default route and published ports go where the gateway is.
@@ -275,7 +281,7 @@ impl Docker<'_> {
     /// `--link` where containers do not talk otherwise (`iptables.Link`): for each exposed port there and back.
     pub(super) fn link_calls(&self, id: &str) -> Vec<rules::Call> {
         let c = self.c(id);
-        let ip_of = |c: &super::Container| c.endpoints.get("bridge").and_then(|e| e.ip);
+        let ip_of = |c: &Container| c.endpoints.get("bridge").and_then(|e| e.ip);
         let Some(n) = self.e().network("bridge").filter(|n| !n.flag("enable_icc", true)) else { return Vec::new() };
         let Some(me) = ip_of(&c) else { return Vec::new() };
         let br = &n.bridge_name;

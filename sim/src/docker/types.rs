@@ -292,6 +292,8 @@ pub struct Container {
     pub pid: Option<Pid>,
     /// Programs of its image.
     pub apps: Vec<AppId>,
+    /// Its name server, where it has one.
+    pub resolver: Option<AppId>,
     /// Virtual times of making and of the last start.
     pub created: Nanos,
     /// When it was started last.

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use super::Session;
 use crate::app::Program;
-use crate::app::dns::{Habit, How, Lookup, ResolvConf, in_hosts};
+use crate::app::dns::{Habit, How, Lookup, ResolvConf, Resolved, in_hosts};
 use crate::app::probe::{Probe, ProbeKind, ProbeReport};
 use crate::kernel::types::{HostId, Nanos, NetnsId};
 use crate::trace::Outcome;
@@ -25,6 +25,17 @@ impl NoName {
             NoName::Unknown => "Name or service not known",
             NoName::Again => "Temporary failure in name resolution",
         }
+    }
+}
+
+impl ProbeReport {
+    /// What a look-up found, as the probe that follows tells it; none where no name was looked up.
+    pub(super) fn resolved(&self) -> Option<Resolved> {
+        let how = self.how.as_ref()?;
+        let mut all = self.addrs.clone()?;
+        let addr = all.first()?.clone();
+        all.sort();
+        Some(Resolved { addr, all, via: how.via, server: how.queries.last().map(|q| q.server.clone()) })
     }
 }
 
@@ -101,8 +112,8 @@ impl Session {
             }
         };
         let mut r = self.ask_dns(host, ns, lookup, None).0;
-        if let (Some(a), ProbeKind::Dns) = (&mut r.addrs, probe.kind) {
-            a.sort();
+        if probe.kind == ProbeKind::Dns {
+            r.addrs.get_or_insert_default().sort();
         }
         r
     }

@@ -115,11 +115,12 @@ impl Session {
         }
         let dst: Option<Ipv4Addr> = found.addrs.as_deref().and_then(|a| a.first()?.parse().ok());
         let Some(program) = dst.and_then(|dst| probe.program(dst, sport)) else { return found };
+        let resolved = found.resolved();
         let pid = self.new_pid(host, ns, "probe");
         let app = self.spawn(host, ns, pid, "probe", program);
         self.run_until_exit(app, None);
         self.pid_gone(pid);
-        let mut report = self.apps.get(app).report.clone();
+        let mut report = ProbeReport { resolved, ..self.apps.get(app).report.clone() };
         if self.kernel.unmodelled != unknown {
             report.outcome = Some(Outcome::Unmodelled);
         }

@@ -207,6 +207,13 @@ pub fn in_addr_arpa(a: Ipv4Addr) -> String {
     format!("{b3}.{b2}.{b1}.{b0}.in-addr.arpa")
 }
 
+/// The address that such a name stands for.
+pub fn addr_of_arpa(name: &str) -> Option<Ipv4Addr> {
+    let a: Ipv4Addr = name.strip_suffix(".in-addr.arpa")?.parse().ok()?;
+    let [b0, b1, b2, b3] = a.octets();
+    Some(Ipv4Addr::new(b3, b2, b1, b0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
