@@ -3,6 +3,7 @@
 
 pub mod arping;
 pub mod dns;
+pub mod gossip;
 pub mod named;
 pub mod nc;
 pub mod ping;
@@ -64,6 +65,8 @@ pub enum Program {
     Resolver(Box<resolver::Resolver>),
     /// docker-proxy.
     Proxy(proxy::Proxy),
+    /// An engine's talk with the others of its cluster.
+    Gossip(gossip::Gossip),
 }
 
 /// A running program.
@@ -110,6 +113,8 @@ impl App {
 pub struct Apps {
     list: Vec<App>,
     by_sock: IndexMap<SockId, AppId, FxBuild>,
+    /// What engines were told by the others of their cluster and have not read.
+    pub mail: std::collections::VecDeque<(AppId, gossip::Mail)>,
 }
 
 /// What a program can do while it runs: its kernel, its own process, its sockets and timers.
@@ -119,6 +124,7 @@ pub struct Cx<'a, R> {
     /// The process.
     pub app: &'a mut App,
     by_sock: &'a mut IndexMap<SockId, AppId, FxBuild>,
+    mail: &'a mut std::collections::VecDeque<(AppId, gossip::Mail)>,
 }
 
 impl<R: Recorder> Cx<'_, R> {
@@ -140,6 +146,11 @@ impl<R: Recorder> Cx<'_, R> {
         self.k.sock_close(id);
         self.by_sock.swap_remove(&id);
         self.app.socks.retain(|s| *s != id);
+    }
+
+    /// Tells the engine.
+    pub fn mail(&mut self, mail: gossip::Mail) {
+        self.mail.push_back((self.app.id, mail));
     }
 
     /// Wants to be called after a time.
@@ -209,6 +220,17 @@ impl Apps {
         }
     }
 
+    /// An engine's talk is told something new.
+    pub fn gossip<R: Recorder>(&mut self, k: &mut Kernel<R>, id: AppId, say: impl FnOnce(&mut gossip::Gossip)) {
+        let Some(app) = self.list.get_mut(id.0 as usize) else { return };
+        let Some(mut program) = app.program.take() else { return };
+        if let (Program::Gossip(g), None) = (&mut program, app.exit) {
+            say(g);
+            g.kick(&mut Cx { k, app, by_sock: &mut self.by_sock, mail: &mut self.mail });
+        }
+        app.program = Some(program);
+    }
+
     /// What a program calls its own machine: a container's host name.
     pub fn set_host_name(&mut self, id: AppId, name: &str) {
         if let Some(a) = self.list.get_mut(id.0 as usize) {
@@ -233,7 +255,7 @@ impl Apps {
             return;
         }
         let Some(mut program) = app.program.take() else { return };
-        let mut cx = Cx { k, app, by_sock: &mut self.by_sock };
+        let mut cx = Cx { k, app, by_sock: &mut self.by_sock, mail: &mut self.mail };
         match &mut program {
             Program::Ping(p) => p.wake(&mut cx, why),
             Program::Tcp(p) => p.wake(&mut cx, why),
@@ -246,6 +268,7 @@ impl Apps {
             Program::Named(p) => p.wake(&mut cx, why),
             Program::Resolver(p) => p.wake(&mut cx, why),
             Program::Proxy(p) => p.wake(&mut cx, why),
+            Program::Gossip(p) => p.wake(&mut cx, why),
         }
         app.program = Some(program);
     }
@@ -262,7 +285,7 @@ impl Apps {
     /// Ends an application from outside (a signal): its sockets are closed.
     pub fn kill<R: Recorder>(&mut self, k: &mut Kernel<R>, id: AppId, status: i32) {
         if let Some(app) = self.list.get_mut(id.0 as usize) {
-            Cx { k, app, by_sock: &mut self.by_sock }.exit(status);
+            Cx { k, app, by_sock: &mut self.by_sock, mail: &mut self.mail }.exit(status);
         }
     }
 

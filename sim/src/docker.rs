@@ -4,19 +4,24 @@
 //! In reading order: [`types`] (what an engine keeps), [`daemon`] (its start), [`rules`] (iptables by version),
 //! [`ipam`] (subnets and addresses), [`network`], [`container`], [`sandbox`] (a container's namespace and how it
 //! joins networks), [`publish`] (ports), [`files`] (`/etc/hosts` and others),
-//! [`resolver`] (rules and sockets of the embedded name server), [`images`]. Facts are moby's and
-//! libnetwork's, by version ([`types::Profile`]).
+//! [`resolver`] (rules and sockets of the embedded name server), [`images`]; [`macvlan`]; [`overlay`] with [`swarm`],
+//! [`kv`] (what several engines share) and [`gwbridge`]. Facts are moby's and libnetwork's, by version ([`types::Profile`]).
 
 pub mod container;
 pub mod daemon;
 pub mod files;
+pub mod gwbridge;
 pub mod images;
 pub mod ipam;
+pub mod kv;
+pub mod macvlan;
 pub mod network;
+pub mod overlay;
 pub mod publish;
 pub mod resolver;
 pub mod rules;
 pub mod sandbox;
+pub mod swarm;
 pub mod types;
 
 use std::net::Ipv4Addr;

@@ -27,6 +27,8 @@ pub struct Session {
     pub roots: IndexMap<NetnsId, Vfs, FxBuild>,
     /// Docker engines, by host.
     pub engines: IndexMap<HostId, crate::docker::Engine, FxBuild>,
+    /// What engines share with each other: swarms, and stores of keys and values.
+    pub clusters: Vec<crate::docker::overlay::cluster::Cluster>,
     /// Processes, by number.
     pub procs: procs::Procs,
     /// Index of the first event of the present step, and of the step before (for `tcpdump`).
@@ -57,6 +59,7 @@ impl Session {
             files: IndexMap::default(),
             roots: IndexMap::default(),
             engines: IndexMap::default(),
+            clusters: Vec::new(),
             procs: procs::Procs::default(),
             marks: Marks::default(),
             next_sport: 40_000,
@@ -76,8 +79,10 @@ impl Session {
         if let Some((h, rest)) = place.split_once('/') {
             let (id, host) = hosts().find(|(_, x)| x.name == h).ok_or_else(|| format!("there is no host \"{h}\""))?;
             let name = rest.strip_prefix("ns:").unwrap_or(rest);
-            let container = self.engines.get(&id).and_then(|e| e.container(name)).and_then(|c| c.netns);
-            let ns = host.named.get(name).copied().or(container);
+            let engine = self.engines.get(&id);
+            let container = engine.and_then(|e| e.container(name)).and_then(|c| c.netns);
+            let sandbox = engine.and_then(|e| e.sandbox_place(name));
+            let ns = host.named.get(name).copied().or(container).or(sandbox);
             return Ok((id, ns.ok_or_else(|| format!("host \"{h}\" has no namespace \"{name}\""))?));
         }
         if let Some((id, h)) = hosts().find(|(_, x)| x.name == place) {

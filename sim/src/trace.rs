@@ -48,6 +48,9 @@ impl Recorder for NoTrace {
     fn born(&mut self, _: PacketId, _: Option<PacketId>, _: event::Birth) {}
 }
 
+/// UDP port of the engines' gossip, which is not recorded.
+const GOSSIP: u16 = 7946;
+
 /// A recorded walk.
 #[derive(Clone, Debug, Default)]
 pub struct Trace {
@@ -76,6 +79,8 @@ impl Recorder for Trace {
 
     fn event(&mut self, at: Nanos, ns: NetnsId, dev: Option<DevId>, packet: Option<&mut Packet>, kind: EventKind) {
         let (id, snap) = match packet {
+            // It never ends, and nobody asked for it.
+            Some(p) if p.udp_ports() == Some((GOSSIP, GOSSIP)) => return,
             Some(p) => {
                 if p.snap == 0 {
                     self.snaps.push(p.clone());

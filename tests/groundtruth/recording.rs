@@ -16,16 +16,11 @@ const LATER: &[(&str, &[&str])] = &[("nft", &["nft"])];
 
 /// What of Docker is still to come: a word of a command line, and the feature's name.
 const DOCKER_LATER: &[(&str, &str)] = &[
-    ("swarm", "swarm"),
     ("service", "swarm"),
-    ("overlay", "overlay"),
-    ("macvlan", "macvlan"),
-    ("ipvlan", "macvlan"),
     ("pause", "docker pause"),
     ("logs", "docker logs"),
     ("compose", "compose"),
     ("nslookup", "nslookup"),
-    ("vxlan", "vxlan"),
 ];
 
 /// The feature that a recording waits for, if it does.

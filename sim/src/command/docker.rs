@@ -5,6 +5,7 @@ mod flags;
 mod network;
 mod run;
 mod show;
+mod swarm;
 mod template;
 
 use super::{Exit, Proc, Refusal};
@@ -37,6 +38,8 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         "ps" | "ls" => show::ps(p, rest),
         "port" => show::port(p, rest),
         "inspect" => show::inspect(p, rest),
+        "swarm" => swarm::run(p, rest),
+        "node" => swarm::node(p, rest),
         "logs" => show::logs(p, rest),
         "version" | "--version" => {
             let v = profile(p).version();

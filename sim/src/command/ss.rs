@@ -189,9 +189,9 @@ fn row(p: &Proc<'_>, s: &SocketInfo, w: &Wanted) -> [String; 9] {
         s.state.to_owned(),
         s.recvq.to_string(),
         s.sendq.to_string(),
-        format!("{}{dev}:", s.local),
+        if s.dual { format!("*{dev}:") } else { format!("{}{dev}:", s.local) },
         port(s.lport),
-        format!("{}:", s.remote),
+        if s.dual && s.rport == 0 { "*:".to_owned() } else { format!("{}:", s.remote) },
         port(s.rport),
         process,
     ]

@@ -61,6 +61,9 @@ impl Config {
             "--dns" => self.dns.push(v.to_owned()),
             "--dns-search" => self.dns_search.push(v.to_owned()),
             "--dns-opt" => self.dns_opts.push(v.to_owned()),
+            "--cluster-store" => self.cluster_store = Some(v.to_owned()),
+            "--cluster-advertise" => self.cluster_advertise = Some(v.to_owned()),
+            "-H" | "--host" => self.hosts.push(v.to_owned()),
             "--default-address-pool" => {
                 let field =
                     |k: &str| v.split(',').find_map(|p| p.strip_prefix(k)?.strip_prefix('=').map(str::to_owned));
@@ -102,6 +105,7 @@ impl Session {
             for id in running {
                 d.stop(&id, 0);
             }
+            d.talk_ends();
             d.em().running = false;
         }
     }
@@ -153,7 +157,8 @@ impl Docker<'_> {
         for n in user {
             self.bring_up(n)?;
         }
-        Ok(())
+        self.api_ports()?;
+        self.store_start()
     }
 
     fn check_config(&self) -> Result<(), String> {

@@ -78,6 +78,11 @@ impl Docker<'_> {
     /// The engine's sentence.
     pub fn network_create(&mut self, spec: &NetSpec) -> Result<String, String> {
         self.check_spec(spec)?;
+        match spec.driver.as_str() {
+            "macvlan" | "ipvlan" => return self.macvlan_create(spec),
+            "overlay" => return self.overlay_create(spec),
+            _ => {}
+        }
         let subnet = self.subnet_of(spec)?;
         let id = self.new_id();
         let name = spec.options.get("com.docker.network.bridge.name").cloned();
@@ -107,7 +112,7 @@ impl Docker<'_> {
     }
 
     /// Gateway and auxiliary addresses are taken.
-    fn reserve(&mut self, n: &Network) {
+    pub(super) fn reserve(&mut self, n: &Network) {
         let mut list = Vec::new();
         for s in &n.subnets {
             list.extend(s.gateway);
@@ -197,11 +202,7 @@ impl Docker<'_> {
             "" | "bridge" => {}
             "host" => return Err("only one instance of \"host\" network is allowed".into()),
             "null" => return Err("only one instance of \"null\" network is allowed".into()),
-            "overlay" => {
-                return Err("This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to \
-                            connect this node to swarm and try again."
-                    .into());
-            }
+            "macvlan" | "ipvlan" | "overlay" => return Ok(()),
             other => {
                 let not_found = format!("plugin \"{other}\" not found");
                 return Err(if self.profile() == Profile::V20 {
@@ -236,7 +237,7 @@ impl Docker<'_> {
         Ok(())
     }
 
-    fn subnet_of(&mut self, spec: &NetSpec) -> Result<Subnet, String> {
+    pub(super) fn subnet_of(&mut self, spec: &NetSpec) -> Result<Subnet, String> {
         let v20 = self.profile() == Profile::V20;
         let mut aux = IndexMap::new();
         for (k, v) in &spec.aux {
@@ -314,6 +315,9 @@ impl Docker<'_> {
         if matches!(n.name.as_str(), "bridge" | "host" | "none") {
             return Err(format!("{} is a pre-defined network and cannot be removed", n.name));
         }
+        if n.scope != "local" {
+            return self.overlay_remove(&n);
+        }
         let members = self.members(&n.id);
         if !members.is_empty() {
             let (name, id) = (&n.name, &n.id);
@@ -332,6 +336,11 @@ impl Docker<'_> {
 
     /// Rules and device go, and what the engine knew of it.
     pub(super) fn take_down(&mut self, n: &Network, device: bool) {
+        if n.on_parent() {
+            self.em().networks.shift_remove(&n.id);
+            self.em().addresses.shift_remove(&n.id);
+            return;
+        }
         let (p, r) = (self.profile(), self.net_rules(n));
         let mut calls = rules::network(p, &r);
         // The jumps to nat DOCKER belong to all networks.
@@ -352,6 +361,7 @@ impl Docker<'_> {
         let mut gone = Vec::new();
         for n in all {
             let builtin = matches!(n.name.as_str(), "bridge" | "host" | "none");
+            let builtin = builtin || n.scope != "local" || n.name == super::gwbridge::NAME;
             if !builtin && self.members(&n.id).is_empty() {
                 self.take_down(&n, true);
                 gone.push(n.name);

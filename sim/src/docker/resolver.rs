@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use super::Docker;
+use super::gwbridge::NAME;
 use super::rules::rule;
 use super::types::{Container, Endpoint, Network, Profile};
 use crate::app::Program;
@@ -48,7 +49,7 @@ impl Docker<'_> {
 
     /// What a container's name server knows and whom it asks.
     fn resolver_setup(&self, c: &Container) -> Setup {
-        let nets = self.by_gateway(c).into_iter().filter(|(name, ..)| name != "bridge");
+        let nets = self.by_gateway(c).into_iter().filter(|(name, ..)| !matches!(name.as_str(), "bridge" | NAME));
         let joined = |(_, e, n): (String, Endpoint, Network)| Joined {
             names: Arc::new(self.net_names(&n)),
             links: self.links_on(&e),
@@ -86,6 +87,10 @@ impl Docker<'_> {
     /// The names of the containers on a network.
     fn net_names(&self, n: &Network) -> NetNames {
         let mut out = NetNames { id: n.id.clone(), network: n.name.clone(), ..NetNames::default() };
+        if n.driver == "overlay" {
+            // Of these more is known; they are told before a look-up.
+            return out;
+        }
         for c in self.e().containers.values() {
             let Some((ip, e)) = c.endpoints.get(&n.name).and_then(|e| Some((e.ip?, e))) else { continue };
             let names = names_of(self.profile(), c, e);
@@ -101,8 +106,33 @@ impl Docker<'_> {
 
     /// A container came to a network, left it or has a new name: all its members hear of it.
     pub(super) fn names_changed(&mut self, network: &str) {
-        let Some(n) = self.e().networks.get(network).filter(|n| n.name != "bridge").cloned() else { return };
-        let names = Arc::new(self.net_names(&n));
+        let known = |n: &&Network| n.name != "bridge" && n.name != NAME;
+        let Some(n) = self.e().networks.get(network).filter(known).cloned() else { return };
+        if n.driver == "overlay" {
+            self.em().names_stale = true;
+            return;
+        }
+        let names = self.net_names(&n);
+        self.tell_resolvers(&n, names);
+    }
+
+    /// The names of an overlay network, of containers on all nodes.
+    pub(super) fn tell_names(&mut self, network: &str) {
+        let Some(n) = self.e().networks.get(network).cloned() else { return };
+        let mut names = NetNames { id: n.id.clone(), network: n.name.clone(), ..NetNames::default() };
+        for e in self.overlay_endpoints(network) {
+            for name in &e.names {
+                names.add(name, e.ip);
+            }
+            if let Some(first) = e.names.into_iter().next() {
+                names.reverse.insert(e.ip, first);
+            }
+        }
+        self.tell_resolvers(&n, names);
+    }
+
+    fn tell_resolvers(&mut self, n: &Network, names: NetNames) {
+        let names = Arc::new(names);
         let told: Vec<_> = self.e().containers.values().filter_map(|c| c.resolver).collect();
         for app in told {
             let Some(r) = self.s.apps.resolver_mut(app) else { continue };
@@ -112,7 +142,7 @@ impl Docker<'_> {
         }
     }
 
-    fn resolver_rules(&mut self, ns: NetnsId, [udp, tcp]: [u16; 2]) {
+    pub(super) fn resolver_rules(&mut self, ns: NetnsId, [udp, tcp]: [u16; 2]) {
         let (table, counters) = (TableKind::Nat, Counters::default());
         let mut batch: Vec<XtChange> =
             ["DOCKER_OUTPUT", "DOCKER_POSTROUTING"].map(|c| XtChange::NewChain { table, chain: c.into() }).to_vec();
@@ -135,7 +165,7 @@ impl Docker<'_> {
 }
 
 /// The names that a container has on a network. 20.10 leaves a made-up name out.
-fn names_of(profile: Profile, c: &Container, e: &Endpoint) -> Vec<String> {
+pub(super) fn names_of(profile: Profile, c: &Container, e: &Endpoint) -> Vec<String> {
     let own = (!(c.name_generated && profile == Profile::V20)).then(|| c.name.clone());
     let short = c.id.get(..12).map(str::to_owned);
     let host = Some(c.hostname.clone()).filter(|h| Some(h) != short.as_ref());

@@ -4,10 +4,10 @@ use std::net::Ipv4Addr;
 
 use super::types::{Container, Endpoint, Mode, Network, Profile};
 use super::{Docker, link, rules};
-use crate::app::Program;
 use crate::app::arping::{Arping, ArpingSpec};
+use crate::app::{AppId, Program};
 use crate::kernel::fib::{RouteType, table};
-use crate::kernel::types::{DevId, MSEC, NetnsId, SEC};
+use crate::kernel::types::{DevId, MSEC, NetnsId, Pid, SEC};
 use crate::kernel::xtables::TableKind;
 use crate::op::{LinkChange, NewLink, Op, OpReply, PortSet, RouteSpec, RouteVerb};
 use crate::shell::vfs::{Entry, Vfs};
@@ -91,44 +91,68 @@ impl Docker<'_> {
         } else {
             self.e().networks.get(&e.network)
         };
-        let Some(n) = found.cloned() else {
+        let found = found.cloned().or_else(|| self.swarm_network(network));
+        let Some(n) = found else {
             let what = if e.network.is_empty() { network } else { &e.network };
             return Err(format!("network {what} not found"));
         };
         e.network.clone_from(&n.id);
+        self.store_name_free(&n, &c.name)?;
         let ip = self.address_for(&n, e.wanted_ip)?;
         e.id = self.new_id();
         e.ip = Some(ip);
         e.mac = Some(match e.wanted_mac {
             Some(m) => m,
-            None if self.profile() == Profile::V20 => mac_of(ip),
+            None if self.profile() == Profile::V20 || n.driver == "overlay" => mac_of(ip),
             None => self.s.kernel.rng.mac(),
         });
         self.cm(id).endpoints.insert(network.to_owned(), e.clone());
         let Some(ns) = c.netns else { return Ok(()) };
-        let (host, dev) = self.veth(&n, ns)?;
         let ifname = self.ifname(id, &n, ns);
+        let (host, dev) = match n.driver.as_str() {
+            "macvlan" | "ipvlan" => (None, self.macvlan_link(&n, ns, &e, ifname.clone())?),
+            "overlay" => self.overlay_link(&n, ns, &e, ifname.clone()).map(|(host, dev)| (Some(host), dev))?,
+            _ => self.bridge_link(&n, ns, &e, ifname.clone()).map(|(host, dev)| (Some(host), dev))?,
+        };
         if let Some(e) = self.cm(id).endpoints.get_mut(network) {
-            e.host_dev = Some(host);
+            e.host_dev = host;
             e.dev = Some(dev);
-            e.ifname.clone_from(&ifname);
+            e.ifname = ifname;
         }
-        self.join_bridge(&n, host)?;
+        self.address(dev, ip, n.subnets.iter().find(|s| s.net.contains(&ip)).map_or(16, |s| s.net.prefix_len()))?;
+        self.change(dev, vec![LinkChange::Up(true)])?;
+        if n.driver == "bridge" {
+            let (p, r) = (self.profile(), self.net_rules(&n));
+            self.calls(&rules::endpoint(p, &r, ip));
+        }
+        self.overlay_joined(id, &n);
+        Ok(())
+    }
+
+    /// The pair of a container on a bridge: one end a port, the other inside, with its name and address.
+    pub(super) fn bridge_link(
+        &mut self,
+        n: &Network,
+        ns: NetnsId,
+        e: &Endpoint,
+        ifname: String,
+    ) -> Result<(DevId, DevId), String> {
+        let (host, dev) = self.veth(n, ns)?;
+        self.join_bridge(n, host)?;
         let mut changes = Vec::new();
-        if self.profile() == Profile::V20 {
+        if self.s.kernel.dev(dev).netns != ns {
             changes.push(LinkChange::Netns(ns));
         }
         changes.push(LinkChange::Name(ifname));
         changes.extend(e.mac.map(LinkChange::Mac));
         self.change(dev, changes)?;
-        self.address(dev, ip, n.subnets.first().map_or(16, |s| s.net.prefix_len()))?;
-        self.change(dev, vec![LinkChange::Up(true)])?;
-        let (p, r) = (self.profile(), self.net_rules(&n));
-        self.calls(&rules::endpoint(p, &r, ip));
-        Ok(())
+        Ok((host, dev))
     }
 
     fn address_for(&mut self, n: &Network, wanted: Option<Ipv4Addr>) -> Result<Ipv4Addr, String> {
+        if n.scope != "local" {
+            return self.cluster_address(n, wanted);
+        }
         // 20.10's command line drops `--ip` for the default bridge.
         let Some(ip) = wanted.filter(|_| n.name != "bridge") else { return self.any_address(n) };
         if self.profile() == Profile::V20 {
@@ -145,7 +169,7 @@ impl Docker<'_> {
         Ok(ip)
     }
 
-    fn veth_name(&mut self) -> String {
+    pub(super) fn veth_name(&mut self) -> String {
         format!("veth{:07x}", self.s.kernel.rng.next_u64() >> 36)
     }
 
@@ -153,7 +177,8 @@ impl Docker<'_> {
     fn veth(&mut self, n: &Network, ns: NetnsId) -> Result<(DevId, DevId), String> {
         let root = self.ns();
         let (a, b) = (self.veth_name(), self.veth_name());
-        let inside = if self.profile() == Profile::V20 { root } else { ns };
+        // An endpoint of docker_gwbridge is made before its namespace is known.
+        let inside = if self.profile() == Profile::V20 || n.name == super::gwbridge::NAME { root } else { ns };
         let (mut spec, mut peer) = (link(root, &a), link(inside, &b));
         (spec.mtu, peer.mtu) = (n.mtu(), n.mtu());
         self.op(&Op::LinkAdd { spec, kind: NewLink::Veth { peer } })?;
@@ -190,9 +215,11 @@ impl Docker<'_> {
             let (p, r) = (self.profile(), self.net_rules(&n));
             self.undo(&rules::endpoint(p, &r, ip));
             self.forget_connections(ip);
-            self.free_address(&n.id, ip);
+            if n.scope == "local" {
+                self.free_address(&n.id, ip);
+            }
         }
-        if let Some(dev) = e.host_dev.filter(|d| self.s.kernel.dev(*d).alive) {
+        if let Some(dev) = e.host_dev.or(e.dev).filter(|d| self.s.kernel.dev(*d).alive) {
             // Both ends go with one.
             if let Err(why) = self.op(&Op::LinkDel { dev }) {
                 self.em().log.push(format!("failed to delete {}: {why}", e.ifname));
@@ -203,6 +230,7 @@ impl Docker<'_> {
             e.ifname.clear();
         }
         self.names_changed(&e.network);
+        self.overlay_left(id, network, &e);
     }
 
     /// Connections of an address that goes (`clearConntrackEntries`).
@@ -248,19 +276,22 @@ impl Docker<'_> {
             .filter(|(_, e)| e.dev.is_some())
             .filter_map(|(name, e)| Some((name.clone(), e.clone(), self.e().networks.get(&e.network)?.clone())))
             .collect();
-        all.sort_by(|a, b| (-a.1.gw_priority, a.2.internal, &a.0).cmp(&(-b.1.gw_priority, b.2.internal, &b.0)));
+        let last = |name: &str| name == super::gwbridge::NAME;
+        let key = |x: &(String, Endpoint, Network)| (-x.1.gw_priority, last(&x.0), x.2.internal, x.0.clone());
+        all.sort_by_key(key);
         all
     }
 
     /// The endpoint whose network supplies the default route.
     pub fn gateway_endpoint(&self, id: &str) -> Option<(String, Network)> {
         let c = self.e().containers.get(id)?;
-        let mut all = self.by_gateway(c).into_iter().filter(|(_, _, n)| n.gateway().is_some());
+        let mut all = self.by_gateway(c).into_iter().filter(|(_, _, n)| n.gateway().is_some() && n.driver != "overlay");
         all.next().map(|(name, _, n)| (name, n))
     }
 
     /// Default route and published ports go where the gateway is.
     pub(super) fn regate(&mut self, id: &str) -> Result<(), String> {
+        self.gwbridge_wanted(id)?;
         let Some(ns) = self.c(id).netns else { return Ok(()) };
         let any = RouteSpec { proto: None, ..default_route(None, None) };
         while self.op(&Op::RouteDel { netns: ns, route: any.clone(), match_kind: false }).is_ok() {}
@@ -274,6 +305,12 @@ impl Docker<'_> {
             let dev = self.c(id).endpoints.get(&name).and_then(|e| e.dev);
             let route = default_route(aux.or_else(|| n.gateway()), dev);
             self.op(&Op::RouteAdd { netns: ns, verb: RouteVerb::Add, route })?;
+        }
+        if n.on_parent() {
+            let c = self.c(id);
+            self.macvlan_ports(&n, !c.exposed.is_empty(), !c.publish.is_empty());
+            self.unpublish(id);
+            return Ok(());
         }
         self.publish(id, &name, &n)
     }
@@ -310,26 +347,30 @@ impl Docker<'_> {
         let (Some(ns), Some(pid)) = (c.netns, c.pid) else { return };
         for (_, e) in c.endpoints.iter().filter(|(n, _)| only.is_none_or(|o| o == *n)) {
             let (Some(ip), Some(dev)) = (e.ip, e.dev) else { continue };
-            let dev = self.s.kernel.dev(dev).name.to_string();
-            let spec = ArpingSpec {
-                dst: ip,
-                dev,
-                src: Some(ip),
-                count: 3,
-                interval: SEC,
-                timeout: 0,
-                announce: Some(1),
-                zero_target: true,
-                first: false,
-                broadcast: true,
-            };
-            let app = self.s.spawn(self.host, ns, pid, "dockerd", Program::Arping(Arping::new(spec)));
+            let app = self.announce_one(ns, pid, dev, ip);
             self.cm(id).apps.push(app);
         }
     }
+
+    /// One address is announced in a namespace.
+    pub(super) fn announce_one(&mut self, ns: NetnsId, pid: Pid, dev: DevId, ip: Ipv4Addr) -> AppId {
+        let spec = ArpingSpec {
+            dst: ip,
+            dev: self.s.kernel.dev(dev).name.to_string(),
+            src: Some(ip),
+            count: 3,
+            interval: SEC,
+            timeout: 0,
+            announce: Some(1),
+            zero_target: true,
+            first: false,
+            broadcast: true,
+        };
+        self.s.spawn(self.host, ns, pid, "dockerd", Program::Arping(Arping::new(spec)))
+    }
 }
 
-fn default_route(via: Option<Ipv4Addr>, dev: Option<DevId>) -> RouteSpec {
+pub(super) fn default_route(via: Option<Ipv4Addr>, dev: Option<DevId>) -> RouteSpec {
     RouteSpec {
         dst: Default::default(),
         host_bits: false,

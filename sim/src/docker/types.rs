@@ -71,6 +71,8 @@ pub struct Config {
     /// `--cluster-store`, `--cluster-advertise` (20.10).
     pub cluster_store: Option<String>,
     pub cluster_advertise: Option<String>,
+    /// `-H`: where the API listens.
+    pub hosts: Vec<String>,
 }
 
 impl Default for Config {
@@ -95,6 +97,7 @@ impl Default for Config {
             dns_opts: Vec::new(),
             cluster_store: None,
             cluster_advertise: None,
+            hosts: Vec::new(),
         }
     }
 }
@@ -323,6 +326,16 @@ pub struct Engine {
     pub next_port: IndexMap<(std::net::IpAddr, String), u16>,
     /// Warnings and errors, as `journalctl` would show them.
     pub log: Vec<String>,
+    /// The cluster that it belongs to, and its number there.
+    pub member: Option<(usize, usize)>,
+    /// Overlay networks that have a namespace here, by network id.
+    pub overlays: IndexMap<String, super::overlay::Overlay>,
+    /// How much of the log of each other member was heard.
+    pub heard: IndexMap<usize, u32>,
+    /// How often each overlay network got a namespace here.
+    pub epochs: IndexMap<String, u32>,
+    /// Names of overlay networks changed since the name servers of containers were told.
+    pub names_stale: bool,
 }
 
 impl Engine {

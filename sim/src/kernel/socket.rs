@@ -147,6 +147,7 @@ impl<R: Recorder> Kernel<R> {
             lport,
             remote: s.remote,
             rport: s.rport,
+            dual: s.opts.dual,
             dev: s.dev.map(|d| self.dev(d).name),
             recvq,
             sendq,

@@ -82,6 +82,7 @@ impl Session {
         lookup: Lookup,
         deadline: Option<Nanos>,
     ) -> (ProbeReport, i32) {
+        self.refresh_overlay_names();
         let pid = self.new_pid(host, ns, "getaddrinfo");
         let app = self.spawn(host, ns, pid, "getaddrinfo", Program::Lookup(lookup));
         self.run_until_exit(app, deadline);

@@ -94,6 +94,9 @@ impl Session {
                 Stepped::App { app, token } => self.apps.wake(&mut self.kernel, AppId(app), Wake::Timer(token)),
             }
             self.apps.dispatch(&mut self.kernel);
+            while let Some((app, mail)) = self.apps.mail.pop_front() {
+                self.cluster_mail(app, mail);
+            }
             let used = self.kernel.receptions - self.storm.base;
             if used > FRAMES_PER_STEP || self.kernel.queue.frames_in_flight() > FRAMES_IN_FLIGHT {
                 self.storm.hit = true;

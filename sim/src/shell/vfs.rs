@@ -277,6 +277,13 @@ impl Session {
         if let Some(name) = path.strip_prefix("/run/netns/") {
             return self.kernel.host(host).named.get(name).copied();
         }
+        if let Some(name) = path.strip_prefix("/run/docker/netns/") {
+            let root = self.kernel.host(host).root_ns;
+            return self
+                .engines
+                .get(&host)
+                .and_then(|e| if name == "default" { Some(root) } else { e.netns_file(name) });
+        }
         let pid = path.strip_prefix("/proc/")?.strip_suffix("/ns/net")?;
         match pid {
             "self" | "thread-self" => Some(ns),

@@ -139,7 +139,8 @@ fn listen<R: Recorder>(k: &Kernel<R>, ns: NetnsId) -> Value {
     let of = |proto: &'static str, state: &'static str| {
         all.iter().filter(move |s| s.proto == proto && s.state == state).map(|s| {
             let dev = s.dev.map(|d| format!("%{d}")).unwrap_or_default();
-            Value::from(format!("{} {}{dev}:{}", s.proto, s.local, s.lport))
+            let local = if s.dual { "*".to_owned() } else { s.local.to_string() };
+            Value::from(format!("{} {local}{dev}:{}", s.proto, s.lport))
         })
     };
     of("udp", "UNCONN").chain(of("tcp", "LISTEN")).collect()

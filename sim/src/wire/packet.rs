@@ -321,3 +321,17 @@ impl TcpOpts {
         self.len() == 0
     }
 }
+
+impl Packet {
+    /// Ports of a UDP datagram.
+    #[inline]
+    pub fn udp_ports(&self) -> Option<(u16, u16)> {
+        match &self.body {
+            Body::Ipv4(ip) => match &ip.l4 {
+                L4::Udp(u) => Some((u.sport, u.dport)),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}

@@ -50,8 +50,11 @@ fn create(p: &mut Proc<'_>, args: &[String]) -> Exit {
         options: g.all("opt").map(pair).collect(),
         labels: g.all("label").map(pair).collect(),
     };
-    if matches!(spec.driver.as_str(), "macvlan" | "ipvlan") {
-        return Err(Refusal::new(format!("docker network create -d {}", spec.driver), 0));
+    if spec.options.get("macvlan_mode").is_some_and(|m| m == "passthru") {
+        return Err(Refusal::new("docker network create -o macvlan_mode=passthru", 0));
+    }
+    if spec.options.contains_key("encrypted") {
+        return Err(Refusal::new("docker network create -o encrypted", 0));
     }
     if let Err(e) = client_checks(&spec) {
         p.err.push_str(&format!("{e}\n"));

@@ -8,7 +8,7 @@ use super::super::{Exit, Proc, Refusal};
 use super::flags::{Known, read};
 use super::{client_error, docker, no_such, profile, template};
 use crate::docker::types::State;
-use crate::docker::{Container, Docker, Network, Profile, images};
+use crate::docker::{Container, Docker, Network, Profile, gwbridge, images};
 use crate::kernel::types::{Nanos, SEC};
 
 /// Columns as Go's tabwriter lays them out: at least ten wide, three spaces between.
@@ -150,7 +150,7 @@ pub fn ps(p: &mut Proc<'_>, args: &[String]) -> Exit {
             State::Exited => format!("Exited ({}) {} ago", c.exit, human(now - c.started)),
         };
         let created = format!("{} ago", human(now - c.created));
-        let nets: Vec<&str> = c.endpoints.keys().map(String::as_str).collect();
+        let nets: Vec<&str> = c.endpoints.keys().map(String::as_str).filter(|n| *n != gwbridge::NAME).collect();
         let nets = if nets.is_empty() { c.network_mode.clone() } else { nets.join(",") };
         let row = [id, c.image.clone(), command_of(c), created, status, ports(c, v20), c.name.clone()];
         match g.get("format") {
@@ -267,14 +267,17 @@ pub fn network_json(d: &Docker<'_>, n: &Network) -> Value {
         config.push(Value::Object(o));
     }
     let bridge = n.driver == "bridge";
-    let config: Value = if bridge || v20 { config.into() } else { Value::Null };
-    let own = bridge && n.name != "bridge";
+    let config: Value = if !matches!(n.driver.as_str(), "host" | "null") || v20 { config.into() } else { Value::Null };
+    let own = (bridge && n.name != "bridge" && n.name != gwbridge::NAME) || n.on_parent() || n.scope == "global";
     let mut members = Map::new();
     let mut list = d.members(&n.id);
     list.sort_by(|a, b| a.0.cmp(&b.0));
     let prefix = n.subnets.first().map_or(0, |s| s.net.prefix_len());
     for (id, e) in list {
-        let name = d.e().containers.get(&id).map_or(String::new(), |c| c.name.clone());
+        let name = d.e().containers.get(&id).map_or(String::new(), |c| {
+            let gateway = c.sandbox.get(..12).filter(|_| n.name == gwbridge::NAME).map(|s| format!("gateway_{s}"));
+            gateway.unwrap_or_else(|| c.name.clone())
+        });
         let ip = e.ip.map_or(String::new(), |a| format!("{a}/{prefix}"));
         let mac = e.mac.map_or(String::new(), |m| m.to_string());
         members.insert(
@@ -282,6 +285,7 @@ pub fn network_json(d: &Docker<'_>, n: &Network) -> Value {
             json!({"Name": name, "EndpointID": e.id, "MacAddress": mac, "IPv4Address": ip, "IPv6Address": ""}),
         );
     }
+    super::swarm::more_members(d, n, &mut members);
     let mut o = Map::new();
     let mut put = |k: &str, v: Value| o.insert(k.to_owned(), v);
     put("Name", n.name.clone().into());
@@ -299,14 +303,18 @@ pub fn network_json(d: &Docker<'_>, n: &Network) -> Value {
     put("Ingress", false.into());
     put("ConfigFrom", json!({"Network": ""}));
     put("ConfigOnly", false.into());
-    put("Containers", members.into());
+    let elsewhere = n.scope == "swarm" && !d.e().overlays.contains_key(&n.id);
+    put("Containers", if elsewhere { Value::Null } else { members.into() });
     let sorted = |m: &indexmap::IndexMap<String, String>| {
         let mut v: Vec<_> = m.iter().collect();
         v.sort();
         v.into_iter().map(|(k, v)| (k.clone(), Value::from(v.clone()))).collect::<Map<_, _>>()
     };
     put("Options", sorted(&n.options).into());
-    put("Labels", sorted(&n.labels).into());
+    put("Labels", if elsewhere && n.labels.is_empty() { Value::Null } else { sorted(&n.labels).into() });
+    if n.scope == "swarm" && !elsewhere {
+        put("Peers", super::swarm::peers(d, n));
+    }
     Value::Object(o)
 }
 
@@ -329,12 +337,12 @@ fn ports_json(c: &Container) -> Value {
 fn container_json(d: &Docker<'_>, c: &Container) -> Value {
     let v20 = d.profile() == Profile::V20;
     let mut nets = Map::new();
-    for (name, e) in &c.endpoints {
+    for (name, e) in c.endpoints.iter().filter(|(n, _)| *n != gwbridge::NAME) {
         let n = d.e().networks.get(&e.network);
         let up = !e.id.is_empty();
         let text = |t: Option<String>| t.filter(|_| up).unwrap_or_default();
         let prefix = n.and_then(|n| n.subnets.first()).map_or(0, |s| s.net.prefix_len());
-        let gateway = n.filter(|n| !n.internal || v20).and_then(Network::gateway);
+        let gateway = n.filter(|n| (!n.internal || v20) && n.driver != "overlay").and_then(Network::gateway);
         let mut aliases = e.aliases.clone();
         if v20 && name != "bridge" {
             aliases.push(c.id[..12].to_owned());

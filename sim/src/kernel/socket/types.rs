@@ -80,6 +80,8 @@ pub struct SockOpts {
     pub reuseaddr: bool,
     /// `SO_MARK`.
     pub mark: u32,
+    /// A socket of AF_INET6 bound to all addresses, which takes IPv4 as well.
+    pub dual: bool,
 }
 
 /// An entry of a socket's error queue (`struct sock_extended_err`).
@@ -204,6 +206,8 @@ pub struct SocketInfo {
     pub remote: Ipv4Addr,
     /// Remote port, 0 while unconnected.
     pub rport: u16,
+    /// Of both families (`IPV6_V6ONLY` off): its local address is written `*`.
+    pub dual: bool,
     /// Device it is bound to.
     pub dev: Option<IfName>,
     /// Bytes received and not yet read; the backlog of a listener.

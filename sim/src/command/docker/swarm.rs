@@ -1,0 +1,191 @@
+//! `docker swarm`, `docker node`.
+
+use std::net::Ipv4Addr;
+
+use serde_json::{Map, Value, json};
+
+use super::super::{Exit, Proc, Refusal};
+use super::flags::{Known, read};
+use super::show::table;
+use super::{daemon_error, docker, profile, usage};
+use crate::docker::overlay::Balancer;
+use crate::docker::overlay::balancer::INGRESS;
+use crate::docker::overlay::cluster::Node;
+use crate::docker::swarm::MANAGER_PORT;
+use crate::docker::types::Endpoint;
+use crate::docker::{Docker, Network, gwbridge};
+
+/// Runs `docker swarm`.
+pub fn run(p: &mut Proc<'_>, args: &[String]) -> Exit {
+    let Some(sub) = args.first() else { return Err(Refusal::new("docker swarm without a command", 0)) };
+    let rest = &args[1..];
+    match sub.as_str() {
+        "init" => init(p, rest),
+        "join" => join(p, rest),
+        "leave" => leave(p, rest),
+        "join-token" => token(p, rest),
+        other => Err(Refusal::new(format!("docker swarm {other}"), 0)),
+    }
+}
+
+fn how_to_join(role: &str, token: &str, addr: Ipv4Addr) -> String {
+    format!(
+        "To add a {role} to this swarm, run the following command:\n\n    docker swarm join --token {token} \
+         {addr}:{MANAGER_PORT}\n\n"
+    )
+}
+
+fn init(p: &mut Proc<'_>, args: &[String]) -> Exit {
+    const K: Known = Known { values: &["advertise-addr", "listen-addr"], switches: &[], short: &[] };
+    let g = read("swarm init", args, &K, true)?;
+    match docker(p).swarm_init(g.get("advertise-addr")) {
+        Ok((id, addr)) => {
+            let token = docker(p).swarm_token(false).map_or_else(|_| String::new(), |t| t.0);
+            p.out.push_str(&format!("Swarm initialized: current node ({id}) is now a manager.\n\n"));
+            p.out.push_str(&how_to_join("worker", &token, addr));
+            p.out.push_str(
+                "To add a manager to this swarm, run 'docker swarm join-token manager' and follow the instructions.\n\n",
+            );
+            Ok(0)
+        }
+        Err(e) => Ok(daemon_error(p, &e)),
+    }
+}
+
+fn join(p: &mut Proc<'_>, args: &[String]) -> Exit {
+    const K: Known = Known { values: &["advertise-addr", "listen-addr", "token"], switches: &[], short: &[] };
+    let g = read("swarm join", args, &K, true)?;
+    let [to] = g.words.as_slice() else { return Ok(usage(p, "swarm join", "requires exactly 1 argument.")) };
+    let (host, port) = to.split_once(':').map_or((to.as_str(), Some(MANAGER_PORT)), |(h, n)| (h, n.parse().ok()));
+    let addr = host.parse().ok().or_else(|| p.sess.known(p.host, p.ns, host));
+    let Some((addr, port)) = addr.zip(port) else {
+        return Ok(daemon_error(p, &format!("invalid remote address \"{to}\"")));
+    };
+    let token = g.get("token").unwrap_or("").to_owned();
+    match docker(p).swarm_join(&token, (addr, port), g.get("advertise-addr")) {
+        Ok(manager) => {
+            let role = if manager { "manager" } else { "worker" };
+            p.out.push_str(&format!("This node joined a swarm as a {role}.\n"));
+            Ok(0)
+        }
+        Err(e) => Ok(daemon_error(p, &e)),
+    }
+}
+
+fn leave(p: &mut Proc<'_>, args: &[String]) -> Exit {
+    const K: Known = Known { values: &[], switches: &["force"], short: &[('f', "force")] };
+    let g = read("swarm leave", args, &K, true)?;
+    match docker(p).swarm_leave(g.on("force")) {
+        Ok(()) => {
+            p.out.push_str("Node left the swarm.\n");
+            Ok(0)
+        }
+        Err(e) => Ok(daemon_error(p, &e)),
+    }
+}
+
+fn token(p: &mut Proc<'_>, args: &[String]) -> Exit {
+    const K: Known = Known { values: &[], switches: &["quiet"], short: &[('q', "quiet")] };
+    let g = read("swarm join-token", args, &K, true)?;
+    let role = match g.words.as_slice() {
+        [r] if r == "worker" || r == "manager" => r.clone(),
+        [_] => {
+            p.err.push_str("unknown role \"worker\" or \"manager\" expected\n");
+            return Ok(1);
+        }
+        _ => return Ok(usage(p, "swarm join-token", "requires exactly 1 argument.")),
+    };
+    match docker(p).swarm_token(role == "manager") {
+        Ok((token, _)) if g.on("quiet") => p.out.push_str(&format!("{token}\n")),
+        Ok((token, addr)) => p.out.push_str(&how_to_join(&role, &token, addr)),
+        Err(e) => return Ok(daemon_error(p, &e)),
+    }
+    Ok(0)
+}
+
+/// Runs `docker node`.
+pub fn node(p: &mut Proc<'_>, args: &[String]) -> Exit {
+    if !matches!(args.first().map(String::as_str), Some("ls" | "list")) {
+        return Err(Refusal::new(format!("docker node {}", args.first().map_or("", String::as_str)), 0));
+    }
+    const K: Known = Known { values: &["format"], switches: &["quiet"], short: &[('q', "quiet")] };
+    let g = read("node ls", &args[1..], &K, true)?;
+    if let Err(e) = docker(p).must_manage() {
+        return Ok(daemon_error(p, &e));
+    }
+    let version = profile(p).version();
+    let d = docker(p);
+    let Some((c, me)) = d.member() else { return Ok(0) };
+    let leader = c.nodes.iter().position(|n| n.member && n.manager);
+    let mut nodes: Vec<(usize, &Node)> = c.nodes.iter().enumerate().filter(|(_, n)| n.member).collect();
+    nodes.sort_by(|a, b| (&a.1.name, &a.1.id).cmp(&(&b.1.name, &b.1.id)));
+    let mut out = String::new();
+    let mut rows = vec![
+        ["ID", "HOSTNAME", "STATUS", "AVAILABILITY", "MANAGER STATUS", "ENGINE VERSION"].map(str::to_owned).to_vec(),
+    ];
+    for (i, n) in nodes {
+        let status = if d.node_silent(i) { "Down" } else { "Ready" };
+        let role = match n.manager {
+            _ if Some(i) == leader => "Leader",
+            true if status == "Down" => "Unreachable",
+            true => "Reachable",
+            false => "",
+        };
+        let mark = if i == me { "*" } else { " " };
+        if let Some(f) = g.get("format") {
+            let v = serde_json::json!({"ID": n.id, "Hostname": n.name, "Status": status, "Availability": "Active",
+                "ManagerStatus": role, "EngineVersion": version, "Self": i == me});
+            out.push_str(&format!("{}\n", super::template::fill(f, &v)?));
+        } else if g.on("quiet") {
+            out.push_str(&format!("{}\n", n.id));
+        } else {
+            rows.push(
+                [&format!("{} {mark}", n.id), &n.name, status, "Active", role, version].map(str::to_owned).to_vec(),
+            );
+        }
+    }
+    if out.is_empty() && g.get("format").is_none() && !g.on("quiet") {
+        out = table(&rows);
+    }
+    p.out.push_str(&out);
+    Ok(0)
+}
+
+fn one(name: &str, e: &Endpoint, prefix: u8) -> Value {
+    let ip = e.ip.map_or(String::new(), |a| format!("{a}/{prefix}"));
+    let mac = e.mac.map_or(String::new(), |m| m.to_string());
+    json!({"Name": name, "EndpointID": e.id, "MacAddress": mac, "IPv4Address": ip, "IPv6Address": ""})
+}
+
+/// What `docker network inspect` lists beside containers of this host: load balancers, and with a store the endpoints
+/// of other hosts.
+pub fn more_members(d: &Docker<'_>, n: &Network, members: &mut Map<String, Value>) {
+    let prefix = n.subnets.first().map_or(0, |s| s.net.prefix_len());
+    if let Some(b) = d.e().overlays.get(&n.id).and_then(|o| o.balancer.as_ref()) {
+        let (sandbox, name) = Balancer::names(&n.name);
+        members.insert(sandbox, one(&name, &b.endpoint, prefix));
+    }
+    if n.name == gwbridge::NAME {
+        let ingress = d.e().overlays.values().filter_map(|o| o.balancer.as_ref()?.outside.as_ref());
+        for e in ingress {
+            let sandbox = Balancer::names(INGRESS).0;
+            members.insert(sandbox.clone(), one(&format!("gateway_{sandbox}"), e, prefix));
+        }
+    }
+    if n.scope == "global" {
+        let here: Vec<String> = d.members(&n.id).into_iter().map(|(_, e)| e.id).collect();
+        for x in d.store_endpoints(&n.id).into_iter().filter(|x| !here.contains(&x.endpoint)) {
+            let e = Endpoint { id: x.endpoint.clone(), ip: Some(x.ip), mac: Some(x.mac), ..Endpoint::default() };
+            let name = x.names.first().map_or("", String::as_str);
+            members.insert(format!("ep-{}", x.endpoint), one(name, &e, prefix));
+        }
+    }
+}
+
+/// The nodes that take part in a network.
+pub fn peers(d: &Docker<'_>, n: &Network) -> Value {
+    let Some((c, _)) = d.member() else { return Value::Null };
+    let on = |x: &&Node| x.member && d.s.engines.get(&x.host).is_some_and(|e| e.overlays.contains_key(&n.id));
+    let all = c.nodes.iter().filter(on);
+    all.map(|x| json!({"Name": x.peer, "IP": x.addr.to_string()})).collect()
+}
