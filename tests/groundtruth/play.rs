@@ -17,6 +17,8 @@ use crate::world;
 const PROBE_START_MS: u64 = 38;
 /// It looks for new namespaces so long after a command.
 const AFTER_COMMAND_MS: u64 = 100;
+/// A container that a command starts is up so long before the step's end.
+const CONTAINER_UP_MS: u64 = 160;
 /// It looks at the state of the world so long after the last step.
 const BEFORE_STATE_MS: u64 = 250;
 /// It looks at the counters so long after a probe.
@@ -41,6 +43,8 @@ pub struct Played {
     pub steps: Vec<Did>,
     /// Its states, by label: namespaces by name.
     pub states: Vec<(String, Map<String, Value>)>,
+    /// Networks of its engines: id and name.
+    pub networks: Vec<(String, String)>,
 }
 
 /// Runs a recording.
@@ -50,7 +54,7 @@ pub struct Played {
 pub fn play(r: &Recording) -> Result<Played, String> {
     let mut s = world::build(&r.json)?;
     let mut taps = Taps::default();
-    let mut played = Played { steps: Vec::new(), states: Vec::new() };
+    let mut played = Played { steps: Vec::new(), states: Vec::new(), networks: Vec::new() };
     s.advance(200 * MSEC);
     taps.scan(&s);
     let count = list(&r.json["steps"]).len();
@@ -71,6 +75,11 @@ pub fn play(r: &Recording) -> Result<Played, String> {
         }
         taps.take(&s, first);
         played.steps.push(did);
+        for n in s.engines.values().flat_map(|e| e.networks.values()) {
+            if !played.networks.iter().any(|(id, _)| *id == n.id) {
+                played.networks.push((n.id.clone(), n.name.clone()));
+            }
+        }
     }
     taps.scan(&s);
     played.states.push(("end".to_owned(), dump(&s, &r.json["state"]["end"])));
@@ -103,6 +112,13 @@ fn tcp_ttl(did: &mut Did, step: &Value) {
     }
 }
 
+/// `docker run` and the like, alone on their line.
+fn starts_container(line: &str) -> bool {
+    let alone = !line.contains([';', '&', '|']);
+    let verbs = ["docker run -d", "docker run -i", "docker start ", "docker network connect "];
+    alone && verbs.iter().any(|v| line.starts_with(v))
+}
+
 fn one(
     s: &mut Session,
     taps: &mut Taps,
@@ -119,6 +135,11 @@ fn one(
                 Some(t) => placeholders(s, t),
                 None => text(&step["cmd"]).to_owned(),
             };
+            // Starting a container ends a little before its step does; all before is the engine at work.
+            if starts_container(&line) {
+                let ms = step["ms"].as_u64().unwrap_or(0);
+                s.advance(ms.saturating_sub(CONTAINER_UP_MS) * MSEC);
+            }
             let ran = run_line(s, host, ns, &line);
             did.refused = ran.refusal.map(|(what, col)| format!("{what} (column {})", col + 1));
             did.fields.insert("rc".into(), ran.exit.into());
