@@ -24,7 +24,9 @@ const ASKED: &[&str] = &["n", "op", "from", "what", "to", "kind", "ms", "cap", "
 
 /// Holds what the model did against what was recorded.
 pub fn compare(r: &Recording, p: &Played) -> Verdicts {
-    let commands: String = list(&r.json["steps"]).iter().map(|s| text(&s["cmd"]).to_lowercase() + " ").collect();
+    // What a placeholder stood for was nobody's choice.
+    let written = |s: &Value| s["tmpl"].as_str().unwrap_or(text(&s["cmd"])).to_lowercase() + " ";
+    let commands: String = list(&r.json["steps"]).iter().map(written).collect();
     let recorded = r.json["state"].as_object().into_iter().flatten();
     let mut theirs = Names::of(recorded.clone().filter_map(|(_, s)| s["ns"].as_object()), &commands);
     let mut ours = Names::of(p.states.iter().map(|(_, m)| m), &commands);

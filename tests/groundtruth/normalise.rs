@@ -53,6 +53,8 @@ pub const RULES: &[(&str, &str, &str)] = &[
     ("docker", "local addresses that no state shows: of devices that went", "random"),
     ("docker", "which of two steps a gratuitous ARP falls into", "three, a second apart: steps take any time"),
     ("docker", "order between two TCP connections on a device", "docker-proxy connects while its client sends: two processors"),
+    ("docker", "0.0.0.0 or :: in `Bind for … failed`", "28.5 chooses either"),
+    ("docker", "version and count in conntrack's last line", "28.5's hosts have a newer tool; it counts IGMP"),
     ("docker", "qlen 0", "iproute2 of 28.5 shows it, 6.1 does not"),
 ];
 
@@ -189,7 +191,9 @@ fn replaced(t: &str, pattern: &str, with: &str) -> String {
 
 /// What two runs of an engine do not share within a text.
 pub fn docker_text(t: &str) -> String {
-    let rules: [(&str, &str); 9] = [
+    let rules: [(&str, &str); 11] = [
+        (r"Bind for (?:0\.0\.0\.0|::):", "Bind for ANY:"),
+        (r"conntrack v[\d.]+ \(conntrack-tools\): \d+ flow", "conntrack V: N flow"),
         (r"(?m)^ +inet6 .*\n(?: +valid_lft .*\n)?", ""),
         (r"(?m) qlen 0 *$", " "),
         (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME"),
@@ -455,6 +459,7 @@ pub fn frames<'a>(all: &'a [Frame], own: Own, names: &Names) -> BTreeMap<&'a str
     for v in out.values_mut() {
         if names.engine {
             by_connection(v);
+            announcements_last(v);
         }
         *v = closing(std::mem::take(v));
     }
@@ -491,6 +496,14 @@ fn macs(b: &mut [u8], names: &Names) {
             m.fill(0xee);
         }
     }
+}
+
+/// Gratuitous ARPs come by the clock: they say nothing among what a step sends.
+fn announcements_last(all: &mut Vec<Normal<'_>>) {
+    let (mut timed, rest): (Vec<_>, Vec<_>) = std::mem::take(all).into_iter().partition(|f| f.1.flag == "garp");
+    timed.sort_by(|a, b| a.0.cmp(&b.0));
+    all.extend(rest);
+    all.append(&mut timed);
 }
 
 /// Segments of one connection after those of the other, each in its order; what is no TCP stays where it is.

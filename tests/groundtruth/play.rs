@@ -81,6 +81,7 @@ pub fn play(r: &Recording) -> Result<Played, String> {
             }
         }
     }
+    relabel(&mut s);
     taps.scan(&s);
     played.states.push(("end".to_owned(), dump(&s, &r.json["state"]["end"])));
     for (did, frames) in played.steps.iter_mut().zip(taps.finish()) {
@@ -127,6 +128,7 @@ fn one(
     states: &mut Vec<(String, Map<String, Value>)>,
     json: &Value,
 ) -> Result<(), String> {
+    relabel(s);
     taps.scan(s);
     match text(&step["op"]) {
         "cmd" => {
@@ -146,6 +148,7 @@ fn one(
             did.fields.insert("out".into(), ran.stdout.into());
             did.fields.insert("err".into(), ran.stderr.into());
             s.advance(AFTER_COMMAND_MS * MSEC);
+            relabel(s);
             taps.scan(s);
         }
         "probe" => {
@@ -304,12 +307,29 @@ fn files(s: &Session, ns: NetnsId) -> Value {
     json!({"hosts": read("hosts"), "resolv.conf": read("resolv.conf"), "hostname": read("hostname")})
 }
 
-/// Other containers in a container's namespace.
+/// The recorder calls a namespace after the newest container in it.
+fn relabel(s: &mut Session) {
+    let newest: Vec<(NetnsId, String)> = s
+        .engines
+        .iter()
+        .flat_map(|(host, e)| e.containers.values().map(move |c| (*host, c)))
+        .filter_map(|(host, c)| Some((c.netns?, format!("{}/{}", s.kernel.host(host).name, c.name))))
+        .collect();
+    for (ns, label) in newest {
+        if s.kernel.hosts.iter().all(|h| h.root_ns != ns) {
+            s.kernel.ns_mut(ns).label = label;
+        }
+    }
+}
+
+/// Other containers in a namespace, and names that somebody gave it: newest container first.
 fn also(s: &Session, ns: NetnsId, m: &mut Map<String, Value>) {
     let host = s.kernel.ns(ns).host;
-    let all = s.engines.get(&host).into_iter().flat_map(|e| e.containers.values());
+    let all = s.engines.get(&host).into_iter().flat_map(|e| e.containers.values().rev());
     let label = |name: &str| format!("{}/{name}", s.kernel.host(host).name);
     let mut names: Vec<String> = all.filter(|c| c.netns == Some(ns)).map(|c| label(&c.name)).collect();
+    let given = s.kernel.host(host).named.iter().filter(|(_, n)| **n == ns);
+    names.extend(given.map(|(name, _)| label(&format!("ns:{name}"))));
     names.retain(|n| *n != s.kernel.ns(ns).label);
     if !names.is_empty() {
         m.insert("also".into(), names.into());
@@ -339,6 +359,8 @@ fn dump(s: &Session, recorded: &Value) -> Map<String, Value> {
         if let Some(m) = v.as_object_mut() {
             if kind == "container" {
                 m.insert("files".into(), files(s, ns));
+            }
+            if kind != "switch" {
                 also(s, ns, m);
             }
             m.insert("kind".into(), kind.into());
