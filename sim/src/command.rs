@@ -8,6 +8,7 @@ pub mod arping;
 pub mod awk;
 pub mod brctl;
 pub mod bridge;
+pub mod busybox;
 pub mod conntrack;
 pub mod curl;
 pub mod docker;
@@ -69,6 +70,8 @@ pub struct Proc<'s> {
     pub cwd: String,
     /// Shells and programs it was started through.
     pub depth: usize,
+    /// It runs inside a container, with the tools of its image.
+    pub inside: bool,
     /// A shell started with `-e`.
     pub errexit: bool,
     /// Exit status of the script that ran in it.
@@ -93,6 +96,7 @@ impl<'s> Proc<'s> {
             env: Vec::new(),
             cwd: "/root".to_owned(),
             depth: 0,
+            inside: false,
             errexit: false,
             exit: 0,
         }
@@ -314,6 +318,11 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
     if let Some(e) = p.sess.procs.table.get_mut(&p.pid) {
         argv[0].clone_into(&mut e.name);
         e.ns = p.ns;
+    }
+    if p.inside
+        && let Some(done) = busybox::run(p, argv)
+    {
+        return done;
     }
     match base_name(&argv[0]) {
         "[" | "test" => test::run(p, argv),

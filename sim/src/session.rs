@@ -65,8 +65,8 @@ impl Session {
         }
     }
 
-    /// The namespace that a place names: a host, `HOST/ns:NAME`, `HOST/NAME`, or the bare name of a
-    /// namespace that only one host has.
+    /// The namespace that a place names: a host, `HOST/ns:NAME`, `HOST/NAME` (a namespace of `ip netns` or a
+    /// container), or the bare name of one that only one host has.
     ///
     /// # Errors
     /// The sentence to show where there is none, or more than one.
@@ -78,16 +78,22 @@ impl Session {
             let name = rest.strip_prefix("ns:").unwrap_or(rest);
             let container = self.engines.get(&id).and_then(|e| e.container(name)).and_then(|c| c.netns);
             let ns = host.named.get(name).copied().or(container);
-            return Ok((id, ns.ok_or_else(|| format!("host \"{h}\" has no namespace \"{name}\""))?));
+            return Ok((
+                id,
+                ns.ok_or_else(|| format!("host \"{h}\" has no namespace or running container \"{name}\""))?,
+            ));
         }
         if let Some((id, h)) = hosts().find(|(_, x)| x.name == place) {
             return Ok((id, h.root_ns));
         }
-        let all: Vec<_> = hosts().filter_map(|(id, h)| h.named.get(place).map(|ns| (id, *ns))).collect();
+        let container = |id| self.engines.get(&id).and_then(|e| e.containers.values().find(|c| c.name == place)?.netns);
+        let there =
+            |(id, h): (HostId, &crate::kernel::netns::Host)| Some((id, h.named.get(place).copied().or(container(id))?));
+        let all: Vec<_> = hosts().filter_map(there).collect();
         match all.as_slice() {
             [one] => Ok(*one),
-            [] => Err(format!("there is no host or namespace \"{place}\"")),
-            _ => Err(format!("more than one host has a namespace \"{place}\": say HOST/{place}")),
+            [] => Err(format!("there is no host, namespace or running container \"{place}\"")),
+            _ => Err(format!("more than one host has a \"{place}\": say HOST/{place}")),
         }
     }
 }

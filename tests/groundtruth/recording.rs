@@ -24,7 +24,6 @@ const DOCKER_LATER: &[(&str, &str)] = &[
     ("pause", "docker pause"),
     ("logs", "docker logs"),
     ("compose", "compose"),
-    ("nslookup", "nslookup"),
     ("vxlan", "vxlan"),
 ];
 
