@@ -204,6 +204,7 @@ pub const TOOLS: &[&str] = &[
     "date",
     "dirname",
     "docker",
+    "dockerd",
     "ebtables",
     "ebtables-nft",
     "ebtables-save",
@@ -246,6 +247,7 @@ pub const TOOLS: &[&str] = &[
     "sed",
     "seq",
     "serve",
+    "service",
     "setsid",
     "sh",
     "sleep",
@@ -253,6 +255,7 @@ pub const TOOLS: &[&str] = &[
     "ss",
     "sudo",
     "sysctl",
+    "systemctl",
     "tail",
     "tcpdump",
     "tee",
@@ -272,7 +275,7 @@ pub const TOOLS: &[&str] = &[
 /// There is such a tool.
 pub fn is_tool(name: &str) -> bool {
     let name = base_name(name);
-    TOOLS.contains(&name)
+    TOOLS.contains(&name) || busybox::only_inside(name)
 }
 
 /// A tool may be called by its whole path.
@@ -346,6 +349,8 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         "conntrack" => conntrack::run(p, argv),
         "curl" => curl::run(p, argv),
         "docker" => docker::run(p, argv),
+        "dockerd" => docker::daemon::dockerd(p, argv),
+        "service" | "systemctl" => docker::daemon::service(p, argv),
         "ebtables" | "ebtables-nft" | "ebtables-save" => ebtables::run(p, argv),
         "ip" => ip::run(p, argv),
         "ifconfig" => ifconfig::run(p, argv),

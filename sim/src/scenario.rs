@@ -3,10 +3,12 @@
 //! - [`mod@format`]: the keys of the file as types, for the JSON Schema;
 //! - [`node`]: YAML as a tree in which every value knows its line and column;
 //! - [`read`]: the tree becomes a [`Scenario`], or every problem of it at once;
+//! - `hosts`, `docker`: what it says of hosts and of their daemons;
 //! - [`run`]: walks a scenario: a world, and what each step did;
 //! - [`expect`]: holds a walk against its expectations;
 //! - [`suggest`]: did you mean.
 
+mod docker;
 pub mod expect;
 pub mod format;
 mod hosts;

@@ -25,6 +25,8 @@ pub struct Session {
     pub files: IndexMap<HostId, Vfs, FxBuild>,
     /// Files of containers, by their namespace.
     pub roots: IndexMap<NetnsId, Vfs, FxBuild>,
+    /// Version of the engines that are started.
+    pub profile: crate::docker::Profile,
     /// Docker engines, by host.
     pub engines: IndexMap<HostId, crate::docker::Engine, FxBuild>,
     /// Processes, by number.
@@ -56,6 +58,7 @@ impl Session {
             apps: Apps::default(),
             files: IndexMap::default(),
             roots: IndexMap::default(),
+            profile: crate::docker::Profile::default(),
             engines: IndexMap::default(),
             procs: procs::Procs::default(),
             marks: Marks::default(),

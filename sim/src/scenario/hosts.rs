@@ -68,12 +68,8 @@ impl Reader {
             _ => {}
         }
         let Some(f) = self.map(n, "a host", HOST) else { return spec };
-        if let Some(d) = f.iter().find(|x| x.0 == "dockerd") {
-            self.issue(
-                d.1,
-                "not modelled yet: `dockerd`",
-                "Docker comes with a later version; build namespaces with `ip netns add`",
-            );
+        if let Some(d) = field(&f, "dockerd") {
+            spec.docker = Some(self.dockerd(d));
         }
         if let Some(x) = field(&f, "interfaces")
             && let Some(list) = self.map(x, "interfaces", &[])

@@ -19,7 +19,7 @@ const MAX_ISSUES: usize = 100;
 pub(super) struct Reader {
     pub(super) issues: Vec<Issue>,
     lines: Vec<String>,
-    places: BTreeSet<String>,
+    pub(super) places: BTreeSet<String>,
     /// Firewall rules given with a host: its name, where, and the dump.
     pub(super) dumps: Vec<(String, At, String)>,
 }
@@ -199,7 +199,7 @@ impl Reader {
             );
         }
         let seed = field(&f, "seed").and_then(|n| self.number(n, "seed", "write a number from 0"));
-        let hosts = field(&f, "hosts").map(|n| self.hosts(n)).unwrap_or_default();
+        let mut hosts = field(&f, "hosts").map(|n| self.hosts(n)).unwrap_or_default();
         self.places.extend(hosts.iter().map(|h| h.name.clone()));
         self.places.extend(hosts.iter().flat_map(|h| h.nics.iter().map(|n| n.lan.clone())).filter(|_| false));
         for key in ["setup", "steps"] {
@@ -231,6 +231,10 @@ impl Reader {
                 steps.extend(self.step(item));
             }
         }
+        let actions: Vec<&Action> = setup.iter().chain(steps.iter().map(|s: &Step| &s.action)).collect();
+        for h in hosts.iter_mut().filter(|h| h.docker.is_none()) {
+            h.docker = docker::implied(&h.name, &actions).then(|| Some(Vec::new()));
+        }
         Some(Scenario {
             name: name?,
             title: title.unwrap_or_default(),
@@ -257,6 +261,7 @@ impl Reader {
                         self.places.insert(w[2].to_owned());
                     }
                 }
+                self.containers_of(&words);
                 for w in words {
                     for base in ["/run/netns/", "/var/run/netns/"] {
                         self.places.extend(w.strip_prefix(base).map(str::to_owned));
