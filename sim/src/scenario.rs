@@ -20,6 +20,7 @@ pub mod suggest;
 use std::fmt;
 
 use crate::app::probe::Probe;
+use crate::docker::images::Image;
 use crate::kernel::types::Nanos;
 use crate::session::topology::HostSpec;
 use crate::trace::Outcome;
@@ -81,6 +82,8 @@ pub struct Scenario {
     pub seed: u64,
     /// Hosts.
     pub hosts: Vec<HostSpec>,
+    /// Images of its own, by name.
+    pub images: Vec<Image>,
     /// Run before the walk; must succeed.
     pub setup: Vec<Action>,
     /// Steps.

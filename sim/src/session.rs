@@ -27,6 +27,8 @@ pub struct Session {
     pub roots: IndexMap<NetnsId, Vfs, FxBuild>,
     /// Version of the engines that are started.
     pub profile: crate::docker::Profile,
+    /// Images of the scenario's own, by name.
+    pub images: IndexMap<String, crate::docker::images::Image, FxBuild>,
     /// Docker engines, by host.
     pub engines: IndexMap<HostId, crate::docker::Engine, FxBuild>,
     /// Processes, by number.
@@ -59,6 +61,7 @@ impl Session {
             files: IndexMap::default(),
             roots: IndexMap::default(),
             profile: crate::docker::Profile::default(),
+            images: IndexMap::default(),
             engines: IndexMap::default(),
             procs: procs::Procs::default(),
             marks: Marks::default(),

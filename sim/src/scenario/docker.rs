@@ -1,9 +1,10 @@
 //! What a scenario file says of Docker: `dockerd:` of a host, and the names that its command lines make.
 
 use super::node::{Node, Value};
-use super::read::Reader;
+use super::read::{Reader, field};
 use super::{Action, What};
 use crate::docker::Config;
+use crate::docker::images::Image;
 
 /// Keys of `dockerd:`, as in daemon.json, with the flag of `dockerd` that each stands for.
 const KEYS: &[(&str, &str)] = &[
@@ -54,6 +55,18 @@ impl Reader {
             }
         }
         Some(flags)
+    }
+
+    /// `images:`.
+    pub(super) fn images(&mut self, n: &Node) -> Vec<Image> {
+        let mut out = Vec::new();
+        for (name, _, x) in self.map(n, "images", &[]).unwrap_or_default() {
+            let Some(f) = self.map(x, "an image", &["listen", "expose"]) else { continue };
+            let [listen, expose] =
+                ["listen", "expose"].map(|k| field(&f, k).map(|n| self.ports(n, k)).unwrap_or_default());
+            out.push(Image::own(name, listen, expose));
+        }
+        out
     }
 
     /// A value: a text, or a pool's `{base: …, size: …}`.

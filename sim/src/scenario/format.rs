@@ -27,10 +27,22 @@ pub struct ScenarioFile {
     pub seed: Option<u64>,
     /// Hosts by name; each is one kernel.
     pub hosts: BTreeMap<String, HostFile>,
+    /// Images of containers beside the well-known ones that are built in.
+    pub images: Option<BTreeMap<String, ImageFile>>,
     /// Commands run before the walk; they must succeed.
     pub setup: Option<Vec<String>>,
     /// The walk.
     pub steps: Vec<StepFile>,
+}
+
+/// An image.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ImageFile {
+    /// Ports that its program listens on: `80`, `80/tcp`, `53/udp`. It answers with the address it saw.
+    pub listen: Option<Vec<Scalar>>,
+    /// Ports that it exposes beside those.
+    pub expose: Option<Vec<Scalar>>,
 }
 
 /// Docker version profiles.

@@ -120,18 +120,7 @@ impl Reader {
             }
         }
         if let Some(x) = field(&f, "serve") {
-            for y in self.list(x, "serve") {
-                let Some(t) = self.text(y, "serve") else { continue };
-                let (port, proto) = t.split_once('/').unwrap_or((&t, "tcp"));
-                match (port.parse::<u16>(), proto) {
-                    (Ok(port), "tcp" | "udp") if port > 0 => spec.serve.push(ServeSpec { udp: proto == "udp", port }),
-                    _ => self.issue(
-                        y.at,
-                        format!("`{t}` is no port to serve"),
-                        "write a port such as 80, 80/tcp or 53/udp",
-                    ),
-                }
-            }
+            spec.serve = self.ports(x, "serve").into_iter().map(|(udp, port)| ServeSpec { udp, port }).collect();
         }
         if let Some(x) = field(&f, "dns")
             && let Some(list) = self.map(x, "dns", &[])
@@ -157,6 +146,22 @@ impl Reader {
             self.dumps.push((name.to_owned(), x.at, dump));
         }
         spec
+    }
+
+    /// Ports such as `80`, `80/tcp`, `53/udp`; true for UDP.
+    pub(super) fn ports(&mut self, n: &Node, what: &str) -> Vec<(bool, u16)> {
+        let mut out = Vec::new();
+        for y in self.list(n, what) {
+            let Some(t) = self.text(y, what) else { continue };
+            let (port, proto) = t.split_once('/').unwrap_or((&t, "tcp"));
+            match (port.parse::<u16>(), proto) {
+                (Ok(port), "tcp" | "udp") if port > 0 => out.push((proto == "udp", port)),
+                _ => {
+                    self.issue(y.at, format!("`{t}` is no port"), "write a port such as 80, 80/tcp or 53/udp");
+                }
+            }
+        }
+        out
     }
 
     fn nic(&mut self, dev: &str, n: &Node) -> NicSpec {

@@ -191,13 +191,7 @@ impl Reader {
             }
             Some(t)
         });
-        if let Some((_, at, _)) = f.iter().find(|x| x.0 == "images") {
-            self.issue(
-                *at,
-                "not modelled yet: `images`",
-                "containers come with a later version; build namespaces with `ip netns add`",
-            );
-        }
+        let images = field(&f, "images").map(|n| self.images(n)).unwrap_or_default();
         let seed = field(&f, "seed").and_then(|n| self.number(n, "seed", "write a number from 0"));
         let mut hosts = field(&f, "hosts").map(|n| self.hosts(n)).unwrap_or_default();
         self.places.extend(hosts.iter().map(|h| h.name.clone()));
@@ -243,6 +237,7 @@ impl Reader {
             engine: engine.unwrap_or_else(|| "28.5".into()),
             seed: seed.unwrap_or(1),
             hosts,
+            images,
             setup,
             steps,
         })

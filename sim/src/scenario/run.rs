@@ -92,6 +92,7 @@ pub fn walk(scenario: &Scenario) -> Result<Walk, WalkError> {
 fn start_daemons(session: &mut Session, scenario: &Scenario) -> Result<(), WalkError> {
     let profile = Profile::parse(&scenario.engine).unwrap_or_default();
     session.profile = profile;
+    session.images = scenario.images.iter().map(|i| (i.name.to_string(), i.clone())).collect();
     for h in &scenario.hosts {
         let Some(Some(flags)) = &h.docker else { continue };
         let started = session.place(&h.name).and_then(|(host, _)| {

@@ -6,7 +6,7 @@ use super::flags::{Given, Known, read};
 use super::network::endpoint;
 use super::{daemon_error, docker, no_such, profile};
 use crate::docker::types::{Mode, State};
-use crate::docker::{Container, Profile, images, publish};
+use crate::docker::{Container, Profile, publish};
 use crate::kernel::types::NetnsId;
 
 const RUN: Known = Known {
@@ -194,7 +194,7 @@ fn make(p: &mut Proc<'_>, cmd: &str, args: &[String]) -> Result<Result<(String, 
         p.err.push_str(&format!("\"docker {cmd}\" requires at least 1 argument.\n"));
         return Ok(Err(1));
     }
-    if images::find(&c.image).is_none() {
+    if p.sess.image(&c.image).is_none() {
         return Err(Refusal::new(format!("the image {}", c.image), 0));
     }
     if let Some(e) = conflicts(&g, &c) {
