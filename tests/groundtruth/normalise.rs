@@ -51,6 +51,10 @@ pub const RULES: &[(&str, &str, &str)] = &[
     ("docker", "nstat", "recorded for the kernel's own cases only"),
     ("docker", "fdb of sw", "IPv6 teaches it"),
     ("docker", "local addresses that no state shows: of devices that went", "random"),
+    ("docker", "which of two steps a gratuitous ARP falls into", "three, a second apart: steps take any time"),
+    ("docker", "order between two TCP connections on a device", "docker-proxy connects while its client sends: two processors"),
+    ("docker", "0.0.0.0 or :: in `Bind for … failed`", "28.5 chooses either"),
+    ("docker", "version and count in conntrack's last line", "28.5's hosts have a newer tool; it counts IGMP"),
     ("docker", "qlen 0", "iproute2 of 28.5 shows it, 6.1 does not"),
 ];
 
@@ -121,6 +125,21 @@ impl Names {
         }
     }
 
+    /// Networks whose ids no command printed: made in a script, or by the engine.
+    pub fn networks(&mut self, ids: &[(String, String)]) {
+        for (id, name) in ids {
+            if !self.text.iter().any(|(k, _)| k == id) {
+                self.text.push((id.clone(), format!("net({name})")));
+                self.text.push((id[..12].to_owned(), format!("net({name})/12")));
+            }
+        }
+        // A device may be called after a network.
+        let ids: Vec<(String, String)> = self.text.iter().filter(|(_, n)| n.ends_with("/12")).cloned().collect();
+        for (_, name) in self.text.iter_mut().chain(&mut self.bytes).filter(|(_, n)| n.contains("mac(")) {
+            *name = Names::apply(&ids, name);
+        }
+    }
+
     /// Names them within a text.
     pub fn name(&self, t: &str) -> String {
         let t = Names::apply(&self.text, t);
@@ -146,10 +165,21 @@ impl Names {
             Value::String(s) if self.engine => Value::String(self.name(s)),
             Value::String(s) => Value::String(Names::apply(&self.text, s)),
             Value::Array(a) => a.iter().map(|x| self.value(x)).collect(),
-            Value::Object(m) => m.iter().map(|(k, x)| (k.clone(), self.value(x))).collect::<Map<_, _>>().into(),
+            Value::Object(m) => {
+                let key = |k: &String| if self.engine { self.name(k) } else { k.clone() };
+                m.iter().map(|(k, x)| (key(k), self.value(x))).collect::<Map<_, _>>().into()
+            }
             other => other.clone(),
         }
     }
+}
+
+/// The networks that a recording lists: id and name.
+pub fn network_ids(states: &Value) -> Vec<(String, String)> {
+    let hosts = states.as_object().into_iter().flat_map(|m| m.values()).filter_map(|s| s["docker"].as_object());
+    let nets = hosts.flat_map(|m| m.values()).flat_map(|h| h["network_inspect"].as_array().into_iter().flatten());
+    let pair = |n: &Value| (n["Id"].as_str().unwrap_or("").to_owned(), n["Name"].as_str().unwrap_or("").to_owned());
+    nets.map(pair).filter(|(id, _)| id.len() == 64).collect()
 }
 
 fn replaced(t: &str, pattern: &str, with: &str) -> String {
@@ -161,7 +191,9 @@ fn replaced(t: &str, pattern: &str, with: &str) -> String {
 
 /// What two runs of an engine do not share within a text.
 pub fn docker_text(t: &str) -> String {
-    let rules: [(&str, &str); 9] = [
+    let rules: [(&str, &str); 11] = [
+        (r"Bind for (?:0\.0\.0\.0|::):", "Bind for ANY:"),
+        (r"conntrack v[\d.]+ \(conntrack-tools\): \d+ flow", "conntrack V: N flow"),
         (r"(?m)^ +inet6 .*\n(?: +valid_lft .*\n)?", ""),
         (r"(?m) qlen 0 *$", " "),
         (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME"),
@@ -230,7 +262,8 @@ pub fn docker_state(out: &mut Map<String, Value>, probes: u16) {
         l.retain(|x| !x.as_str().is_some_and(|x| x.starts_with("unknown  2")));
         for x in l {
             let mask = |c: &regex_lite::Captures<'_>| {
-                let ours = c[2].parse::<u16>().is_ok_and(|p| p < 32_768 || own.contains(&p));
+                // docker-proxy may have got one of these ports by chance, but hardly a probe's first.
+                let ours = c[2].parse::<u16>().is_ok_and(|p| p < 32_768 || own.contains(&p) && p % 20 == 0);
                 format!("{}={}", &c[1], if ours { &c[2] } else { "P" })
             };
             *x = r.replace_all(x.as_str().unwrap_or(""), mask).into_owned().into();
@@ -424,6 +457,10 @@ pub fn frames<'a>(all: &'a [Frame], own: Own, names: &Names) -> BTreeMap<&'a str
         out.entry(&f.dev).or_default().push((normal(f, own, names), f));
     }
     for v in out.values_mut() {
+        if names.engine {
+            by_connection(v);
+            announcements_last(v);
+        }
         *v = closing(std::mem::take(v));
     }
     out
@@ -458,6 +495,42 @@ fn macs(b: &mut [u8], names: &Names) {
         if m[0] & 3 == 2 && !m.starts_with(&[0x52, 0x54, 0]) && !ours {
             m.fill(0xee);
         }
+    }
+}
+
+/// Gratuitous ARPs come by the clock: they say nothing among what a step sends.
+fn announcements_last(all: &mut Vec<Normal<'_>>) {
+    let (mut timed, rest): (Vec<_>, Vec<_>) = std::mem::take(all).into_iter().partition(|f| f.1.flag == "garp");
+    timed.sort_by(|a, b| a.0.cmp(&b.0));
+    all.extend(rest);
+    all.append(&mut timed);
+}
+
+/// Segments of one connection after those of the other, each in its order; what is no TCP stays where it is.
+fn by_connection(all: &mut [Normal<'_>]) {
+    let of = |f: &Frame| -> Option<Vec<Vec<u8>>> {
+        let b = &f.bytes;
+        if b.get(12..14) != Some(&[8, 0]) || b.get(23) != Some(&6) || b.len() < 38 {
+            return None;
+        }
+        let q = 14 + usize::from(b[14] & 15) * 4;
+        let end = |a: usize, p: usize| [&b[26 + a..30 + a], b.get(q + p..q + p + 2).unwrap_or(&[])].concat();
+        let mut ends = vec![end(0, 0), end(4, 2)];
+        ends.sort();
+        Some(ends)
+    };
+    let mut order: Vec<Vec<Vec<u8>>> = Vec::new();
+    let places: Vec<usize> = (0..all.len()).filter(|i| of(all[*i].1).is_some()).collect();
+    let mut segments: Vec<Normal<'_>> = places.iter().map(|i| all[*i].clone()).collect();
+    // The probe's own connection first: its ports are told apart.
+    for s in &segments {
+        if let Some(k) = of(s.1).filter(|k| !order.contains(k)) {
+            order.push(k);
+        }
+    }
+    segments.sort_by_key(|s| of(s.1).and_then(|k| order.iter().position(|o| *o == k)));
+    for (i, s) in places.into_iter().zip(segments) {
+        all[i] = s;
     }
 }
 

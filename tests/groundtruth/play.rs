@@ -17,6 +17,8 @@ use crate::world;
 const PROBE_START_MS: u64 = 38;
 /// It looks for new namespaces so long after a command.
 const AFTER_COMMAND_MS: u64 = 100;
+/// A container that a command starts is up so long before the step's end.
+const CONTAINER_UP_MS: u64 = 160;
 /// It looks at the state of the world so long after the last step.
 const BEFORE_STATE_MS: u64 = 250;
 /// It looks at the counters so long after a probe.
@@ -41,6 +43,8 @@ pub struct Played {
     pub steps: Vec<Did>,
     /// Its states, by label: namespaces by name.
     pub states: Vec<(String, Map<String, Value>)>,
+    /// Networks of its engines: id and name.
+    pub networks: Vec<(String, String)>,
 }
 
 /// Runs a recording.
@@ -50,7 +54,7 @@ pub struct Played {
 pub fn play(r: &Recording) -> Result<Played, String> {
     let mut s = world::build(&r.json)?;
     let mut taps = Taps::default();
-    let mut played = Played { steps: Vec::new(), states: Vec::new() };
+    let mut played = Played { steps: Vec::new(), states: Vec::new(), networks: Vec::new() };
     s.advance(200 * MSEC);
     taps.scan(&s);
     let count = list(&r.json["steps"]).len();
@@ -71,7 +75,13 @@ pub fn play(r: &Recording) -> Result<Played, String> {
         }
         taps.take(&s, first);
         played.steps.push(did);
+        for n in s.engines.values().flat_map(|e| e.networks.values()) {
+            if !played.networks.iter().any(|(id, _)| *id == n.id) {
+                played.networks.push((n.id.clone(), n.name.clone()));
+            }
+        }
     }
+    relabel(&mut s);
     taps.scan(&s);
     played.states.push(("end".to_owned(), dump(&s, &r.json["state"]["end"])));
     for (did, frames) in played.steps.iter_mut().zip(taps.finish()) {
@@ -103,6 +113,13 @@ fn tcp_ttl(did: &mut Did, step: &Value) {
     }
 }
 
+/// `docker run` and the like, alone on their line.
+fn starts_container(line: &str) -> bool {
+    let alone = !line.contains([';', '&', '|']);
+    let verbs = ["docker run -d", "docker run -i", "docker start ", "docker network connect "];
+    alone && verbs.iter().any(|v| line.starts_with(v))
+}
+
 fn one(
     s: &mut Session,
     taps: &mut Taps,
@@ -111,6 +128,7 @@ fn one(
     states: &mut Vec<(String, Map<String, Value>)>,
     json: &Value,
 ) -> Result<(), String> {
+    relabel(s);
     taps.scan(s);
     match text(&step["op"]) {
         "cmd" => {
@@ -119,12 +137,18 @@ fn one(
                 Some(t) => placeholders(s, t),
                 None => text(&step["cmd"]).to_owned(),
             };
+            // Starting a container ends a little before its step does; all before is the engine at work.
+            if starts_container(&line) {
+                let ms = step["ms"].as_u64().unwrap_or(0);
+                s.advance(ms.saturating_sub(CONTAINER_UP_MS) * MSEC);
+            }
             let ran = run_line(s, host, ns, &line);
             did.refused = ran.refusal.map(|(what, col)| format!("{what} (column {})", col + 1));
             did.fields.insert("rc".into(), ran.exit.into());
             did.fields.insert("out".into(), ran.stdout.into());
             did.fields.insert("err".into(), ran.stderr.into());
             s.advance(AFTER_COMMAND_MS * MSEC);
+            relabel(s);
             taps.scan(s);
         }
         "probe" => {
@@ -283,12 +307,29 @@ fn files(s: &Session, ns: NetnsId) -> Value {
     json!({"hosts": read("hosts"), "resolv.conf": read("resolv.conf"), "hostname": read("hostname")})
 }
 
-/// Other containers in a container's namespace.
+/// The recorder calls a namespace after the newest container in it.
+fn relabel(s: &mut Session) {
+    let newest: Vec<(NetnsId, String)> = s
+        .engines
+        .iter()
+        .flat_map(|(host, e)| e.containers.values().map(move |c| (*host, c)))
+        .filter_map(|(host, c)| Some((c.netns?, format!("{}/{}", s.kernel.host(host).name, c.name))))
+        .collect();
+    for (ns, label) in newest {
+        if s.kernel.hosts.iter().all(|h| h.root_ns != ns) {
+            s.kernel.ns_mut(ns).label = label;
+        }
+    }
+}
+
+/// Other containers in a namespace, and names that somebody gave it: newest container first.
 fn also(s: &Session, ns: NetnsId, m: &mut Map<String, Value>) {
     let host = s.kernel.ns(ns).host;
-    let all = s.engines.get(&host).into_iter().flat_map(|e| e.containers.values());
+    let all = s.engines.get(&host).into_iter().flat_map(|e| e.containers.values().rev());
     let label = |name: &str| format!("{}/{name}", s.kernel.host(host).name);
     let mut names: Vec<String> = all.filter(|c| c.netns == Some(ns)).map(|c| label(&c.name)).collect();
+    let given = s.kernel.host(host).named.iter().filter(|(_, n)| **n == ns);
+    names.extend(given.map(|(name, _)| label(&format!("ns:{name}"))));
     names.retain(|n| *n != s.kernel.ns(ns).label);
     if !names.is_empty() {
         m.insert("also".into(), names.into());
@@ -318,6 +359,8 @@ fn dump(s: &Session, recorded: &Value) -> Map<String, Value> {
         if let Some(m) = v.as_object_mut() {
             if kind == "container" {
                 m.insert("files".into(), files(s, ns));
+            }
+            if kind != "switch" {
                 also(s, ns, m);
             }
             m.insert("kind".into(), kind.into());

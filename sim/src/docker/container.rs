@@ -51,8 +51,8 @@ impl Docker<'_> {
         }
         if let Some(i) = self.s.image(&c.image) {
             c.image_command = i.command.to_string();
-            for (udp, port) in i.exposed() {
-                let text = format!("{port}/{}", if udp { "udp" } else { "tcp" });
+            for (udp, port) in i.exposes.iter() {
+                let text = format!("{port}/{}", if *udp { "udp" } else { "tcp" });
                 if !c.exposed.contains(&text) {
                     c.exposed.push(text);
                 }
@@ -74,14 +74,16 @@ impl Docker<'_> {
     fn resolve_mode(&self, c: &mut Container) -> Result<(), String> {
         if let Some(of) = c.network_mode.strip_prefix("container:") {
             if of.is_empty() {
-                return Err("invalid network mode: invalid container format container:<name|id>".into());
+                let i = if self.profile() == Profile::V20 { "I" } else { "i" };
+                return Err(format!("{i}nvalid network mode: invalid container format container:<name|id>"));
             }
             if of == c.name {
                 // It is made, and cannot start.
                 c.mode = Mode::Container(c.id.clone());
                 return Ok(());
             }
-            let id = self.container_id(of)?;
+            // One that is not there shows when it starts.
+            let id = self.container_id(of).unwrap_or_else(|_| of.to_owned());
             c.network_mode = format!("container:{id}");
             c.mode = Mode::Container(id);
         }
@@ -137,7 +139,8 @@ impl Docker<'_> {
         }
         if let Err(e) = self.sandbox(id) {
             self.leave_sandbox(id);
-            let e = if self.profile() == Profile::V20 || e.starts_with("cannot join") {
+            let joining = matches!(self.c(id).mode, Mode::Container(_));
+            let e = if self.profile() == Profile::V20 || joining {
                 e
             } else {
                 format!("failed to set up container networking: {e}")
@@ -159,8 +162,34 @@ impl Docker<'_> {
         c.exit = 0;
         c.started = now;
         self.program_ended(id);
-        self.announce(id, None);
         Ok(())
+    }
+
+    /// The environment of its processes (`createDaemonEnvironment`, links.ToEnv).
+    pub fn environment(&self, id: &str, tty: bool) -> Vec<(String, String)> {
+        let c = self.c(id);
+        let mut env: Vec<(String, String)> = Vec::new();
+        let mut put = |k: &str, v: &str| match env.iter_mut().find(|(n, _)| n == k) {
+            Some(e) => v.clone_into(&mut e.1),
+            None => env.push((k.to_owned(), v.to_owned())),
+        };
+        put("PATH", "/bin:/usr/bin");
+        put("HOSTNAME", &c.hostname);
+        if tty {
+            put("TERM", "xterm");
+        }
+        for (of, alias) in &c.links {
+            for (k, v) in link_env(&self.c(of), alias, &c.name) {
+                put(&k, &v);
+            }
+        }
+        for e in &c.env {
+            if let Some((k, v)) = e.split_once('=') {
+                put(k, v);
+            }
+        }
+        put("HOME", "/root");
+        env
     }
 
     /// The programs of its image.
@@ -292,7 +321,6 @@ impl Docker<'_> {
         self.regate(&id)?;
         self.resolver(&id);
         self.write_files(&id);
-        self.announce(&id, Some(&n.name));
         Ok(())
     }
 
@@ -351,6 +379,37 @@ impl Docker<'_> {
         }
         Ok(())
     }
+}
+
+/// What a link puts into the environment: the first port, every port, the name (daemon/links).
+fn link_env(child: &Container, alias: &str, parent: &str) -> Vec<(String, String)> {
+    let Some(ip) = child.endpoints.get("bridge").and_then(|e| e.ip) else { return Vec::new() };
+    let base = alias.replace('-', "_").to_uppercase();
+    let mut ports: Vec<(u16, &str)> = child
+        .exposed
+        .iter()
+        .filter_map(|e| e.split_once('/'))
+        .filter_map(|(port, proto)| Some((port.parse().ok()?, proto)))
+        .collect();
+    ports.sort_unstable();
+    let mut out = Vec::new();
+    if let Some((port, proto)) = ports.first() {
+        out.push((format!("{base}_PORT"), format!("{proto}://{ip}:{port}")));
+    }
+    for (port, proto) in ports {
+        let key = format!("{base}_PORT_{port}_{}", proto.to_uppercase());
+        out.push((key.clone(), format!("{proto}://{ip}:{port}")));
+        out.push((format!("{key}_ADDR"), ip.to_string()));
+        out.push((format!("{key}_PORT"), port.to_string()));
+        out.push((format!("{key}_PROTO"), proto.to_owned()));
+    }
+    out.push((format!("{base}_NAME"), format!("/{parent}/{alias}")));
+    for e in &child.env {
+        if let Some((k, v)) = e.split_once('=') {
+            out.push((format!("{base}_ENV_{k}"), v.to_owned()));
+        }
+    }
+    out
 }
 
 fn check_name(name: &str) -> Result<(), String> {

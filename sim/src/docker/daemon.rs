@@ -53,7 +53,8 @@ impl Config {
             "--userland-proxy" => self.userland_proxy = yes,
             "--allow-direct-routing" => self.allow_direct_routing = yes,
             "-b" | "--bridge" => self.bridge = Some(v.to_owned()),
-            "--bip" => self.bip = Some(v.parse().map_err(|_| format!("invalid CIDR address: {v}"))?),
+            // What cannot be read the daemon finds out while it sets its bridge up.
+            "--bip" => self.bip = Some(v.to_owned()),
             "--fixed-cidr" => self.fixed_cidr = Some(v.parse().map_err(|_| format!("invalid CIDR address: {v}"))?),
             "--mtu" => self.mtu = v.parse().map_err(|_| format!("invalid value {v}"))?,
             "--ip" => self.ip = Some(v.parse().map_err(bad)?),
@@ -88,8 +89,13 @@ impl Session {
         e.last_pool = None;
         e.next_port.clear();
         let started = Docker { s: self, host }.start_daemon();
-        if started.is_err() {
-            self.engines.entry(host).or_default().running = false;
+        match &started {
+            Err(_) => self.engines.entry(host).or_default().running = false,
+            Ok(()) => {
+                let ns = self.kernel.host(host).root_ns;
+                let forwards = self.kernel.sysctl_get(ns, "net.ipv4.ip_forward").is_ok_and(|v| v == "1");
+                self.engines.entry(host).or_default().forwarded = forwards;
+            }
         }
         started
     }
@@ -206,10 +212,14 @@ impl Docker<'_> {
         let ns = self.ns();
         let there = self.s.kernel.dev_by_name(ns, &name);
         if c.bridge.is_some() && there.is_none() {
-            return Err(format!("bridge device with non default name {name} must be created manually"));
+            let e = if self.profile() == Profile::V20 { "Error" } else { "error" };
+            return Err(format!(
+                "Error initializing network controller: {e} creating default \"bridge\" network: bridge device with \
+                 non default name {name} must be created manually"
+            ));
         }
         let has = there.and_then(|d| self.s.kernel.dev(d).addrs.first().map(|a| (a.local, a.prefix)));
-        let subnet = self.bridge_subnet(&c, has)?;
+        let subnet = self.bridge_subnet(&c, has).map_err(|e| format!("Error initializing network controller: {e}"))?;
         let id = self.new_id();
         let mut n = plain(&id, "bridge", "bridge", self.s.kernel.now());
         n.bridge_name.clone_from(&name);
@@ -223,7 +233,14 @@ impl Docker<'_> {
     }
 
     fn bridge_subnet(&mut self, c: &Config, has: Option<(Ipv4Addr, u8)>) -> Result<Subnet, String> {
-        let (net, gateway, given) = match (c.bip, has) {
+        let bip = match &c.bip {
+            None => None,
+            Some(text) => Some(text.parse::<Ipv4Net>().map_err(|_| {
+                let what = if self.profile() == Profile::V20 { "" } else { "parse bip failed: " };
+                format!("{what}invalid CIDR address: {text}")
+            })?),
+        };
+        let (net, gateway, given) = match (bip, has) {
             (Some(b), _) => (b.trunc(), Some(b.addr()), true),
             (None, Some((a, p))) => (Ipv4Net::new(a, p).map_err(|e| e.to_string())?.trunc(), Some(a), true),
             (None, None) => (self.bridge_pool()?, None, self.profile() != Profile::V20),

@@ -41,7 +41,10 @@ impl Docker<'_> {
             if let Some(o) = self.e().containers.get(of)
                 && let Some(ip) = o.endpoints.get("bridge").and_then(|e| e.ip)
             {
-                t.push_str(&format!("{ip}\t{alias} {} {}\n", o.hostname, o.name));
+                let mut names = vec![alias, &o.hostname, &o.name];
+                names.retain(|n| *n != alias);
+                let rest: String = names.iter().map(|n| format!(" {n}")).collect();
+                t.push_str(&format!("{ip}\t{alias}{rest}\n"));
             }
         }
         for e in c.endpoints.values() {

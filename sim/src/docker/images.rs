@@ -11,18 +11,23 @@ pub struct Image {
     pub name: Cow<'static, str>,
     /// Ports its program listens on; true for UDP.
     pub ports: Cow<'static, [(bool, u16)]>,
-    /// Ports it exposes beside those (`EXPOSE`).
-    pub exposes: Vec<(bool, u16)>,
+    /// Ports it exposes (`EXPOSE`), listened on or not.
+    pub exposes: Cow<'static, [(bool, u16)]>,
     /// Its command, as `docker ps` shows it.
     pub command: Cow<'static, str>,
 }
 
 impl Image {
-    const fn new(name: &'static str, ports: &'static [(bool, u16)], command: &'static str) -> Image {
+    const fn new(
+        name: &'static str,
+        ports: &'static [(bool, u16)],
+        exposes: &'static [(bool, u16)],
+        command: &'static str,
+    ) -> Image {
         Image {
             name: Cow::Borrowed(name),
             ports: Cow::Borrowed(ports),
-            exposes: Vec::new(),
+            exposes: Cow::Borrowed(exposes),
             command: Cow::Borrowed(command),
         }
     }
@@ -32,30 +37,26 @@ impl Image {
         let words: Vec<String> =
             listens.iter().map(|(udp, p)| format!(" {p}{}", if *udp { "/udp" } else { "" })).collect();
         let command = if words.is_empty() { "sh".to_owned() } else { format!("/bin/serve{}", words.concat()) };
-        Image { name: name.to_owned().into(), ports: listens.into(), exposes, command: command.into() }
-    }
-
-    /// All ports that are exposed.
-    pub fn exposed(&self) -> impl Iterator<Item = (bool, u16)> {
-        let more = self.exposes.iter().filter(|p| !self.ports.contains(p));
-        self.ports.iter().chain(more).copied()
+        let more = exposes.into_iter().filter(|p| !listens.contains(p));
+        let exposes: Vec<_> = listens.iter().copied().chain(more.collect::<Vec<_>>()).collect();
+        Image { name: name.to_owned().into(), ports: listens.into(), exposes: exposes.into(), command: command.into() }
     }
 }
 
 /// All of them, as the recordings have them.
 #[rustfmt::skip]
 pub const IMAGES: &[Image] = &[
-    Image::new("nginx", &[(false, 80)], "/bin/serve 80"),
-    Image::new("httpd", &[(false, 80)], "/bin/serve 80"),
-    Image::new("redis", &[(false, 6379)], "/bin/serve 6379"),
-    Image::new("mysql", &[(false, 3306), (false, 33060)], "/bin/serve 3306 33060"),
-    Image::new("zookeeper", &[(false, 2181), (false, 2888), (false, 3888), (false, 8080)], "/bin/serve 2181 2888 3888 8080"),
-    Image::new("node-red", &[(false, 1880)], "/bin/serve 1880"),
-    Image::new("coredns", &[(false, 53), (true, 53)], "/bin/serve 53 53/udp"),
-    Image::new("echo", &[(false, 7), (true, 7)], "/bin/serve 7 7/udp"),
-    Image::new("busybox", &[], "sh"),
-    Image::new("alpine", &[], "/bin/sh"),
-    Image::new("ubuntu", &[], "/bin/bash"),
+    Image::new("nginx", &[(false, 80)], &[(false, 80)], "/bin/serve 80"),
+    Image::new("httpd", &[(false, 80)], &[(false, 80)], "/bin/serve 80"),
+    Image::new("redis", &[(false, 6379)], &[(false, 6379)], "/bin/serve 6379"),
+    Image::new("mysql", &[(false, 3306), (false, 33060)], &[(false, 3306), (false, 33060)], "/bin/serve 3306 33060"),
+    Image::new("zookeeper", &[(false, 2181), (false, 8080)], &[(false, 2181), (false, 2888), (false, 3888), (false, 8080)], "/bin/serve 2181 8080"),
+    Image::new("node-red", &[(false, 1880)], &[(false, 1880)], "/bin/serve 1880"),
+    Image::new("coredns", &[(false, 53), (true, 53)], &[(false, 53), (true, 53)], "/bin/serve 53 53/udp"),
+    Image::new("echo", &[(false, 7), (true, 7), (false, 9000), (true, 9000)], &[], "/bin/serve 7 7/udp 9000 9000/udp"),
+    Image::new("busybox", &[], &[], "sh"),
+    Image::new("alpine", &[], &[], "/bin/sh"),
+    Image::new("ubuntu", &[], &[], "/bin/bash"),
 ];
 
 impl Session {

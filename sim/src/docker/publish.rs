@@ -61,6 +61,45 @@ fn range(t: &str) -> Option<(u16, u16)> {
     (a <= b).then_some((a, b))
 }
 
+/// A port of a container with what is published of it: port, protocol, bindings.
+pub type Ported = (u16, String, Vec<Publish>);
+
+/// The exposed ports in the order in which an engine goes through them (go-connections `nat.SortPortMap`): by host
+/// port and by port, both from high to low. That is no order where the two disagree; then the order of Go's map
+/// decides, which is random: here it is the order given.
+pub fn ordered(c: &Container) -> Vec<Ported> {
+    let mut list: Vec<(u16, String, Option<Publish>)> = Vec::new();
+    for e in &c.exposed {
+        let (port, proto) = e.split_once('/').unwrap_or((e, "tcp"));
+        let port = port.parse().unwrap_or(0);
+        let own: Vec<&Publish> = c.publish.iter().filter(|p| p.port == port && p.proto == proto).collect();
+        list.extend(own.iter().map(|p| (port, proto.to_owned(), Some((*p).clone()))));
+        if own.is_empty() {
+            list.push((port, proto.to_owned(), None));
+        }
+    }
+    let host = |p: &Option<Publish>| p.as_ref().and_then(|p| p.host_ports).filter(|(a, b)| a == b).map_or(0, |h| h.0);
+    let before = |a: &(u16, String, Option<Publish>), b: &(u16, String, Option<Publish>)| {
+        host(&a.2) > host(&b.2) || a.0 > b.0 || (a.0 == b.0 && a.1 == "tcp")
+    };
+    // Go's insertion sort, whose result depends on such a comparison.
+    for i in 1..list.len() {
+        let mut j = i;
+        while j > 0 && before(&list[j], &list[j - 1]) {
+            list.swap(j, j - 1);
+            j -= 1;
+        }
+    }
+    let mut out: Vec<Ported> = Vec::new();
+    for (port, proto, binding) in list {
+        match out.iter_mut().find(|o| o.0 == port && o.1 == proto) {
+            Some(o) => o.2.extend(binding),
+            None => out.push((port, proto, binding.into_iter().collect())),
+        }
+    }
+    out
+}
+
 /// One address to bind a port on.
 struct Want {
     ip: IpAddr,
@@ -70,19 +109,17 @@ struct Want {
 impl Docker<'_> {
     /// What a container asks for: `-p`, and with `-P` all that is exposed.
     fn wanted(&self, c: &Container) -> Vec<Publish> {
-        let mut out = c.publish.clone();
-        if c.publish_all {
-            for e in &c.exposed {
-                let (port, proto) = e.split_once('/').unwrap_or((e, "tcp"));
-                let port = port.parse().unwrap_or(0);
-                if !out.iter().any(|p| p.port == port && p.proto == proto) {
-                    out.push(Publish { host_ip: None, host_ports: None, port, proto: proto.to_owned() });
-                }
+        let mut out = Vec::new();
+        for (port, proto, bindings) in ordered(c) {
+            if c.publish_all && bindings.is_empty() {
+                out.push(Publish { host_ip: None, host_ports: None, port, proto });
+            } else {
+                out.extend(bindings);
             }
         }
         if self.profile() != Profile::V20 {
-            let key = |p: &Publish| (p.host_ports.is_none(), p.port, p.proto.clone());
-            out.sort_by_key(key);
+            let given = |p: &Publish| c.publish.iter().position(|x| x == p);
+            out.sort_by_key(|p| (p.host_ports.is_none(), p.port, p.proto.clone(), given(p)));
         }
         out
     }
@@ -191,10 +228,7 @@ impl Docker<'_> {
         let start = self.e().next_port.get(&key).copied().filter(|p| (from..=to).contains(p)).unwrap_or(from);
         let free = (start..=to).chain(from..start).find(|p| self.holder(w, *p).is_none());
         let Some(p) = free else {
-            return Err(match w.spec.host_ports {
-                Some(_) => format!("Bind for {}:{from} failed: port is already allocated", w.ip),
-                None => "all ports are allocated".to_owned(),
-            });
+            return Err("all ports are allocated".to_owned());
         };
         self.em().next_port.insert(key, if p == to { from } else { p + 1 });
         Ok(p)

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use super::types::{Container, Endpoint, Mode, Network, Profile};
-use super::{Docker, link, rules};
+use super::{Docker, link, publish, rules};
 use crate::app::Program;
 use crate::app::arping::{Arping, ArpingSpec};
 use crate::kernel::fib::{RouteType, table};
@@ -39,7 +39,9 @@ impl Docker<'_> {
         }
         let c = self.c(id);
         let mut order: Vec<String> = c.endpoints.keys().cloned().collect();
-        if let Some(i) = order.iter().position(|n| *n == c.network_mode) {
+        // The default bridge comes first; of the others Go chooses at random, and this model as they were given.
+        let first = if self.profile() == Profile::V20 { "bridge" } else { c.network_mode.as_str() };
+        if let Some(i) = order.iter().position(|n| n == first) {
             let first = order.remove(i);
             order.insert(0, first);
         }
@@ -54,10 +56,13 @@ impl Docker<'_> {
         if id == of {
             return Err(if v20 { "cannot join own network" } else { "cannot join own network namespace" }.into());
         }
-        let Some(other) = self.e().containers.get(of) else { return Err(format!("No such container: {of}")) };
+        let Some(other) = self.e().container(of) else {
+            let joining = if v20 { "" } else { "joining network namespace of container: " };
+            return Err(format!("{joining}No such container: {of}"));
+        };
         match other.netns.filter(|_| other.state == super::types::State::Running) {
             Some(ns) => Ok(ns),
-            None if v20 => Err(format!("cannot join network of a non running container: {of}")),
+            None if v20 => Err(format!("cannot join network of a non running container: {}", other.id)),
             None => {
                 let what = if other.state == super::types::State::Created { "created" } else { "exited" };
                 let name = &other.name;
@@ -125,6 +130,7 @@ impl Docker<'_> {
         self.change(dev, vec![LinkChange::Up(true)])?;
         let (p, r) = (self.profile(), self.net_rules(&n));
         self.calls(&rules::endpoint(p, &r, ip));
+        self.announce(id, ip, dev);
         Ok(())
     }
 
@@ -172,6 +178,9 @@ impl Docker<'_> {
 
     /// `eth` and a number: up to 27 one that only counts up, the lowest free since.
     fn ifname(&mut self, id: &str, n: &Network, ns: NetnsId) -> String {
+        if let Some(name) = self.c(id).endpoints.get(&n.name).and_then(|e| e.wanted_ifname.clone()) {
+            return name;
+        }
         let own = n.options.get("com.docker.network.container_iface_prefix").filter(|p| !p.is_empty());
         let prefix = own.map_or("eth", String::as_str);
         if self.profile() == Profile::V20 {
@@ -275,6 +284,11 @@ impl Docker<'_> {
             let route = default_route(aux.or_else(|| n.gateway()), dev);
             self.op(&Op::RouteAdd { netns: ns, verb: RouteVerb::Add, route })?;
         }
+        let at = self.c(id).endpoints.get(&name).map(|e| e.id.clone()).unwrap_or_default();
+        if !self.c(id).bound.is_empty() && self.c(id).bound_for == at {
+            return Ok(());
+        }
+        self.cm(id).bound_for = at;
         self.publish(id, &name, &n)
     }
 
@@ -289,8 +303,7 @@ impl Docker<'_> {
         for (of, _) in &c.links {
             let other = self.c(of);
             let Some(child) = ip_of(&other) else { continue };
-            for e in &other.exposed {
-                let (port, proto) = e.split_once('/').unwrap_or((e, "tcp"));
+            for (port, proto, _) in publish::ordered(&other) {
                 let there = format!("-i {br} -o {br} -p {proto} -s {me} -d {child} --dport {port} -j ACCEPT");
                 let back = format!("-i {br} -o {br} -p {proto} -s {child} -d {me} --sport {port} -j ACCEPT");
                 out.extend([there, back].map(|r| rules::Call::Append(TableKind::Filter, "DOCKER", r)));
@@ -299,8 +312,8 @@ impl Docker<'_> {
         out
     }
 
-    /// 28 announces each address, three times a second apart.
-    pub(super) fn announce(&mut self, id: &str, only: Option<&str>) {
+    /// 28 announces each address, three times a second apart (`osl.Interface.advertiseAddrs`).
+    fn announce(&mut self, id: &str, ip: Ipv4Addr, dev: DevId) {
         if self.profile() == Profile::V20 {
             return;
         }
@@ -308,24 +321,21 @@ impl Docker<'_> {
         self.s.advance(20 * MSEC);
         let c = self.c(id);
         let (Some(ns), Some(pid)) = (c.netns, c.pid) else { return };
-        for (_, e) in c.endpoints.iter().filter(|(n, _)| only.is_none_or(|o| o == *n)) {
-            let (Some(ip), Some(dev)) = (e.ip, e.dev) else { continue };
-            let dev = self.s.kernel.dev(dev).name.to_string();
-            let spec = ArpingSpec {
-                dst: ip,
-                dev,
-                src: Some(ip),
-                count: 3,
-                interval: SEC,
-                timeout: 0,
-                announce: Some(1),
-                zero_target: true,
-                first: false,
-                broadcast: true,
-            };
-            let app = self.s.spawn(self.host, ns, pid, "dockerd", Program::Arping(Arping::new(spec)));
-            self.cm(id).apps.push(app);
-        }
+        let dev = self.s.kernel.dev(dev).name.to_string();
+        let spec = ArpingSpec {
+            dst: ip,
+            dev,
+            src: Some(ip),
+            count: 3,
+            interval: SEC,
+            timeout: 0,
+            announce: Some(1),
+            zero_target: true,
+            first: false,
+            broadcast: true,
+        };
+        let app = self.s.spawn(self.host, ns, pid, "dockerd", Program::Arping(Arping::new(spec)));
+        self.cm(id).apps.push(app);
     }
 }
 

@@ -48,7 +48,8 @@ impl Profile {
 pub struct Config {
     /// `-b`, `--bridge`: a bridge made beforehand, or `none`.
     pub bridge: Option<String>,
-    pub bip: Option<Ipv4Net>,
+    /// `--bip`, as written.
+    pub bip: Option<String>,
     pub fixed_cidr: Option<Ipv4Net>,
     pub mtu: u32,
     pub icc: bool,
@@ -166,6 +167,8 @@ pub struct Endpoint {
     pub aliases: Vec<String>,
     /// `--link` on this network: container and alias.
     pub links: Vec<(String, String)>,
+    /// `com.docker.network.endpoint.ifname` (28.1 and later).
+    pub wanted_ifname: Option<String>,
     /// `--gw-priority`.
     pub gw_priority: i64,
     /// The interface inside, such as `eth0`.
@@ -266,6 +269,8 @@ pub struct Container {
     pub exposed: Vec<String>,
     /// Ports bound while it runs.
     pub bound: Vec<Bound>,
+    /// The endpoint, by its id, that they are bound for.
+    pub bound_for: String,
     /// `--link` on the default bridge: container id and alias.
     pub links: Vec<(String, String)>,
     /// `--dns`.
@@ -284,6 +289,8 @@ pub struct Container {
     pub caps: Vec<String>,
     /// `--rm`.
     pub auto_remove: bool,
+    /// `--env`, as `NAME=VALUE`.
+    pub env: Vec<String>,
     /// `--restart` policy.
     pub restart: String,
     /// Its namespace while it runs (and after, while others share it).
@@ -311,6 +318,8 @@ pub struct Engine {
     pub profile: Profile,
     /// Settings.
     pub config: Config,
+    /// The host forwarded when the daemon had started (`sysinfo`, which 28 asks once).
+    pub forwarded: bool,
     /// The daemon runs.
     pub running: bool,
     /// Networks by id, in the order they were made.

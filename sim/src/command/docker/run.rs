@@ -78,6 +78,7 @@ fn container(g: &Given) -> Result<Container, String> {
         privileged: g.on("privileged"),
         caps: words("cap-add"),
         auto_remove: g.on("rm"),
+        env: words("env"),
         restart: g.get("restart").unwrap_or("no").to_owned(),
         ..Container::default()
     };
@@ -96,16 +97,24 @@ fn container(g: &Given) -> Result<Container, String> {
                 "invalid range format for --expose: {t}, error: strconv.ParseUint: parsing \"{port}\": {why}"
             ));
         }
-        c.exposed.push(format!("{port}/{proto}"));
+        let (a, b) = port.split_once('-').unwrap_or((port, port));
+        let ends = a.parse::<u16>().ok().zip(b.parse::<u16>().ok());
+        for n in ends.into_iter().flat_map(|(a, b)| a..=b) {
+            c.exposed.push(format!("{n}/{proto}"));
+        }
     }
     modes(g, &mut c)?;
     Ok(c)
 }
 
+/// The values of `--network`.
+fn networks(g: &Given) -> Vec<&str> {
+    g.options.iter().filter(|(n, _)| n == "network" || n == "net").map(|(_, v)| v.as_str()).collect()
+}
+
 /// `--network`, once or several times.
 fn modes(g: &Given, c: &mut Container) -> Result<(), String> {
-    let mut nets: Vec<&str> =
-        g.options.iter().filter(|(n, _)| n == "network" || n == "net").map(|(_, v)| v.as_str()).collect();
+    let mut nets = networks(g);
     if nets.is_empty() || nets == ["default"] {
         nets = vec!["bridge"];
     }
@@ -145,6 +154,11 @@ fn advanced(text: &str, e: &mut crate::docker::Endpoint) -> Result<String, Strin
             "name" => v.clone_into(&mut name),
             "alias" => e.aliases.push(v.to_owned()),
             "ip" => e.wanted_ip = Some(v.parse().map_err(|_| format!("invalid IPv4 address: {v}"))?),
+            "driver-opt" => {
+                if let Some(name) = v.strip_prefix("com.docker.network.endpoint.ifname=") {
+                    e.wanted_ifname = Some(name.to_owned());
+                }
+            }
             "gw-priority" => e.gw_priority = v.parse().map_err(|_| format!("invalid gw-priority {v}"))?,
             "mac-address" => e.wanted_mac = Some(v.parse().map_err(|_| format!("{v} is not a valid mac address"))?),
             _ => {}
@@ -153,8 +167,30 @@ fn advanced(text: &str, e: &mut crate::docker::Endpoint) -> Result<String, Strin
     Ok(name)
 }
 
+/// What the client refuses where `--network` names none of the user's networks (`parseNetworkAttachmentOpt`).
+fn client_conflicts(g: &Given, v20: bool) -> Option<String> {
+    let own = |n: &&str| matches!(*n, "bridge" | "host" | "none" | "default") || n.starts_with("container:");
+    if !networks(g).first().is_some_and(own) {
+        return None;
+    }
+    let has = |n: &str| g.get(n).is_some();
+    let what = match () {
+        () if has("network-alias") || has("net-alias") => "network-scoped aliases",
+        () if v20 && has("link") => "links",
+        () => return None,
+    };
+    Some(format!("{what} are only supported for user-defined networks"))
+}
+
+/// 20.10 takes one network.
+fn too_many_networks(g: &Given) -> Option<String> {
+    let mut all = networks(g);
+    all.sort_unstable();
+    (all.len() > 1).then(|| format!("Container cannot be connected to network endpoints: {}", all.join(", ")))
+}
+
 /// Options that contradict each other (`runconfig`).
-fn conflicts(g: &Given, c: &Container) -> Option<String> {
+fn conflicts(g: &Given, c: &Container, v20: bool) -> Option<String> {
     let has = |n: &str| g.get(n).is_some();
     if matches!(c.mode, Mode::Container(_)) {
         let rows = [
@@ -162,7 +198,7 @@ fn conflicts(g: &Given, c: &Container) -> Option<String> {
             (has("link"), "container type network can't be used with links. This would result in undefined behavior"),
             (has("dns"), "dns and the network mode"),
             (has("add-host"), "custom host-to-IP mapping and the network mode"),
-            (has("mac-address"), "mac-address and the network mode"),
+            (v20 && has("mac-address"), "mac-address and the network mode"),
             (has("publish") || c.publish_all, "port publishing and the container type network mode"),
             (has("expose"), "port exposing and the container type network mode"),
         ];
@@ -188,6 +224,9 @@ fn make(p: &mut Proc<'_>, cmd: &str, args: &[String]) -> Result<Result<(String, 
             );
             return Ok(Err(failed(p, cmd, &text, true)));
         }
+        Err(e) if e.starts_with("invalid IPv4 address") => {
+            return Ok(Err(failed(p, cmd, &format!("Error response from daemon: {e}"), true)));
+        }
         Err(e) => return Ok(Err(failed(p, cmd, &e, true))),
     };
     if c.image.is_empty() {
@@ -197,8 +236,13 @@ fn make(p: &mut Proc<'_>, cmd: &str, args: &[String]) -> Result<Result<(String, 
     if p.sess.image(&c.image).is_none() {
         return Err(Refusal::new(format!("the image {}", c.image), 0));
     }
-    if let Some(e) = conflicts(&g, &c) {
+    let v20 = profile(p) == Profile::V20;
+    if let Some(e) = client_conflicts(&g, v20) {
         return Ok(Err(failed(p, cmd, &e, true)));
+    }
+    let refused = conflicts(&g, &c, v20).or_else(|| too_many_networks(&g).filter(|_| v20));
+    if let Some(e) = refused {
+        return Ok(Err(failed(p, cmd, &format!("Error response from daemon: {e}"), true)));
     }
     // Links of the default bridge are by container.
     if let Some(e) = c.endpoints.get_mut("bridge") {
@@ -213,7 +257,10 @@ fn make(p: &mut Proc<'_>, cmd: &str, args: &[String]) -> Result<Result<(String, 
     Ok(match docker(p).create(c) {
         Ok(id) => {
             let d = docker(p);
-            if d.s.kernel.sysctl_get(d.ns(), "net.ipv4.ip_forward").is_ok_and(|v| v == "0") {
+            let now = d.s.kernel.sysctl_get(d.ns(), "net.ipv4.ip_forward").is_ok_and(|v| v == "1");
+            // 28 looks once, when it starts.
+            let forwards = if v20 { now } else { d.e().forwarded };
+            if !forwards {
                 p.err.push_str("WARNING: IPv4 forwarding is disabled. Networking will not work.\n");
             }
             Ok((id, g))
@@ -274,17 +321,19 @@ fn inside(p: &mut Proc<'_>, id: &str, command: &[String]) -> Exit {
         return Ok(2);
     }
     let from = p.out.len();
-    let done = in_ns(p, ns, command);
+    let env = docker(p).environment(id, false);
+    let done = in_ns(p, ns, env, command);
     let text = p.out.split_off(from);
     p.out.push_str(&busybox::form(command, &text));
     done
 }
 
-fn in_ns(p: &mut Proc<'_>, ns: NetnsId, command: &[String]) -> Exit {
+fn in_ns(p: &mut Proc<'_>, ns: NetnsId, env: Vec<(String, String)>, command: &[String]) -> Exit {
     let (back, cwd) = (std::mem::replace(&mut p.ns, ns), std::mem::replace(&mut p.cwd, "/".to_owned()));
-    let outside = std::mem::replace(&mut p.inside, true);
+    let outside = (std::mem::replace(&mut p.inside, true), std::mem::replace(&mut p.env, env));
     let done = super::super::run(p, command);
-    (p.ns, p.cwd, p.inside) = (back, cwd, outside);
+    (p.ns, p.cwd) = (back, cwd);
+    (p.inside, p.env) = outside;
     done
 }
 
