@@ -8,6 +8,7 @@ pub mod arping;
 pub mod awk;
 pub mod brctl;
 pub mod bridge;
+pub mod busybox;
 pub mod conntrack;
 pub mod curl;
 pub mod docker;
@@ -69,6 +70,8 @@ pub struct Proc<'s> {
     pub cwd: String,
     /// Shells and programs it was started through.
     pub depth: usize,
+    /// It runs inside a container, with the tools of its image.
+    pub inside: bool,
     /// A shell started with `-e`.
     pub errexit: bool,
     /// Exit status of the script that ran in it.
@@ -93,6 +96,7 @@ impl<'s> Proc<'s> {
             env: Vec::new(),
             cwd: "/root".to_owned(),
             depth: 0,
+            inside: false,
             errexit: false,
             exit: 0,
         }
@@ -200,6 +204,7 @@ pub const TOOLS: &[&str] = &[
     "date",
     "dirname",
     "docker",
+    "dockerd",
     "ebtables",
     "ebtables-nft",
     "ebtables-save",
@@ -242,6 +247,7 @@ pub const TOOLS: &[&str] = &[
     "sed",
     "seq",
     "serve",
+    "service",
     "setsid",
     "sh",
     "sleep",
@@ -249,6 +255,7 @@ pub const TOOLS: &[&str] = &[
     "ss",
     "sudo",
     "sysctl",
+    "systemctl",
     "tail",
     "tcpdump",
     "tee",
@@ -268,7 +275,7 @@ pub const TOOLS: &[&str] = &[
 /// There is such a tool.
 pub fn is_tool(name: &str) -> bool {
     let name = base_name(name);
-    TOOLS.contains(&name)
+    TOOLS.contains(&name) || busybox::only_inside(name)
 }
 
 /// A tool may be called by its whole path.
@@ -315,6 +322,11 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         argv[0].clone_into(&mut e.name);
         e.ns = p.ns;
     }
+    if p.inside
+        && let Some(done) = busybox::run(p, argv)
+    {
+        return done;
+    }
     match base_name(&argv[0]) {
         "[" | "test" => test::run(p, argv),
         "awk" => awk::run(p, argv),
@@ -337,6 +349,8 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         "conntrack" => conntrack::run(p, argv),
         "curl" => curl::run(p, argv),
         "docker" => docker::run(p, argv),
+        "dockerd" => docker::daemon::dockerd(p, argv),
+        "service" | "systemctl" => docker::daemon::service(p, argv),
         "ebtables" | "ebtables-nft" | "ebtables-save" => ebtables::run(p, argv),
         "ip" => ip::run(p, argv),
         "ifconfig" => ifconfig::run(p, argv),

@@ -3,10 +3,12 @@
 //! - [`mod@format`]: the keys of the file as types, for the JSON Schema;
 //! - [`node`]: YAML as a tree in which every value knows its line and column;
 //! - [`read`]: the tree becomes a [`Scenario`], or every problem of it at once;
+//! - `hosts`, `docker`: what it says of hosts and of their daemons;
 //! - [`run`]: walks a scenario: a world, and what each step did;
 //! - [`expect`]: holds a walk against its expectations;
 //! - [`suggest`]: did you mean.
 
+mod docker;
 pub mod expect;
 pub mod format;
 mod hosts;
@@ -18,6 +20,7 @@ pub mod suggest;
 use std::fmt;
 
 use crate::app::probe::Probe;
+use crate::docker::images::Image;
 use crate::kernel::types::Nanos;
 use crate::session::topology::HostSpec;
 use crate::trace::Outcome;
@@ -79,6 +82,8 @@ pub struct Scenario {
     pub seed: u64,
     /// Hosts.
     pub hosts: Vec<HostSpec>,
+    /// Images of its own, by name.
+    pub images: Vec<Image>,
     /// Run before the walk; must succeed.
     pub setup: Vec<Action>,
     /// Steps.

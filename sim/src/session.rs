@@ -25,6 +25,10 @@ pub struct Session {
     pub files: IndexMap<HostId, Vfs, FxBuild>,
     /// Files of containers, by their namespace.
     pub roots: IndexMap<NetnsId, Vfs, FxBuild>,
+    /// Version of the engines that are started.
+    pub profile: crate::docker::Profile,
+    /// Images of the scenario's own, by name.
+    pub images: IndexMap<String, crate::docker::images::Image, FxBuild>,
     /// Docker engines, by host.
     pub engines: IndexMap<HostId, crate::docker::Engine, FxBuild>,
     /// What engines share with each other: swarms, and stores of keys and values.
@@ -58,6 +62,8 @@ impl Session {
             apps: Apps::default(),
             files: IndexMap::default(),
             roots: IndexMap::default(),
+            profile: crate::docker::Profile::default(),
+            images: IndexMap::default(),
             engines: IndexMap::default(),
             clusters: Vec::new(),
             procs: procs::Procs::default(),
@@ -68,8 +74,8 @@ impl Session {
         }
     }
 
-    /// The namespace that a place names: a host, `HOST/ns:NAME`, `HOST/NAME`, or the bare name of a
-    /// namespace that only one host has.
+    /// The namespace that a place names: a host, `HOST/ns:NAME`, `HOST/NAME` (a namespace of `ip netns` or a
+    /// container), or the bare name of one that only one host has.
     ///
     /// # Errors
     /// The sentence to show where there is none, or more than one.
@@ -83,16 +89,22 @@ impl Session {
             let container = engine.and_then(|e| e.container(name)).and_then(|c| c.netns);
             let sandbox = engine.and_then(|e| e.sandbox_place(name));
             let ns = host.named.get(name).copied().or(container).or(sandbox);
-            return Ok((id, ns.ok_or_else(|| format!("host \"{h}\" has no namespace \"{name}\""))?));
+            return Ok((
+                id,
+                ns.ok_or_else(|| format!("host \"{h}\" has no namespace or running container \"{name}\""))?,
+            ));
         }
         if let Some((id, h)) = hosts().find(|(_, x)| x.name == place) {
             return Ok((id, h.root_ns));
         }
-        let all: Vec<_> = hosts().filter_map(|(id, h)| h.named.get(place).map(|ns| (id, *ns))).collect();
+        let container = |id| self.engines.get(&id).and_then(|e| e.containers.values().find(|c| c.name == place)?.netns);
+        let there =
+            |(id, h): (HostId, &crate::kernel::netns::Host)| Some((id, h.named.get(place).copied().or(container(id))?));
+        let all: Vec<_> = hosts().filter_map(there).collect();
         match all.as_slice() {
             [one] => Ok(*one),
-            [] => Err(format!("there is no host or namespace \"{place}\"")),
-            _ => Err(format!("more than one host has a namespace \"{place}\": say HOST/{place}")),
+            [] => Err(format!("there is no host, namespace or running container \"{place}\"")),
+            _ => Err(format!("more than one host has a \"{place}\": say HOST/{place}")),
         }
     }
 }

@@ -117,6 +117,9 @@ pub struct Asked {
     /// Answers; none where there was no answer at all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answers: Option<Vec<String>>,
+    /// The server is the authority for the name.
+    #[serde(skip)]
+    pub authoritative: bool,
     /// Seconds the last of them may be kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttl: Option<u32>,
@@ -155,6 +158,7 @@ pub struct Lookup {
     /// Answers to the present name.
     found: Vec<String>,
     ttl: Option<u32>,
+    authoritative: bool,
     /// Counts the rounds, so that an old timer is known.
     round: u32,
     /// What a round without an answer met.
@@ -197,6 +201,7 @@ impl Lookup {
             waiting: Vec::new(),
             found: Vec::new(),
             ttl: None,
+            authoritative: false,
             round: 0,
             trouble: false,
         }
@@ -253,6 +258,7 @@ impl Lookup {
             let Some(m) = Message::parse(&payload).filter(|m| m.response) else { continue };
             let Some(i) = self.waiting.iter().position(|w| *w == (m.id, m.qtype)) else { continue };
             self.waiting.remove(i);
+            self.authoritative = m.authoritative;
             for a in &m.answers {
                 self.ttl = Some(a.ttl);
                 match &a.data {
@@ -273,6 +279,7 @@ impl Lookup {
             server: self.servers[self.server].to_string(),
             name: self.names[self.name].clone(),
             rcode,
+            authoritative: self.authoritative,
             ttl: self.ttl.filter(|_| answers.is_some()),
             answers,
         });

@@ -42,6 +42,8 @@ pub struct PingSpec {
     pub broadcast: bool,
     /// The first data bytes are the time, as iputils sends them.
     pub stamped: bool,
+    /// The data are the time and zeros, as busybox sends them.
+    pub blank: bool,
     /// First sequence number.
     pub first_seq: u16,
     /// Stops with the first answer or error: a probe.
@@ -65,6 +67,7 @@ impl PingSpec {
             tos: 0,
             broadcast: false,
             stamped: false,
+            blank: false,
             first_seq: 1,
             once: true,
         }
@@ -187,6 +190,9 @@ impl Ping {
     }
 
     fn data(&self) -> Bytes {
+        if self.spec.blank {
+            return vec![0; self.spec.size].into();
+        }
         let mut d: Vec<u8> = (0..self.spec.size).map(|i| i as u8).collect();
         if self.spec.stamped && d.len() >= 16 {
             // The time, which no two runs share: zero here.

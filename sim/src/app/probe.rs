@@ -305,6 +305,7 @@ impl Probe {
                 data: if self.icmp { (0..56u8).collect::<Vec<u8>>().into() } else { "PROBE\n".into() },
                 port: 33_433,
                 stop_after_silence: true,
+                numbered: false,
             })),
             ProbeKind::Dns => return None,
         })

@@ -40,6 +40,8 @@ pub struct TraceSpec {
     pub pmtudisc: PmtuDisc,
     /// Each probe has its own port and socket (the probe's way), or one id counts up.
     pub stop_after_silence: bool,
+    /// busybox' way: one port for all probes, whose first two bytes of data are number and TTL.
+    pub numbered: bool,
 }
 
 /// One probe's end.
@@ -112,17 +114,31 @@ impl Traceroute {
         o.reuseaddr = true;
         o.pmtudisc = self.spec.pmtudisc;
         o.recverr = !self.spec.icmp;
-        let sport = self.spec.sport.wrapping_add(self.seq);
+        let sport = self.sport();
+        let data = self.data();
         let src = self.spec.src.unwrap_or(Ipv4Addr::UNSPECIFIED);
         if self.spec.icmp {
             if let Some(a) = self.spec.src {
                 cx.k.sock_bind(s, a, 0)?;
             }
-            return cx.k.raw_sendto(s, self.spec.dst, echo_request(sport, self.seq, self.spec.data.clone()));
+            return cx.k.raw_sendto(s, self.spec.dst, echo_request(sport, self.seq, data));
         }
         cx.k.sock_bind(s, src, sport)?;
         cx.k.udp_connect(s, self.spec.dst, self.spec.port.wrapping_add(self.seq))?;
-        cx.k.udp_sendto(s, None, self.spec.data.clone())
+        cx.k.udp_sendto(s, None, data)
+    }
+
+    fn sport(&self) -> u16 {
+        self.spec.sport.wrapping_add(if self.spec.numbered { 0 } else { self.seq })
+    }
+
+    fn data(&self) -> Bytes {
+        if !self.spec.numbered || self.spec.data.len() < 2 {
+            return self.spec.data.clone();
+        }
+        let mut d = self.spec.data.to_vec();
+        (d[0], d[1]) = (self.seq as u8, self.ttl);
+        d.into()
     }
 
     fn read<R: Recorder>(&mut self, cx: &mut Cx<'_, R>, s: SockId) {
@@ -140,7 +156,7 @@ impl Traceroute {
                 }
                 Rcv::Raw(ip) => {
                     let L4::Icmp(i) = &ip.l4 else { continue };
-                    let mine = u32::from(self.spec.sport.wrapping_add(self.seq)) << 16 | u32::from(self.seq);
+                    let mine = u32::from(self.sport()) << 16 | u32::from(self.seq);
                     if i.ty == 0 && i.rest == mine {
                         return self.hop(cx, Some(ip.src), Outcome::Reply, None);
                     }

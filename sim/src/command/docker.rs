@@ -1,6 +1,7 @@
 //! `docker`: the command line of the engine (docker/cli), by version.
 
 mod busybox;
+pub mod daemon;
 mod flags;
 mod network;
 mod run;

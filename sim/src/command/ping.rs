@@ -191,7 +191,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
 }
 
 /// The outcome that an expectation is held against: an answer beats an error.
-fn summary(ping: &Ping, mut r: crate::app::probe::ProbeReport) -> crate::app::probe::ProbeReport {
+pub(super) fn summary(ping: &Ping, mut r: crate::app::probe::ProbeReport) -> crate::app::probe::ProbeReport {
     use crate::app::probe::icmp_class;
     let reply = ping.events.iter().find_map(|e| match &e.1 {
         PingEvent::Reply { from, ttl, bytes, .. } => Some((*from, *ttl, *bytes)),

@@ -97,6 +97,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         data: data.into(),
         port: port.wrapping_sub(1),
         stop_after_silence: false,
+        numbered: false,
     };
     let Some(app) = p.run_program("traceroute", Program::Traceroute(Traceroute::new(spec)), None) else { return Ok(0) };
     let app = p.sess.apps.get(app);
@@ -109,7 +110,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
     Ok(0)
 }
 
-fn hop_line(hops: &[Hop], numeric: bool) -> String {
+pub(super) fn hop_line(hops: &[Hop], numeric: bool) -> String {
     let mut s = format!("{:2} ", hops.first().map_or(0, |h| h.ttl));
     let mut last = None;
     for h in hops {

@@ -1,7 +1,7 @@
 //! Containers: made, started, stopped, removed, renamed (daemon/create.go, start.go, stop.go, delete.go).
 
+use super::Docker;
 use super::types::{Container, Endpoint, Mode, Profile, State};
-use super::{Docker, images};
 use crate::app::Program;
 use crate::app::serve::Serve;
 
@@ -49,10 +49,12 @@ impl Docker<'_> {
                 _ => c.id[..12].to_owned(),
             };
         }
-        if let Some(i) = images::find(&c.image) {
-            for text in i.exposes {
-                if !c.exposed.iter().any(|e| e == text) {
-                    c.exposed.push((*text).to_owned());
+        if let Some(i) = self.s.image(&c.image) {
+            c.image_command = i.command.to_string();
+            for (udp, port) in i.exposes.iter() {
+                let text = format!("{port}/{}", if *udp { "udp" } else { "tcp" });
+                if !c.exposed.contains(&text) {
+                    c.exposed.push(text);
                 }
             }
         }
@@ -194,7 +196,8 @@ impl Docker<'_> {
     fn first_process(&mut self, id: &str) {
         let c = self.c(id);
         let (Some(ns), Some(pid)) = (c.netns, c.pid) else { return };
-        let Some(i) = images::find(&c.image).filter(|i| !i.ports.is_empty() && c.command.is_empty()) else { return };
+        let image = self.s.image(&c.image).filter(|i| !i.ports.is_empty() && c.command.is_empty());
+        let Some(i) = image.cloned() else { return };
         let app = self.s.spawn(self.host, ns, pid, "serve", Program::Serve(Serve::new(i.ports.to_vec())));
         self.s.apps.set_host_name(app, &c.hostname);
         self.cm(id).apps.push(app);

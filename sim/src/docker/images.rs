@@ -1,37 +1,69 @@
 //! Images of the model: which ports they open and expose, and what their first process is called.
 
+use std::borrow::Cow;
+
+use crate::session::Session;
+
 /// An image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {
     /// Name, without a tag.
-    pub name: &'static str,
-    /// Ports it listens on; true for UDP.
-    pub ports: &'static [(bool, u16)],
-    /// Ports it exposes.
-    pub exposes: &'static [&'static str],
+    pub name: Cow<'static, str>,
+    /// Ports its program listens on; true for UDP.
+    pub ports: Cow<'static, [(bool, u16)]>,
+    /// Ports it exposes (`EXPOSE`), listened on or not.
+    pub exposes: Cow<'static, [(bool, u16)]>,
     /// Its command, as `docker ps` shows it.
-    pub command: &'static str,
+    pub command: Cow<'static, str>,
+}
+
+impl Image {
+    const fn new(
+        name: &'static str,
+        ports: &'static [(bool, u16)],
+        exposes: &'static [(bool, u16)],
+        command: &'static str,
+    ) -> Image {
+        Image {
+            name: Cow::Borrowed(name),
+            ports: Cow::Borrowed(ports),
+            exposes: Cow::Borrowed(exposes),
+            command: Cow::Borrowed(command),
+        }
+    }
+
+    /// An image of a scenario's own.
+    pub fn own(name: &str, listens: Vec<(bool, u16)>, exposes: Vec<(bool, u16)>) -> Image {
+        let words: Vec<String> =
+            listens.iter().map(|(udp, p)| format!(" {p}{}", if *udp { "/udp" } else { "" })).collect();
+        let command = if words.is_empty() { "sh".to_owned() } else { format!("/bin/serve{}", words.concat()) };
+        let more = exposes.into_iter().filter(|p| !listens.contains(p));
+        let exposes: Vec<_> = listens.iter().copied().chain(more.collect::<Vec<_>>()).collect();
+        Image { name: name.to_owned().into(), ports: listens.into(), exposes: exposes.into(), command: command.into() }
+    }
 }
 
 /// All of them, as the recordings have them.
 #[rustfmt::skip]
 pub const IMAGES: &[Image] = &[
-    Image { name: "nginx", ports: &[(false, 80)], exposes: &["80/tcp"], command: "/bin/serve 80" },
-    Image { name: "httpd", ports: &[(false, 80)], exposes: &["80/tcp"], command: "/bin/serve 80" },
-    Image { name: "redis", ports: &[(false, 6379)], exposes: &["6379/tcp"], command: "/bin/serve 6379" },
-    Image { name: "mysql", ports: &[(false, 3306), (false, 33060)], exposes: &["3306/tcp", "33060/tcp"], command: "/bin/serve 3306 33060" },
-    Image { name: "zookeeper", ports: &[(false, 2181), (false, 8080)], exposes: &["2181/tcp", "2888/tcp", "3888/tcp", "8080/tcp"], command: "/bin/serve 2181 8080" },
-    Image { name: "node-red", ports: &[(false, 1880)], exposes: &["1880/tcp"], command: "/bin/serve 1880" },
-    Image { name: "coredns", ports: &[(false, 53), (true, 53)], exposes: &["53/tcp", "53/udp"], command: "/bin/serve 53 53/udp" },
-    Image { name: "echo", ports: &[(false, 7), (true, 7), (false, 9000), (true, 9000)], exposes: &[], command: "/bin/serve 7 7/udp 9000 9000/udp" },
-    Image { name: "busybox", ports: &[], exposes: &[], command: "sh" },
-    Image { name: "alpine", ports: &[], exposes: &[], command: "/bin/sh" },
-    Image { name: "ubuntu", ports: &[], exposes: &[], command: "/bin/bash" },
+    Image::new("nginx", &[(false, 80)], &[(false, 80)], "/bin/serve 80"),
+    Image::new("httpd", &[(false, 80)], &[(false, 80)], "/bin/serve 80"),
+    Image::new("redis", &[(false, 6379)], &[(false, 6379)], "/bin/serve 6379"),
+    Image::new("mysql", &[(false, 3306), (false, 33060)], &[(false, 3306), (false, 33060)], "/bin/serve 3306 33060"),
+    Image::new("zookeeper", &[(false, 2181), (false, 8080)], &[(false, 2181), (false, 2888), (false, 3888), (false, 8080)], "/bin/serve 2181 8080"),
+    Image::new("node-red", &[(false, 1880)], &[(false, 1880)], "/bin/serve 1880"),
+    Image::new("coredns", &[(false, 53), (true, 53)], &[(false, 53), (true, 53)], "/bin/serve 53 53/udp"),
+    Image::new("echo", &[(false, 7), (true, 7), (false, 9000), (true, 9000)], &[], "/bin/serve 7 7/udp 9000 9000/udp"),
+    Image::new("busybox", &[], &[], "sh"),
+    Image::new("alpine", &[], &[], "/bin/sh"),
+    Image::new("ubuntu", &[], &[], "/bin/bash"),
 ];
 
-/// An image by name; a tag or a registry says nothing.
-pub fn find(name: &str) -> Option<&'static Image> {
-    let last = name.rsplit('/').next().unwrap_or(name);
-    let bare = last.split([':', '@']).next().unwrap_or(last);
-    IMAGES.iter().find(|i| i.name == bare)
+impl Session {
+    /// An image by name, the scenario's own before those built in; a tag or a registry says nothing.
+    pub fn image(&self, name: &str) -> Option<&Image> {
+        let last = name.rsplit('/').next().unwrap_or(name);
+        let bare = last.split([':', '@']).next().unwrap_or(last);
+        self.images.get(name).or_else(|| self.images.get(bare)).or_else(|| IMAGES.iter().find(|i| i.name == bare))
+    }
 }

@@ -246,6 +246,8 @@ pub struct Container {
     pub name_generated: bool,
     /// Image.
     pub image: String,
+    /// The image's own command.
+    pub image_command: String,
     /// Words of its command; empty for the image's own.
     pub command: Vec<String>,
     /// `--hostname`; the short id where not given.

@@ -27,10 +27,22 @@ pub struct ScenarioFile {
     pub seed: Option<u64>,
     /// Hosts by name; each is one kernel.
     pub hosts: BTreeMap<String, HostFile>,
+    /// Images of containers beside the well-known ones that are built in.
+    pub images: Option<BTreeMap<String, ImageFile>>,
     /// Commands run before the walk; they must succeed.
     pub setup: Option<Vec<String>>,
     /// The walk.
     pub steps: Vec<StepFile>,
+}
+
+/// An image.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ImageFile {
+    /// Ports that its program listens on: `80`, `80/tcp`, `53/udp`. It answers with the address it saw.
+    pub listen: Option<Vec<Scalar>>,
+    /// Ports that it exposes beside those.
+    pub expose: Option<Vec<Scalar>>,
 }
 
 /// Docker version profiles.
@@ -75,8 +87,59 @@ pub struct HostLong {
     pub dns: Option<BTreeMap<String, String>>,
     /// Text of `/etc/resolv.conf`.
     pub resolv: Option<String>,
+    /// The Docker daemon: settings as in daemon.json where they differ from the defaults, or `false` for none. A host
+    /// on which lines run `docker` has one anyway.
+    pub dockerd: Option<DaemonFile>,
     /// Firewall rules as `iptables-save` writes them.
     pub iptables: Option<String>,
+}
+
+/// Settings of a daemon.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum DaemonFile {
+    /// `true`, or `false` for no daemon.
+    Switch(bool),
+    /// Settings as in daemon.json.
+    Settings(Box<DaemonLong>),
+    /// All defaults.
+    Bare(()),
+}
+
+/// Settings as in daemon.json.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub struct DaemonLong {
+    pub allow_direct_routing: Option<bool>,
+    pub bip: Option<String>,
+    pub bridge: Option<String>,
+    pub cluster_advertise: Option<String>,
+    pub cluster_store: Option<String>,
+    pub default_address_pools: Option<Vec<PoolFile>>,
+    pub default_gateway: Option<String>,
+    pub dns: Option<Vec<String>>,
+    pub dns_opts: Option<Vec<String>>,
+    pub dns_search: Option<Vec<String>>,
+    pub fixed_cidr: Option<String>,
+    pub icc: Option<bool>,
+    pub ip: Option<String>,
+    pub ip_forward: Option<bool>,
+    pub ip_forward_no_drop: Option<bool>,
+    pub ip_masq: Option<bool>,
+    pub iptables: Option<bool>,
+    pub mtu: Option<u32>,
+    pub userland_proxy: Option<bool>,
+}
+
+/// A pool from which networks get their subnets.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PoolFile {
+    /// All of its addresses, such as `10.10.0.0/16`.
+    pub base: String,
+    /// Prefix length of each subnet.
+    pub size: u8,
 }
 
 /// A number or a text.

@@ -68,12 +68,8 @@ impl Reader {
             _ => {}
         }
         let Some(f) = self.map(n, "a host", HOST) else { return spec };
-        if let Some(d) = f.iter().find(|x| x.0 == "dockerd") {
-            self.issue(
-                d.1,
-                "not modelled yet: `dockerd`",
-                "Docker comes with a later version; build namespaces with `ip netns add`",
-            );
+        if let Some(d) = field(&f, "dockerd") {
+            spec.docker = Some(self.dockerd(d));
         }
         if let Some(x) = field(&f, "interfaces")
             && let Some(list) = self.map(x, "interfaces", &[])
@@ -124,18 +120,7 @@ impl Reader {
             }
         }
         if let Some(x) = field(&f, "serve") {
-            for y in self.list(x, "serve") {
-                let Some(t) = self.text(y, "serve") else { continue };
-                let (port, proto) = t.split_once('/').unwrap_or((&t, "tcp"));
-                match (port.parse::<u16>(), proto) {
-                    (Ok(port), "tcp" | "udp") if port > 0 => spec.serve.push(ServeSpec { udp: proto == "udp", port }),
-                    _ => self.issue(
-                        y.at,
-                        format!("`{t}` is no port to serve"),
-                        "write a port such as 80, 80/tcp or 53/udp",
-                    ),
-                }
-            }
+            spec.serve = self.ports(x, "serve").into_iter().map(|(udp, port)| ServeSpec { udp, port }).collect();
         }
         if let Some(x) = field(&f, "dns")
             && let Some(list) = self.map(x, "dns", &[])
@@ -161,6 +146,22 @@ impl Reader {
             self.dumps.push((name.to_owned(), x.at, dump));
         }
         spec
+    }
+
+    /// Ports such as `80`, `80/tcp`, `53/udp`; true for UDP.
+    pub(super) fn ports(&mut self, n: &Node, what: &str) -> Vec<(bool, u16)> {
+        let mut out = Vec::new();
+        for y in self.list(n, what) {
+            let Some(t) = self.text(y, what) else { continue };
+            let (port, proto) = t.split_once('/').unwrap_or((&t, "tcp"));
+            match (port.parse::<u16>(), proto) {
+                (Ok(port), "tcp" | "udp") if port > 0 => out.push((proto == "udp", port)),
+                _ => {
+                    self.issue(y.at, format!("`{t}` is no port"), "write a port such as 80, 80/tcp or 53/udp");
+                }
+            }
+        }
+        out
     }
 
     fn nic(&mut self, dev: &str, n: &Node) -> NicSpec {

@@ -19,7 +19,7 @@ const MAX_ISSUES: usize = 100;
 pub(super) struct Reader {
     pub(super) issues: Vec<Issue>,
     lines: Vec<String>,
-    places: BTreeSet<String>,
+    pub(super) places: BTreeSet<String>,
     /// Firewall rules given with a host: its name, where, and the dump.
     pub(super) dumps: Vec<(String, At, String)>,
 }
@@ -191,15 +191,9 @@ impl Reader {
             }
             Some(t)
         });
-        if let Some((_, at, _)) = f.iter().find(|x| x.0 == "images") {
-            self.issue(
-                *at,
-                "not modelled yet: `images`",
-                "containers come with a later version; build namespaces with `ip netns add`",
-            );
-        }
+        let images = field(&f, "images").map(|n| self.images(n)).unwrap_or_default();
         let seed = field(&f, "seed").and_then(|n| self.number(n, "seed", "write a number from 0"));
-        let hosts = field(&f, "hosts").map(|n| self.hosts(n)).unwrap_or_default();
+        let mut hosts = field(&f, "hosts").map(|n| self.hosts(n)).unwrap_or_default();
         self.places.extend(hosts.iter().map(|h| h.name.clone()));
         self.places.extend(hosts.iter().flat_map(|h| h.nics.iter().map(|n| n.lan.clone())).filter(|_| false));
         for key in ["setup", "steps"] {
@@ -231,6 +225,10 @@ impl Reader {
                 steps.extend(self.step(item));
             }
         }
+        let actions: Vec<&Action> = setup.iter().chain(steps.iter().map(|s: &Step| &s.action)).collect();
+        for h in hosts.iter_mut().filter(|h| h.docker.is_none()) {
+            h.docker = docker::implied(&h.name, &actions).then(|| Some(Vec::new()));
+        }
         Some(Scenario {
             name: name?,
             title: title.unwrap_or_default(),
@@ -239,6 +237,7 @@ impl Reader {
             engine: engine.unwrap_or_else(|| "28.5".into()),
             seed: seed.unwrap_or(1),
             hosts,
+            images,
             setup,
             steps,
         })
@@ -257,6 +256,7 @@ impl Reader {
                         self.places.insert(w[2].to_owned());
                     }
                 }
+                self.containers_of(&words);
                 for w in words {
                     for base in ["/run/netns/", "/var/run/netns/"] {
                         self.places.extend(w.strip_prefix(base).map(str::to_owned));

@@ -3,6 +3,7 @@
 use super::{At, Scenario, What};
 use crate::app::probe::ProbeReport;
 use crate::command::Refusal;
+use crate::docker::{Config, Profile};
 use crate::kernel::types::{MSEC, Nanos};
 use crate::session::Session;
 use crate::shell::run_line;
@@ -87,6 +88,26 @@ pub fn walk(scenario: &Scenario) -> Result<Walk, WalkError> {
     walk_with(scenario, &mut |_, _| {})
 }
 
+/// Starts the daemons that run from the beginning.
+fn start_daemons(session: &mut Session, scenario: &Scenario) -> Result<(), WalkError> {
+    let profile = Profile::parse(&scenario.engine).unwrap_or_default();
+    session.profile = profile;
+    session.images = scenario.images.iter().map(|i| (i.name.to_string(), i.clone())).collect();
+    for h in &scenario.hosts {
+        let Some(Some(flags)) = &h.docker else { continue };
+        let started = session.place(&h.name).and_then(|(host, _)| {
+            let config = Config::from_flags(flags)?;
+            session.start_docker(host, profile, config)
+        });
+        started.map_err(|what| WalkError {
+            at: At { line: 1, column: 1 },
+            what: format!("dockerd of {}: {what}", h.name),
+            help: "correct it under `dockerd`".into(),
+        })?;
+    }
+    Ok(())
+}
+
 /// Walks a scenario and tells after each line how many of all are done.
 ///
 /// # Errors
@@ -101,6 +122,7 @@ pub fn walk_with(scenario: &Scenario, progress: &mut dyn FnMut(usize, usize)) ->
             help: "correct it under `hosts`".into(),
         })?;
     }
+    start_daemons(&mut session, scenario)?;
     let all = scenario.setup.len() + scenario.steps.len();
     let mut setup = Vec::new();
     for (i, a) in scenario.setup.iter().enumerate() {

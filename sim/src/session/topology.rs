@@ -54,6 +54,8 @@ pub struct HostSpec {
     pub serve: Vec<ServeSpec>,
     /// Text of `/etc/resolv.conf`.
     pub resolv: Option<String>,
+    /// `dockerd:`: flags of its daemon, or none for no daemon; nothing said leaves it to the scenario's lines.
+    pub docker: Option<Option<Vec<String>>>,
     /// Names that a name server of this host knows, with their addresses; empty for no server.
     pub dns: Vec<(String, Ipv4Addr)>,
 }

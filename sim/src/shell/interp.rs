@@ -59,12 +59,15 @@ pub(super) struct Shell<'s> {
     pub(super) depth: usize,
     pub(super) background: bool,
     pub(super) deadline: Option<Nanos>,
+    /// It runs inside a container.
+    pub(super) inside: bool,
 }
 
 /// Runs a script as the login shell of a step would.
 pub(super) fn run_top(sess: &mut Session, host: HostId, ns: NetnsId, script: &Script) -> Ran {
     let pid = sess.new_pid(host, ns, "bash");
-    let mut p = Proc::new(sess, host, ns, pid);
+    let inside = sess.roots.contains_key(&ns);
+    let mut p = Proc { inside, ..Proc::new(sess, host, ns, pid) };
     let refusal = run_script_in(&mut p, script, "bash", &[], 0).err();
     let exit = p.exit;
     let (out, err, report) = (std::mem::take(&mut p.out), std::mem::take(&mut p.err), p.report.take());
@@ -107,6 +110,7 @@ pub(crate) fn run_script_in(
         depth: depth + p.depth,
         background: p.background,
         deadline: p.deadline,
+        inside: p.inside,
         sess: &mut *p.sess,
     };
     let io = Io { stdin: 0, out: Sink::Buf(0), err: Sink::Buf(1), more: Default::default() };
@@ -529,6 +533,7 @@ impl Shell<'_> {
         p.depth = self.depth + 1;
         p.deadline = self.deadline;
         p.out_file = out_file;
+        p.inside = self.inside;
         let exit = if p.depth > bound::DEPTH {
             Err(Refusal::new(format!("programs nested deeper than {}", bound::DEPTH), 0))
         } else {

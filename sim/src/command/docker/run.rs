@@ -6,7 +6,7 @@ use super::flags::{Given, Known, read};
 use super::network::endpoint;
 use super::{daemon_error, docker, no_such, profile};
 use crate::docker::types::{Mode, State};
-use crate::docker::{Container, Profile, images, publish};
+use crate::docker::{Container, Profile, publish};
 use crate::kernel::types::NetnsId;
 
 const RUN: Known = Known {
@@ -233,7 +233,7 @@ fn make(p: &mut Proc<'_>, cmd: &str, args: &[String]) -> Result<Result<(String, 
         p.err.push_str(&format!("\"docker {cmd}\" requires at least 1 argument.\n"));
         return Ok(Err(1));
     }
-    if images::find(&c.image).is_none() {
+    if p.sess.image(&c.image).is_none() {
         return Err(Refusal::new(format!("the image {}", c.image), 0));
     }
     let v20 = profile(p) == Profile::V20;
@@ -330,9 +330,10 @@ fn inside(p: &mut Proc<'_>, id: &str, command: &[String]) -> Exit {
 
 fn in_ns(p: &mut Proc<'_>, ns: NetnsId, env: Vec<(String, String)>, command: &[String]) -> Exit {
     let (back, cwd) = (std::mem::replace(&mut p.ns, ns), std::mem::replace(&mut p.cwd, "/".to_owned()));
-    let outside = std::mem::replace(&mut p.env, env);
+    let outside = (std::mem::replace(&mut p.inside, true), std::mem::replace(&mut p.env, env));
     let done = super::super::run(p, command);
-    (p.ns, p.cwd, p.env) = (back, cwd, outside);
+    (p.ns, p.cwd) = (back, cwd);
+    (p.inside, p.env) = outside;
     done
 }
 

@@ -8,7 +8,7 @@ use super::super::{Exit, Proc, Refusal};
 use super::flags::{Known, read};
 use super::{client_error, docker, no_such, profile, template};
 use crate::docker::types::State;
-use crate::docker::{Container, Docker, Network, Profile, gwbridge, images};
+use crate::docker::{Container, Docker, Network, Profile, gwbridge};
 use crate::kernel::types::{Nanos, SEC};
 
 /// Columns as Go's tabwriter lays them out: at least ten wide, three spaces between.
@@ -110,11 +110,7 @@ fn ports(c: &Container, v20: bool) -> String {
 }
 
 fn command_of(c: &Container) -> String {
-    let text = if c.command.is_empty() {
-        images::find(&c.image).map_or(String::new(), |i| i.command.to_owned())
-    } else {
-        c.command.join(" ")
-    };
+    let text = if c.command.is_empty() { c.image_command.clone() } else { c.command.join(" ") };
     let cut: String = text.chars().take(19).collect();
     let text = if text.chars().count() > 20 { format!("{cut}…") } else { text };
     format!("\"{text}\"")
@@ -367,11 +363,8 @@ fn container_json(d: &Docker<'_>, c: &Container) -> Value {
         || json!({"EndpointID": "", "Gateway": "", "IPAddress": "", "IPPrefixLen": 0, "MacAddress": ""}),
     );
     let pid = c.pid.map_or(0, |p| p.0);
-    let command = if c.command.is_empty() {
-        images::find(&c.image).map_or("", |i| i.command).split(' ').map(str::to_owned).collect()
-    } else {
-        c.command.clone()
-    };
+    let command =
+        if c.command.is_empty() { c.image_command.split(' ').map(str::to_owned).collect() } else { c.command.clone() };
     json!({
         "Id": c.id, "Created": when(c.created),
         "Path": command.first(), "Args": command.get(1..).unwrap_or_default(),

@@ -19,7 +19,7 @@ const FLAGS: &[(IfFlags, &str)] = &[
 ];
 
 /// Names as net-tools sorts them: numbers at their end by value (`nstrcmp`).
-fn nstrcmp(a: &str, b: &str) -> Ordering {
+pub(crate) fn nstrcmp(a: &str, b: &str) -> Ordering {
     let (a, b) = (a.as_bytes(), b.as_bytes());
     let at = |s: &[u8], i: usize| s.get(i).copied().unwrap_or(0);
     let number = |s: &[u8], from: usize| {
@@ -99,20 +99,25 @@ fn short_row(d: &Device) -> String {
     )
 }
 
-/// The paragraph of an interface or of an alias.
-fn long(name: &str, d: &Device) -> String {
-    let alias = name.contains(':');
-    let mut bits = d.flags.bits();
-    let mut words: Vec<&str> = Vec::new();
+/// The words for an interface's flags.
+pub(crate) fn flags(d: &Device) -> Vec<&'static str> {
+    let mut words = Vec::new();
     for (i, (f, word)) in FLAGS.iter().enumerate() {
         if i == 3 && d.is_running() {
-            bits |= 0x40;
             words.push("RUNNING");
         }
         if d.flags.contains(*f) {
-            words.push(word);
+            words.push(*word);
         }
     }
+    words
+}
+
+/// The paragraph of an interface or of an alias.
+fn long(name: &str, d: &Device) -> String {
+    let alias = name.contains(':');
+    let bits = d.flags.bits() | if d.is_running() { 0x40 } else { 0 };
+    let words = flags(d);
     let mut s = format!("{name}: flags={bits}<{}>  mtu {}\n", words.join(","), d.mtu);
     if let Some(a) = d.addrs.iter().find(|a| a.label == name) {
         s.push_str(&inet(a, d));
