@@ -100,7 +100,8 @@ fn command() -> impl Strategy<Value = String> {
         Just("-o com.docker.network.bridge.enable_ip_masquerade=false ".to_owned()),
         Just("-o com.docker.network.bridge.name=br7 ".to_owned()),
     ];
-    let verb = prop_oneof![Just("start"), Just("stop -t 0"), Just("restart -t 0"), Just("kill"), Just("rm"), Just("rm -f")];
+    let verb =
+        prop_oneof![Just("start"), Just("stop -t 0"), Just("restart -t 0"), Just("kill"), Just("rm"), Just("rm -f")];
     prop_oneof![
         2 => (create, n()).prop_map(|(o, n)| format!("docker network create {o}{n}")),
         1 => n().prop_map(|n| format!("docker network rm {n}")),
