@@ -6,6 +6,7 @@ use packetwalk_sim::command::tcpdump;
 use packetwalk_sim::wire::parse;
 use serde_json::{Map, Value};
 
+use crate::engine;
 use crate::frames::{self, Frame};
 use crate::normalise::{self, Names, Normal, Own, SETS};
 use crate::play::{Did, Played};
@@ -98,8 +99,12 @@ fn output(head: &str, s: &Value, d: &Did, names: (&Names, &Names), lossy: bool, 
     }
     for key in ["out", "err"] {
         let form = |v: &Value, n: &Names| {
-            let t = normalise::text(text(&n.value(v)), text(&s["cmd"]), lossy);
-            if n.engine { normalise::docker_text(&t) } else { t }
+            let (named, cmd) = (n.value(v), text(&s["cmd"]));
+            if !n.engine {
+                return normalise::text(text(&named), cmd, lossy);
+            }
+            let t = engine::text(&normalise::docker_text(text(&named)), cmd);
+            normalise::text(&t, cmd, lossy)
         };
         let want = form(&s[key], names.0);
         let got = form(d.fields.get(key).unwrap_or(&Value::Null), names.1);
@@ -287,8 +292,10 @@ fn state(label: &str, want: &Value, got: &Value, (lossy, engine): (bool, Option<
         }
         let (mut w, mut g) = (normalise::state(&ns, &want[&ns], lossy), normalise::state(&ns, &got[&ns], lossy));
         if let Some(probes) = engine {
-            normalise::docker_state(&mut w, probes);
-            normalise::docker_state(&mut g, probes);
+            for side in [&mut w, &mut g] {
+                normalise::docker_state(side, probes);
+                engine::state(side, probes);
+            }
         }
         let parts: BTreeSet<&String> = w.keys().chain(g.keys()).collect();
         for part in parts {

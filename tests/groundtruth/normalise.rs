@@ -56,6 +56,11 @@ pub const RULES: &[(&str, &str, &str)] = &[
     ("docker", "0.0.0.0 or :: in `Bind for … failed`", "28.5 chooses either"),
     ("docker", "version and count in conntrack's last line", "28.5's hosts have a newer tool; it counts IGMP"),
     ("docker", "qlen 0", "iproute2 of 28.5 shows it, 6.1 does not"),
+    ("docker", "use= of a conntrack entry, id of an ICMP one that is no probe's", "of the moment; a process number"),
+    ("docker", "names of ip netns that are numbers", "process numbers"),
+    ("docker", "id of a query that a command sends; order of a device's DNS messages", "random; A and AAAA are asked at once"),
+    ("docker", "order of docker port, of brctl show and showmacs, of the members of a network", "hashes, random names and addresses"),
+    ("docker", "spaces in what ss prints", "as wide as IPv6 addresses, which the model has not"),
 ];
 
 /// Addresses that the kernel made up, and what they are called.
@@ -136,7 +141,7 @@ impl Names {
         // A device may be called after a network.
         let ids: Vec<(String, String)> = self.text.iter().filter(|(_, n)| n.ends_with("/12")).cloned().collect();
         for (_, name) in self.text.iter_mut().chain(&mut self.bytes).filter(|(_, n)| n.contains("mac(")) {
-            *name = Names::apply(&ids, name);
+            *name = replaced(&Names::apply(&ids, name), r"\bveth[0-9a-f]{7}\b", "vethN");
         }
     }
 
@@ -459,6 +464,7 @@ pub fn frames<'a>(all: &'a [Frame], own: Own, names: &Names) -> BTreeMap<&'a str
     for v in out.values_mut() {
         if names.engine {
             by_connection(v);
+            crate::engine::any_dns_order(v);
             announcements_last(v);
         }
         *v = closing(std::mem::take(v));
@@ -472,6 +478,9 @@ fn normal(f: &Frame, own: Own, names: &Names) -> String {
         macs(&mut b, names);
     }
     ethernet(&mut b, own);
+    if names.engine && own == Own::Command {
+        crate::engine::query_id(&mut b, f);
+    }
     let hex: String = b.iter().map(|x| format!("{x:02x}")).collect();
     let hex = if matches!(own, Own::Docker(_)) { peer(&hex, own) } else { hex };
     let mut t = Names::apply(&names.bytes, &hex);
