@@ -51,7 +51,8 @@ pub const RULES: &[(&str, &str, &str)] = &[
     ("docker", "nstat", "recorded for the kernel's own cases only"),
     ("docker", "fdb of sw", "IPv6 teaches it"),
     ("docker", "local addresses that no state shows: of devices that went", "random"),
-    ("docker", "which of two steps a gratuitous ARP falls into", "three, a second apart: steps take any time"),
+    ("docker", "which steps gratuitous ARPs fall into, and how many of the three a device sees", "a second apart: steps take any time"),
+    ("docker", "which of two steps an ICMP error about a silent neighbour falls into", "three seconds and up to a tenth later"),
     ("docker", "order between two TCP connections on a device", "docker-proxy connects while its client sends: two processors"),
     ("docker", "0.0.0.0 or :: in `Bind for … failed`", "28.5 chooses either"),
     ("docker", "version and count in conntrack's last line", "28.5's hosts have a newer tool; it counts IGMP"),
@@ -205,7 +206,7 @@ pub fn docker_text(t: &str) -> String {
         (r"(?:\d+ seconds?|Less than a second|About a minute)( ago)? *", "AGE "),
         (r"time[= ][\d.]+ ?ms", "time"),
         (r"= [\d.]+/[\d.]+/[\d.]+(/[\d.]+)? ms", "= RTT"),
-        (r"\b(port|[sd]port)=(?:3[3-9]|[4-6]\d)\d{3}\b", "$1=P"),
+        (r"\b(port|[sd]port)=(?:327(?:6[89]|[7-9]\d)|32[89]\d\d|(?:3[3-9]|[4-6]\d)\d{3})\b", "$1=P"),
         (r"(?m)^LISTEN.*\[::\].*\n?", ""),
         (r"(?m)^unknown +2 .*\n?", ""),
     ];
@@ -422,6 +423,8 @@ pub enum Own {
     Command,
     /// A probe where docker-proxy may be at work: the probe's own only, twenty from this one on.
     Docker(u16),
+    /// This one only.
+    One(u16),
 }
 
 impl Own {
@@ -429,6 +432,7 @@ impl Own {
         match self {
             Own::Probe => false,
             Own::Command => port >= 32768,
+            Own::One(base) => port >= 32768 && port != base,
             Own::Docker(base) => port >= 32768 && !(base..base.saturating_add(20)).contains(&port),
         }
     }
@@ -602,6 +606,11 @@ fn ipv4(b: &mut [u8], own: Own) {
     }
     let q = &mut b[ihl..];
     if matches!(proto, 6 | 17) && q.len() >= 4 {
+        // A name server is asked from a port of nobody's choice, which may be among a probe's by chance.
+        let own = match own {
+            Own::Docker(base) if proto == 17 && (be16(q, 0) == 53 || be16(q, 2) == 53) => Own::One(base),
+            other => other,
+        };
         for i in [0, 2] {
             if own.foreign(be16(q, i)) {
                 q[i..i + 2].fill(0xff);
