@@ -47,7 +47,9 @@ fn bridge_ports(t: &str) -> String {
     for l in t.split('\n') {
         let cells: Vec<&str> = l.split('\t').collect();
         match cells.as_slice() {
-            [name, _, _, stp, _, port] | [name, _, stp, _, port] if !name.is_empty() && matches!(*stp, "yes" | "no") => {
+            [name, _, _, stp, _, port] | [name, _, stp, _, port]
+                if !name.is_empty() && matches!(*stp, "yes" | "no") =>
+            {
                 ports.sort();
                 out.append(&mut ports);
                 out.push(l.strip_suffix(port).unwrap_or(l).to_owned());

@@ -373,7 +373,7 @@ impl Docker<'_> {
         if c.state == State::Running {
             self.regate(&id)?;
             self.resolver(&id);
-            }
+        }
         Ok(())
     }
 }

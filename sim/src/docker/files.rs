@@ -56,6 +56,11 @@ impl Docker<'_> {
         }
     }
 
+    /// It joined the network `none`.
+    pub(super) fn files_unlinked(&mut self, id: &str) {
+        self.write_resolv(id, Transform::Legacy);
+    }
+
     /// The engine's name server starts in it (`rebuildDNS`).
     pub(super) fn files_resolver(&mut self, id: &str) {
         self.write_resolv(id, Transform::Internal);
