@@ -51,11 +51,17 @@ pub const RULES: &[(&str, &str, &str)] = &[
     ("docker", "nstat", "recorded for the kernel's own cases only"),
     ("docker", "fdb of sw", "IPv6 teaches it"),
     ("docker", "local addresses that no state shows: of devices that went", "random"),
-    ("docker", "which of two steps a gratuitous ARP falls into", "three, a second apart: steps take any time"),
+    ("docker", "which steps gratuitous ARPs fall into, and how many of the three a device sees", "a second apart: steps take any time"),
+    ("docker", "which of two steps an ICMP error about a silent neighbour falls into", "three seconds and up to a tenth later"),
     ("docker", "order between two TCP connections on a device", "docker-proxy connects while its client sends: two processors"),
     ("docker", "0.0.0.0 or :: in `Bind for … failed`", "28.5 chooses either"),
     ("docker", "version and count in conntrack's last line", "28.5's hosts have a newer tool; it counts IGMP"),
     ("docker", "qlen 0", "iproute2 of 28.5 shows it, 6.1 does not"),
+    ("docker", "use= of a conntrack entry, id of an ICMP one that is no probe's", "of the moment; a process number"),
+    ("docker", "names of ip netns that are numbers", "process numbers"),
+    ("docker", "id of a query that a command sends; order of a device's DNS messages", "random; A and AAAA are asked at once"),
+    ("docker", "order of docker port, of brctl show and showmacs, of the members of a network", "hashes, random names and addresses"),
+    ("docker", "spaces in what ss prints", "as wide as IPv6 addresses, which the model has not"),
 ];
 
 /// Addresses that the kernel made up, and what they are called.
@@ -136,7 +142,7 @@ impl Names {
         // A device may be called after a network.
         let ids: Vec<(String, String)> = self.text.iter().filter(|(_, n)| n.ends_with("/12")).cloned().collect();
         for (_, name) in self.text.iter_mut().chain(&mut self.bytes).filter(|(_, n)| n.contains("mac(")) {
-            *name = Names::apply(&ids, name);
+            *name = replaced(&Names::apply(&ids, name), r"\bveth[0-9a-f]{7}\b", "vethN");
         }
     }
 
@@ -191,16 +197,17 @@ fn replaced(t: &str, pattern: &str, with: &str) -> String {
 
 /// What two runs of an engine do not share within a text.
 pub fn docker_text(t: &str) -> String {
-    let rules: [(&str, &str); 11] = [
+    let rules: [(&str, &str); 12] = [
         (r"Bind for (?:0\.0\.0\.0|::):", "Bind for ANY:"),
         (r"conntrack v[\d.]+ \(conntrack-tools\): \d+ flow", "conntrack V: N flow"),
         (r"(?m)^ +inet6 .*\n(?: +valid_lft .*\n)?", ""),
         (r"(?m) qlen 0 *$", " "),
+        (r"(?m)^33:33:.*\n?", ""),
         (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME"),
         (r"(?:\d+ seconds?|Less than a second|About a minute)( ago)? *", "AGE "),
         (r"time[= ][\d.]+ ?ms", "time"),
         (r"= [\d.]+/[\d.]+/[\d.]+(/[\d.]+)? ms", "= RTT"),
-        (r"\b(port|[sd]port)=(?:3[3-9]|[4-6]\d)\d{3}\b", "$1=P"),
+        (r"\b(port|[sd]port)=(?:327(?:6[89]|[7-9]\d)|32[89]\d\d|(?:3[3-9]|[4-6]\d)\d{3})\b", "$1=P"),
         (r"(?m)^LISTEN.*\[::\].*\n?", ""),
         (r"(?m)^unknown +2 .*\n?", ""),
     ];
@@ -209,7 +216,9 @@ pub fn docker_text(t: &str) -> String {
 
 /// Rule hits: the ports of an engine's name server in a container are any.
 pub fn resolver_ports(hits: &Value) -> Value {
-    let text = replaced(&hits.to_string(), r"(127\.0\.0\.11:|127\.0\.0\.11/32 -p \w+ -m \w+ --sport )\d+", "${1}P");
+    // 1.8.9 counts only a policy that somebody set.
+    let hits = replaced(&hits.to_string(), r#"\["\w+","FORWARD","policy ACCEPT",\d+\],?"#, "").replace(",]", "]");
+    let text = replaced(&hits, r"(127\.0\.0\.11:|127\.0\.0\.11/32 -p \w+ -m \w+ --sport )\d+", "${1}P");
     serde_json::from_str(&text).unwrap_or_default()
 }
 
@@ -417,6 +426,8 @@ pub enum Own {
     Command,
     /// A probe where docker-proxy may be at work: the probe's own only, twenty from this one on.
     Docker(u16),
+    /// This one only.
+    One(u16),
 }
 
 impl Own {
@@ -424,6 +435,7 @@ impl Own {
         match self {
             Own::Probe => false,
             Own::Command => port >= 32768,
+            Own::One(base) => port >= 32768 && port != base,
             Own::Docker(base) => port >= 32768 && !(base..base.saturating_add(20)).contains(&port),
         }
     }
@@ -459,6 +471,7 @@ pub fn frames<'a>(all: &'a [Frame], own: Own, names: &Names) -> BTreeMap<&'a str
     for v in out.values_mut() {
         if names.engine {
             by_connection(v);
+            crate::engine::any_dns_order(v);
             announcements_last(v);
         }
         *v = closing(std::mem::take(v));
@@ -472,6 +485,9 @@ fn normal(f: &Frame, own: Own, names: &Names) -> String {
         macs(&mut b, names);
     }
     ethernet(&mut b, own);
+    if names.engine && own == Own::Command {
+        crate::engine::query_id(&mut b, f);
+    }
     let hex: String = b.iter().map(|x| format!("{x:02x}")).collect();
     let hex = if matches!(own, Own::Docker(_)) { peer(&hex, own) } else { hex };
     let mut t = Names::apply(&names.bytes, &hex);
@@ -593,6 +609,11 @@ fn ipv4(b: &mut [u8], own: Own) {
     }
     let q = &mut b[ihl..];
     if matches!(proto, 6 | 17) && q.len() >= 4 {
+        // A name server is asked from a port of nobody's choice, which may be among a probe's by chance.
+        let own = match own {
+            Own::Docker(base) if proto == 17 && (be16(q, 0) == 53 || be16(q, 2) == 53) => Own::One(base),
+            other => other,
+        };
         for i in [0, 2] {
             if own.foreign(be16(q, i)) {
                 q[i..i + 2].fill(0xff);

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{Cx, Wake};
 use crate::kernel::socket::{Rcv, SockKind};
 use crate::kernel::tcp::TcpRead;
-use crate::kernel::types::{Errno, SockId};
+use crate::kernel::types::{Errno, MSEC, Nanos, SockId};
 use crate::trace::Recorder;
 
 /// A client and its connection to the container.
@@ -39,6 +39,8 @@ pub struct Proxy {
     answers_from_asked: bool,
     asked: Option<Ipv4Addr>,
     listener: Option<SockId>,
+    /// Clients for whom nobody has connected yet.
+    accepted: Vec<SockId>,
     pairs: Vec<Pair>,
     flows: Vec<Flow>,
     /// Why it could not begin.
@@ -55,6 +57,7 @@ impl Proxy {
             answers_from_asked,
             asked: None,
             listener: None,
+            accepted: Vec::new(),
             pairs: Vec::new(),
             flows: Vec::new(),
             failed: None,
@@ -81,7 +84,7 @@ impl Proxy {
             }
             Wake::Sock(s) if self.udp => self.answers(cx, s),
             Wake::Sock(s) => self.relay(cx, s),
-            Wake::Timer(_) => {}
+            Wake::Timer(t) => self.dial(cx, SockId(t)),
         }
     }
 
@@ -99,11 +102,19 @@ impl Proxy {
     fn accept<R: Recorder>(&mut self, cx: &mut Cx<'_, R>, s: SockId) {
         while let Some(client) = cx.k.tcp_accept(s) {
             cx.adopt(client);
+            self.accepted.push(client);
+            cx.timer(BEFORE_DIAL, client.0);
+        }
+    }
+
+    /// Connects to the container for a client.
+    fn dial<R: Recorder>(&mut self, cx: &mut Cx<'_, R>, client: SockId) {
+        if let Some(i) = self.accepted.iter().position(|c| *c == client) {
+            self.accepted.remove(i);
             let server = cx.socket(SockKind::Tcp(Box::default()));
             if cx.k.tcp_connect(server, self.to.0, self.to.1).is_err() {
                 cx.close(server);
-                cx.close(client);
-                continue;
+                return cx.close(client);
             }
             self.pairs.push(Pair {
                 client,
@@ -185,6 +196,9 @@ impl Proxy {
         }
     }
 }
+
+/// What passes between a client's connection and the proxy's own: a goroutine begins.
+const BEFORE_DIAL: Nanos = MSEC / 2;
 
 /// Moves what there is to read; false once the connection is broken.
 fn pump<R: Recorder>(cx: &mut Cx<'_, R>, from: SockId, to: SockId, done: &mut bool) -> bool {

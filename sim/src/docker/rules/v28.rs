@@ -46,9 +46,9 @@ pub fn network(n: &NetRules) -> Vec<Call> {
     let (own, local) = masquerade(n);
     if n.masquerade && !n.routed {
         out.push(own);
-        if n.proxy {
-            out.push(Call::Insert(Nat, "DOCKER", format!("-i {br} -j RETURN")));
-        }
+    }
+    if n.masquerade && n.proxy {
+        out.push(Call::Insert(Nat, "DOCKER", format!("-i {br} -j RETURN")));
     }
     if !n.proxy && !n.routed {
         out.push(local);
