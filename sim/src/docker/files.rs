@@ -47,7 +47,8 @@ impl Docker<'_> {
                 t.push_str(&format!("{ip}\t{alias}{rest}\n"));
             }
         }
-        for e in c.endpoints.values() {
+        // The way out over docker_gwbridge has no name.
+        for e in c.endpoints.iter().filter(|(n, _)| *n != super::gwbridge::NAME).map(|(_, e)| e) {
             if let Some(ip) = e.ip {
                 t.push_str(&format!("{ip}\t{}\n", c.hostname));
             }

@@ -218,8 +218,8 @@ impl Docker<'_> {
         let after = match (self.profile(), manager) {
             (Profile::V20, true) => 950,
             (Profile::V20, false) => 800,
-            (_, true) => 560,
-            (_, false) => 880,
+            (_, true) => 635,
+            (_, false) => 980,
         };
         if let Some(app) = self.member().and_then(|(c, me)| c.nodes[me].app) {
             let at = self.s.kernel.now() + after * MSEC;
