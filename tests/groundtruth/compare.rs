@@ -172,7 +172,11 @@ fn frames_of(steps: &mut [(String, Lists<'_>, Lists<'_>)], out: &mut Vec<String>
         all.push(devs.iter().map(pairs).filter(|(_, c)| !c.is_empty()).collect());
     }
     late(&mut all, |f| f.bytes.get(12..14) == Some(&[8, 6]) && f.bytes.get(21) == Some(&2));
-    announced(&mut all);
+    let seen = |side: fn(&(String, Lists<'_>, Lists<'_>)) -> Vec<(String, String)>| {
+        steps.iter().flat_map(side).collect::<BTreeSet<(String, String)>>()
+    };
+    let (want, got) = (seen(|s| announcements(&s.1)), seen(|s| announcements(&s.2)));
+    announced(&mut all, [&want, &got]);
     for ((head, ..), devs) in steps.iter().zip(&all) {
         for (dev, pairs) in devs.iter().filter(|(_, p)| !p.is_empty()) {
             let shown: Vec<String> = pairs.iter().map(show_pair).collect();
@@ -203,35 +207,20 @@ fn late(all: &mut [Vec<(String, Vec<Pair<'_>>)>], timed: impl Fn(&Frame) -> bool
     }
 }
 
-/// Announcements go by the clock, however many steps a second has: each is looked for in every other step.
-fn announced(all: &mut [Vec<(String, Vec<Pair<'_>>)>]) {
-    let key = |dev: &str, f: &Option<Normal<'_>>| {
-        f.as_ref().filter(|f| f.1.flag == "garp").map(|f| (dev.to_owned(), f.0.clone()))
-    };
-    let count = |all: &[Vec<(String, Vec<Pair<'_>>)>], got: bool| {
-        let mut n: BTreeMap<(String, String), usize> = BTreeMap::new();
-        let pairs = all.iter().flatten().flat_map(|(d, p)| p.iter().map(move |p| (d, p)));
-        for k in pairs
-            .filter(|(_, p)| p.0.is_none() != p.1.is_none())
-            .filter_map(|(d, p)| key(d, if got { &p.1 } else { &p.0 }))
-        {
-            *n.entry(k).or_default() += 1;
-        }
-        n
-    };
-    let (want, got) = (count(all, false), count(all, true));
-    let both = |k: &(String, String)| want.get(k).copied().unwrap_or(0).min(got.get(k).copied().unwrap_or(0));
-    let mut done: [BTreeMap<(String, String), usize>; 2] = Default::default();
+/// Gratuitous ARPs of a step, and where.
+fn announcements(of: &Lists<'_>) -> Vec<(String, String)> {
+    let garps = of.iter().flat_map(|(d, l)| l.iter().map(move |f| (d, f))).filter(|(_, f)| f.1.flag == "garp");
+    garps.map(|(d, f)| ((*d).to_owned(), f.0.clone())).collect()
+}
+
+/// Announcements go by the clock, however many steps a second has, and how many of the three the recorder saw depends
+/// on when it found the namespace: one that both sides know of at a device is no difference.
+fn announced(all: &mut [Vec<(String, Vec<Pair<'_>>)>], known: [&BTreeSet<(String, String)>; 2]) {
     for (dev, pairs) in all.iter_mut().flatten() {
         pairs.retain(|p| {
-            let side = usize::from(p.0.is_none());
-            let Some(k) = key(dev, if side == 1 { &p.1 } else { &p.0 }).filter(|_| p.0.is_none() != p.1.is_none())
-            else {
-                return true;
-            };
-            let n = done[side].entry(k.clone()).or_default();
-            *n += 1;
-            *n > both(&k)
+            let Some(f) = p.0.as_ref().or(p.1.as_ref()).filter(|_| p.0.is_none() != p.1.is_none()) else { return true };
+            let key = (dev.clone(), f.0.clone());
+            f.1.flag != "garp" || !known.iter().all(|k| k.contains(&key))
         });
     }
 }

@@ -51,7 +51,7 @@ pub const RULES: &[(&str, &str, &str)] = &[
     ("docker", "nstat", "recorded for the kernel's own cases only"),
     ("docker", "fdb of sw", "IPv6 teaches it"),
     ("docker", "local addresses that no state shows: of devices that went", "random"),
-    ("docker", "which step a gratuitous ARP falls into", "three, a second apart: steps take any time"),
+    ("docker", "which step a gratuitous ARP falls into, and how many of them are seen", "three, a second apart: steps take any time, the recorder finds a namespace late"),
     ("docker", "address of a bridge that has one of its ports'", "the lowest of what are random"),
     ("docker", "bytes of a rule's counter, of engines in a cluster", "the length of their gossip depends on the time of day"),
     ("docker", "order between two TCP connections on a device", "docker-proxy connects while its client sends: two processors"),

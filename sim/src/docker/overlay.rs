@@ -153,7 +153,7 @@ impl Docker<'_> {
         if swarm {
             self.balancer_up(n)?;
         }
-        self.ask_peers();
+        self.ask_peers(&n.id);
         Ok(())
     }
 
