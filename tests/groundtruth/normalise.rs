@@ -57,6 +57,9 @@ pub const RULES: &[(&str, &str, &str)] = &[
     ("docker", "order between two TCP connections on a device", "docker-proxy connects while its client sends: two processors"),
     ("docker", "0.0.0.0 or :: in `Bind for … failed`", "28.5 chooses either"),
     ("docker", "order of containers in docker network inspect", "by id, which is random"),
+    ("docker", "packets and bytes that ifconfig counts", "IPv6 and IGMP are among them"),
+    ("docker", "age of a neighbour", "clock"),
+    ("docker", "ICMP id of what a command sends, in conntrack", "process number"),
     ("docker", "use= of a conntrack entry", "who is looking at it just then"),
     ("docker", "version and count in conntrack's last line", "28.5's hosts have a newer tool; it counts IGMP"),
     ("docker", "conntrack entries of the cluster's own ports (2377, 7946, 2379, 2380)", "the recorder leaves their frames out; streams come by random timers"),
@@ -216,8 +219,11 @@ fn replaced(t: &str, pattern: &str, with: &str) -> String {
 /// What two runs of an engine do not share within a text.
 pub fn docker_text(t: &str) -> String {
     let t = &members(t);
-    let rules: [(&str, &str); 12] = [
+    let rules: [(&str, &str); 15] = [
         (r" use=\d+", ""),
+        (r"\bused \d+/\d+/\d+", "used T"),
+        (r"(?m)^( +[RT]X packets:)\d+", "${1}N"),
+        (r"(?m)^ +RX bytes:.*", " BYTES"),
         (r"Bind for (?:0\.0\.0\.0|::):", "Bind for ANY:"),
         (r"conntrack v[\d.]+ \(conntrack-tools\): \d+ flow", "conntrack V: N flow"),
         (r"(?m)^ +inet6 .*\n(?: +valid_lft .*\n)?", ""),
@@ -336,6 +342,8 @@ pub fn docker_state(out: &mut Map<String, Value>, probes: u16) {
                 format!("{}={}", &c[1], if ours { &c[2] } else { "P" })
             };
             *x = replaced(&r.replace_all(x.as_str().unwrap_or(""), mask), r" use=\d+", "").into();
+            // A probe's id is its port.
+            *x = replaced(x.as_str().unwrap_or(""), r"\bid=[1-3]?\d{1,4}\b", "id=N").into();
         }
     }
     for l in out.get_mut("iptables").and_then(Value::as_array_mut).into_iter().flatten() {

@@ -193,7 +193,7 @@ impl Docker<'_> {
     fn check_spec(&self, spec: &NetSpec) -> Result<(), String> {
         let name = &spec.name;
         if matches!(name.as_str(), "bridge" | "host" | "none" | "default") {
-            return Err(format!("operation is not permitted on predefined {name} network "));
+            return Err(format!("operation is not permitted on predefined {name} network"));
         }
         if self.e().networks.values().any(|n| n.name == *name) {
             return Err(format!("network with name {name} already exists"));
@@ -204,53 +204,13 @@ impl Docker<'_> {
             "null" => return Err("only one instance of \"null\" network is allowed".into()),
             "macvlan" | "ipvlan" | "overlay" => return Ok(()),
             other => {
-                let not_found = format!("plugin \"{other}\" not found");
-                return Err(if self.profile() == Profile::V20 {
-                    not_found
-                } else {
-                    format!("error looking up network plugin {other}: {not_found}")
-                });
-            }
-        }
-        if spec.subnets.len() > 1 {
-            return Err("bridge driver doesn't support multiple subnets".into());
-        }
-        for key in ["enable_icc", "enable_ip_masquerade"] {
-            let key = format!("{OPT}{key}");
-            if let Some(v) = spec.options.get(&key)
-                && !matches!(
-                    v.as_str(),
-                    "1" | "t" | "T" | "true" | "TRUE" | "True" | "0" | "f" | "F" | "false" | "FALSE" | "False"
-                )
-            {
-                return Err(format!(
-                    "failed to parse {key} value: {v} (strconv.ParseBool: parsing \"{v}\": invalid syntax)"
-                ));
-            }
-        }
-        if let Some(v) = spec.options.get("com.docker.network.driver.mtu")
-            && v.parse::<u32>().is_err()
-        {
-            let key = "com.docker.network.driver.mtu";
-            return Err(format!("failed to parse {key} value: {v} (strconv.Atoi: parsing \"{v}\": invalid syntax)"));
-        }
-        Ok(())
-    }
-
-    pub(super) fn subnet_of(&mut self, spec: &NetSpec) -> Result<Subnet, String> {
-        let v20 = self.profile() == Profile::V20;
-        let mut aux = IndexMap::new();
-        for (k, v) in &spec.aux {
-            aux.insert(k.clone(), v.parse().map_err(|_| format!("invalid auxiliary address {v}"))?);
-        }
-        let Some(given) = spec.subnets.first() else {
-            let net = self.next_pool()?;
-            let s = Subnet { net, given: None, range: None, gateway: None, gateway_given: false, aux };
+                return Err(format!("plugin \"{other}\" not found"));
             let gateway = super::ipam::lowest(&s, |_| false);
             return Ok(Subnet { gateway, ..s });
         };
-        let whole: Ipv4Net = given.parse().map_err(|_| {
-            format!("failed to parse pool request for address space \"LocalDefault\" pool \"{given}\" subpool \"\": Invalid Address Pool")
+        let whole: Ipv4Net = given.parse().map_err(|_| match v20 {
+            true => format!("Invalid subnet {given} : invalid CIDR address: {given}"),
+            false => format!("invalid network config:\ninvalid subnet {given}: invalid CIDR block notation"),
         })?;
         let net = whole.trunc();
         if !v20 && net != whole {
@@ -275,7 +235,12 @@ impl Docker<'_> {
             return Err(format!("failed to allocate secondary ip address ({a}): Requested address is out of range"));
         }
         let s = Subnet { net, given: Some(given.clone()), range, gateway: None, gateway_given: asked.is_some(), aux };
-        let gateway = asked.or_else(|| super::ipam::lowest(&s, |_| false));
+        // Up to 28 both ends of a pool of two addresses are taken.
+        let none = v20 && net.prefix_len() >= 31;
+        let gateway = asked.or_else(|| super::ipam::lowest(&s, |_| none));
+        if gateway.is_none() {
+            return Err("failed to allocate gateway (): No available addresses on this pool".into());
+        }
         Ok(Subnet { gateway, ..s })
     }
 

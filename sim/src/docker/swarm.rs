@@ -170,7 +170,7 @@ impl Docker<'_> {
             src: None,
             dev: None,
             ttl: None,
-            request: Default::default(),
+            request: "certificate".into(),
             until: Until::Close,
             count: false,
             timeout: JOIN_TIMEOUT_NS,

@@ -108,6 +108,8 @@ impl Gossip {
         }
         loop {
             match cx.k.tcp_recv(sock) {
+                // A request to a manager: it is answered, and the connection has done its work.
+                Ok(TcpRead::Data(_)) if cx.k.sock(sock).lport != PORT => return self.drop_stream(cx, sock),
                 Ok(TcpRead::Data(d)) => {
                     if let Some(s) = self.streams.iter_mut().find(|s| s.sock == sock) {
                         s.got.extend_from_slice(&d);
