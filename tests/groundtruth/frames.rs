@@ -92,6 +92,9 @@ impl Taps {
             }
             self.names.entry((e.ns, dev)).or_insert_with(|| s.kernel.dev(dev).name.to_string());
             let mut bytes = encode::frame(p);
+            if cluster_talk(&bytes) {
+                continue;
+            }
             let cut = bytes.len().saturating_sub(SNAP);
             bytes.truncate(SNAP);
             let flag = flags.of(&bytes, (e.ns, dev, dir)).to_owned();
@@ -113,6 +116,16 @@ impl Taps {
         };
         self.steps.iter().map(step).collect()
     }
+}
+
+/// TCP of engines with their managers, each other and their store, which the recorder does not listen to.
+fn cluster_talk(b: &[u8]) -> bool {
+    if b.get(12..14) != Some(&[8, 0]) || b.get(23) != Some(&6) {
+        return false;
+    }
+    let q = 14 + usize::from(b[14] & 15) * 4;
+    let port = |at: usize| b.get(q + at..q + at + 2).map(|p| u16::from_be_bytes([p[0], p[1]]));
+    [port(0), port(2)].into_iter().flatten().any(|p| matches!(p, 2377 | 7946 | 2379 | 2380))
 }
 
 /// What a repeat is told by: where, and the parts of the frame that a repeat shares.

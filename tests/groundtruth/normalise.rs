@@ -53,9 +53,18 @@ pub const RULES: &[(&str, &str, &str)] = &[
     ("docker", "local addresses that no state shows: of devices that went", "random"),
     ("docker", "which steps gratuitous ARPs fall into, and how many of the three a device sees", "a second apart: steps take any time"),
     ("docker", "which of two steps an ICMP error about a silent neighbour falls into", "three seconds and up to a tenth later"),
+    ("docker", "address of a bridge that has one of its ports'", "the lowest of what are random"),
+    ("docker", "bytes of a rule's counter, of engines in a cluster", "the length of their gossip depends on the time of day"),
     ("docker", "order between two TCP connections on a device", "docker-proxy connects while its client sends: two processors"),
     ("docker", "0.0.0.0 or :: in `Bind for … failed`", "28.5 chooses either"),
+    ("docker", "order of containers in docker network inspect", "by id, which is random"),
+    ("docker", "packets and bytes that ifconfig counts", "IPv6 and IGMP are among them"),
+    ("docker", "age of a neighbour", "clock"),
+    ("docker", "ICMP id of what a command sends, in conntrack", "process number"),
+    ("docker", "use= of a conntrack entry", "who is looking at it just then"),
     ("docker", "version and count in conntrack's last line", "28.5's hosts have a newer tool; it counts IGMP"),
+    ("docker", "conntrack entries of the cluster's own ports (2377, 7946, 2379, 2380)", "the recorder leaves their frames out; streams come by random timers"),
+    ("docker", "ids of nodes and networks of a swarm, join tokens", "random"),
     ("docker", "qlen 0", "iproute2 of 28.5 shows it, 6.1 does not"),
     ("docker", "use= of a conntrack entry, id of an ICMP one that is no probe's", "of the moment; a process number"),
     ("docker", "names of ip netns that are numbers", "process numbers"),
@@ -77,8 +86,11 @@ impl Names {
     /// Those of the devices in some states, less what a command wrote.
     pub fn of<'a>(states: impl Iterator<Item = &'a Map<String, Value>>, commands: &str) -> Names {
         let mut made: BTreeMap<String, String> = BTreeMap::new();
-        for (ns, v) in states.flatten() {
-            for l in v["link"].as_array().into_iter().flatten() {
+        // A bridge may have the address of one of its ports: they come first.
+        let all: Vec<(&String, &Value)> = states.flatten().collect();
+        let bridge = |l: &Value| l["linkinfo"]["info_kind"] == "bridge";
+        for (pass, (ns, v)) in [false, true].into_iter().flat_map(|b| all.iter().map(move |x| (b, *x))) {
+            for l in v["link"].as_array().into_iter().flatten().filter(|l| bridge(l) == pass) {
                 let mac = l["address"].as_str().unwrap_or("");
                 let fixed = mac.starts_with("52:54:00") || mac == "00:00:00:00:00:00" || commands.contains(mac);
                 if mac.len() == 17 && !fixed {
@@ -105,7 +117,7 @@ impl Names {
         states: impl Iterator<Item = &'a Map<String, Value>>,
     ) {
         self.engine = true;
-        let id = |t: &str| t.len() == 64 && t.bytes().all(|b| b.is_ascii_hexdigit());
+        let id = |t: &str| t.len() == 64 && t.bytes().all(|b| b.is_ascii_hexdigit()) || swarm_id(t);
         for (cmd, out) in steps.filter(|(_, o)| id(o.trim())) {
             let id = out.trim();
             let words: Vec<&str> = cmd.split_whitespace().collect();
@@ -116,7 +128,7 @@ impl Names {
             };
             let hex = |t: &str| t.bytes().map(|b| format!("{b:02x}")).collect::<String>();
             self.text.push((id.to_owned(), name.clone()));
-            self.text.push((id[..12].to_owned(), format!("{name}/12")));
+            self.short(id, &name);
             self.bytes.push((hex(&id[..12]), format!("{name}/12")));
         }
         for (_, v) in states.flatten() {
@@ -136,7 +148,7 @@ impl Names {
         for (id, name) in ids {
             if !self.text.iter().any(|(k, _)| k == id) {
                 self.text.push((id.clone(), format!("net({name})")));
-                self.text.push((id[..12].to_owned(), format!("net({name})/12")));
+                self.short(id, &format!("net({name})"));
             }
         }
         // A device may be called after a network.
@@ -146,12 +158,22 @@ impl Names {
         }
     }
 
+    /// The beginnings of an id that name something: 12 digits, and 10 or 9 in the files of namespaces.
+    fn short(&mut self, id: &str, name: &str) {
+        for n in [12, 10, 9].into_iter().filter(|n| *n == 12 || name.starts_with("net(")) {
+            self.text.push((id[..n].to_owned(), format!("{name}/{n}")));
+        }
+    }
+
     /// Names them within a text.
     pub fn name(&self, t: &str) -> String {
         let t = Names::apply(&self.text, t);
         let t = replaced(&t, r"\bveth[0-9a-f]{7}\b", "vethN");
         let t = replaced(&t, r"\b[0-9a-f][26ae](?::[0-9a-f]{2}){5}\b", "MAC");
         let t = replaced(&t, r"8000\.[0-9a-f][26ae][0-9a-f]{10}", "8000.MAC");
+        let t = replaced(&t, r"\bgateway_[0-9a-f]{12}\b", "gateway_ID12");
+        let t = replaced(&t, r"SWMTKN-1-[0-9a-z]{50}-[0-9a-z]{25}", "SWMTKN-1-TOKEN");
+        let t = replaced(&t, r"\b[0-9a-z]{25}\b", "SWARMID");
         replaced(&replaced(&t, r"\b[0-9a-f]{64}\b", "ID"), r"\b[0-9a-f]{12}\b", "ID12")
     }
 
@@ -185,7 +207,12 @@ pub fn network_ids(states: &Value) -> Vec<(String, String)> {
     let hosts = states.as_object().into_iter().flat_map(|m| m.values()).filter_map(|s| s["docker"].as_object());
     let nets = hosts.flat_map(|m| m.values()).flat_map(|h| h["network_inspect"].as_array().into_iter().flatten());
     let pair = |n: &Value| (n["Id"].as_str().unwrap_or("").to_owned(), n["Name"].as_str().unwrap_or("").to_owned());
-    nets.map(pair).filter(|(id, _)| id.len() == 64).collect()
+    nets.map(pair).filter(|(id, _)| id.len() == 64 || swarm_id(id)).collect()
+}
+
+/// An id of swarm mode: 25 digits of 36.
+fn swarm_id(t: &str) -> bool {
+    t.len() == 25 && t.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
 }
 
 fn replaced(t: &str, pattern: &str, with: &str) -> String {
@@ -197,7 +224,12 @@ fn replaced(t: &str, pattern: &str, with: &str) -> String {
 
 /// What two runs of an engine do not share within a text.
 pub fn docker_text(t: &str) -> String {
-    let rules: [(&str, &str); 12] = [
+    let t = &members(t);
+    let rules: [(&str, &str); 16] = [
+        (r" use=\d+", ""),
+        (r"\bused \d+/\d+/\d+", "used T"),
+        (r"(?m)^( +[RT]X packets:)\d+", "${1}N"),
+        (r"(?m)^ +RX bytes:.*", " BYTES"),
         (r"Bind for (?:0\.0\.0\.0|::):", "Bind for ANY:"),
         (r"conntrack v[\d.]+ \(conntrack-tools\): \d+ flow", "conntrack V: N flow"),
         (r"(?m)^ +inet6 .*\n(?: +valid_lft .*\n)?", ""),
@@ -211,7 +243,35 @@ pub fn docker_text(t: &str) -> String {
         (r"(?m)^LISTEN.*\[::\].*\n?", ""),
         (r"(?m)^unknown +2 .*\n?", ""),
     ];
-    rules.iter().fold(t.to_owned(), |t, (pattern, with)| replaced(&t, pattern, with))
+    rules.iter().fold(t.clone(), |t, (pattern, with)| replaced(&t, pattern, with))
+}
+
+/// `docker network inspect` sorts containers by id: here by what they are called.
+fn members(t: &str) -> String {
+    let (mut out, mut block): (Vec<String>, Option<Vec<String>>) = (Vec::new(), None);
+    for l in t.split('\n') {
+        match &mut block {
+            Some(b) if l.trim_end_matches(',') == "        }" => {
+                b.sort();
+                let all = b.iter().map(|e| e.trim_end_matches(','));
+                out.push(all.collect::<Vec<_>>().join(",\n"));
+                out.push(l.to_owned());
+                block = None;
+            }
+            Some(b) => match b.last_mut().filter(|_| !l.starts_with("            \"")) {
+                Some(entry) => entry.push_str(&format!("\n{l}")),
+                None => b.push(l.to_owned()),
+            },
+            None => {
+                if l == "        \"Containers\": {" {
+                    block = Some(Vec::new());
+                }
+                out.push(l.to_owned());
+            }
+        }
+    }
+    out.extend(block.into_iter().flatten());
+    out.join("\n")
 }
 
 /// Rule hits: the ports of an engine's name server in a container are any.
@@ -242,6 +302,16 @@ pub fn seen(v: &Value, sport: &Value) -> Value {
 
 /// A namespace's state on a host with an engine.
 pub fn docker_state(out: &mut Map<String, Value>, probes: u16) {
+    // It has the lowest address of its ports, which are random.
+    for l in out.get_mut("link").and_then(Value::as_array_mut).into_iter().flatten() {
+        let own = format!(":{})", l["ifname"].as_str().unwrap_or(""));
+        if l["linkinfo"]["info_kind"] == "bridge"
+            && l["address"].as_str().is_some_and(|a| a.starts_with("mac(") && !a.ends_with(&own))
+        {
+            l["address"] = "mac(a port)".into();
+            l["linkinfo"]["info_data"]["bridge_id"] = "8000.mac(a port)".into();
+        }
+    }
     // The recorder keeps counters of the kernel's own cases only.
     out.remove("nstat");
     if out.get("kind") == Some(&"switch".into()) {
@@ -265,17 +335,24 @@ pub fn docker_state(out: &mut Map<String, Value>, probes: u16) {
             *x = replaced(x.as_str().unwrap_or(""), r"127\.0\.0\.11:\d+", "127.0.0.11:P").into();
         }
     }
+    let gossips = |l: &Value| l.as_str().is_some_and(cluster_talk);
+    let cluster = out.get("conntrack").and_then(Value::as_array).is_some_and(|a| a.iter().any(gossips));
+    for l in out.get_mut("iptables").and_then(Value::as_array_mut).into_iter().flatten().filter(|_| cluster) {
+        *l = replaced(l.as_str().unwrap_or(""), r"^\[(\d+):\d+\]", "[$1]").into();
+    }
     let own = 40_000..40_020 + 20 * probes;
     let ports = Regex::new(r"(sport|dport)=(\d+)");
     if let (Some(Value::Array(l)), Ok(r)) = (out.get_mut("conntrack"), ports) {
-        l.retain(|x| !x.as_str().is_some_and(|x| x.starts_with("unknown  2")));
+        l.retain(|x| !x.as_str().is_some_and(|x| x.starts_with("unknown  2") || cluster_talk(x)));
         for x in l {
             let mask = |c: &regex_lite::Captures<'_>| {
                 // docker-proxy may have got one of these ports by chance, but hardly a probe's first.
                 let ours = c[2].parse::<u16>().is_ok_and(|p| p < 32_768 || own.contains(&p) && p % 20 == 0);
                 format!("{}={}", &c[1], if ours { &c[2] } else { "P" })
             };
-            *x = r.replace_all(x.as_str().unwrap_or(""), mask).into_owned().into();
+            *x = replaced(&r.replace_all(x.as_str().unwrap_or(""), mask), r" use=\d+", "").into();
+            // A probe's id is its port.
+            *x = replaced(x.as_str().unwrap_or(""), r"\bid=[1-3]?\d{1,4}\b", "id=N").into();
         }
     }
     for l in out.get_mut("iptables").and_then(Value::as_array_mut).into_iter().flatten() {
@@ -288,6 +365,11 @@ pub fn docker_state(out: &mut Map<String, Value>, probes: u16) {
         }
     }
     out.retain(|_, v| !matches!(v, Value::Array(a) if a.is_empty()));
+}
+
+/// A connection of what engines say to each other, to their managers or to their store: the captures lack it too.
+fn cluster_talk(line: &str) -> bool {
+    ["2377", "7946", "2379", "2380"].iter().any(|p| line.split(' ').any(|w| w.strip_prefix("dport=") == Some(p)))
 }
 
 /// Counters of iptables: nothing or something.

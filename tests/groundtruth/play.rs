@@ -19,6 +19,8 @@ const PROBE_START_MS: u64 = 38;
 const AFTER_COMMAND_MS: u64 = 100;
 /// A container that a command starts is up so long before the step's end.
 const CONTAINER_UP_MS: u64 = 160;
+/// A manager's answer and the node's load balancer come before that, on a network of a swarm.
+const ATTACHED_MS: u64 = 460;
 /// It looks at the state of the world so long after the last step.
 const BEFORE_STATE_MS: u64 = 250;
 /// It looks at the counters so long after a probe.
@@ -120,6 +122,13 @@ fn starts_container(line: &str) -> bool {
     alone && verbs.iter().any(|v| line.starts_with(v))
 }
 
+/// Does a command name a network of a swarm?
+fn joins_swarm(s: &Session, line: &str) -> bool {
+    let named = |name: &str| line.split([' ', '=']).any(|w| w == name);
+    let swarms = s.clusters.iter().filter(|c| c.is_swarm());
+    swarms.flat_map(|c| &c.networks).any(|n| !n.gone && named(&n.net.name))
+}
+
 fn one(
     s: &mut Session,
     taps: &mut Taps,
@@ -140,7 +149,8 @@ fn one(
             // Starting a container ends a little before its step does; all before is the engine at work.
             if starts_container(&line) {
                 let ms = step["ms"].as_u64().unwrap_or(0);
-                s.advance(ms.saturating_sub(CONTAINER_UP_MS) * MSEC);
+                let before = CONTAINER_UP_MS + if joins_swarm(s, &line) { ATTACHED_MS } else { 0 };
+                s.advance(ms.saturating_sub(before) * MSEC);
             }
             let ran = run_line(s, host, ns, &line);
             did.refused = ran.refusal.map(|(what, col)| format!("{what} (column {})", col + 1));
@@ -256,16 +266,28 @@ fn hits(before: &Counted, after: &Counted) -> Map<String, Value> {
 }
 
 /// `@{pid host1/web}` and others, as the model has them.
-fn placeholders(s: &Session, text: &str) -> String {
+fn placeholders(s: &mut Session, text: &str) -> String {
     let (mut out, mut rest) = (String::new(), text);
     while let Some((before, after)) = rest.split_once("@{") {
         let (inner, tail) = after.split_once('}').unwrap_or((after, ""));
         let words: Vec<&str> = inner.split_whitespace().collect();
+        let found = match words.first() {
+            Some(&"out") => command_output(s, inner),
+            _ => placeholder(s, &words),
+        };
         out.push_str(before);
-        out.push_str(&placeholder(s, &words).unwrap_or_else(|| format!("@{{{inner}}}")));
+        out.push_str(&found.unwrap_or_else(|| format!("@{{{inner}}}")));
         rest = tail;
     }
     out + rest
+}
+
+/// `@{out host1$ COMMAND}`: what it prints.
+fn command_output(s: &mut Session, inner: &str) -> Option<String> {
+    let (host, line) = inner.strip_prefix("out ")?.split_once("$ ")?;
+    let (host, ns) = s.place(host).ok()?;
+    let ran = run_line(s, host, ns, line);
+    (ran.exit == 0).then(|| ran.stdout.trim().to_owned())
 }
 
 fn placeholder(s: &Session, words: &[&str]) -> Option<String> {
@@ -350,11 +372,13 @@ fn dump(s: &Session, recorded: &Value) -> Map<String, Value> {
             // Of a switch the recorder keeps the addresses it learned, no more.
             v = json!({"fdb": v["fdb"]});
         }
-        let kind = match label.contains("/ns:") {
+        let kind = match label.split_once('/').map(|l| l.1) {
             _ if k.ns(ns).is_switch => "switch",
-            true => "netns",
-            false if label.contains('/') => "container",
-            false => "host",
+            None => "host",
+            Some(n) if n.starts_with("ns:") => "netns",
+            Some(n) if n.starts_with("overlay:") || n.starts_with("lb:") => "overlay",
+            Some("ingress_sbox") => "sandbox",
+            Some(_) => "container",
         };
         if let Some(m) = v.as_object_mut() {
             if kind == "container" {

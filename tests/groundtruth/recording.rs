@@ -31,10 +31,6 @@ pub fn later(name: &str, json: &Value) -> Option<&'static str> {
         if let Some((_, name)) = DOCKER_LATER.iter().find(|(w, _)| used(&[w])) {
             return Some(name);
         }
-        let hosts = || json["hosts"].as_object().into_iter().flat_map(|m| m.values());
-        if hosts().any(|h| h["etcd"].as_bool() == Some(true)) {
-            return Some("etcd");
-        }
         if json["hosts"].as_object().is_some_and(|m| m.values().any(|h| !h["prestart"].is_null())) {
             return Some("prestart");
         }

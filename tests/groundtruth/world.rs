@@ -63,6 +63,10 @@ pub fn build(json: &Value) -> Result<Session, String> {
         serve(&mut s, name, host)?;
         name_server(&mut s, name, host)?;
     }
+    for (name, _) in hosts.iter().filter(|(_, h)| h["etcd"].as_bool() == Some(true)) {
+        let (id, _) = s.place(name)?;
+        s.start_etcd(id)?;
+    }
     let profile = Profile::parse(text(&json["engine"])).unwrap_or_default();
     for (name, host) in hosts.iter().filter(|(_, h)| h["docker"].as_bool() == Some(true)) {
         let flags: Vec<String> = list(&host["flags"]).iter().map(|f| text(f).to_owned()).collect();

@@ -139,6 +139,7 @@ impl Arping {
             snap: 0,
             dst: self.to,
             src: sha,
+            rehash: 0,
             mark: 0,
             iif: 0,
             nf: Default::default(),

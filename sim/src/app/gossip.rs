@@ -1,10 +1,12 @@
 //! The engines' talk with each other, as far as it can be cut off: memberlist's gossip and probes on UDP 7946, with
 //! serf's and networkdb's habits (hashicorp/memberlist, libnetwork networkdb).
 //!
-//! A datagram does not carry the entries themselves: it says up to which of its changes the sender speaks, and who
+//! A message does not carry the entries themselves: it says up to which of its changes the sender speaks, and who
 //! hears it may know them ([`Mail`]). So reachability, loss and delay are the network's, and a cluster of many
 //! thousand entries costs no copies. Unlike memberlist's, changes are sent until they are acknowledged, and a silent
-//! member is not asked for by way of others.
+//! member is not asked for by way of others. What goes by TCP is in [`streams`].
+
+mod streams;
 
 use std::net::Ipv4Addr;
 
@@ -28,9 +30,16 @@ const ANSWER_NS: Nanos = 500 * MSEC;
 /// How long a silent member is only suspected: `SuspicionMult` probes.
 const SUSPICION_NS: Nanos = 4 * SEC;
 
+/// How often what is missing is asked for again (networkdb's bulk sync, `bulkSyncTables`).
+const SYNC_NS: Nanos = 30 * SEC;
+/// How often a member that found nobody tries again (networkdb's `rejoinClusterBootStrap`).
+const REJOIN_NS: Nanos = 60 * SEC;
+
 /// Words of its timers; larger ones come back as [`Mail::Due`].
 const GOSSIP: u32 = 0;
 const PROBE: u32 = 1;
+const SYNC: u32 = 2;
+const REJOIN: u32 = 3;
 /// The first word of an errand.
 pub const ERRAND: u32 = 16;
 
@@ -48,6 +57,8 @@ pub enum Mail {
     },
     /// A member is silent.
     Failed(u32),
+    /// It was let in among those who talk.
+    Joined,
     /// The time of an errand has come.
     Due(u32),
 }
@@ -63,6 +74,8 @@ struct Peer {
     /// Since when a probe waits for an answer.
     silent_since: Option<Nanos>,
     failed: bool,
+    /// It is to be asked now, or again.
+    due: bool,
 }
 
 /// The program.
@@ -73,11 +86,19 @@ pub struct Gossip {
     me: u32,
     /// TCP ports that it keeps open beside its own.
     listens: Vec<(Ipv4Addr, u16)>,
+    listeners: Vec<SockId>,
+    streams: Vec<streams::Stream>,
+    /// Members are asked for their changes by streams, as networkdb does it; else by datagrams, as serf does.
+    by_stream: bool,
+    /// Through whom it joins: where that one talks, and where it manages.
+    through: Option<Ipv4Addr>,
+    manager: Option<(Ipv4Addr, u16)>,
     peers: IndexMap<u32, Peer, FxBuild>,
     upto: u32,
     sock: Option<SockId>,
     next: usize,
     gossiping: bool,
+    syncing: bool,
     /// Why it could not begin.
     pub failed: Option<Errno>,
 }
@@ -85,13 +106,35 @@ pub struct Gossip {
 impl Gossip {
     /// A member with its number.
     pub fn new(me: u32, bind: Option<Ipv4Addr>, listens: Vec<(Ipv4Addr, u16)>) -> Gossip {
-        let peers = IndexMap::default();
-        Gossip { bind, me, listens, peers, upto: 0, sock: None, next: 0, gossiping: false, failed: None }
+        Gossip {
+            bind,
+            me,
+            listens,
+            listeners: Vec::new(),
+            streams: Vec::new(),
+            by_stream: bind.is_none(),
+            through: None,
+            manager: None,
+            peers: IndexMap::default(),
+            upto: 0,
+            sock: None,
+            next: 0,
+            gossiping: false,
+            syncing: false,
+            failed: None,
+        }
+    }
+
+    /// It is to join through another member, and to stay in touch with a manager.
+    pub fn join(mut self, through: Option<Ipv4Addr>, manager: Option<(Ipv4Addr, u16)>) -> Gossip {
+        (self.through, self.manager) = (through, manager);
+        self
     }
 
     /// Learns of another member.
     pub fn meet(&mut self, number: u32, addr: Ipv4Addr) {
-        self.peers.insert(number, Peer { addr, acked: 0, ask: true, silent_since: None, failed: false });
+        let ask = !self.by_stream;
+        self.peers.insert(number, Peer { addr, acked: 0, ask, silent_since: None, failed: false, due: ask });
     }
 
     /// A member left.
@@ -104,9 +147,9 @@ impl Gossip {
         self.upto = upto;
     }
 
-    /// Wants all changes of all others.
-    pub fn ask_all(&mut self) {
-        self.peers.values_mut().for_each(|p| p.ask = true);
+    /// Wants all changes of some others.
+    pub fn ask(&mut self, of: impl Fn(u32) -> bool) {
+        self.peers.iter_mut().filter(|(n, _)| of(**n)).for_each(|(_, p)| (p.ask, p.due) = (true, true));
     }
 
     /// Is a member silent?
@@ -121,6 +164,7 @@ impl Gossip {
                 Ok(()) => {
                     cx.timer(0, GOSSIP);
                     cx.timer(PROBE_NS, PROBE);
+                    self.enter(cx);
                 }
                 Err(e) => {
                     self.failed = Some(e);
@@ -128,13 +172,14 @@ impl Gossip {
                 }
             },
             Wake::Sock(s) if Some(s) == self.sock => self.read(cx, s),
-            Wake::Sock(s) => {
-                // It listens; who connects is let go.
-                while let Some(c) = cx.k.tcp_accept(s) {
-                    cx.adopt(c);
-                    cx.close(c);
-                }
+            Wake::Sock(s) if self.listeners.contains(&s) => self.accept(cx, s),
+            Wake::Sock(s) => self.stream(cx, s),
+            Wake::Timer(SYNC) => {
+                self.syncing = false;
+                self.peers.values_mut().for_each(|p| p.due = p.ask);
+                self.sync(cx);
             }
+            Wake::Timer(REJOIN) => self.enter(cx),
             Wake::Timer(GOSSIP) => {
                 self.gossiping = false;
                 self.gossip(cx);
@@ -156,12 +201,16 @@ impl Gossip {
             (o.reuseaddr, o.dual) = (true, addr.is_unspecified());
             cx.k.sock_bind(l, addr, port)?;
             cx.k.tcp_listen(l, 4096)?;
+            self.listeners.push(l);
         }
         Ok(())
     }
 
     /// Changes go out soon.
     pub fn kick<R: Recorder>(&mut self, cx: &mut Cx<'_, R>) {
+        if self.by_stream {
+            self.sync(cx);
+        }
         if !self.gossiping {
             self.gossiping = true;
             cx.timer(GOSSIP_NS, GOSSIP);
@@ -172,11 +221,11 @@ impl Gossip {
         let behind: Vec<(u32, Peer)> = self
             .peers
             .iter()
-            .filter(|(_, p)| !p.failed && (p.acked < self.upto || p.ask))
+            .filter(|(_, p)| !p.failed && (p.acked < self.upto || p.ask && !self.by_stream))
             .map(|(n, p)| (*n, *p))
             .collect();
         for (_, p) in &behind {
-            self.send(cx, p.addr, if p.ask { b'?' } else { b'!' }, self.upto);
+            self.send(cx, p.addr, if p.ask && !self.by_stream { b'?' } else { b'!' }, self.upto);
         }
         if !behind.is_empty() {
             self.kick(cx);
@@ -199,10 +248,14 @@ impl Gossip {
             return;
         }
         self.next = (self.next + 1) % me;
-        let Some((_, p)) = self.peers.get_index_mut(self.next) else { return };
+        let Some((n, p)) = self.peers.get_index_mut(self.next) else { return };
+        let (number, addr) = (*n, p.addr);
+        let unanswered = p.silent_since.is_some();
         p.silent_since.get_or_insert(now);
-        let addr = p.addr;
         self.send(cx, addr, b'p', 0);
+        if unanswered {
+            self.ping_by_stream(cx, number, addr);
+        }
     }
 
     fn send<R: Recorder>(&self, cx: &mut Cx<'_, R>, to: Ipv4Addr, word: u8, number: u32) {
@@ -229,7 +282,7 @@ impl Gossip {
         p.silent_since = None;
         if p.failed {
             // It is back: both begin anew.
-            (p.failed, p.acked, p.ask) = (false, 0, true);
+            (p.failed, p.acked, p.ask, p.due) = (false, 0, true, true);
             self.kick(cx);
             return;
         }

@@ -78,8 +78,41 @@ fn no_such(p: &mut Proc<'_>, e: &str) -> i32 {
     if profile(p) == Profile::V20 { client_error(p, e) } else { daemon_error(p, e) }
 }
 
-/// Too few words for a command.
+/// Too few or too many words for a command (docker/cli cli/required.go).
 fn usage(p: &mut Proc<'_>, cmd: &str, text: &str) -> i32 {
-    p.err.push_str(&format!("\"docker {cmd}\" {text}\nSee 'docker {cmd} --help'.\n"));
+    let (line, about) = help(cmd);
+    let t = if profile(p) == Profile::V20 {
+        format!("\"docker {cmd}\" {text}\nSee 'docker {cmd} --help'.\n\nUsage:  docker {line}\n\n{about}\n")
+    } else {
+        let text = text.replace("exactly ", "").trim_end_matches('.').to_owned();
+        let more = format!("Usage:  docker {line}\n\nRun 'docker {cmd} --help' for more information");
+        format!("docker: 'docker {cmd}' {text}\n\n{more}\n")
+    };
+    p.err.push_str(&t);
     1
+}
+
+/// An option that a command does not have (docker/cli cli/cobra.go `FlagErrorFunc`).
+fn bad_flag(p: &mut Proc<'_>, cmd: &str, text: &str) -> i32 {
+    let t = if profile(p) == Profile::V20 {
+        format!("{text}\nSee 'docker {cmd} --help'.\n")
+    } else {
+        format!("{text}\n\nUsage:  docker {}\n\nRun 'docker {cmd} --help' for more information\n", help(cmd).0)
+    };
+    p.err.push_str(&t);
+    125
+}
+
+/// How a command is used, and what it does.
+fn help(cmd: &str) -> (&'static str, &'static str) {
+    match cmd {
+        "network create" => ("network create [OPTIONS] NETWORK", "Create a network"),
+        "network connect" => ("network connect [OPTIONS] NETWORK CONTAINER", "Connect a container to a network"),
+        "network disconnect" => {
+            ("network disconnect [OPTIONS] NETWORK CONTAINER", "Disconnect a container from a network")
+        }
+        "swarm join" => ("swarm join [OPTIONS] HOST:PORT", "Join a swarm as a node and/or manager"),
+        "swarm join-token" => ("swarm join-token [OPTIONS] (worker|manager)", "Manage join tokens"),
+        _ => ("", ""),
+    }
 }

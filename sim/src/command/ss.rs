@@ -136,8 +136,12 @@ fn show(p: &mut Proc<'_>, w: &Wanted) {
     let mut rows: Vec<[String; 9]> = Vec::new();
     for proto in &w.protos {
         let mut list: Vec<&SocketInfo> = all.iter().filter(|s| s.proto == *proto && w.passes(s)).collect();
-        // The kernel walks its listeners first.
-        list.sort_by_key(|s| s.state != "LISTEN");
+        // The kernel walks its listeners first; slots of the tables go by port (`udp_hashfn`).
+        list.sort_by_key(|s| match s.state {
+            "LISTEN" => (false, s.lport),
+            "UNCONN" => (true, s.lport),
+            _ => (true, 0),
+        });
         rows.extend(list.into_iter().map(|s| row(p, s, w)));
     }
     // One kind of socket and one state go without saying.

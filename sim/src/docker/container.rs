@@ -279,7 +279,8 @@ impl Docker<'_> {
     /// The engine's sentence.
     pub fn connect(&mut self, network: &str, key: &str, mut e: Endpoint) -> Result<(), String> {
         let v20 = self.profile() == Profile::V20;
-        let Some(n) = self.e().network(network).cloned() else { return Err(format!("network {network} not found")) };
+        let found = self.e().network(network).cloned().or_else(|| self.swarm_network(network));
+        let Some(n) = found else { return Err(format!("network {network} not found")) };
         let id = self.container_id(key)?;
         let c = self.c(&id);
         if n.name == "host" {

@@ -201,7 +201,7 @@ impl Docker<'_> {
     fn check_spec(&self, spec: &NetSpec) -> Result<(), String> {
         let name = &spec.name;
         if matches!(name.as_str(), "bridge" | "host" | "none" | "default") {
-            return Err(format!("operation is not permitted on predefined {name} network "));
+            return Err(format!("operation is not permitted on predefined {name} network"));
         }
         if self.e().networks.values().any(|n| n.name == *name) {
             return Err(format!("network with name {name} already exists"));
@@ -212,12 +212,7 @@ impl Docker<'_> {
             "null" => return Err("only one instance of \"null\" network is allowed".into()),
             "macvlan" | "ipvlan" | "overlay" => return Ok(()),
             other => {
-                let not_found = format!("plugin \"{other}\" not found");
-                return Err(if self.profile() == Profile::V20 {
-                    not_found
-                } else {
-                    format!("error looking up network plugin {other}: {not_found}")
-                });
+                return Err(format!("plugin \"{other}\" not found"));
             }
         }
         if spec.subnets.len() > 1 {
@@ -257,8 +252,9 @@ impl Docker<'_> {
             let gateway = super::ipam::lowest(&s, |_| false);
             return Ok(Subnet { gateway, ..s });
         };
-        let whole: Ipv4Net = given.parse().map_err(|_| {
-            format!("failed to parse pool request for address space \"LocalDefault\" pool \"{given}\" subpool \"\": Invalid Address Pool")
+        let whole: Ipv4Net = given.parse().map_err(|_| match v20 {
+            true => format!("Invalid subnet {given} : invalid CIDR address: {given}"),
+            false => format!("invalid network config:\ninvalid subnet {given}: invalid CIDR block notation"),
         })?;
         let net = whole.trunc();
         if !v20 && net != whole {
@@ -283,7 +279,12 @@ impl Docker<'_> {
             return Err(format!("failed to allocate secondary ip address ({a}): Requested address is out of range"));
         }
         let s = Subnet { net, given: Some(given.clone()), range, gateway: None, gateway_given: asked.is_some(), aux };
-        let gateway = asked.or_else(|| super::ipam::lowest(&s, |_| false));
+        // Up to 28 both ends of a pool of two addresses are taken.
+        let none = v20 && net.prefix_len() >= 31;
+        let gateway = asked.or_else(|| super::ipam::lowest(&s, |_| none));
+        if gateway.is_none() {
+            return Err("failed to allocate gateway (): No available addresses on this pool".into());
+        }
         Ok(Subnet { gateway, ..s })
     }
 

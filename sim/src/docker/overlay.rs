@@ -58,6 +58,20 @@ impl Engine {
         self.overlays.values().find_map(of).or_else(container)
     }
 
+    /// Names of the files below `/var/run/docker/netns`.
+    pub fn netns_files(&self) -> Vec<String> {
+        let running = self.containers.values().filter(|c| c.netns.is_some() && c.sandbox.len() >= 12);
+        let own = running.map(|c| match c.mode {
+            Mode::Host => "default".to_owned(),
+            _ => c.sandbox[..12].to_owned(),
+        });
+        let balancers = self.overlays.values().filter_map(|o| o.balancer.as_ref()).map(|b| b.file.clone());
+        let mut all: Vec<String> = own.chain(self.overlays.values().map(|o| o.file.clone())).chain(balancers).collect();
+        all.sort();
+        all.dedup();
+        all
+    }
+
     /// `overlay:NETWORK`, `lb:NETWORK`, `ingress_sbox`: the engine's own namespaces as places.
     pub fn sandbox_place(&self, place: &str) -> Option<NetnsId> {
         let of =
@@ -153,7 +167,7 @@ impl Docker<'_> {
         if swarm {
             self.balancer_up(n)?;
         }
-        self.ask_peers();
+        self.ask_peers(&n.id);
         Ok(())
     }
 

@@ -127,6 +127,8 @@ impl Docker<'_> {
         if !token.starts_with("SWMTKN-") || token.split('-').count() != 4 {
             return Err("invalid join token".into());
         }
+        // The certificate of the swarm, then one of its own.
+        self.dial(to)?;
         self.dial(to)?;
         let at = self.s.clusters.iter().position(|c| c.nodes.iter().any(|n| n.member && n.manager && n.addr == to.0));
         let Some(at) = at.filter(|_| to.1 == MANAGER_PORT) else {
@@ -168,7 +170,7 @@ impl Docker<'_> {
             src: None,
             dev: None,
             ttl: None,
-            request: Default::default(),
+            request: "certificate".into(),
             until: Until::Close,
             count: false,
             timeout: JOIN_TIMEOUT_NS,
@@ -218,8 +220,8 @@ impl Docker<'_> {
         let after = match (self.profile(), manager) {
             (Profile::V20, true) => 950,
             (Profile::V20, false) => 800,
-            (_, true) => 560,
-            (_, false) => 880,
+            (_, true) => 635,
+            (_, false) => 980,
         };
         if let Some(app) = self.member().and_then(|(c, me)| c.nodes[me].app) {
             let at = self.s.kernel.now() + after * MSEC;
@@ -242,16 +244,21 @@ impl Docker<'_> {
         let peer = self.new_id()[..12].to_owned();
         let Some(c) = self.s.clusters.get_mut(cluster) else { return Err("there is no such cluster".into()) };
         let me = c.nodes.len();
-        c.nodes.push(Node { host, id, name, manager, member: true, addr, app: None, log: Vec::new(), peer });
-        let mut talk = Gossip::new(me as u32, bind, listens);
-        let others: Vec<(u32, Ipv4Addr, Option<crate::app::AppId>)> = c
-            .nodes
-            .iter()
-            .enumerate()
-            .filter(|(i, n)| *i != me && n.member)
-            .map(|(i, n)| (i as u32, n.addr, n.app))
-            .collect();
-        others.iter().for_each(|(n, a, _)| talk.meet(*n, *a));
+        c.nodes.push(Node {
+            host,
+            id,
+            name,
+            manager,
+            member: true,
+            addr,
+            app: None,
+            talking: false,
+            log: Vec::new(),
+            peer,
+        });
+        let through = c.nodes.iter().find(|n| n.member && n.manager && n.app.is_some()).map(|n| n.addr);
+        let session = through.filter(|_| c.is_swarm()).map(|a| (a, MANAGER_PORT));
+        let talk = Gossip::new(me as u32, bind, listens).join(through, session);
         self.em().member = Some((cluster, me));
         let pid = self.s.new_pid(host, ns, "dockerd");
         let app = self.s.spawn(host, ns, pid, "dockerd", Program::Gossip(talk));
@@ -265,9 +272,6 @@ impl Docker<'_> {
                                 listener on \"0.0.0.0\" port {}: bind: address already in use",
                 crate::app::gossip::PORT
             ));
-        }
-        for other in others.into_iter().filter_map(|o| o.2) {
-            self.s.apps.gossip(&mut self.s.kernel, other, |g| g.meet(me as u32, addr));
         }
         Ok(())
     }

@@ -26,6 +26,8 @@ pub struct Packet {
     pub src: MacAddr,
     /// `skb->mark`: set by the firewall or a socket, read by `ip rule`.
     pub mark: u32,
+    /// How often its TCP socket had chosen a new hash when it sent this (`skb->hash` from `sk_txhash`).
+    pub rehash: u8,
     /// Device that received it, by its arena number plus one; 0 for what the host itself sends (`skb_iif`).
     pub iif: u32,
     /// What netfilter keeps beside it.

@@ -96,3 +96,44 @@ pub fn read(cmd: &str, args: &[String], k: &Known, interspersed: bool) -> Result
     }
     Ok(g)
 }
+
+/// Options that a command of Docker has, modelled or not.
+pub struct Has {
+    /// With a value.
+    pub values: &'static [&'static str],
+    /// Without.
+    pub switches: &'static [&'static str],
+    /// Letters of options with a value, and of those without.
+    pub letters: (&'static str, &'static str),
+}
+
+/// pflag's sentence for the first option that a command does not have.
+pub fn unknown(args: &[String], has: &Has) -> Option<String> {
+    let mut it = args.iter();
+    while let Some(a) = it.next() {
+        if a == "--" {
+            return None;
+        }
+        if let Some(long) = a.strip_prefix("--") {
+            let name = long.split('=').next().unwrap_or(long);
+            match (has.values.contains(&name), has.switches.contains(&name)) {
+                (true, _) if !long.contains('=') => drop(it.next()),
+                (false, false) if name != "help" => return Some(format!("unknown flag: --{name}")),
+                _ => {}
+            }
+        } else if let Some(letters) = a.strip_prefix('-').filter(|l| !l.is_empty()) {
+            for (i, c) in letters.char_indices() {
+                if has.letters.0.contains(c) {
+                    if i + c.len_utf8() == letters.len() {
+                        it.next();
+                    }
+                    break;
+                }
+                if !has.letters.1.contains(c) && c != 'h' {
+                    return Some(format!("unknown shorthand flag: '{c}' in -{}", &letters[i..]));
+                }
+            }
+        }
+    }
+    None
+}

@@ -1,9 +1,9 @@
 //! `docker network`.
 
 use super::super::{Exit, Proc, Refusal};
-use super::flags::{Given, Known, read};
+use super::flags::{Given, Has, Known, read, unknown};
 use super::show::table;
-use super::{daemon_error, docker, profile, show, template, usage};
+use super::{bad_flag, daemon_error, docker, profile, show, template, usage};
 use crate::docker::network::NetSpec;
 use crate::docker::{Endpoint, Profile};
 
@@ -27,12 +27,34 @@ fn pair(t: &str) -> (String, String) {
     t.split_once('=').map_or((t.to_owned(), String::new()), |(k, v)| (k.to_owned(), v.to_owned()))
 }
 
+/// Options of `docker network create`.
+const CREATE: Has = Has {
+    values: &[
+        "aux-address",
+        "config-from",
+        "driver",
+        "gateway",
+        "ip-range",
+        "ipam-driver",
+        "ipam-opt",
+        "label",
+        "opt",
+        "scope",
+        "subnet",
+    ],
+    switches: &["attachable", "config-only", "ingress", "internal", "ipv4", "ipv6"],
+    letters: ("do", ""),
+};
+
 fn create(p: &mut Proc<'_>, args: &[String]) -> Exit {
     const K: Known = Known {
         values: &["driver", "opt", "label", "subnet", "ip-range", "gateway", "aux-address"],
         switches: &["internal", "attachable"],
         short: &[('d', "driver"), ('o', "opt")],
     };
+    if let Some(e) = unknown(args, &CREATE) {
+        return Ok(bad_flag(p, "network create", &e));
+    }
     let g = read("network create", args, &K, true)?;
     let [name] = g.words.as_slice() else {
         return Ok(usage(p, "network create", "requires exactly 1 argument."));

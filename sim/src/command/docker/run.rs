@@ -316,13 +316,17 @@ fn inside(p: &mut Proc<'_>, id: &str, command: &[String]) -> Exit {
         c.privileged
             || c.caps.iter().any(|c| matches!(c.to_uppercase().trim_start_matches("CAP_"), "NET_ADMIN" | "ALL"))
     });
+    if let Some(help) = busybox::refuses(command) {
+        p.err.push_str(help);
+        return Ok(1);
+    }
     if !held && busybox::changes(command) {
         p.err.push_str("ip: RTNETLINK answers: Operation not permitted\n");
         return Ok(2);
     }
     let from = p.out.len();
     let env = docker(p).environment(id, false);
-    let done = in_ns(p, ns, env, command);
+    let done = in_ns(p, ns, env, &busybox::asks(command));
     let text = p.out.split_off(from);
     p.out.push_str(&busybox::form(command, &text));
     done

@@ -12,7 +12,7 @@ use crate::docker::overlay::Balancer;
 use crate::docker::overlay::balancer::INGRESS;
 use crate::docker::overlay::cluster::Node;
 use crate::docker::swarm::MANAGER_PORT;
-use crate::docker::types::Endpoint;
+use crate::docker::types::{Endpoint, Profile};
 use crate::docker::{Docker, Network, gwbridge};
 
 /// Runs `docker swarm`.
@@ -44,8 +44,11 @@ fn init(p: &mut Proc<'_>, args: &[String]) -> Exit {
             p.out.push_str(&format!("Swarm initialized: current node ({id}) is now a manager.\n\n"));
             p.out.push_str(&how_to_join("worker", &token, addr));
             p.out.push_str(
-                "To add a manager to this swarm, run 'docker swarm join-token manager' and follow the instructions.\n\n",
+                "To add a manager to this swarm, run 'docker swarm join-token manager' and follow the instructions.\n",
             );
+            if profile(p) == Profile::V20 {
+                p.out.push('\n');
+            }
             Ok(0)
         }
         Err(e) => Ok(daemon_error(p, &e)),

@@ -9,11 +9,13 @@ use crate::docker::Docker;
 use crate::docker::gwbridge;
 use crate::docker::sandbox::{default_route, mac_of};
 use crate::docker::types::{Endpoint, Network, Profile};
-use crate::kernel::types::{MSEC, NetnsId, Pid};
+use crate::kernel::types::{MSEC, Nanos, NetnsId, Pid};
 use crate::op::{LinkChange, Op, RouteVerb};
 
 /// Name of the swarm's own network.
 pub const INGRESS: &str = "ingress";
+/// What the engine needs from a load balancer's announcement to the next interface that it sets up.
+const NEXT_NS: Nanos = 40 * MSEC;
 const SERVER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 11);
 
 /// A load balancer's namespace.
@@ -104,6 +106,7 @@ impl Docker<'_> {
             self.s.advance(20 * MSEC);
             let app = self.announce_one(b.ns, b.pid, dev, ip);
             self.balancer_app(n, app);
+            self.s.advance(NEXT_NS);
         }
     }
 

@@ -71,6 +71,8 @@ pub struct Node {
     pub addr: Ipv4Addr,
     /// Its talk with the others.
     pub app: Option<AppId>,
+    /// It was let in among those who talk.
+    pub talking: bool,
     /// What it told of its endpoints.
     pub log: Vec<Change>,
     /// Name by which `docker network inspect` lists it.

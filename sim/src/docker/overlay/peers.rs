@@ -22,6 +22,7 @@ impl Session {
         match mail {
             Mail::Heard { from, upto, all } => d.heard(from as usize, upto as usize, all),
             Mail::Failed(from) => d.lost(from as usize),
+            Mail::Joined => d.let_in(),
             Mail::Due(errand) => d.errand(errand),
         }
     }
@@ -70,10 +71,32 @@ impl Docker<'_> {
     }
 
     /// A network came to this node: the others are asked for what they have (networkdb's bulk sync).
-    pub(super) fn ask_peers(&mut self) {
-        let app = self.member().and_then(|(c, me)| c.nodes[me].app);
-        if let Some(app) = app {
-            self.s.apps.gossip(&mut self.s.kernel, app, |g| g.ask_all());
+    pub(super) fn ask_peers(&mut self, network: &str) {
+        let Some((c, me)) = self.member() else { return };
+        let swarm = c.is_swarm();
+        let on = |host| self.s.engines.get(&host).is_some_and(|e| e.overlays.contains_key(network));
+        let there: Vec<bool> =
+            c.nodes.iter().enumerate().map(|(i, n)| i != me && n.member && (!swarm || on(n.host))).collect();
+        if let Some(app) = c.nodes[me].app {
+            let wanted = |n: u32| there.get(n as usize) == Some(&true);
+            self.s.apps.gossip(&mut self.s.kernel, app, |g| g.ask(wanted));
+        }
+    }
+
+    /// This node was let in: it and all who talk already meet.
+    fn let_in(&mut self) {
+        let Some((c, me)) = self.member_mut() else { return };
+        if std::mem::replace(&mut c.nodes[me].talking, true) {
+            return;
+        }
+        let (own, addr) = (c.nodes[me].app, c.nodes[me].addr);
+        let talking = c.nodes.iter().enumerate().filter(|(i, n)| *i != me && n.member && n.talking);
+        let others: Vec<(u32, Ipv4Addr, Option<AppId>)> = talking.map(|(i, n)| (i as u32, n.addr, n.app)).collect();
+        for (number, at, app) in others {
+            if let (Some(own), Some(app)) = (own, app) {
+                self.s.apps.gossip(&mut self.s.kernel, own, |g| g.meet(number, at));
+                self.s.apps.gossip(&mut self.s.kernel, app, |g| g.meet(me as u32, addr));
+            }
         }
     }
 
@@ -87,13 +110,9 @@ impl Docker<'_> {
         let mut nets: Vec<(usize, usize, String)> = Vec::new();
         for (id, o) in &mut self.em().overlays {
             o.synced.resize(members, false);
-            let synced = o.synced.get(from).copied().unwrap_or(false);
-            if synced || all {
-                if let Some(s) = o.synced.get_mut(from) {
-                    *s = true;
-                }
-                nets.push((o.network, if synced { begin } else { 0 }, id.clone()));
-            }
+            let Some(synced) = o.synced.get_mut(from) else { continue };
+            nets.push((o.network, if *synced || !all { begin } else { 0 }, id.clone()));
+            *synced |= all;
         }
         let first = nets.iter().map(|n| n.1).min().unwrap_or(upto);
         for line in first..upto {

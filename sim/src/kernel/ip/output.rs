@@ -14,6 +14,7 @@ use crate::kernel::fib::RouteType;
 use crate::kernel::mib::MibItem as M;
 use crate::kernel::netfilter::{Hook, SkbNf, Verdict};
 use crate::kernel::route::{Dst, OutputKey};
+use crate::kernel::socket::SockKind;
 use crate::kernel::types::{DevId, Errno, NetnsId, SockId};
 use crate::kernel::vxlan::split_super_packet;
 use crate::kernel::xtables::view::HookAt;
@@ -153,9 +154,18 @@ impl<R: Recorder> Kernel<R> {
             dst: MacAddr::ZERO,
             src: MacAddr::ZERO,
             mark: m.mark,
+            rehash: self.tx_rehash(m.sock),
             iif: 0,
             nf: SkbNf { sock: m.sock, ct, ctinfo, ..SkbNf::default() },
             body: Body::Ipv4(ip.into()),
+        }
+    }
+
+    /// How often a sender has chosen a new hash: TCP does with each timeout (`sk_rethink_txhash`).
+    fn tx_rehash(&self, sock: u32) -> u8 {
+        match self.socks.get((sock as usize).wrapping_sub(1)).map(|s| &s.kind) {
+            Some(SockKind::Tcp(t)) => t.rehash,
+            _ => 0,
         }
     }
 

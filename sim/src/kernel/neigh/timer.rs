@@ -134,6 +134,7 @@ impl<R: Recorder> Kernel<R> {
             snap: 0,
             dst: to,
             src: self.devs[dev.ix()].mac,
+            rehash: 0,
             mark: 0,
             iif: 0,
             nf: Default::default(),

@@ -72,6 +72,7 @@ impl<R: Recorder> Kernel<R> {
             snap: 0,
             dst: crate::wire::MacAddr::ZERO,
             src: crate::wire::MacAddr::ZERO,
+            rehash: 0,
             mark: k.mark,
             iif: 0,
             nf: Default::default(),

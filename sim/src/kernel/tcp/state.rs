@@ -136,6 +136,8 @@ pub struct Tcb {
     pub probed: bool,
     /// Timeouts so far (`total_rto`).
     pub total_rto: u32,
+    /// How often it has chosen a new hash (`timeout_rehash`).
+    pub rehash: u8,
     /// Which timer counts.
     pub timer_gen: u32,
     /// The timer runs.
@@ -182,6 +184,7 @@ impl Default for Tcb {
             retransmits: 0,
             probed: false,
             total_rto: 0,
+            rehash: 0,
             timer_gen: 0,
             armed: false,
             soft: None,

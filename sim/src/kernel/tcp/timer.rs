@@ -111,6 +111,7 @@ impl<R: Recorder> Kernel<R> {
         let t = self.sock_mut(id).tcb_mut();
         t.retransmits += 1;
         t.total_rto += 1;
+        t.rehash = t.rehash.wrapping_add(1);
         t.cwnd = 1;
         // The first repetitions of a SYN come at a steady pace.
         if state != TcpState::SynSent || t.total_rto > linear {

@@ -61,6 +61,7 @@ impl<R: Recorder> Kernel<R> {
                 snap: 0,
                 dst: a.sha,
                 src: mac,
+                rehash: 0,
                 mark: 0,
                 iif: 0,
                 nf: SkbNf { to_host: true, ..SkbNf::default() },
@@ -277,7 +278,7 @@ fn ecn_encapsulate(outer: u8, inner: u8) -> u8 {
 }
 
 /// `skb_get_hash`: the flow by protocol, addresses and ports, the same in both directions. Only TCP's two ends
-/// each choose a hash of their own (`sk_txhash`). All ARP is one flow.
+/// each choose a hash of their own (`sk_txhash`), anew with each timeout. All ARP is one flow.
 fn flow_hash(p: &Packet) -> u64 {
     let sorted = |a: u32, b: u32| (a.min(b), a.max(b));
     let (ends, ports, proto) = match p.ipv4() {
@@ -293,7 +294,7 @@ fn flow_hash(p: &Packet) -> u64 {
     };
     let a = (u64::from(ends.0) << 32) | u64::from(ends.1);
     let l4 = (u64::from(ports.0) << 32) | (u64::from(ports.1) << 16) | u64::from(proto);
-    let b = (u64::from(p.ethertype()) << 48) ^ l4;
+    let b = (u64::from(p.ethertype()) << 48) ^ (u64::from(p.rehash) << 8) ^ l4;
     let mix = |x: u64| (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mix(mix(a ^ 0x9e37_79b9_7f4a_7c15).rotate_left(23) ^ mix(b)).wrapping_mul(0x94d0_49bb_1331_11eb)
 }

@@ -129,6 +129,10 @@ pub(super) fn list(s: &Session, host: HostId, ns: NetnsId, path: &str) -> Option
             let h = s.kernel.host(host);
             return (!h.named.is_empty()).then(|| h.named.keys().cloned().collect());
         }
+        "/run/docker/netns" => {
+            let e = s.engines.get(&host)?;
+            return Some(e.netns_files());
+        }
         "/proc/net" => return Some(own(&["arp", "dev", "route"])),
         "/proc/sys" => return Some(Vec::new()),
         "/sys/class" => return Some(own(&["net"])),
