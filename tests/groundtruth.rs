@@ -6,6 +6,8 @@
 
 #[path = "groundtruth/compare.rs"]
 mod compare;
+#[path = "groundtruth/engine.rs"]
+mod engine;
 #[path = "groundtruth/frames.rs"]
 mod frames;
 #[path = "groundtruth/normalise.rs"]

@@ -6,6 +6,7 @@ use packetwalk_sim::command::tcpdump;
 use packetwalk_sim::wire::parse;
 use serde_json::{Map, Value};
 
+use crate::engine;
 use crate::frames::{self, Frame};
 use crate::normalise::{self, Names, Normal, Own, SETS};
 use crate::play::{Did, Played};
@@ -98,8 +99,12 @@ fn output(head: &str, s: &Value, d: &Did, names: (&Names, &Names), lossy: bool, 
     }
     for key in ["out", "err"] {
         let form = |v: &Value, n: &Names| {
-            let t = normalise::text(text(&n.value(v)), text(&s["cmd"]), lossy);
-            if n.engine { normalise::docker_text(&t) } else { t }
+            let (named, cmd) = (n.value(v), text(&s["cmd"]));
+            if !n.engine {
+                return normalise::text(text(&named), cmd, lossy);
+            }
+            let t = engine::text(&normalise::docker_text(text(&named)), cmd);
+            normalise::text(&t, cmd, lossy)
         };
         let want = form(&s[key], names.0);
         let got = form(d.fields.get(key).unwrap_or(&Value::Null), names.1);
@@ -172,16 +177,31 @@ fn frames_of(steps: &mut [(String, Lists<'_>, Lists<'_>)], out: &mut Vec<String>
         all.push(devs.iter().map(pairs).filter(|(_, c)| !c.is_empty()).collect());
     }
     late(&mut all, |f| f.bytes.get(12..14) == Some(&[8, 6]) && f.bytes.get(21) == Some(&2));
-    let seen = |side: fn(&(String, Lists<'_>, Lists<'_>)) -> Vec<(String, String)>| {
-        steps.iter().flat_map(side).collect::<BTreeSet<(String, String)>>()
-    };
-    let (want, got) = (seen(|s| announcements(&s.1)), seen(|s| announcements(&s.2)));
-    announced(&mut all, [&want, &got]);
+    late(&mut all, |f| f.bytes.get(12..14) == Some(&[8, 0]) && f.bytes.get(34..36) == Some(&[3, 1]));
+    announced(&mut all, steps);
     for ((head, ..), devs) in steps.iter().zip(&all) {
         for (dev, pairs) in devs.iter().filter(|(_, p)| !p.is_empty()) {
             let shown: Vec<String> = pairs.iter().map(show_pair).collect();
             out.push(format!("{head}\n    {dev}\n      {}", shown.join("\n      ")));
         }
+    }
+}
+
+/// A gratuitous ARP that a device sees on both sides, whenever and however often.
+fn announced(all: &mut [Vec<(String, Vec<Pair<'_>>)>], steps: &[(String, Lists<'_>, Lists<'_>)]) {
+    let seen = |dev: &str, key: &str, want: bool| {
+        let of = |s: &(String, Lists<'_>, Lists<'_>)| {
+            let list = if want { s.1.get(dev) } else { s.2.get(dev) };
+            list.is_some_and(|l| l.iter().any(|f| f.0 == key))
+        };
+        steps.iter().any(of)
+    };
+    for (dev, pairs) in all.iter_mut().flatten() {
+        let list = std::mem::take(pairs).into_iter().map(|(a, b)| {
+            let a = a.filter(|f| f.1.flag != "garp" || !seen(dev, &f.0, false));
+            (a, b.filter(|f| f.1.flag != "garp" || !seen(dev, &f.0, true)))
+        });
+        *pairs = list.filter(|(a, b)| a.is_some() || b.is_some()).collect();
     }
 }
 
@@ -204,24 +224,6 @@ fn late(all: &mut [Vec<(String, Vec<Pair<'_>>)>], timed: impl Fn(&Frame) -> bool
                 at.map(|at| late.remove(at)).is_none()
             });
         }
-    }
-}
-
-/// Gratuitous ARPs of a step, and where.
-fn announcements(of: &Lists<'_>) -> Vec<(String, String)> {
-    let garps = of.iter().flat_map(|(d, l)| l.iter().map(move |f| (d, f))).filter(|(_, f)| f.1.flag == "garp");
-    garps.map(|(d, f)| ((*d).to_owned(), f.0.clone())).collect()
-}
-
-/// Announcements go by the clock, however many steps a second has, and how many of the three the recorder saw depends
-/// on when it found the namespace: one that both sides know of at a device is no difference.
-fn announced(all: &mut [Vec<(String, Vec<Pair<'_>>)>], known: [&BTreeSet<(String, String)>; 2]) {
-    for (dev, pairs) in all.iter_mut().flatten() {
-        pairs.retain(|p| {
-            let Some(f) = p.0.as_ref().or(p.1.as_ref()).filter(|_| p.0.is_none() != p.1.is_none()) else { return true };
-            let key = (dev.clone(), f.0.clone());
-            f.1.flag != "garp" || !known.iter().all(|k| k.contains(&key))
-        });
     }
 }
 
@@ -309,8 +311,10 @@ fn state(label: &str, want: &Value, got: &Value, (lossy, engine): (bool, Option<
         }
         let (mut w, mut g) = (normalise::state(&ns, &want[&ns], lossy), normalise::state(&ns, &got[&ns], lossy));
         if let Some(probes) = engine {
-            normalise::docker_state(&mut w, probes);
-            normalise::docker_state(&mut g, probes);
+            for side in [&mut w, &mut g] {
+                normalise::docker_state(side, probes);
+                engine::state(side, probes);
+            }
         }
         let parts: BTreeSet<&String> = w.keys().chain(g.keys()).collect();
         for part in parts {

@@ -51,20 +51,23 @@ pub const RULES: &[(&str, &str, &str)] = &[
     ("docker", "nstat", "recorded for the kernel's own cases only"),
     ("docker", "fdb of sw", "IPv6 teaches it"),
     ("docker", "local addresses that no state shows: of devices that went", "random"),
-    ("docker", "which step a gratuitous ARP falls into, and how many of them are seen", "three, a second apart: steps take any time, the recorder finds a namespace late"),
     ("docker", "address of a bridge that has one of its ports'", "the lowest of what are random"),
     ("docker", "bytes of a rule's counter, of engines in a cluster", "the length of their gossip depends on the time of day"),
+    ("docker", "which steps gratuitous ARPs fall into, and how many of the three a device sees", "a second apart: steps take any time"),
+    ("docker", "which of two steps an ICMP error about a silent neighbour falls into", "three seconds and up to a tenth later"),
     ("docker", "order between two TCP connections on a device", "docker-proxy connects while its client sends: two processors"),
     ("docker", "0.0.0.0 or :: in `Bind for … failed`", "28.5 chooses either"),
-    ("docker", "order of containers in docker network inspect", "by id, which is random"),
     ("docker", "packets and bytes that ifconfig counts", "IPv6 and IGMP are among them"),
     ("docker", "age of a neighbour", "clock"),
-    ("docker", "ICMP id of what a command sends, in conntrack", "process number"),
-    ("docker", "use= of a conntrack entry", "who is looking at it just then"),
     ("docker", "version and count in conntrack's last line", "28.5's hosts have a newer tool; it counts IGMP"),
     ("docker", "conntrack entries of the cluster's own ports (2377, 7946, 2379, 2380)", "the recorder leaves their frames out; streams come by random timers"),
     ("docker", "ids of nodes and networks of a swarm, join tokens", "random"),
     ("docker", "qlen 0", "iproute2 of 28.5 shows it, 6.1 does not"),
+    ("docker", "use= of a conntrack entry, id of an ICMP one that is no probe's", "of the moment; a process number"),
+    ("docker", "names of ip netns that are numbers", "process numbers"),
+    ("docker", "id of a query that a command sends; order of a device's DNS messages", "random; A and AAAA are asked at once"),
+    ("docker", "order of docker port, of brctl show and showmacs, of the members of a network", "hashes, random names and addresses"),
+    ("docker", "spaces in what ss prints", "as wide as IPv6 addresses, which the model has not"),
 ];
 
 /// Addresses that the kernel made up, and what they are called.
@@ -148,7 +151,7 @@ impl Names {
         // A device may be called after a network.
         let ids: Vec<(String, String)> = self.text.iter().filter(|(_, n)| n.ends_with("/12")).cloned().collect();
         for (_, name) in self.text.iter_mut().chain(&mut self.bytes).filter(|(_, n)| n.contains("mac(")) {
-            *name = Names::apply(&ids, name);
+            *name = replaced(&Names::apply(&ids, name), r"\bveth[0-9a-f]{7}\b", "vethN");
         }
     }
 
@@ -218,9 +221,7 @@ fn replaced(t: &str, pattern: &str, with: &str) -> String {
 
 /// What two runs of an engine do not share within a text.
 pub fn docker_text(t: &str) -> String {
-    let t = &members(t);
-    let rules: [(&str, &str); 15] = [
-        (r" use=\d+", ""),
+    let rules: [(&str, &str); 14] = [
         (r"\bused \d+/\d+/\d+", "used T"),
         (r"(?m)^( +[RT]X packets:)\d+", "${1}N"),
         (r"(?m)^ +RX bytes:.*", " BYTES"),
@@ -232,39 +233,11 @@ pub fn docker_text(t: &str) -> String {
         (r"(?:\d+ seconds?|Less than a second|About a minute)( ago)? *", "AGE "),
         (r"time[= ][\d.]+ ?ms", "time"),
         (r"= [\d.]+/[\d.]+/[\d.]+(/[\d.]+)? ms", "= RTT"),
-        (r"\b(port|[sd]port)=(?:3[3-9]|[4-6]\d)\d{3}\b", "$1=P"),
+        (r"\b(port|[sd]port)=(?:327(?:6[89]|[7-9]\d)|32[89]\d\d|(?:3[3-9]|[4-6]\d)\d{3})\b", "$1=P"),
         (r"(?m)^LISTEN.*\[::\].*\n?", ""),
         (r"(?m)^unknown +2 .*\n?", ""),
     ];
-    rules.iter().fold(t.clone(), |t, (pattern, with)| replaced(&t, pattern, with))
-}
-
-/// `docker network inspect` sorts containers by id: here by what they are called.
-fn members(t: &str) -> String {
-    let (mut out, mut block): (Vec<String>, Option<Vec<String>>) = (Vec::new(), None);
-    for l in t.split('\n') {
-        match &mut block {
-            Some(b) if l.trim_end_matches(',') == "        }" => {
-                b.sort();
-                let all = b.iter().map(|e| e.trim_end_matches(','));
-                out.push(all.collect::<Vec<_>>().join(",\n"));
-                out.push(l.to_owned());
-                block = None;
-            }
-            Some(b) => match b.last_mut().filter(|_| !l.starts_with("            \"")) {
-                Some(entry) => entry.push_str(&format!("\n{l}")),
-                None => b.push(l.to_owned()),
-            },
-            None => {
-                if l == "        \"Containers\": {" {
-                    block = Some(Vec::new());
-                }
-                out.push(l.to_owned());
-            }
-        }
-    }
-    out.extend(block.into_iter().flatten());
-    out.join("\n")
+    rules.iter().fold(t.to_owned(), |t, (pattern, with)| replaced(&t, pattern, with))
 }
 
 /// Rule hits: the ports of an engine's name server in a container are any.
@@ -341,9 +314,7 @@ pub fn docker_state(out: &mut Map<String, Value>, probes: u16) {
                 let ours = c[2].parse::<u16>().is_ok_and(|p| p < 32_768 || own.contains(&p) && p % 20 == 0);
                 format!("{}={}", &c[1], if ours { &c[2] } else { "P" })
             };
-            *x = replaced(&r.replace_all(x.as_str().unwrap_or(""), mask), r" use=\d+", "").into();
-            // A probe's id is its port.
-            *x = replaced(x.as_str().unwrap_or(""), r"\bid=[1-3]?\d{1,4}\b", "id=N").into();
+            *x = r.replace_all(x.as_str().unwrap_or(""), mask).into_owned().into();
         }
     }
     for l in out.get_mut("iptables").and_then(Value::as_array_mut).into_iter().flatten() {
@@ -499,6 +470,8 @@ pub enum Own {
     Command,
     /// A probe where docker-proxy may be at work: the probe's own only, twenty from this one on.
     Docker(u16),
+    /// This one only.
+    One(u16),
 }
 
 impl Own {
@@ -506,6 +479,7 @@ impl Own {
         match self {
             Own::Probe => false,
             Own::Command => port >= 32768,
+            Own::One(base) => port >= 32768 && port != base,
             Own::Docker(base) => port >= 32768 && !(base..base.saturating_add(20)).contains(&port),
         }
     }
@@ -541,6 +515,7 @@ pub fn frames<'a>(all: &'a [Frame], own: Own, names: &Names) -> BTreeMap<&'a str
     for v in out.values_mut() {
         if names.engine {
             by_connection(v);
+            crate::engine::any_dns_order(v);
             announcements_last(v);
         }
         *v = closing(std::mem::take(v));
@@ -554,6 +529,9 @@ fn normal(f: &Frame, own: Own, names: &Names) -> String {
         macs(&mut b, names);
     }
     ethernet(&mut b, own);
+    if names.engine && own == Own::Command {
+        crate::engine::query_id(&mut b, f);
+    }
     let hex: String = b.iter().map(|x| format!("{x:02x}")).collect();
     let hex = if matches!(own, Own::Docker(_)) { peer(&hex, own) } else { hex };
     let mut t = Names::apply(&names.bytes, &hex);
@@ -675,6 +653,11 @@ fn ipv4(b: &mut [u8], own: Own) {
     }
     let q = &mut b[ihl..];
     if matches!(proto, 6 | 17) && q.len() >= 4 {
+        // A name server is asked from a port of nobody's choice, which may be among a probe's by chance.
+        let own = match own {
+            Own::Docker(base) if proto == 17 && (be16(q, 0) == 53 || be16(q, 2) == 53) => Own::One(base),
+            other => other,
+        };
         for i in [0, 2] {
             if own.foreign(be16(q, i)) {
                 q[i..i + 2].fill(0xff);

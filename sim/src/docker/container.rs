@@ -153,7 +153,6 @@ impl Docker<'_> {
         let links = self.link_calls(id);
         self.calls(&links);
         self.resolver(id);
-        self.write_files(id);
         self.first_process(id);
         let now = self.s.kernel.now();
         let c = self.cm(id);
@@ -321,7 +320,6 @@ impl Docker<'_> {
         }
         self.regate(&id)?;
         self.resolver(&id);
-        self.write_files(&id);
         Ok(())
     }
 
@@ -376,7 +374,6 @@ impl Docker<'_> {
         if c.state == State::Running {
             self.regate(&id)?;
             self.resolver(&id);
-            self.write_files(&id);
         }
         Ok(())
     }

@@ -1,26 +1,88 @@
-//! `/etc/hosts`, `/etc/hostname`, `/etc/resolv.conf` of containers (libnetwork etchosts, resolvconf).
+//! `/etc/hosts`, `/etc/hostname`, `/etc/resolv.conf` of containers (libnetwork etchosts, sandbox_dns_unix.go).
+
+use std::net::Ipv4Addr;
 
 use super::Docker;
-use super::types::{Container, Mode, Profile};
+use super::resolvconf::{self, Overrides, Transform};
+use super::types::{Container, Mode, Network, Profile};
+use crate::kernel::types::NetnsId;
 
 const HEADER: &str = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n";
+const RESOLV: &str = "/etc/resolv.conf";
+const HOSTS: &str = "/etc/hosts";
 
 impl Docker<'_> {
-    /// Writes the files of a container that runs in a namespace of its own.
-    pub(super) fn write_files(&mut self, id: &str) {
-        let c = self.c(id);
-        let Some(ns) = c.netns.filter(|_| !matches!(c.mode, Mode::Host | Mode::Container(_))) else { return };
-        let files = [
-            ("/etc/hosts", self.hosts_text(&c)),
-            ("/etc/hostname", format!("{}\n", c.hostname)),
-            ("/etc/resolv.conf", self.resolv_text(&c)),
-        ];
-        for (path, text) in files {
+    /// Where a container's files are seen: in its own namespace, and in those of containers that share its network,
+    /// which have them mounted wherever they are.
+    fn mounts(&self, id: &str) -> Vec<NetnsId> {
+        let own = self.c(id).netns;
+        let sharers = self.e().containers.values().filter(|c| matches!(&c.mode, Mode::Container(of) if of == id));
+        let mut all: Vec<NetnsId> = own.into_iter().chain(sharers.filter_map(|c| c.netns)).collect();
+        all.dedup();
+        all
+    }
+
+    fn put_file(&mut self, id: &str, path: &str, text: &str) {
+        for ns in self.mounts(id) {
             // Its root is there and has /etc.
-            let _ = self.s.write_file(self.host, ns, path, &text, false);
+            let _ = self.s.write_file(self.host, ns, path, text, false);
         }
     }
 
+    fn own_file(&self, id: &str, path: &str) -> Option<String> {
+        let c = self.c(id);
+        let ns = c.netns.filter(|_| !matches!(c.mode, Mode::Host | Mode::Container(_)))?;
+        self.s.read_file(self.host, ns, path).ok()
+    }
+
+    /// The files of a container whose namespace was just made (`setupResolutionFiles`).
+    pub(super) fn files_begin(&mut self, id: &str) {
+        let c = self.c(id);
+        self.put_file(id, HOSTS, &self.hosts_text(&c));
+        self.put_file(id, "/etc/hostname", &format!("{}\n", c.hostname));
+        self.write_resolv(id, Transform::None);
+    }
+
+    /// It joined a network with an address (`updateHostsFile`, `updateDNS`).
+    pub(super) fn files_joined(&mut self, id: &str, ip: Ipv4Addr) {
+        let c = self.c(id);
+        if let Some(mut text) = self.own_file(id, HOSTS) {
+            text.push_str(&format!("{ip}\t{}\n", own_names(&c)));
+            self.put_file(id, HOSTS, &text);
+        }
+        // With the engine's server in it the file is no longer what its hash says, and stays.
+        if c.resolver.is_none() {
+            self.write_resolv(id, Transform::Legacy);
+        }
+    }
+
+    /// It joined the network `none`.
+    pub(super) fn files_unlinked(&mut self, id: &str) {
+        self.write_resolv(id, Transform::Legacy);
+    }
+
+    /// The engine's name server starts in it (`rebuildDNS`).
+    pub(super) fn files_resolver(&mut self, id: &str) {
+        self.write_resolv(id, Transform::Internal);
+    }
+
+    /// It leaves a network: up to 27 every line goes that ends in a name of the network, and these may be its own
+    /// names with other addresses (`etchosts.Delete`); then its address on it.
+    pub(super) fn files_left(&mut self, id: &str, n: &Network, ip: Ipv4Addr) {
+        let Some(text) = self.own_file(id, HOSTS) else { return };
+        let goes: Box<dyn Fn(&str) -> bool> = if self.profile() == Profile::V20 {
+            let own = self.c(id).name;
+            let names: Vec<String> = self.names_on(n).into_iter().filter(|name| *name != own).collect();
+            Box::new(move |l| l.split_once('\t').is_some_and(|(_, hosts)| names.iter().any(|n| n == hosts)))
+        } else {
+            let ip = ip.to_string();
+            Box::new(move |l| l.split_once('\t').is_some_and(|(a, _)| a == ip))
+        };
+        let text: String = text.split_inclusive('\n').filter(|l| !goes(l.trim_end())).collect();
+        self.put_file(id, HOSTS, &text);
+    }
+
+    /// Header, `--add-host` and, on the default bridge, `--link`.
     fn hosts_text(&self, c: &Container) -> String {
         let (local, mcast) = match self.profile() {
             Profile::V20 => ("fe00::0", "ff00::0"),
@@ -29,9 +91,9 @@ impl Docker<'_> {
         let mut t = format!(
             "{HEADER}{local}\tip6-localnet\n{mcast}\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n"
         );
-        let docker0 = self.e().network("bridge").and_then(super::Network::gateway);
+        let docker0 = self.e().network("bridge").and_then(Network::gateway);
         for h in &c.extra_hosts {
-            if let Some((name, ip)) = h.split_once(':') {
+            if let Some((name, ip)) = h.split_once([':', '=']) {
                 let gw = docker0.map(|a| a.to_string()).unwrap_or_default();
                 let ip = if ip == "host-gateway" { gw.as_str() } else { ip };
                 t.push_str(&format!("{ip}\t{name}\n"));
@@ -41,105 +103,50 @@ impl Docker<'_> {
             if let Some(o) = self.e().containers.get(of)
                 && let Some(ip) = o.endpoints.get("bridge").and_then(|e| e.ip)
             {
-                let mut names = vec![alias, &o.hostname, &o.name];
-                names.retain(|n| *n != alias);
-                let rest: String = names.iter().map(|n| format!(" {n}")).collect();
-                t.push_str(&format!("{ip}\t{alias}{rest}\n"));
-            }
-        }
-        // The way out over docker_gwbridge has no name.
-        for e in c.endpoints.iter().filter(|(n, _)| *n != super::gwbridge::NAME).map(|(_, e)| e) {
-            if let Some(ip) = e.ip {
-                t.push_str(&format!("{ip}\t{}\n", c.hostname));
+                let name = if *alias == o.name { String::new() } else { format!(" {}", o.name) };
+                t.push_str(&format!("{ip}\t{alias} {}{name}\n", o.hostname));
             }
         }
         t
     }
 
-    /// Joined to a network that has the embedded server?
-    fn embedded(&self, c: &Container) -> bool {
-        c.endpoints.iter().any(|(n, e)| n != "bridge" && e.ip.is_some())
+    /// The file that a container's is made from: where systemd-resolved serves the host, and the engine's server does
+    /// not serve the container, that of systemd-resolved (`resolvconf.Path`).
+    fn resolv_source(&self, c: &Container) -> (&'static str, String) {
+        const SYSTEMD: &str = "/run/systemd/resolve/resolv.conf";
+        let read = |path: &str| self.s.read_file(self.host, self.ns(), path).unwrap_or_default();
+        let text = read(RESOLV);
+        let own = c.mode == Mode::Networks && c.network_mode != "bridge";
+        if !own && c.mode != Mode::Host && resolvconf::servers(&text) == ["127.0.0.53"] {
+            return (SYSTEMD, read(SYSTEMD));
+        }
+        (RESOLV, text)
     }
 
-    fn resolv_text(&self, c: &Container) -> String {
-        let host = self.s.read_file(self.host, self.ns(), "/etc/resolv.conf").unwrap_or_default();
-        let of = |key: &str| -> Vec<String> {
-            let lines = host.lines().filter_map(|l| l.strip_prefix(key)).flat_map(|l| l.split_whitespace());
-            lines.map(str::to_owned).collect()
-        };
+    fn write_resolv(&mut self, id: &str, how: Transform) {
+        let c = self.c(id);
+        let (path, host) = self.resolv_source(&c);
         let d = &self.e().config;
-        let pick = |own: &[String], daemon: &[String], host: Vec<String>| {
-            let own = if own.is_empty() { daemon } else { own };
-            if own.is_empty() { (host, false) } else { (own.to_vec(), true) }
+        let pick = |own: &[String], daemon: &[String]| if own.is_empty() { daemon.to_vec() } else { own.to_vec() };
+        let over = Overrides {
+            servers: pick(&c.dns, &d.dns),
+            search: pick(&c.dns_search, &d.dns_search),
+            options: pick(&c.dns_opts, &d.dns_opts),
         };
-        let (mut servers, s1) = pick(&c.dns, &d.dns, of("nameserver "));
-        let (search, s2) = pick(&c.dns_search, &d.dns_search, of("search "));
-        let (mut options, s3) = pick(&c.dns_opts, &d.dns_opts, of("options "));
-        let embedded = self.embedded(c);
-        let outside = servers.clone();
-        if embedded {
-            servers = vec!["127.0.0.11".into()];
-        } else {
-            servers.retain(|s| !s.starts_with("127."));
-            if servers.is_empty() {
-                servers = vec!["8.8.8.8".into(), "8.8.4.4".into()];
-            }
-        }
-        let given = options.iter().any(|o| o.starts_with("ndots:"));
-        if embedded && !given {
-            options.push("ndots:0".into());
-        }
-        if self.profile() == Profile::V20 {
-            return plain(&servers, &search, &options, embedded);
-        }
-        let mut t = "# Generated by Docker Engine.\n# This file can be edited; Docker Engine will not make further \
-                     changes once it\n# has been modified.\n\n"
-            .to_owned();
-        t.push_str(&lines(&servers, &search, &options));
-        let kind = if embedded { "internal resolver" } else { "legacy" };
-        t.push_str(&format!("\n# Based on host file: '/etc/resolv.conf' ({kind})\n"));
-        if embedded {
-            let own = |s: &String| if s1 { s.clone() } else { format!("host({s})") };
-            let list: Vec<String> = outside.iter().map(own).collect();
-            t.push_str(&format!("# ExtServers: [{}]\n", list.join(" ")));
-        }
-        let over = [(s1, "nameservers"), (s2, "search"), (s3, "options")];
-        let over: Vec<&str> = over.into_iter().filter(|(on, _)| *on).map(|(_, w)| w).collect();
-        t.push_str(&format!("# Overrides: [{}]\n", over.join(" ")));
-        if embedded || given {
-            let from = if !given {
-                "internal"
-            } else if s3 {
-                "override"
-            } else {
-                "host"
-            };
-            t.push_str(&format!("# Option ndots from: {from}\n"));
-        }
-        t
+        let text = match (self.profile(), how) {
+            (Profile::V20, Transform::None) => resolvconf::filtered(&host, &over, false),
+            (Profile::V20, Transform::Legacy) => resolvconf::filtered(&host, &over, true),
+            (Profile::V20, Transform::Internal) => resolvconf::rebuilt(&self.own_file(id, RESOLV).unwrap_or_default()),
+            _ => resolvconf::generated(path, &host, &over, how),
+        };
+        self.put_file(id, RESOLV, &text);
     }
 }
 
-fn lines(servers: &[String], search: &[String], options: &[String]) -> String {
-    let mut t: String = servers.iter().map(|s| format!("nameserver {s}\n")).collect();
-    if !search.is_empty() {
-        t.push_str(&format!("search {}\n", search.join(" ")));
+/// The hostname, and where it has a domain the part before as well.
+fn own_names(c: &Container) -> String {
+    match c.hostname.split_once('.') {
+        Some((first, _)) => format!("{} {first}", c.hostname),
+        None => c.hostname.clone(),
     }
-    if !options.is_empty() {
-        t.push_str(&format!("options {}\n", options.join(" ")));
-    }
-    t
-}
-
-/// 20.10: `search` first (`resolvconf.Build`).
-fn plain(servers: &[String], search: &[String], options: &[String], _embedded: bool) -> String {
-    let mut t = String::new();
-    if !search.is_empty() {
-        t.push_str(&format!("search {}\n", search.join(" ")));
-    }
-    t.push_str(&servers.iter().map(|s| format!("nameserver {s}\n")).collect::<String>());
-    if !options.is_empty() {
-        t.push_str(&format!("options {}\n", options.join(" ")));
-    }
-    t
 }

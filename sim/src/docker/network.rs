@@ -205,6 +205,42 @@ impl Docker<'_> {
             "macvlan" | "ipvlan" | "overlay" => return Ok(()),
             other => {
                 return Err(format!("plugin \"{other}\" not found"));
+            }
+        }
+        if spec.subnets.len() > 1 {
+            return Err("bridge driver doesn't support multiple subnets".into());
+        }
+        for key in ["enable_icc", "enable_ip_masquerade"] {
+            let key = format!("{OPT}{key}");
+            if let Some(v) = spec.options.get(&key)
+                && !matches!(
+                    v.as_str(),
+                    "1" | "t" | "T" | "true" | "TRUE" | "True" | "0" | "f" | "F" | "false" | "FALSE" | "False"
+                )
+            {
+                return Err(format!(
+                    "failed to parse {key} value: {v} (strconv.ParseBool: parsing \"{v}\": invalid syntax)"
+                ));
+            }
+        }
+        if let Some(v) = spec.options.get("com.docker.network.driver.mtu")
+            && v.parse::<u32>().is_err()
+        {
+            let key = "com.docker.network.driver.mtu";
+            return Err(format!("failed to parse {key} value: {v} (strconv.Atoi: parsing \"{v}\": invalid syntax)"));
+        }
+        Ok(())
+    }
+
+    pub(super) fn subnet_of(&mut self, spec: &NetSpec) -> Result<Subnet, String> {
+        let v20 = self.profile() == Profile::V20;
+        let mut aux = IndexMap::new();
+        for (k, v) in &spec.aux {
+            aux.insert(k.clone(), v.parse().map_err(|_| format!("invalid auxiliary address {v}"))?);
+        }
+        let Some(given) = spec.subnets.first() else {
+            let net = self.next_pool()?;
+            let s = Subnet { net, given: None, range: None, gateway: None, gateway_given: false, aux };
             let gateway = super::ipam::lowest(&s, |_| false);
             return Ok(Subnet { gateway, ..s });
         };

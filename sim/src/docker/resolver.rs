@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::Docker;
 use super::gwbridge::NAME;
+use super::resolvconf::DEFAULT;
 use super::rules::rule;
 use super::types::{Container, Endpoint, Network, Profile};
 use crate::app::Program;
@@ -45,6 +46,7 @@ impl Docker<'_> {
         if let Some((udp, tcp)) = ports {
             self.resolver_rules(ns, [udp, tcp]);
         }
+        self.files_resolver(id);
     }
 
     /// What a container's name server knows and whom it asks.
@@ -81,7 +83,12 @@ impl Docker<'_> {
         }
         let text = self.s.read_file(self.host, self.ns(), "/etc/resolv.conf").unwrap_or_default();
         let from = |a: Ipv4Addr| (self.profile() != Profile::V20 || a.is_loopback()).then(|| self.ns());
-        ResolvConf::parse(&text).servers.into_iter().map(|addr| External { addr, from: from(addr) }).collect()
+        let host = ResolvConf::parse(&text).servers;
+        if host.is_empty() {
+            let default = DEFAULT.iter().filter_map(|s| s.parse().ok());
+            return default.map(|addr| External { addr, from: None }).collect();
+        }
+        host.into_iter().map(|addr| External { addr, from: from(addr) }).collect()
     }
 
     /// The names of the containers on a network.
@@ -102,6 +109,16 @@ impl Docker<'_> {
             }
         }
         out
+    }
+
+    /// The names that a network's containers have on it; the default bridge knows their own alone.
+    pub(super) fn names_on(&self, n: &Network) -> Vec<String> {
+        let members = self.e().containers.values().filter_map(|c| Some((c, c.endpoints.get(&n.name)?)));
+        let members = members.filter(|(_, e)| e.ip.is_some());
+        let names = |(c, e): (&Container, &Endpoint)| {
+            if n.name == "bridge" { vec![c.name.clone()] } else { names_of(self.profile(), c, e) }
+        };
+        members.flat_map(names).collect()
     }
 
     /// A container came to a network, left it or has a new name: all its members hear of it.

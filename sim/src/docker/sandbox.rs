@@ -31,9 +31,14 @@ impl Docker<'_> {
         c.pid = Some(pid);
         c.sandbox = sandbox;
         c.next_if = 0;
-        if c.mode != Mode::Networks {
+        let mode = c.mode.clone();
+        if matches!(mode, Mode::None | Mode::Networks) {
+            self.files_begin(id);
+        }
+        if mode != Mode::Networks {
             return Ok(());
         }
+        let c = self.c(id);
         for (name, value) in c.sysctls.clone() {
             self.sysctl(ns, &name, &value);
         }
@@ -126,6 +131,10 @@ impl Docker<'_> {
         }
         self.address(dev, ip, n.subnets.iter().find(|s| s.net.contains(&ip)).map_or(16, |s| s.net.prefix_len()))?;
         self.change(dev, vec![LinkChange::Up(true)])?;
+        if n.name != super::gwbridge::NAME {
+            // The way out has no name.
+            self.files_joined(id, ip);
+        }
         if n.driver == "bridge" {
             let (p, r) = (self.profile(), self.net_rules(&n));
             self.calls(&rules::endpoint(p, &r, ip));
@@ -223,7 +232,11 @@ impl Docker<'_> {
         if let (Some(n), Some(ip)) = (self.e().networks.get(&e.network).cloned(), e.ip) {
             let (p, r) = (self.profile(), self.net_rules(&n));
             self.undo(&rules::endpoint(p, &r, ip));
-            self.forget_connections(ip);
+            self.files_left(id, &n, ip);
+            if self.c(id).bound_for == e.id {
+                self.forget_connections(ip);
+                self.cm(id).bound_for.clear();
+            }
             if n.scope == "local" {
                 self.free_address(&n.id, ip);
             }
@@ -264,6 +277,7 @@ impl Docker<'_> {
         }
         let c = self.cm(id);
         c.resolver = None;
+        c.bound_for.clear();
         let (ns, pid) = (c.netns.take(), c.pid.take());
         if let (Some(ns), Some(pid)) = (ns, pid) {
             self.s.pid_gone(pid);
@@ -294,7 +308,9 @@ impl Docker<'_> {
     /// The endpoint whose network supplies the default route.
     pub fn gateway_endpoint(&self, id: &str) -> Option<(String, Network)> {
         let c = self.e().containers.get(id)?;
-        let mut all = self.by_gateway(c).into_iter().filter(|(_, _, n)| n.gateway().is_some() && n.driver != "overlay");
+        // Since 28 an internal network offers none.
+        let offers = |n: &Network| n.gateway().is_some() && (!n.internal || self.profile() == Profile::V20);
+        let mut all = self.by_gateway(c).into_iter().filter(|(_, _, n)| offers(n) && n.driver != "overlay");
         all.next().map(|(name, _, n)| (name, n))
     }
 
@@ -308,25 +324,33 @@ impl Docker<'_> {
             self.unpublish(id);
             return Ok(());
         };
-        // 28 sets no default route for an internal network.
-        if !n.internal || self.profile() == Profile::V20 {
-            let aux = n.subnets.first().and_then(|s| s.aux.get("DefaultGatewayIPv4").copied());
-            let dev = self.c(id).endpoints.get(&name).and_then(|e| e.dev);
-            let route = default_route(aux.or_else(|| n.gateway()), dev);
-            self.op(&Op::RouteAdd { netns: ns, verb: RouteVerb::Add, route })?;
-        }
+        let aux = n.subnets.first().and_then(|s| s.aux.get("DefaultGatewayIPv4").copied());
+        let dev = self.c(id).endpoints.get(&name).and_then(|e| e.dev);
+        let route = default_route(aux.or_else(|| n.gateway()), dev);
+        self.op(&Op::RouteAdd { netns: ns, verb: RouteVerb::Add, route })?;
         if n.on_parent() {
             let c = self.c(id);
             self.macvlan_ports(&n, !c.exposed.is_empty(), !c.publish.is_empty());
             self.unpublish(id);
             return Ok(());
         }
-        let at = self.c(id).endpoints.get(&name).map(|e| e.id.clone()).unwrap_or_default();
-        if !self.c(id).bound.is_empty() && self.c(id).bound_for == at {
+        self.move_outside(id, &name, &n)
+    }
+
+    /// External connectivity goes to another endpoint: connections of the one before are forgotten, and of the new one
+    /// (`RevokeExternalConnectivity`, `ProgramExternalConnectivity`).
+    fn move_outside(&mut self, id: &str, name: &str, n: &Network) -> Result<(), String> {
+        let c = self.c(id);
+        let Some(new) = c.endpoints.get(name) else { return Ok(()) };
+        if c.bound_for == new.id {
             return Ok(());
         }
-        self.cm(id).bound_for = at;
-        self.publish(id, &name, &n)
+        let before = c.endpoints.values().find(|e| !e.id.is_empty() && e.id == c.bound_for);
+        for ip in before.into_iter().chain([new]).filter_map(|e| e.ip) {
+            self.forget_connections(ip);
+        }
+        self.cm(id).bound_for.clone_from(&new.id);
+        self.publish(id, name, n)
     }
 
     /// `--link` where containers do not talk otherwise (`iptables.Link`): for each exposed port there and back.
@@ -360,6 +384,8 @@ impl Docker<'_> {
         let (Some(ns), Some(pid)) = (c.netns, c.pid) else { return };
         let app = self.announce_one(ns, pid, dev, ip);
         self.cm(id).apps.push(app);
+        // Ports are published after it.
+        self.s.advance(MSEC);
     }
 
     /// One address is announced in a namespace.

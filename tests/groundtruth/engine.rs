@@ -1,0 +1,141 @@
+//! More of what two runs of an engine do not share: see [`crate::normalise::RULES`].
+
+use regex_lite::{Captures, Regex};
+use serde_json::{Map, Value};
+
+use crate::frames::Frame;
+use crate::normalise::Normal;
+
+fn replaced(t: &str, pattern: &str, with: &str) -> String {
+    match Regex::new(pattern) {
+        Ok(r) => r.replace_all(t, with).into_owned(),
+        Err(_) => t.to_owned(),
+    }
+}
+
+/// What a command of an engine's host printed.
+pub fn text(t: &str, command: &str) -> String {
+    let rules: [(&str, &str); 5] = [
+        (r"\b\d+\.\d+ ms\b", "T ms"),
+        (r"(127\.0\.0\.11:)\d+", "${1}P"),
+        (r"(-s 127\.0\.0\.11/32 .*--sport )\d+", "${1}P"),
+        (r"(?m)^((?:LISTEN|UNCONN) .*\S) +(\S+) *$", "$1 $2"),
+        (r"\btime=\S+ level=", "time=T level="),
+    ];
+    let mut t = rules.iter().fold(t.to_owned(), |t, (pattern, with)| replaced(&t, pattern, with));
+    if t.starts_with("LISTEN") || t.starts_with("UNCONN") {
+        t = replaced(&t, " +", " ");
+    }
+    let sorted = |t: &str| {
+        let mut lines: Vec<&str> = t.split('\n').collect();
+        lines.sort_unstable();
+        lines.join("\n")
+    };
+    if command.contains("showmacs") || command.contains("docker port") {
+        t = sorted(&t);
+    }
+    if command.contains("brctl show") {
+        t = bridge_ports(&t);
+    }
+    if command.contains("network inspect") { members(&t) } else { t }
+}
+
+/// `brctl show` reads a directory, whose order is a hash of names.
+fn bridge_ports(t: &str) -> String {
+    let mut out: Vec<String> = Vec::new();
+    let mut ports: Vec<String> = Vec::new();
+    for l in t.split('\n') {
+        let cells: Vec<&str> = l.split('\t').collect();
+        match cells.as_slice() {
+            [name, _, _, stp, _, port] | [name, _, stp, _, port]
+                if !name.is_empty() && matches!(*stp, "yes" | "no") =>
+            {
+                ports.sort();
+                out.append(&mut ports);
+                out.push(l.strip_suffix(port).unwrap_or(l).to_owned());
+                ports.push(format!("\t{port}"));
+            }
+            [first, .., port] if first.is_empty() && !port.is_empty() => ports.push(format!("\t{port}")),
+            _ => {
+                ports.sort();
+                out.append(&mut ports);
+                out.push(l.to_owned());
+            }
+        }
+    }
+    ports.sort();
+    out.append(&mut ports);
+    out.join("\n")
+}
+
+/// The members of a network come in the order of their ids.
+fn members(t: &str) -> String {
+    let Ok(Value::Array(mut all)) = serde_json::from_str::<Value>(t) else { return t.to_owned() };
+    if pretty(&all).trim() != t.trim() {
+        return t.to_owned();
+    }
+    for n in &mut all {
+        if let Some(Value::Object(m)) = n.get_mut("Containers") {
+            let mut list: Vec<(String, Value)> = std::mem::take(m).into_iter().collect();
+            list.sort_by_key(|(_, v)| v["Name"].as_str().unwrap_or("").to_owned());
+            *m = list.into_iter().collect::<Map<_, _>>();
+        }
+    }
+    pretty(&all)
+}
+
+/// As the engines print JSON: four spaces a level.
+fn pretty(all: &[Value]) -> String {
+    let text = serde_json::to_string_pretty(all).unwrap_or_default();
+    let wide = |l: &str| " ".repeat(l.len() - l.trim_start().len()) + l;
+    text.lines().map(wide).collect::<Vec<_>>().join("\n")
+}
+
+/// A namespace's state: what depends on process numbers and on the moment.
+pub fn state(out: &mut Map<String, Value>, probes: u16) {
+    for l in out.get_mut("conntrack").and_then(Value::as_array_mut).into_iter().flatten() {
+        let t = replaced(l.as_str().unwrap_or(""), r" use=\d+", "");
+        let own = 40_000..40_020 + 20 * probes;
+        let id = |c: &Captures<'_>| {
+            let ours = c[2].parse::<u16>().is_ok_and(|p| own.contains(&p) && p % 20 == 0);
+            format!("{}id={}", &c[1], if ours { &c[2] } else { "N" })
+        };
+        let t = match Regex::new(r"(code=\d+ )id=(\d+)") {
+            Ok(r) => r.replace_all(&t, id).into_owned(),
+            Err(_) => t,
+        };
+        *l = t.into();
+    }
+    for l in out.get_mut("also").and_then(Value::as_array_mut).into_iter().flatten() {
+        *l = replaced(l.as_str().unwrap_or(""), r"/ns:\d+$", "/ns:PID").into();
+    }
+}
+
+/// Is it a message to or from a name server? Where it begins.
+fn dns_at(f: &Frame) -> Option<usize> {
+    let b = &f.bytes;
+    if b.get(12..14)? != [8, 0] || *b.get(23)? != 17 || b.get(20..22)? != [0x40, 0] && b.get(20..22)? != [0, 0] {
+        return None;
+    }
+    let q = 14 + usize::from(b[14] & 15) * 4;
+    let server = |at: usize| b.get(at..at + 4) == Some(&[127, 0, 0, 11]);
+    let port = |at: usize| b.get(at..at + 2) == Some(&[0, 53]);
+    (port(q) || port(q + 2) || server(26) || server(30)).then_some(q + 8)
+}
+
+/// The id of a query that a command sends, left out; the UDP checksum is already.
+pub fn query_id(bytes: &mut [u8], f: &Frame) {
+    if let Some(id) = dns_at(f).and_then(|at| bytes.get_mut(at..at + 2)) {
+        id.fill(0);
+    }
+}
+
+/// A resolver asks for A and AAAA at once, and a name server answers several queries at once.
+pub fn any_dns_order(all: &mut [Normal<'_>]) {
+    let places: Vec<usize> = (0..all.len()).filter(|i| dns_at(all[*i].1).is_some()).collect();
+    let mut list: Vec<Normal<'_>> = places.iter().map(|i| all[*i].clone()).collect();
+    list.sort_by(|a, b| a.0.cmp(&b.0));
+    for (i, f) in places.into_iter().zip(list) {
+        all[i] = f;
+    }
+}
