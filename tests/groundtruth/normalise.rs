@@ -51,17 +51,14 @@ pub const RULES: &[(&str, &str, &str)] = &[
     ("docker", "nstat", "recorded for the kernel's own cases only"),
     ("docker", "fdb of sw", "IPv6 teaches it"),
     ("docker", "local addresses that no state shows: of devices that went", "random"),
-    ("docker", "which steps gratuitous ARPs fall into, and how many of the three a device sees", "a second apart: steps take any time"),
-    ("docker", "which of two steps an ICMP error about a silent neighbour falls into", "three seconds and up to a tenth later"),
     ("docker", "address of a bridge that has one of its ports'", "the lowest of what are random"),
     ("docker", "bytes of a rule's counter, of engines in a cluster", "the length of their gossip depends on the time of day"),
+    ("docker", "which steps gratuitous ARPs fall into, and how many of the three a device sees", "a second apart: steps take any time"),
+    ("docker", "which of two steps an ICMP error about a silent neighbour falls into", "three seconds and up to a tenth later"),
     ("docker", "order between two TCP connections on a device", "docker-proxy connects while its client sends: two processors"),
     ("docker", "0.0.0.0 or :: in `Bind for … failed`", "28.5 chooses either"),
-    ("docker", "order of containers in docker network inspect", "by id, which is random"),
     ("docker", "packets and bytes that ifconfig counts", "IPv6 and IGMP are among them"),
     ("docker", "age of a neighbour", "clock"),
-    ("docker", "ICMP id of what a command sends, in conntrack", "process number"),
-    ("docker", "use= of a conntrack entry", "who is looking at it just then"),
     ("docker", "version and count in conntrack's last line", "28.5's hosts have a newer tool; it counts IGMP"),
     ("docker", "conntrack entries of the cluster's own ports (2377, 7946, 2379, 2380)", "the recorder leaves their frames out; streams come by random timers"),
     ("docker", "ids of nodes and networks of a swarm, join tokens", "random"),
@@ -224,9 +221,7 @@ fn replaced(t: &str, pattern: &str, with: &str) -> String {
 
 /// What two runs of an engine do not share within a text.
 pub fn docker_text(t: &str) -> String {
-    let t = &members(t);
-    let rules: [(&str, &str); 16] = [
-        (r" use=\d+", ""),
+    let rules: [(&str, &str); 14] = [
         (r"\bused \d+/\d+/\d+", "used T"),
         (r"(?m)^( +[RT]X packets:)\d+", "${1}N"),
         (r"(?m)^ +RX bytes:.*", " BYTES"),
@@ -234,7 +229,6 @@ pub fn docker_text(t: &str) -> String {
         (r"conntrack v[\d.]+ \(conntrack-tools\): \d+ flow", "conntrack V: N flow"),
         (r"(?m)^ +inet6 .*\n(?: +valid_lft .*\n)?", ""),
         (r"(?m) qlen 0 *$", " "),
-        (r"(?m)^33:33:.*\n?", ""),
         (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME"),
         (r"(?:\d+ seconds?|Less than a second|About a minute)( ago)? *", "AGE "),
         (r"time[= ][\d.]+ ?ms", "time"),
@@ -243,42 +237,12 @@ pub fn docker_text(t: &str) -> String {
         (r"(?m)^LISTEN.*\[::\].*\n?", ""),
         (r"(?m)^unknown +2 .*\n?", ""),
     ];
-    rules.iter().fold(t.clone(), |t, (pattern, with)| replaced(&t, pattern, with))
-}
-
-/// `docker network inspect` sorts containers by id: here by what they are called.
-fn members(t: &str) -> String {
-    let (mut out, mut block): (Vec<String>, Option<Vec<String>>) = (Vec::new(), None);
-    for l in t.split('\n') {
-        match &mut block {
-            Some(b) if l.trim_end_matches(',') == "        }" => {
-                b.sort();
-                let all = b.iter().map(|e| e.trim_end_matches(','));
-                out.push(all.collect::<Vec<_>>().join(",\n"));
-                out.push(l.to_owned());
-                block = None;
-            }
-            Some(b) => match b.last_mut().filter(|_| !l.starts_with("            \"")) {
-                Some(entry) => entry.push_str(&format!("\n{l}")),
-                None => b.push(l.to_owned()),
-            },
-            None => {
-                if l == "        \"Containers\": {" {
-                    block = Some(Vec::new());
-                }
-                out.push(l.to_owned());
-            }
-        }
-    }
-    out.extend(block.into_iter().flatten());
-    out.join("\n")
+    rules.iter().fold(t.to_owned(), |t, (pattern, with)| replaced(&t, pattern, with))
 }
 
 /// Rule hits: the ports of an engine's name server in a container are any.
 pub fn resolver_ports(hits: &Value) -> Value {
-    // 1.8.9 counts only a policy that somebody set.
-    let hits = replaced(&hits.to_string(), r#"\["\w+","FORWARD","policy ACCEPT",\d+\],?"#, "").replace(",]", "]");
-    let text = replaced(&hits, r"(127\.0\.0\.11:|127\.0\.0\.11/32 -p \w+ -m \w+ --sport )\d+", "${1}P");
+    let text = replaced(&hits.to_string(), r"(127\.0\.0\.11:|127\.0\.0\.11/32 -p \w+ -m \w+ --sport )\d+", "${1}P");
     serde_json::from_str(&text).unwrap_or_default()
 }
 
@@ -350,9 +314,7 @@ pub fn docker_state(out: &mut Map<String, Value>, probes: u16) {
                 let ours = c[2].parse::<u16>().is_ok_and(|p| p < 32_768 || own.contains(&p) && p % 20 == 0);
                 format!("{}={}", &c[1], if ours { &c[2] } else { "P" })
             };
-            *x = replaced(&r.replace_all(x.as_str().unwrap_or(""), mask), r" use=\d+", "").into();
-            // A probe's id is its port.
-            *x = replaced(x.as_str().unwrap_or(""), r"\bid=[1-3]?\d{1,4}\b", "id=N").into();
+            *x = r.replace_all(x.as_str().unwrap_or(""), mask).into_owned().into();
         }
     }
     for l in out.get_mut("iptables").and_then(Value::as_array_mut).into_iter().flatten() {

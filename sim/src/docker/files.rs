@@ -103,10 +103,8 @@ impl Docker<'_> {
             if let Some(o) = self.e().containers.get(of)
                 && let Some(ip) = o.endpoints.get("bridge").and_then(|e| e.ip)
             {
-                let mut names = vec![alias, &o.hostname, &o.name];
-                names.retain(|n| *n != alias);
-                let rest: String = names.iter().map(|n| format!(" {n}")).collect();
-                t.push_str(&format!("{ip}\t{alias}{rest}\n"));
+                let name = if *alias == o.name { String::new() } else { format!(" {}", o.name) };
+                t.push_str(&format!("{ip}\t{alias} {}{name}\n", o.hostname));
             }
         }
         t

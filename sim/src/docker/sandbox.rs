@@ -145,7 +145,10 @@ impl Docker<'_> {
         }
         self.address(dev, ip, n.subnets.iter().find(|s| s.net.contains(&ip)).map_or(16, |s| s.net.prefix_len()))?;
         self.change(dev, vec![LinkChange::Up(true)])?;
-        self.files_joined(id, ip);
+        if n.name != super::gwbridge::NAME {
+            // The way out has no name.
+            self.files_joined(id, ip);
+        }
         if n.driver == "bridge" {
             let (p, r) = (self.profile(), self.net_rules(&n));
             self.calls(&rules::endpoint(p, &r, ip));
