@@ -92,8 +92,10 @@ fn on_loopback() {
     has("nat -A DOCKER -d 127.0.0.1/32 ! -i bridge1 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 192.0.2.2:80");
 }
 
-/// A variant of the published port: what its network is made with, and the daemon.
-const VARIANTS: [(&str, &[&str], &[(&str, &str)], &str); 13] = [
+/// A variant of the published port: its title, the daemon's options, the network's, and what is published.
+type Case = (&'static str, &'static [&'static str], &'static [(&'static str, &'static str)], &'static str);
+
+const VARIANTS: [Case; 13] = [
     ("userland-proxy off", &["--userland-proxy=false"], &[], "8080:80"),
     ("icc off on the network", &[], &[("enable_icc", "false")], "8080:80"),
     ("icc off on docker0", &["--icc=false"], &[], "8080:80"),
