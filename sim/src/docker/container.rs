@@ -318,7 +318,7 @@ impl Docker<'_> {
             self.cm(&id).endpoints.shift_remove(&n.name);
             return Err(e);
         }
-        self.regate(&id)?;
+        self.regate(&id, false)?;
         self.resolver(&id);
         Ok(())
     }
@@ -372,7 +372,7 @@ impl Docker<'_> {
         }
         self.cm(&id).endpoints.shift_remove(&n.name);
         if c.state == State::Running {
-            self.regate(&id)?;
+            self.regate(&id, true)?;
             self.resolver(&id);
         }
         Ok(())

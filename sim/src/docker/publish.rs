@@ -131,9 +131,6 @@ impl Docker<'_> {
         let Some(ip) = e.ip else { return Ok(()) };
         // They may be there already; else they move.
         self.unpublish(id);
-        if n.internal {
-            return Ok(());
-        }
         for p in self.wanted(&c) {
             if let Err(why) = self.publish_one(id, n, ip, &p) {
                 self.unpublish(id);
@@ -271,6 +268,9 @@ impl Docker<'_> {
 
     fn program(&mut self, n: &Network, ip: Ipv4Addr, b: &Bound, undo: bool) {
         let IpAddr::V4(host_ip) = b.host_ip else { return };
+        if n.internal {
+            return;
+        }
         let r = PortRules { proto: b.proto.clone(), host_ip, host_port: b.host_port, ip, port: b.port };
         let calls = rules::publish(self.profile(), &self.net_rules(n), &r);
         if undo { self.undo(&calls) } else { self.calls(&calls) }

@@ -60,7 +60,7 @@ impl Docker<'_> {
         for n in order {
             self.attach(id, &n)?;
         }
-        self.regate(id)
+        self.regate(id, false)
     }
 
     fn joined(&self, id: &str, of: &str) -> Result<NetnsId, String> {
@@ -124,6 +124,7 @@ impl Docker<'_> {
         self.store_name_free(&n, &c.name)?;
         let ip = self.address_for(&n, e.wanted_ip)?;
         e.id = self.new_id();
+        e.exposes = n.driver == "bridge" && !n.internal && !c.endpoints.values().any(|o| o.exposes && !o.id.is_empty());
         e.ip = Some(ip);
         e.mac = Some(match e.wanted_mac {
             Some(m) => m,
@@ -329,7 +330,7 @@ impl Docker<'_> {
     }
 
     /// Default route and published ports go where the gateway is.
-    pub(super) fn regate(&mut self, id: &str) -> Result<(), String> {
+    pub(super) fn regate(&mut self, id: &str, left: bool) -> Result<(), String> {
         self.gwbridge_wanted(id)?;
         let Some(ns) = self.c(id).netns else { return Ok(()) };
         let any = RouteSpec { proto: None, ..default_route(None, None) };
@@ -348,22 +349,29 @@ impl Docker<'_> {
             self.unpublish(id);
             return Ok(());
         }
-        self.move_outside(id, &name, &n)
+        self.move_outside(id, &name, &n, left)
     }
 
     /// External connectivity goes to another endpoint: connections of the one before are forgotten, and of the new one
     /// (`RevokeExternalConnectivity`, `ProgramExternalConnectivity`).
-    fn move_outside(&mut self, id: &str, name: &str, n: &Network) -> Result<(), String> {
+    fn move_outside(&mut self, id: &str, name: &str, n: &Network, left: bool) -> Result<(), String> {
         let c = self.c(id);
         let Some(new) = c.endpoints.get(name) else { return Ok(()) };
         if c.bound_for == new.id {
             return Ok(());
         }
         let before = c.endpoints.values().find(|e| !e.id.is_empty() && e.id == c.bound_for);
-        for ip in before.into_iter().chain([new]).filter_map(|e| e.ip) {
+        let inner = n.internal;
+        for ip in before.into_iter().chain(Some(new).filter(|_| !inner)).filter_map(|e| e.ip) {
             self.forget_connections(ip);
         }
         self.cm(id).bound_for.clone_from(&new.id);
+        // 20.10 looks whether a network is internal when a container joins one, and not when it leaves another: then
+        // docker-proxy serves there, without any rule (`Endpoint.sbLeave`).
+        if inner && !left {
+            self.unpublish(id);
+            return Ok(());
+        }
         self.publish(id, name, n)
     }
 

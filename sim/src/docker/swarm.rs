@@ -342,7 +342,7 @@ impl Docker<'_> {
                 self.detach(&id, &n.name);
                 self.cm(&id).endpoints.shift_remove(&n.name);
                 if self.c(&id).state == State::Running
-                    && let Err(e) = self.regate(&id)
+                    && let Err(e) = self.regate(&id, false)
                 {
                     self.em().log.push(e);
                 }

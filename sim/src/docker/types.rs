@@ -174,6 +174,8 @@ pub struct Endpoint {
     pub wanted_ifname: Option<String>,
     /// `--gw-priority`.
     pub gw_priority: i64,
+    /// It was the first one to be told which ports the image exposes (`BuildCreateEndpointOptions`).
+    pub exposes: bool,
     /// The interface inside, such as `eth0`.
     pub ifname: String,
     /// Host end of its veth pair.

@@ -84,29 +84,25 @@ impl<R: Recorder> Kernel<R> {
         let manip = Manip::of(at.hook);
         let info = p.nf.ctinfo;
         let Some(c) = self.netns[at.ns.ix()].nf.ct.get(ct) else { return Verdict::Accept };
-        match info {
-            CtInfo::Related | CtInfo::RelatedReply => {
-                let icmp = matches!(p.ipv4().map(|ip| &ip.l4), Some(L4::Icmp(_)));
-                if icmp {
-                    return self.nat_icmp_reply(at, ct, p);
-                }
-            }
-            CtInfo::New if !c.status.contains(manip.done()) => match self.nat_ask(at, ct, manip, p) {
+        let related = matches!(info, CtInfo::Related | CtInfo::RelatedReply);
+        if related && matches!(p.ipv4().map(|ip| &ip.l4), Some(L4::Icmp(_))) {
+            return self.nat_icmp_reply(at, ct, p);
+        }
+        // A reset that REJECT sends belongs to a connection whose first packet got no further.
+        if (related || info == CtInfo::New) && !c.status.contains(manip.done()) {
+            match self.nat_ask(at, ct, manip, p) {
                 Verdict::Accept => {}
                 v => return v,
-            },
-            _ => {
-                if at.hook == Hook::Postrouting
-                    && info.dir() == CtDir::Original
-                    && c.masq_dev.is_some()
-                    && c.masq_dev != at.oif
-                {
-                    // The way has changed: the address that was taken belongs to another device.
-                    self.ct_kill(at.ns, ct);
-                    self.nf_drop(at, p, DropReason::NETFILTER_DROP, "nf_nat_inet_fn");
-                    return Verdict::Drop;
-                }
             }
+        } else if at.hook == Hook::Postrouting
+            && info.dir() == CtDir::Original
+            && c.masq_dev.is_some()
+            && c.masq_dev != at.oif
+        {
+            // The way has changed: the address that was taken belongs to another device.
+            self.ct_kill(at.ns, ct);
+            self.nf_drop(at, p, DropReason::NETFILTER_DROP, "nf_nat_inet_fn");
+            return Verdict::Drop;
         }
         self.nat_packet(at, ct, manip, p);
         Verdict::Accept

@@ -78,7 +78,7 @@ fn ports(c: &Container, v20: bool) -> String {
     // Exposed and not published comes without an address.
     let mut all: Vec<(u16, Option<IpAddr>, u16, String)> =
         c.bound.iter().map(|b| (b.port, Some(b.host_ip), b.host_port, b.proto.clone())).collect();
-    for e in &c.exposed {
+    for e in told(c) {
         let (port, proto) = e.split_once('/').unwrap_or((e, "tcp"));
         let port = port.parse().unwrap_or(0);
         if !c.bound.iter().any(|b| b.port == port && b.proto == proto) {
@@ -319,12 +319,19 @@ pub fn network_json(d: &Docker<'_>, n: &Network) -> Value {
     Value::Object(o)
 }
 
+/// The exposed ports that an endpoint of the container knows of, and all that are published.
+fn told(c: &Container) -> impl Iterator<Item = &String> {
+    let known = c.endpoints.values().any(|e| e.exposes && !e.id.is_empty());
+    let bound = |text: &str| c.bound.iter().any(|b| text == format!("{}/{}", b.port, b.proto));
+    c.exposed.iter().filter(move |e| known || bound(e))
+}
+
 fn ports_json(c: &Container) -> Value {
     let mut o = Map::new();
     if c.state != State::Running {
         return o.into();
     }
-    for e in &c.exposed {
+    for e in told(c) {
         let (port, proto) = e.split_once('/').unwrap_or((e, "tcp"));
         let of = c.bound.iter().filter(|b| b.port.to_string() == port && b.proto == proto);
         let list: Vec<Value> = of.map(|b| json!({"HostIp": b.host_ip.to_string(), "HostPort": host_port(b)})).collect();
