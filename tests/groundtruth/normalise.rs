@@ -56,6 +56,7 @@ pub const RULES: &[(&str, &str, &str)] = &[
     ("docker", "order between two TCP connections on a device", "docker-proxy connects while its client sends: two processors"),
     ("docker", "0.0.0.0 or :: in `Bind for … failed`", "28.5 chooses either"),
     ("docker", "version and count in conntrack's last line", "28.5's hosts have a newer tool; it counts IGMP"),
+    ("docker", "frames of UDP 5353", "the recorder leaves them out, and ICMP errors about them"),
     ("docker", "qlen 0", "iproute2 of 28.5 shows it, 6.1 does not"),
     ("docker", "use= of a conntrack entry, id of an ICMP one that is no probe's", "of the moment; a process number"),
     ("docker", "names of ip netns that are numbers", "process numbers"),
@@ -465,7 +466,7 @@ pub type Normal<'a> = (String, &'a Frame);
 /// The frames of a step by device and direction; `own`: a command sent them, not a probe.
 pub fn frames<'a>(all: &'a [Frame], own: Own, names: &Names) -> BTreeMap<&'a str, Vec<Normal<'a>>> {
     let mut out: BTreeMap<&str, Vec<Normal<'a>>> = BTreeMap::new();
-    for f in all.iter().filter(|f| f.flag != "nud" && f.flag != "rtx") {
+    for f in all.iter().filter(|f| f.flag != "nud" && f.flag != "rtx" && !(names.engine && mdns(f))) {
         out.entry(&f.dev).or_default().push((normal(f, own, names), f));
     }
     for v in out.values_mut() {
@@ -477,6 +478,20 @@ pub fn frames<'a>(all: &'a [Frame], own: Own, names: &Names) -> BTreeMap<&'a str
         *v = closing(std::mem::take(v));
     }
     out
+}
+
+/// The recorder takes UDP 5353 for what machines say of themselves.
+fn mdns(f: &Frame) -> bool {
+    fn within(ip: &[u8], deep: bool) -> bool {
+        let q = usize::from(ip.first().copied().unwrap_or(0) & 15) * 4;
+        let port = |at: usize| ip.get(q + at..q + at + 2) == Some(&[0x14, 0xe9]);
+        match ip.get(9) {
+            Some(17) => port(0) || port(2),
+            Some(1) if deep && matches!(ip.get(q), Some(3 | 11)) => ip.get(q + 8..).is_some_and(|b| within(b, false)),
+            _ => false,
+        }
+    }
+    f.bytes.get(12..14) == Some(&[8, 0]) && within(&f.bytes[14..], true)
 }
 
 fn normal(f: &Frame, own: Own, names: &Names) -> String {

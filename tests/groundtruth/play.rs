@@ -22,7 +22,7 @@ const CONTAINER_UP_MS: u64 = 160;
 /// It looks at the state of the world so long after the last step.
 const BEFORE_STATE_MS: u64 = 250;
 /// It looks at the counters so long after a probe.
-const COUNTERS_MS: u64 = 40;
+const COUNTERS_MS: u64 = 60;
 /// Most turns of a `wait` step.
 const WAIT_TURNS: usize = 60;
 
@@ -341,6 +341,8 @@ fn dump(s: &Session, recorded: &Value) -> Map<String, Value> {
     let k = &s.kernel;
     let mut all: Vec<(String, NetnsId)> =
         (0..k.netns.len() as u32).map(NetnsId).filter(|n| k.ns(*n).alive).map(|n| (k.ns(n).label.clone(), n)).collect();
+    // Namespaces without a name are not looked into.
+    all.retain(|(label, _)| !label.ends_with("/ns"));
     let place: Vec<&String> = recorded["ns"].as_object().into_iter().flat_map(|m| m.keys()).collect();
     all.sort_by_key(|(label, _)| place.iter().position(|p| *p == label).unwrap_or(usize::MAX));
     let mut out = Map::new();
@@ -349,6 +351,12 @@ fn dump(s: &Session, recorded: &Value) -> Map<String, Value> {
         if k.ns(ns).is_switch {
             // Of a switch the recorder keeps the addresses it learned, no more.
             v = json!({"fdb": v["fdb"]});
+        }
+        for l in v["link"].as_array_mut().into_iter().flatten() {
+            let nameless = |p: &str| p.split_once("/ns:").is_some_and(|(_, rest)| !rest.contains(':'));
+            if l["peer"].as_str().is_some_and(nameless) {
+                l["peer"] = "outside".into();
+            }
         }
         let kind = match label.contains("/ns:") {
             _ if k.ns(ns).is_switch => "switch",

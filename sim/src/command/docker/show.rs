@@ -44,7 +44,7 @@ fn human(d: Nanos) -> String {
 }
 
 /// A time of the model, as Go prints one.
-fn when(t: Nanos) -> String {
+pub fn when(t: Nanos) -> String {
     let (s, n) = (t / SEC, t % SEC);
     format!("2026-01-01T{:02}:{:02}:{:02}.{n:09}Z", s / 3600 % 24, s / 60 % 60, s % 60)
 }
@@ -197,15 +197,6 @@ pub fn port(p: &mut Proc<'_>, args: &[String]) -> Exit {
         p.out.push_str(&format!("{}:{}\n", host_ip(&b.host_ip, v20), host_port(b)));
     }
     Ok(0)
-}
-
-/// `docker logs`: what the programs of a container wrote.
-pub fn logs(p: &mut Proc<'_>, args: &[String]) -> Exit {
-    let Some(key) = args.first() else { return Err(Refusal::new("docker logs without a container", 0)) };
-    match docker(p).container_id(key) {
-        Ok(_) => Err(Refusal::new("docker logs", 0)),
-        Err(e) => Ok(if profile(p) == Profile::V20 { client_error(p, &e) } else { super::daemon_error(p, &e) }),
-    }
 }
 
 /// Prints objects: by a template one per line, else as an array with four spaces.
