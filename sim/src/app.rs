@@ -217,6 +217,13 @@ impl Apps {
         }
     }
 
+    /// What announces an address ends when it would send again.
+    pub fn end_announcing(&mut self, id: AppId) {
+        if let Some(Some(Program::Arping(a))) = self.list.get_mut(id.0 as usize).map(|a| a.program.as_mut()) {
+            a.ending = true;
+        }
+    }
+
     /// The UDP and the TCP port of a name server in a container.
     pub fn resolver_ports<R: Recorder>(&self, k: &Kernel<R>, id: AppId) -> Option<(u16, u16)> {
         match self.get(id).program.as_ref()? {

@@ -17,6 +17,8 @@ use crate::world;
 const PROBE_START_MS: u64 = 38;
 /// It looks for new namespaces so long after a command.
 const AFTER_COMMAND_MS: u64 = 100;
+/// The engine's client needs so long to reach the engine.
+const CLIENT_MS: u64 = 100;
 /// A container that a command starts is up so long before the step's end.
 const CONTAINER_UP_MS: u64 = 160;
 /// It looks at the state of the world so long after the last step.
@@ -141,6 +143,8 @@ fn one(
             if starts_container(&line) {
                 let ms = step["ms"].as_u64().unwrap_or(0);
                 s.advance(ms.saturating_sub(CONTAINER_UP_MS) * MSEC);
+            } else if line.starts_with("docker ") {
+                s.advance(CLIENT_MS.min(step["ms"].as_u64().unwrap_or(0) / 2) * MSEC);
             }
             let ran = run_line(s, host, ns, &line);
             did.refused = ran.refusal.map(|(what, col)| format!("{what} (column {})", col + 1));

@@ -296,7 +296,9 @@ impl Docker<'_> {
         if announcing.is_empty() {
             return self.leave_sandbox(id);
         }
-        self.cm(id).apps.clear();
+        for a in std::mem::take(&mut self.cm(id).apps) {
+            self.s.apps.end_announcing(a);
+        }
         if let Some(ns) = self.c(id).netns {
             let nameless = format!("{}/ns", self.s.kernel.host(self.host).name);
             self.s.kernel.ns_mut(ns).label = nameless;
