@@ -58,6 +58,7 @@ pub const RULES: &[(&str, &str, &str)] = &[
     ("docker", "version and count in conntrack's last line", "28.5's hosts have a newer tool; it counts IGMP"),
     ("docker", "frames of UDP 5353", "the recorder leaves them out, and ICMP errors about them"),
     ("docker", "qlen 0", "iproute2 of 28.5 shows it, 6.1 does not"),
+    ("docker", "neigh_vlan_suppress off", "iproute2 of 28.5 shows it, 6.1 does not"),
     ("docker", "use= of a conntrack entry, id of an ICMP one that is no probe's", "of the moment; a process number"),
     ("docker", "names of ip netns that are numbers", "process numbers"),
     ("docker", "id of a query that a command sends; order of a device's DNS messages", "random; A and AAAA are asked at once"),
@@ -198,12 +199,13 @@ fn replaced(t: &str, pattern: &str, with: &str) -> String {
 
 /// What two runs of an engine do not share within a text.
 pub fn docker_text(t: &str) -> String {
-    let rules: [(&str, &str); 12] = [
+    let rules: [(&str, &str); 13] = [
         (r"Bind for (?:0\.0\.0\.0|::):", "Bind for ANY:"),
         (r"conntrack v[\d.]+ \(conntrack-tools\): \d+ flow", "conntrack V: N flow"),
         (r"(?m)^ +inet6 .*\n(?: +valid_lft .*\n)?", ""),
         (r"(?m) qlen 0 *$", " "),
         (r"(?m)^33:33:.*\n?", ""),
+        (r" neigh_vlan_suppress off", ""),
         (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME"),
         (r"(?:\d+ seconds?|Less than a second|About a minute)( ago)? *", "AGE "),
         (r"time[= ][\d.]+ ?ms", "time"),
