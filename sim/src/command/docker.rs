@@ -1,6 +1,7 @@
 //! `docker`: the command line of the engine (docker/cli), by version.
 
 pub mod daemon;
+mod filter;
 mod flags;
 mod network;
 mod process;

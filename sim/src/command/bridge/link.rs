@@ -229,13 +229,7 @@ fn details(port: &BrPort) -> [(&'static str, Value); 14] {
     ]
 }
 
-fn as_json(
-    d: &Device,
-    port: &BrPort,
-    (far, flags): (Option<&str>, &[&str]),
-    br: &str,
-    long: bool,
-) -> Value {
+fn as_json(d: &Device, port: &BrPort, (far, flags): (Option<&str>, &[&str]), br: &str, long: bool) -> Value {
     let mut o = Map::new();
     o.insert("ifindex".into(), d.ifindex.into());
     if let Some(f) = far {
