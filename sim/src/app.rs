@@ -96,6 +96,8 @@ pub struct App {
     pub report: ProbeReport,
     /// Sockets it holds.
     pub socks: Vec<SockId>,
+    /// It stands still (the freezer cgroup); what woke it meanwhile.
+    frozen: Option<Vec<Wake>>,
 }
 
 impl App {
@@ -166,6 +168,8 @@ impl<R: Recorder> Cx<'_, R> {
             self.k.sock_close(s);
             self.by_sock.swap_remove(&s);
         }
+        // Its sockets may have been the last that held the namespace.
+        self.k.netns_put(self.app.ns);
     }
 }
 
@@ -194,6 +198,7 @@ impl Apps {
             err: String::new(),
             report: ProbeReport::default(),
             socks: Vec::new(),
+            frozen: None,
         });
         self.wake(k, id, Wake::Start);
         id
@@ -209,6 +214,13 @@ impl Apps {
         match self.list.get_mut(id.0 as usize)?.program.as_mut()? {
             Program::Resolver(r) => Some(r),
             _ => None,
+        }
+    }
+
+    /// What announces an address ends when it would send again.
+    pub fn end_announcing(&mut self, id: AppId) {
+        if let Some(Some(Program::Arping(a))) = self.list.get_mut(id.0 as usize).map(|a| a.program.as_mut()) {
+            a.ending = true;
         }
     }
 
@@ -254,6 +266,9 @@ impl Apps {
         if app.exit.is_some() {
             return;
         }
+        if let Some(held) = &mut app.frozen {
+            return held.push(why);
+        }
         let Some(mut program) = app.program.take() else { return };
         let mut cx = Cx { k, app, by_sock: &mut self.by_sock, mail: &mut self.mail };
         match &mut program {
@@ -271,6 +286,28 @@ impl Apps {
             Program::Gossip(p) => p.wake(&mut cx, why),
         }
         app.program = Some(program);
+    }
+
+    /// A program stands still from now on, or goes on with what it missed.
+    pub fn freeze<R: Recorder>(&mut self, k: &mut Kernel<R>, id: AppId, on: bool) {
+        let Some(app) = self.list.get_mut(id.0 as usize) else { return };
+        if on {
+            app.frozen.get_or_insert_default();
+            return;
+        }
+        for why in app.frozen.take().unwrap_or_default() {
+            self.wake(k, id, why);
+        }
+    }
+
+    /// How many were ever started.
+    pub fn count(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Those started after so many.
+    pub fn since(&self, count: usize) -> impl Iterator<Item = &App> {
+        self.list.iter().skip(count)
     }
 
     /// Hands out the kernel's wakeups.

@@ -3,7 +3,7 @@
 //!
 //! In reading order: [`types`] (what an engine keeps), [`daemon`] (its start), [`rules`] (iptables by version),
 //! [`ipam`] (subnets and addresses), [`network`], [`container`], [`sandbox`] (a container's namespace and how it
-//! joins networks), [`publish`] (ports), [`files`] and [`resolvconf`] (`/etc/hosts` and others),
+//! joins networks), [`publish`] (ports), [`process`] (what runs in a container), [`files`] and [`resolvconf`] (`/etc/hosts` and others),
 //! [`resolver`] (rules and sockets of the embedded name server), [`images`]; [`macvlan`]; [`overlay`] with [`swarm`],
 //! [`kv`] (what several engines share) and [`gwbridge`]. Facts are moby's and libnetwork's, by version ([`types::Profile`]).
 
@@ -17,6 +17,7 @@ pub mod kv;
 pub mod macvlan;
 pub mod network;
 pub mod overlay;
+pub mod process;
 pub mod publish;
 pub mod resolvconf;
 pub mod resolver;

@@ -62,7 +62,9 @@ pub const RULES: &[(&str, &str, &str)] = &[
     ("docker", "version and count in conntrack's last line", "28.5's hosts have a newer tool; it counts IGMP"),
     ("docker", "conntrack entries of the cluster's own ports (2377, 7946, 2379, 2380)", "the recorder leaves their frames out; streams come by random timers"),
     ("docker", "ids of nodes and networks of a swarm, join tokens", "random"),
+    ("docker", "frames of UDP 5353", "the recorder leaves them out, and ICMP errors about them"),
     ("docker", "qlen 0", "iproute2 of 28.5 shows it, 6.1 does not"),
+    ("docker", "neigh_vlan_suppress off", "iproute2 of 28.5 shows it, 6.1 does not"),
     ("docker", "use= of a conntrack entry, id of an ICMP one that is no probe's", "of the moment; a process number"),
     ("docker", "names of ip netns that are numbers", "process numbers"),
     ("docker", "id of a query that a command sends; order of a device's DNS messages", "random; A and AAAA are asked at once"),
@@ -221,7 +223,7 @@ fn replaced(t: &str, pattern: &str, with: &str) -> String {
 
 /// What two runs of an engine do not share within a text.
 pub fn docker_text(t: &str) -> String {
-    let rules: [(&str, &str); 14] = [
+    let rules: [(&str, &str); 16] = [
         (r"\bused \d+/\d+/\d+", "used T"),
         (r"(?m)^( +[RT]X packets:)\d+", "${1}N"),
         (r"(?m)^ +RX bytes:.*", " BYTES"),
@@ -229,6 +231,8 @@ pub fn docker_text(t: &str) -> String {
         (r"conntrack v[\d.]+ \(conntrack-tools\): \d+ flow", "conntrack V: N flow"),
         (r"(?m)^ +inet6 .*\n(?: +valid_lft .*\n)?", ""),
         (r"(?m) qlen 0 *$", " "),
+        (r"(?m)^33:33:.*\n?", ""),
+        (r" neigh_vlan_suppress off", ""),
         (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME"),
         (r"(?:\d+ seconds?|Less than a second|About a minute)( ago)? *", "AGE "),
         (r"time[= ][\d.]+ ?ms", "time"),
@@ -509,7 +513,7 @@ pub type Normal<'a> = (String, &'a Frame);
 /// The frames of a step by device and direction; `own`: a command sent them, not a probe.
 pub fn frames<'a>(all: &'a [Frame], own: Own, names: &Names) -> BTreeMap<&'a str, Vec<Normal<'a>>> {
     let mut out: BTreeMap<&str, Vec<Normal<'a>>> = BTreeMap::new();
-    for f in all.iter().filter(|f| f.flag != "nud" && f.flag != "rtx") {
+    for f in all.iter().filter(|f| f.flag != "nud" && f.flag != "rtx" && !(names.engine && mdns(f))) {
         out.entry(&f.dev).or_default().push((normal(f, own, names), f));
     }
     for v in out.values_mut() {
@@ -521,6 +525,20 @@ pub fn frames<'a>(all: &'a [Frame], own: Own, names: &Names) -> BTreeMap<&'a str
         *v = closing(std::mem::take(v));
     }
     out
+}
+
+/// The recorder takes UDP 5353 for what machines say of themselves.
+fn mdns(f: &Frame) -> bool {
+    fn within(ip: &[u8], deep: bool) -> bool {
+        let q = usize::from(ip.first().copied().unwrap_or(0) & 15) * 4;
+        let port = |at: usize| ip.get(q + at..q + at + 2) == Some(&[0x14, 0xe9]);
+        match ip.get(9) {
+            Some(17) => port(0) || port(2),
+            Some(1) if deep && matches!(ip.get(q), Some(3 | 11)) => ip.get(q + 8..).is_some_and(|b| within(b, false)),
+            _ => false,
+        }
+    }
+    f.bytes.get(12..14) == Some(&[8, 0]) && within(&f.bytes[14..], true)
 }
 
 fn normal(f: &Frame, own: Own, names: &Names) -> String {

@@ -17,6 +17,8 @@ use crate::world;
 const PROBE_START_MS: u64 = 38;
 /// It looks for new namespaces so long after a command.
 const AFTER_COMMAND_MS: u64 = 100;
+/// The engine's client needs so long to reach the engine.
+const CLIENT_MS: u64 = 100;
 /// A container that a command starts is up so long before the step's end.
 const CONTAINER_UP_MS: u64 = 160;
 /// A manager's answer and the node's load balancer come before that, on a network of a swarm.
@@ -24,7 +26,7 @@ const ATTACHED_MS: u64 = 460;
 /// It looks at the state of the world so long after the last step.
 const BEFORE_STATE_MS: u64 = 250;
 /// It looks at the counters so long after a probe.
-const COUNTERS_MS: u64 = 40;
+const COUNTERS_MS: u64 = 60;
 /// Most turns of a `wait` step.
 const WAIT_TURNS: usize = 60;
 
@@ -151,6 +153,8 @@ fn one(
                 let ms = step["ms"].as_u64().unwrap_or(0);
                 let before = CONTAINER_UP_MS + if joins_swarm(s, &line) { ATTACHED_MS } else { 0 };
                 s.advance(ms.saturating_sub(before) * MSEC);
+            } else if line.starts_with("docker ") {
+                s.advance(CLIENT_MS.min(step["ms"].as_u64().unwrap_or(0) / 2) * MSEC);
             }
             let ran = run_line(s, host, ns, &line);
             did.refused = ran.refusal.map(|(what, col)| format!("{what} (column {})", col + 1));
@@ -363,6 +367,8 @@ fn dump(s: &Session, recorded: &Value) -> Map<String, Value> {
     let k = &s.kernel;
     let mut all: Vec<(String, NetnsId)> =
         (0..k.netns.len() as u32).map(NetnsId).filter(|n| k.ns(*n).alive).map(|n| (k.ns(n).label.clone(), n)).collect();
+    // Namespaces without a name are not looked into.
+    all.retain(|(label, _)| !label.ends_with("/ns"));
     let place: Vec<&String> = recorded["ns"].as_object().into_iter().flat_map(|m| m.keys()).collect();
     all.sort_by_key(|(label, _)| place.iter().position(|p| *p == label).unwrap_or(usize::MAX));
     let mut out = Map::new();
@@ -371,6 +377,12 @@ fn dump(s: &Session, recorded: &Value) -> Map<String, Value> {
         if k.ns(ns).is_switch {
             // Of a switch the recorder keeps the addresses it learned, no more.
             v = json!({"fdb": v["fdb"]});
+        }
+        for l in v["link"].as_array_mut().into_iter().flatten() {
+            let nameless = |p: &str| p.split_once("/ns:").is_some_and(|(_, rest)| !rest.contains(':'));
+            if l["peer"].as_str().is_some_and(nameless) {
+                l["peer"] = "outside".into();
+            }
         }
         let kind = match label.split_once('/').map(|l| l.1) {
             _ if k.ns(ns).is_switch => "switch",

@@ -62,6 +62,8 @@ pub struct Arping {
     pub answers: Vec<ArpAnswer>,
     /// Why it could not begin.
     pub failed: Option<Errno>,
+    /// It ends instead of sending again.
+    pub ending: bool,
 }
 
 const SEND: u32 = 1;
@@ -79,6 +81,7 @@ impl Arping {
             broadcasts: 0,
             answers: Vec::new(),
             failed: None,
+            ending: false,
         }
     }
 
@@ -100,6 +103,7 @@ impl Arping {
                 }
             }
             Wake::Sock(s) => self.read(cx, s),
+            Wake::Timer(_) if self.ending => cx.exit(0),
             Wake::Timer(SEND) => {
                 // A device that went down meanwhile: the next one will tell.
                 let _ = self.send(cx);

@@ -125,7 +125,7 @@ impl Serve {
         }
         // A client that is gone meanwhile reads nothing.
         let _ = cx.k.tcp_send(s, Bytes::from(vec![b'z'; more]));
-        cx.timer(BEFORE_CLOSE, s.0);
+        cx.timer(BETWEEN_WRITES, s.0);
     }
 }
 

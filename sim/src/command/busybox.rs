@@ -2,6 +2,7 @@
 //! otherwise. Tools that it has in the host's form, or that scenarios use for plumbing, are the host's.
 
 mod ifconfig;
+mod ip;
 mod nslookup;
 mod ping;
 mod traceroute;
@@ -11,6 +12,7 @@ use super::{Exit, Proc};
 /// Runs a tool that busybox has in a form of its own; none if it has not.
 pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Option<Exit> {
     Some(match argv[0].rsplit('/').next()? {
+        "ip" => ip::run(p, argv),
         "ping" => ping::run(p, argv),
         "traceroute" => traceroute::run(p, argv),
         "nslookup" => nslookup::run(p, argv),

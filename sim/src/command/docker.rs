@@ -1,9 +1,10 @@
 //! `docker`: the command line of the engine (docker/cli), by version.
 
-mod busybox;
 pub mod daemon;
+mod filter;
 mod flags;
 mod network;
+mod process;
 mod run;
 mod show;
 mod swarm;
@@ -24,6 +25,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         );
         return Ok(1);
     }
+    docker(p).reap();
     let (cmd, rest, at) = match (cmd.as_str(), argv.get(2)) {
         ("container", Some(sub)) => (sub.clone(), &argv[3..], 3),
         _ => (cmd.clone(), &argv[2..], 2),
@@ -34,14 +36,17 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         "run" => run::run(p, rest),
         "create" => run::create(p, rest),
         "exec" => run::exec(p, rest),
-        "start" | "stop" | "restart" | "kill" | "rm" | "pause" | "unpause" => run::each(p, &cmd, rest),
+        "start" | "stop" | "restart" | "kill" | "rm" => run::each(p, &cmd, rest),
         "rename" => run::rename(p, rest),
         "ps" | "ls" => show::ps(p, rest),
         "port" => show::port(p, rest),
         "inspect" => show::inspect(p, rest),
         "swarm" => swarm::run(p, rest),
         "node" => swarm::node(p, rest),
-        "logs" => show::logs(p, rest),
+        "logs" => process::logs(p, rest),
+        "pause" => process::pause(p, rest, true),
+        "unpause" => process::pause(p, rest, false),
+        "wait" => process::wait(p, rest),
         "version" | "--version" => {
             let v = profile(p).version();
             p.out.push_str(&format!("Docker version {v}\n"));

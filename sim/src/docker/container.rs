@@ -2,8 +2,6 @@
 
 use super::Docker;
 use super::types::{Container, Endpoint, Mode, Profile, State};
-use crate::app::Program;
-use crate::app::serve::Serve;
 
 impl Docker<'_> {
     /// The id of a container.
@@ -138,7 +136,7 @@ impl Docker<'_> {
             return Ok(());
         }
         if let Err(e) = self.sandbox(id) {
-            self.leave_sandbox(id);
+            self.abandon_sandbox(id);
             let joining = matches!(self.c(id).mode, Mode::Container(_));
             let e = if self.profile() == Profile::V20 || joining {
                 e
@@ -191,17 +189,6 @@ impl Docker<'_> {
         env
     }
 
-    /// The programs of its image.
-    fn first_process(&mut self, id: &str) {
-        let c = self.c(id);
-        let (Some(ns), Some(pid)) = (c.netns, c.pid) else { return };
-        let image = self.s.image(&c.image).filter(|i| !i.ports.is_empty() && c.command.is_empty());
-        let Some(i) = image.cloned() else { return };
-        let app = self.s.spawn(self.host, ns, pid, "serve", Program::Serve(Serve::new(i.ports.to_vec())));
-        self.s.apps.set_host_name(app, &c.hostname);
-        self.cm(id).apps.push(app);
-    }
-
     /// A server that could not begin ends, and its container with it.
     fn program_ended(&mut self, id: &str) {
         let c = self.c(id);
@@ -216,6 +203,7 @@ impl Docker<'_> {
         if !matches!(self.c(id).state, State::Running | State::Paused) {
             return;
         }
+        self.keep_log(id);
         for a in std::mem::take(&mut self.cm(id).apps) {
             self.s.apps.kill(&mut self.s.kernel, a, 143);
         }

@@ -243,6 +243,10 @@ impl Docker<'_> {
 
     /// Leaves a network: device, rules, address.
     pub(super) fn detach(&mut self, id: &str, network: &str) {
+        self.detach_from(id, network, true);
+    }
+
+    fn detach_from(&mut self, id: &str, network: &str, delete: bool) {
         let Some(e) = self.c(id).endpoints.get(network).cloned() else { return };
         if let (Some(n), Some(ip)) = (self.e().networks.get(&e.network).cloned(), e.ip) {
             let (p, r) = (self.profile(), self.net_rules(&n));
@@ -256,7 +260,7 @@ impl Docker<'_> {
                 self.free_address(&n.id, ip);
             }
         }
-        if let Some(dev) = e.host_dev.or(e.dev).filter(|d| self.s.kernel.dev(*d).alive) {
+        if let Some(dev) = e.host_dev.or(e.dev).filter(|d| delete && self.s.kernel.dev(*d).alive) {
             // Both ends go with one.
             if let Err(why) = self.op(&Op::LinkDel { dev }) {
                 self.em().log.push(format!("failed to delete {}: {why}", e.ifname));
@@ -283,12 +287,36 @@ impl Docker<'_> {
 
     /// All endpoints, then the process and with its last one the namespace.
     pub(super) fn leave_sandbox(&mut self, id: &str) {
+        self.leave(id, true);
+    }
+
+    /// A container that could not start. Since 28 its devices go with the namespace, and that is held for as long as
+    /// an address is being announced in it.
+    pub(super) fn abandon_sandbox(&mut self, id: &str) {
+        let announcing: Vec<AppId> = match self.profile() {
+            Profile::V20 => Vec::new(),
+            _ => self.c(id).apps.into_iter().filter(|a| self.s.apps.get(*a).exit.is_none()).collect(),
+        };
+        if announcing.is_empty() {
+            return self.leave_sandbox(id);
+        }
+        for a in std::mem::take(&mut self.cm(id).apps) {
+            self.s.apps.end_announcing(a);
+        }
+        if let Some(ns) = self.c(id).netns {
+            let nameless = format!("{}/ns", self.s.kernel.host(self.host).name);
+            self.s.kernel.ns_mut(ns).label = nameless;
+        }
+        self.leave(id, false);
+    }
+
+    fn leave(&mut self, id: &str, delete: bool) {
         self.unpublish(id);
         let links = self.link_calls(id);
         self.undo(&links);
         let names: Vec<String> = self.c(id).endpoints.keys().cloned().collect();
         for n in names {
-            self.detach(id, &n);
+            self.detach_from(id, &n, delete);
         }
         let c = self.cm(id);
         c.resolver = None;
@@ -297,7 +325,7 @@ impl Docker<'_> {
         if let (Some(ns), Some(pid)) = (ns, pid) {
             self.s.pid_gone(pid);
             self.s.kernel.ns_mut(ns).pids.retain(|p| *p != pid);
-            if ns != self.ns() {
+            if ns != self.ns() && delete {
                 self.s.kernel.netns_put(ns);
                 if !self.s.kernel.ns(ns).alive {
                     self.s.roots.shift_remove(&ns);

@@ -304,6 +304,14 @@ pub struct Container {
     pub sandbox: String,
     /// Its first process.
     pub pid: Option<Pid>,
+    /// `--interactive`.
+    pub open_stdin: bool,
+    /// `--tty`.
+    pub tty: bool,
+    /// It runs the server of its image.
+    pub serves: bool,
+    /// What its programs wrote to standard output and standard error.
+    pub log: (String, String),
     /// Programs of its image.
     pub apps: Vec<AppId>,
     /// Its name server, where it has one.
@@ -314,6 +322,14 @@ pub struct Container {
     pub started: Nanos,
     /// The next number of an interface (`ethN`), for engines that only count up.
     pub next_if: u32,
+}
+
+impl Container {
+    /// Has it CAP_NET_ADMIN?
+    pub fn net_admin(&self) -> bool {
+        let named = |c: &String| matches!(c.to_uppercase().trim_start_matches("CAP_"), "NET_ADMIN" | "ALL");
+        self.privileged || self.caps.iter().any(named)
+    }
 }
 
 /// An engine on a host.

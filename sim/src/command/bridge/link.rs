@@ -147,13 +147,16 @@ fn show(p: &mut Proc<'_>, c: &mut Ctx<'_>) -> Result<i32, Stop> {
         }
         // The message names the far end by ifindex alone: the near namespace gives it a name, right or wrong.
         let far = k.iflink_index(d);
-        let far = far.map(|i| match k.ns(c.ns).devs.get(&i) {
-            Some(x) => k.dev(*x).name.to_string(),
-            None => format!("if{i}"),
-        });
+        let named = far.and_then(|i| k.ns(c.ns).devs.get(&i)).map(|x| k.dev(*x));
+        let far = far.map(|i| named.map_or_else(|| format!("if{i}"), |x| x.name.to_string()));
+        let mut shown = flags(d);
+        // The flags of that device, right or wrong (`ll_index_to_flags`).
+        if named.is_some_and(|x| !x.is_up()) {
+            shown.push("M-DOWN");
+        }
         let br = k.dev(br).name;
         if c.json {
-            list.push(as_json(d, port, far.as_deref(), br.as_str(), c.details));
+            list.push(as_json(d, port, (far.as_deref(), &shown), br.as_str(), c.details));
             continue;
         }
         let at = far.map(|f| format!("@{f}")).unwrap_or_default();
@@ -161,7 +164,7 @@ fn show(p: &mut Proc<'_>, c: &mut Ctx<'_>) -> Result<i32, Stop> {
             "{}: {}{at}: <{}> mtu {} master {br} state {} priority {} cost {} ",
             d.ifindex,
             d.name,
-            flags(d).join(","),
+            shown.join(","),
             d.mtu,
             port.state.as_str(),
             port.priority,
@@ -226,14 +229,14 @@ fn details(port: &BrPort) -> [(&'static str, Value); 14] {
     ]
 }
 
-fn as_json(d: &Device, port: &BrPort, far: Option<&str>, br: &str, long: bool) -> Value {
+fn as_json(d: &Device, port: &BrPort, (far, flags): (Option<&str>, &[&str]), br: &str, long: bool) -> Value {
     let mut o = Map::new();
     o.insert("ifindex".into(), d.ifindex.into());
     if let Some(f) = far {
         o.insert("link".into(), f.into());
     }
     o.insert("ifname".into(), d.name.as_str().into());
-    o.insert("flags".into(), json!(flags(d)));
+    o.insert("flags".into(), json!(flags));
     o.insert("mtu".into(), d.mtu.into());
     o.insert("master".into(), br.into());
     o.insert("state".into(), port.state.as_str().into());

@@ -1,6 +1,7 @@
 //! `docker network`.
 
 use super::super::{Exit, Proc, Refusal};
+use super::filter;
 use super::flags::{Given, Has, Known, read, unknown};
 use super::show::table;
 use super::{bad_flag, daemon_error, docker, profile, show, template, usage};
@@ -130,11 +131,13 @@ fn ls(p: &mut Proc<'_>, args: &[String]) -> Exit {
         short: &[('q', "quiet"), ('f', "filter")],
     };
     let g = read("network ls", args, &K, true)?;
-    if g.get("filter").is_some() {
-        return Err(Refusal::new("docker network ls --filter", 0));
-    }
     let d = docker(p);
-    let mut all: Vec<_> = d.e().networks.values().cloned().collect();
+    let mut all = Vec::new();
+    for n in d.e().networks.values() {
+        if filter::network(&g, &d, n)? {
+            all.push(n.clone());
+        }
+    }
     all.sort_by(|a, b| a.name.cmp(&b.name));
     let id = |id: &str| if g.on("no-trunc") { id.to_owned() } else { id[..12].to_owned() };
     let mut rows = vec![["NETWORK ID", "NAME", "DRIVER", "SCOPE"].map(str::to_owned).to_vec()];

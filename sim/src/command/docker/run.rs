@@ -1,9 +1,9 @@
 //! `docker run`, `create`, `exec`, `start`, `stop`, `restart`, `kill`, `rm`, `rename`.
 
 use super::super::{Exit, Proc, Refusal};
-use super::busybox;
 use super::flags::{Given, Known, read};
 use super::network::endpoint;
+use super::process;
 use super::{daemon_error, docker, no_such, profile};
 use crate::docker::types::{Mode, State};
 use crate::docker::{Container, Profile, publish};
@@ -51,7 +51,7 @@ const RUN: Known = Known {
 /// `docker: …` and what follows it.
 fn failed(p: &mut Proc<'_>, cmd: &str, text: &str, help: bool) -> i32 {
     let v20 = profile(p) == Profile::V20;
-    let dot = if v20 && cmd == "run" { "." } else { "" };
+    let dot = if v20 && cmd == "run" && !text.ends_with('.') { "." } else { "" };
     let who = if cmd == "run" { "docker: " } else { "" };
     p.err.push_str(&format!("{who}{text}{dot}\n"));
     match (v20, help && cmd == "run") {
@@ -80,6 +80,8 @@ fn container(g: &Given) -> Result<Container, String> {
         auto_remove: g.on("rm"),
         env: words("env"),
         restart: g.get("restart").unwrap_or("no").to_owned(),
+        open_stdin: g.on("interactive"),
+        tty: g.on("tty"),
         ..Container::default()
     };
     for s in g.all("sysctl") {
@@ -210,9 +212,50 @@ fn conflicts(g: &Given, c: &Container, v20: bool) -> Option<String> {
     })
 }
 
+/// What the client finds wrong with a value while it reads its flags.
+fn bad_value(g: &Given, v20: bool) -> Option<String> {
+    let host = |h: &str| {
+        let at = h.find(if v20 { &[':'][..] } else { &[':', '='][..] });
+        match at.map(|i| (&h[..i], &h[i + 1..])) {
+            None | Some(("", _)) => Some(format!("bad format for add-host: \"{h}\"")),
+            Some((_, "host-gateway")) => None,
+            Some((_, ip)) if ip.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok() => None,
+            Some((_, ip)) => Some(format!("invalid IP address in add-host: \"{ip}\"")),
+        }
+    };
+    let dns = |a: &str| {
+        let bad = a.trim().parse::<std::net::IpAddr>().is_err();
+        let text = if v20 {
+            format!("{a} is not an ip address")
+        } else {
+            format!("IP address is not correctly formatted: {a}")
+        };
+        bad.then_some(text)
+    };
+    g.options.iter().find_map(|(name, v)| {
+        let why = match name.as_str() {
+            "add-host" => host(v),
+            "dns" => dns(v),
+            _ => None,
+        };
+        why.map(|why| format!("invalid argument \"{v}\" for \"--{name}\" flag: {why}"))
+    })
+}
+
 /// Reads the command line and makes the container: its id, or the status to end with.
 fn make(p: &mut Proc<'_>, cmd: &str, args: &[String]) -> Result<Result<(String, Given), i32>, Refusal> {
     let g = read(cmd, args, &RUN, false)?;
+    let v20 = profile(p) == Profile::V20;
+    if let Some(e) = bad_value(&g, v20) {
+        let usage = format!("\nUsage:  docker {cmd} [OPTIONS] IMAGE [COMMAND] [ARG...]\n\n");
+        let help = if v20 {
+            format!("See 'docker {cmd} --help'.\n")
+        } else {
+            format!("{usage}Run 'docker {cmd} --help' for more information\n")
+        };
+        p.err.push_str(&format!("{e}\n{help}"));
+        return Ok(Err(125));
+    }
     let mut c = match container(&g) {
         Ok(c) => c,
         Err(e) if e.starts_with("invalid IPv4 address") && profile(p) != Profile::V20 => {
@@ -236,7 +279,6 @@ fn make(p: &mut Proc<'_>, cmd: &str, args: &[String]) -> Result<Result<(String, 
     if p.sess.image(&c.image).is_none() {
         return Err(Refusal::new(format!("the image {}", c.image), 0));
     }
-    let v20 = profile(p) == Profile::V20;
     if let Some(e) = client_conflicts(&g, v20) {
         return Ok(Err(failed(p, cmd, &e, true)));
     }
@@ -254,8 +296,12 @@ fn make(p: &mut Proc<'_>, cmd: &str, args: &[String]) -> Result<Result<(String, 
             }
         }
     }
+    let discarded = c.mode == Mode::Host && (!c.publish.is_empty() || c.publish_all);
     Ok(match docker(p).create(c) {
         Ok(id) => {
+            if discarded {
+                p.err.push_str("WARNING: Published ports are discarded when using host network mode\n");
+            }
             let d = docker(p);
             let now = d.s.kernel.sysctl_get(d.ns(), "net.ipv4.ip_forward").is_ok_and(|v| v == "1");
             // 28 looks once, when it starts.
@@ -289,47 +335,87 @@ pub fn run(p: &mut Proc<'_>, args: &[String]) -> Exit {
     if g.on("detach") {
         p.out.push_str(&format!("{id}\n"));
     }
+    let c = docker(p).e().containers[&id].clone();
+    if let Some(missing) = missing(&c)? {
+        let status = unstartable(p, &id, missing);
+        let text = process::cannot_start(p, missing);
+        failed(p, "run", &format!("Error response from daemon: {text}"), false);
+        if profile(p) == Profile::V20 && !g.on("detach") {
+            let now = super::show::when(p.sess.kernel.now());
+            let now = now.split('.').next().unwrap_or("");
+            p.err.push_str(&format!(
+                "time=\"{now}Z\" level=error msg=\"error waiting for container: context canceled\"\n"
+            ));
+        }
+        return Ok(status);
+    }
     if let Err(e) = docker(p).start(&id) {
         return Ok(failed(p, "run", &format!("Error response from daemon: {e}"), false));
     }
     if g.on("detach") {
+        process::launch(p, &id)?;
         return Ok(0);
     }
-    let command = g.words[1..].to_vec();
-    if command.is_empty() {
+    let words = words_of(&c);
+    let shell = words.len() == 1 && !c.serves;
+    if words.is_empty() || docker(p).e().containers[&id].serves {
         return Err(Refusal::new("docker run in the foreground: add -d", 0));
     }
-    let status = inside(p, &id, &command)?;
+    // A shell that has nothing to read ends at once.
+    let status = if shell && matches!(words[0].as_str(), "sh" | "/bin/sh" | "bash" | "/bin/bash" | "ash") {
+        0
+    } else {
+        inside(p, &id, &words)?
+    };
     docker(p).stop(&id, status);
     Ok(status)
 }
 
+/// The words of a container's command; none for a server of the model.
+pub fn words_of(c: &Container) -> Vec<String> {
+    if c.command.is_empty() && !c.image_command.starts_with("/bin/serve") {
+        return c.image_command.split(' ').map(str::to_owned).collect();
+    }
+    c.command.clone()
+}
+
+/// The program of a container's command, where the image has none of that name.
+fn missing(c: &Container) -> Result<Option<&str>, Refusal> {
+    match c.command.first() {
+        Some(name) if !matches!(name.as_str(), "top" | "sleep") && !process::in_image(name)? => Ok(Some(name)),
+        _ => Ok(None),
+    }
+}
+
+/// A container whose program is not there joins its networks and leaves them; it stays as it was made.
+fn unstartable(p: &mut Proc<'_>, id: &str, name: &str) -> i32 {
+    let text = process::cannot_start(p, name);
+    let mut d = docker(p);
+    // What its networks say of it comes first.
+    let _ = d.start(id);
+    d.stop(id, 127);
+    let c = d.container_mut(id);
+    (c.state, c.error) = (State::Created, text);
+    127
+}
+
 /// Runs a command of a container.
-fn inside(p: &mut Proc<'_>, id: &str, command: &[String]) -> Exit {
+///
+/// # Errors
+/// A tool that the model has not.
+pub fn inside(p: &mut Proc<'_>, id: &str, command: &[String]) -> Exit {
     let Some(ns) = p.sess.engines.get(&p.host).and_then(|e| e.containers.get(id)).and_then(|c| c.netns) else {
         return Ok(1);
     };
-    if !super::super::is_tool(&command[0]) {
-        return Err(Refusal::new(format!("the tool {} in a container", command[0]), 0));
+    if !process::in_image(&command[0])? {
+        let v20 = profile(p) == Profile::V20;
+        let end = if v20 { ": unknown" } else { "" };
+        let text = process::not_found(&command[0]);
+        p.out.push_str(&format!("OCI runtime exec failed: exec failed: {text}{end}\r\n"));
+        return Ok(if v20 { 126 } else { 127 });
     }
-    let held = p.sess.engines[&p.host].containers.get(id).is_some_and(|c| {
-        c.privileged
-            || c.caps.iter().any(|c| matches!(c.to_uppercase().trim_start_matches("CAP_"), "NET_ADMIN" | "ALL"))
-    });
-    if let Some(help) = busybox::refuses(command) {
-        p.err.push_str(help);
-        return Ok(1);
-    }
-    if !held && busybox::changes(command) {
-        p.err.push_str("ip: RTNETLINK answers: Operation not permitted\n");
-        return Ok(2);
-    }
-    let from = p.out.len();
     let env = docker(p).environment(id, false);
-    let done = in_ns(p, ns, env, &busybox::asks(command));
-    let text = p.out.split_off(from);
-    p.out.push_str(&busybox::form(command, &text));
-    done
+    in_ns(p, ns, env, command)
 }
 
 fn in_ns(p: &mut Proc<'_>, ns: NetnsId, env: Vec<(String, String)>, command: &[String]) -> Exit {
@@ -357,6 +443,10 @@ pub fn exec(p: &mut Proc<'_>, args: &[String]) -> Exit {
         Ok(id) => id,
         Err(e) => return Ok(no_such(p, &e)),
     };
+    if docker(p).e().containers[&id].state == State::Paused {
+        let text = format!("Container {id} is paused, unpause the container before exec");
+        return Ok(daemon_error(p, &text));
+    }
     if docker(p).e().containers[&id].state != State::Running {
         let text = if profile(p) == Profile::V20 { "Container" } else { "container" };
         return Ok(daemon_error(p, &format!("{text} {id} is not running")));
@@ -375,20 +465,27 @@ pub fn each(p: &mut Proc<'_>, cmd: &str, args: &[String]) -> Exit {
         switches: &["force", "volumes", "attach"],
         short: &[('t', "time"), ('f', "force"), ('s', "signal"), ('v', "volumes"), ('a', "attach")],
     };
-    if matches!(cmd, "pause" | "unpause") {
-        return Err(Refusal::new(format!("docker {cmd}"), 0));
-    }
     let g = read(cmd, args, &K, true)?;
     let mut bad = Vec::new();
     for key in &g.words {
         match one(p, cmd, key, &g) {
-            Ok(()) => p.out.push_str(&format!("{key}\n")),
+            Ok(()) => {
+                if let ("start" | "restart", Ok(id)) = (cmd, docker(p).container_id(key)) {
+                    process::launch(p, &id)?;
+                }
+                p.out.push_str(&format!("{key}\n"));
+            }
             Err(e) => {
                 if e.starts_with("No such container") {
                     if cmd == "rm" && g.on("force") && profile(p) != Profile::V20 {
                         continue;
                     }
-                    no_such(p, &e);
+                    // 20.10's client words it where it looked itself.
+                    if cmd == "rm" {
+                        no_such(p, &e);
+                    } else {
+                        daemon_error(p, &e);
+                    }
                 } else {
                     daemon_error(p, &e);
                 }
@@ -409,21 +506,17 @@ fn one(p: &mut Proc<'_>, cmd: &str, key: &str, g: &Given) -> Result<(), String> 
     }
     let id = d.container_id(key)?;
     match cmd {
-        "start" => d.start(&id),
-        "stop" => {
-            d.stop(&id, 0);
-            Ok(())
-        }
-        "kill" => {
-            d.stop(&id, 137);
-            Ok(())
-        }
-        _ => {
-            d.stop(&id, 0);
-            d.start(&id)
-        }
+        "start" => return d.start(&id),
+        "kill" => return d.signal(&id, g.get("signal").unwrap_or("KILL")),
+        _ => {}
     }
+    let seconds = g.get("time").or_else(|| g.get("timeout")).and_then(|t| t.parse().ok()).unwrap_or(GRACE);
+    d.terminate(&id, seconds);
+    if cmd == "restart" { d.start(&id) } else { Ok(()) }
 }
+
+/// How long a process may take to end after SIGTERM.
+const GRACE: u64 = 10;
 
 /// `docker rename`.
 pub fn rename(p: &mut Proc<'_>, args: &[String]) -> Exit {

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use serde_json::{Map, Value, json};
 
 use super::super::{Exit, Proc, Refusal};
+use super::filter;
 use super::flags::{Known, read};
 use super::{client_error, docker, no_such, profile, template};
 use crate::docker::types::{Bound, State};
@@ -44,12 +45,13 @@ fn human(d: Nanos) -> String {
 }
 
 /// A time of the model, as Go prints one.
-fn when(t: Nanos) -> String {
+pub fn when(t: Nanos) -> String {
     let (s, n) = (t / SEC, t % SEC);
     format!("2026-01-01T{:02}:{:02}:{:02}.{n:09}Z", s / 3600 % 24, s / 60 % 60, s % 60)
 }
 
-fn state(s: State) -> &'static str {
+/// `State.Status`.
+pub fn state_name(s: State) -> &'static str {
     match s {
         State::Created => "created",
         State::Running => "running",
@@ -129,16 +131,18 @@ pub fn ps(p: &mut Proc<'_>, args: &[String]) -> Exit {
         short: &[('a', "all"), ('q', "quiet"), ('f', "filter")],
     };
     let g = read("ps", args, &K, true)?;
-    if g.get("filter").is_some() {
-        return Err(Refusal::new("docker ps --filter", 0));
-    }
     let now = p.sess.kernel.now();
     let v20 = profile(p) == Profile::V20;
     let mut rows =
         vec![["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES"].map(str::to_owned).to_vec()];
     let all: Vec<Container> = docker(p).e().containers.values().rev().cloned().collect();
     let mut out = String::new();
-    for c in all.iter().filter(|c| g.on("all") || c.state == State::Running) {
+    // What asks for a state asks for all.
+    let every = g.on("all") || g.all("filter").any(|f| f.starts_with("status=") || f.starts_with("exited="));
+    for c in all.iter().filter(|c| every || matches!(c.state, State::Running | State::Paused)) {
+        if !filter::container(&g, &docker(p), c)? {
+            continue;
+        }
         let id = if g.on("no-trunc") { c.id.clone() } else { c.id[..12].to_owned() };
         if g.on("quiet") {
             out.push_str(&format!("{id}\n"));
@@ -157,7 +161,7 @@ pub fn ps(p: &mut Proc<'_>, args: &[String]) -> Exit {
         match g.get("format") {
             Some(f) => {
                 let v = json!({"ID": row[0], "Image": row[1], "Command": row[2], "RunningFor": row[3],
-                    "Status": row[4], "Ports": row[5], "Names": row[6], "State": state(c.state), "Networks": nets});
+                    "Status": row[4], "Ports": row[5], "Names": row[6], "State": state_name(c.state), "Networks": nets});
                 out.push_str(&format!("{}\n", template::fill(f, &v)?));
             }
             None => rows.push(row.to_vec()),
@@ -197,15 +201,6 @@ pub fn port(p: &mut Proc<'_>, args: &[String]) -> Exit {
         p.out.push_str(&format!("{}:{}\n", host_ip(&b.host_ip, v20), host_port(b)));
     }
     Ok(0)
-}
-
-/// `docker logs`: what the programs of a container wrote.
-pub fn logs(p: &mut Proc<'_>, args: &[String]) -> Exit {
-    let Some(key) = args.first() else { return Err(Refusal::new("docker logs without a container", 0)) };
-    match docker(p).container_id(key) {
-        Ok(_) => Err(Refusal::new("docker logs", 0)),
-        Err(e) => Ok(if profile(p) == Profile::V20 { client_error(p, &e) } else { super::daemon_error(p, &e) }),
-    }
 }
 
 /// Prints objects: by a template one per line, else as an array with four spaces.
@@ -379,7 +374,7 @@ fn container_json(d: &Docker<'_>, c: &Container) -> Value {
     json!({
         "Id": c.id, "Created": when(c.created),
         "Path": command.first(), "Args": command.get(1..).unwrap_or_default(),
-        "State": {"Status": state(c.state), "Running": running, "Paused": c.state == State::Paused,
+        "State": {"Status": state_name(c.state), "Running": running, "Paused": c.state == State::Paused,
             "Pid": pid, "ExitCode": c.exit, "Error": c.error, "StartedAt": when(c.started)},
         "Image": c.image, "Name": format!("/{}", c.name),
         "HostConfig": {"NetworkMode": c.network_mode, "RestartPolicy": {"Name": c.restart},

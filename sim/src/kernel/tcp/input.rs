@@ -13,7 +13,7 @@ use crate::kernel::socket::SockKind;
 use crate::kernel::types::{DevId, Errno, NetnsId, SEC, SockId};
 use crate::trace::event::Birth;
 use crate::trace::{DropReason, EventKind, Recorder};
-use crate::wire::{Ipv4, L4, Packet, Tcp, TcpFlags, parse};
+use crate::wire::{Ipv4, L4, Packet, PacketId, Tcp, TcpFlags, parse};
 
 impl<R: Recorder> Kernel<R> {
     /// `tcp_v4_rcv`.
@@ -127,7 +127,7 @@ impl<R: Recorder> Kernel<R> {
                     self.tcp_send_ack(id);
                 }
             }
-            _ => self.tcp_rcv_established(ns, id, t),
+            _ => self.tcp_rcv_established(ns, id, t, p.id),
         }
     }
 
@@ -166,7 +166,7 @@ impl<R: Recorder> Kernel<R> {
         self.wake(id);
     }
 
-    fn tcp_rcv_established(&mut self, ns: NetnsId, id: SockId, t: Tcp) {
+    fn tcp_rcv_established(&mut self, ns: NetnsId, id: SockId, t: Tcp, packet: PacketId) {
         let b = self.sock_mut(id).tcb_mut();
         // tcp_validate_incoming: is it within the window?
         let end = t.seq.wrapping_add(t.seq_len());
@@ -198,7 +198,7 @@ impl<R: Recorder> Kernel<R> {
         if !self.tcp_ack(ns, id, &t) {
             return;
         }
-        self.tcp_data(id, t);
+        self.tcp_data(id, t, packet);
     }
 
     /// `tcp_reset`.
@@ -302,7 +302,7 @@ impl<R: Recorder> Kernel<R> {
     }
 
     /// `tcp_data_queue`: data in order goes to the application, other data waits.
-    fn tcp_data(&mut self, id: SockId, t: Tcp) {
+    fn tcp_data(&mut self, id: SockId, t: Tcp, packet: PacketId) {
         let fin = t.flags.contains(TcpFlags::FIN);
         if t.payload.is_empty() && !fin {
             return;
@@ -314,7 +314,8 @@ impl<R: Recorder> Kernel<R> {
             // Data for a socket that nobody holds any more: reset.
             let ns = self.sock(id).ns;
             self.ns_mut(ns).mib.inc(M::TcpExtTCPAbortOnData);
-            self.tcp_send_active_reset(id);
+            let ends = (self.sock(id).remote, self.sock(id).local);
+            self.tcp_send_reset(ns, ends, &t, packet);
             return self.tcp_done(id);
         }
         if fin {

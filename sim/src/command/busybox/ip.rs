@@ -1,0 +1,130 @@
+//! busybox' `ip`, which prints less than iproute2, and what a container without CAP_NET_ADMIN may not do.
+
+use super::super::{Exit, Proc, ip};
+use crate::kernel::types::NetnsId;
+
+/// Runs it.
+pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
+    if refuses(argv) {
+        p.err.push_str(HELP);
+        return Ok(1);
+    }
+    if changes(argv) && !net_admin(p) {
+        p.err.push_str(&format!("ip: {}: Operation not permitted\n", asks_by(argv)));
+        return Ok(2);
+    }
+    let from = p.out.len();
+    let done = ip::run(p, &told_more(argv));
+    let text = p.out.split_off(from);
+    let lines: String = text.lines().map(|l| line(p, l) + "\n").collect();
+    p.out.push_str(&lines);
+    done
+}
+
+/// An option that busybox' `ip` does not know: it prints its help.
+fn refuses(argv: &[String]) -> bool {
+    let known = ["-f", "-family", "-4", "-6", "-0", "-o", "-oneline"];
+    argv.iter().skip(1).take_while(|w| w.starts_with('-')).any(|o| !known.contains(&o.as_str()))
+}
+
+const HELP: &str = "BusyBox v1.35.0 (Debian 1:1.35.0-4+deb12u1+b1) multi-call binary.
+
+Usage: ip [OPTIONS] address|route|link|tunnel|neigh|rule [ARGS]
+
+OPTIONS := -f[amily] inet|inet6|link | -o[neline]
+
+ip addr add|del IFADDR dev IFACE | show|flush [dev IFACE] [to PREFIX]
+ip route list|flush|add|del|change|append|replace|test ROUTE
+ip link set IFACE [up|down] [arp on|off] [multicast on|off]
+\t[promisc on|off] [mtu NUM] [name NAME] [qlen NUM] [address MAC]
+\t[master IFACE | nomaster] [netns PID]
+ip tunnel add|change|del|show [NAME]
+\t[mode ipip|gre|sit] [remote ADDR] [local ADDR] [ttl TTL]
+ip neigh show|flush [to PREFIX] [dev DEV] [nud STATE]
+ip rule [list] | add|del SELECTOR ACTION
+";
+
+/// The object that the words are about, abbreviated as one likes.
+fn about(argv: &[String], object: &str) -> bool {
+    let word = argv.iter().skip(1).find(|w| !w.starts_with('-'));
+    word.is_some_and(|w| !w.is_empty() && object.starts_with(w.as_str()))
+}
+
+/// The words that make iproute2 say all that busybox does: of neighbours also their age.
+fn told_more(argv: &[String]) -> Vec<String> {
+    let mut words = argv.to_vec();
+    if about(argv, "neighbour") {
+        words.insert(1, "-s".into());
+    }
+    words
+}
+
+/// How it asks the kernel for a change: links by ioctl, in this order, all else by netlink.
+fn asks_by(argv: &[String]) -> &'static str {
+    let has = |w: &str| argv.iter().any(|a| a == w);
+    match () {
+        () if !about(argv, "link") || !has("set") => "RTNETLINK answers",
+        () if has("address") => "SIOCSIFHWADDR",
+        () if has("name") => "SIOCSIFNAME",
+        () if has("qlen") => "SIOCSIFTXQLEN",
+        () if has("mtu") => "SIOCSIFMTU",
+        () if has("master") || has("nomaster") || has("netns") => "RTNETLINK answers",
+        () => "SIOCSIFFLAGS",
+    }
+}
+
+/// `… used 0/0/0probes 4 REACHABLE `.
+fn neighbour(l: &str) -> Option<String> {
+    let (head, tail) = l.split_once("probes ")?;
+    head.contains(" used ").then(|| {
+        let words: Vec<&str> = head.split_whitespace().chain(["probes"]).chain(tail.split_whitespace()).collect();
+        words.join(" ")
+    })
+}
+
+/// A change that needs CAP_NET_ADMIN.
+fn changes(argv: &[String]) -> bool {
+    let verbs = ["add", "del", "delete", "set", "replace", "change", "flush"];
+    argv.len() > 2 && verbs.contains(&argv[2].as_str())
+}
+
+/// Does its container have the capability? Where several share a namespace the first that has it counts.
+fn net_admin(p: &Proc<'_>) -> bool {
+    let Some(e) = p.sess.engines.get(&p.host) else { return true };
+    let mut here = e.containers.values().filter(|c| c.netns == Some(p.ns)).peekable();
+    here.peek().is_none() || here.any(crate::docker::Container::net_admin)
+}
+
+/// A line of iproute2 as busybox prints it.
+fn line(p: &Proc<'_>, l: &str) -> String {
+    if let Some(n) = neighbour(l) {
+        return n;
+    }
+    if let Some((head, rest)) = l.split_once(" state ") {
+        let tail = rest.split_once("qlen ").map_or(String::new(), |(_, n)| format!("qlen {n}"));
+        return format!("{} {tail}", linked(p, p.ns, head));
+    }
+    if let Some((head, _)) = l.split_once(" link-netnsid ") {
+        return head.to_owned();
+    }
+    l.replace(" proto kernel scope link src ", " scope link  src ")
+}
+
+/// The device at the other end, by its number: busybox looks it up here, wherever it is; one that is not here it
+/// takes for down.
+fn linked(p: &Proc<'_>, ns: NetnsId, head: &str) -> String {
+    let Some((before, after)) = head.split_once('@') else { return head.to_owned() };
+    let Some((link, after)) = after.split_once(':') else { return head.to_owned() };
+    let number = link.strip_prefix("if").and_then(|n| n.parse::<u32>().ok());
+    let k = &p.sess.kernel;
+    let other = match number {
+        Some(n) => k.devs_of(ns).find(|d| d.ifindex == n),
+        None => k.dev_by_name(ns, link).map(|d| k.dev(d)),
+    };
+    let (name, up) = match other {
+        Some(d) => (d.name.to_string(), d.is_up()),
+        None => (link.to_owned(), false),
+    };
+    let after = if up { after.to_owned() } else { after.replacen('>', ",M-DOWN>", 1) };
+    format!("{before}@{name}:{after}")
+}

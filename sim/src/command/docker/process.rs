@@ -1,0 +1,173 @@
+//! What runs in a container: its command, what it wrote (`docker logs`), `docker pause`.
+
+use super::super::{Exit, Proc, Refusal};
+use super::flags::{Known, read};
+use super::{client_error, daemon_error, docker, no_such, profile, run};
+use crate::docker::Profile;
+use crate::docker::types::{Container, State};
+
+/// Applets of the images' busybox that the model has not; what is neither here nor a tool of the model is in no image.
+const APPLETS: &str = " adduser ash awk bzip2 chmod chown chroot cmp comm cp cpio crond cut date dd df diff dirname dmesg \
+                       dnsdomainname du env expand expr find fold free ftpd fuser getty groups gunzip gzip hd hexdump \
+                       hostid httpd id init install ipcalc kill killall last less logger login logname lsof md5sum \
+                       microcom mkfifo mknod mktemp more mount mv nice nologin od paste pgrep pidof ping6 pkill \
+                       printenv ps pwd renice reset resize rev rmdir route sha1sum sha256sum shuf split stat strings \
+                       stty sum swapoff sync tar telnet telnetd tftp time tty tunctl udhcpc udhcpd umount unzip \
+                       uptime users vconfig vi w watch wget who xxd yes zcat ";
+
+/// Is a program in a container's image? What is and cannot run here is refused.
+///
+/// # Errors
+/// An applet that the model has not.
+pub fn in_image(name: &str) -> Result<bool, Refusal> {
+    let base = name.rsplit('/').next().unwrap_or(name);
+    if super::super::is_tool(name) {
+        return Ok(true);
+    }
+    if APPLETS.split(' ').any(|a| a == base) {
+        return Err(Refusal::new(format!("the tool {base} in a container"), 0));
+    }
+    Ok(false)
+}
+
+/// What runc says of a program that is not there.
+pub fn not_found(name: &str) -> String {
+    let what = if name.contains('/') { "no such file or directory" } else { "executable file not found in $PATH" };
+    let verb = if name.contains('/') { "stat " } else { "" };
+    let text = if name.contains('/') { format!("{verb}{name}: {what}") } else { what.to_owned() };
+    format!("unable to start container process: exec: \"{name}\": {text}")
+}
+
+/// Why a container's command cannot start, as the engine words it.
+pub fn cannot_start(p: &Proc<'_>, name: &str) -> String {
+    let text = not_found(name);
+    match profile(p) {
+        Profile::V20 => {
+            format!("failed to create shim task: OCI runtime create failed: runc create failed: {text}: unknown")
+        }
+        _ => format!(
+            "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create \
+             failed: {}",
+            text.replacen(": exec:", ": error during container init: exec:", 1)
+        ),
+    }
+}
+
+/// Does nothing end the command before somebody does?
+fn stays(c: &Container, words: &[String]) -> bool {
+    let base = words[0].rsplit('/').next().unwrap_or("");
+    match base {
+        "sh" | "ash" | "bash" | "cat" if words.len() == 1 => c.tty || c.open_stdin,
+        "sleep" | "top" => true,
+        "tail" => words.iter().any(|w| w == "-f"),
+        _ => false,
+    }
+}
+
+/// The command of a container that was just started, without somebody who waits for it.
+///
+/// # Errors
+/// A command that the model cannot leave running.
+pub fn launch(p: &mut Proc<'_>, id: &str) -> Result<(), Refusal> {
+    let c = docker(p).e().containers[id].clone();
+    if c.state != State::Running || c.serves {
+        return Ok(());
+    }
+    let words = run::words_of(&c);
+    if words.is_empty() || stays(&c, &words) {
+        return Ok(());
+    }
+    let base = words[0].rsplit('/').next().unwrap_or("");
+    if matches!(base, "sh" | "ash" | "bash") && words.len() > 1 {
+        return Err(Refusal::new("docker run -d with a script: use a program, or docker exec", 0));
+    }
+    if matches!(base, "sh" | "ash" | "bash" | "cat") {
+        // Nothing to read.
+        docker(p).stop(id, 0);
+        return Ok(());
+    }
+    let (background, pid) = (std::mem::replace(&mut p.background, true), p.pid);
+    p.pid = c.pid.unwrap_or(pid);
+    let (out, err) = (p.out.len(), p.err.len());
+    let before = p.sess.apps.count();
+    let done = run::inside(p, id, &words);
+    (p.background, p.pid) = (background, pid);
+    let said = (p.out.split_off(out), p.err.split_off(err));
+    let app = p.sess.apps.since(before).find(|a| a.exit.is_none()).map(|a| a.id);
+    let status = done?;
+    let mut d = docker(p);
+    let c = d.container_mut(id);
+    c.log.0.push_str(&said.0);
+    c.log.1.push_str(&said.1);
+    match app {
+        Some(app) => c.apps.push(app),
+        None => d.stop(id, status),
+    }
+    Ok(())
+}
+
+/// `docker logs`.
+///
+/// # Errors
+/// Options that follow what is written.
+pub fn logs(p: &mut Proc<'_>, args: &[String]) -> Exit {
+    const K: Known = Known { values: &["tail"], switches: &["details"], short: &[('n', "tail")] };
+    let g = read("logs", args, &K, true)?;
+    let [key] = g.words.as_slice() else { return Err(Refusal::new("docker logs of other than one container", 0)) };
+    let id = match docker(p).container_id(key) {
+        Ok(id) => id,
+        Err(e) => return Ok(no_such(p, &e)),
+    };
+    let (out, err) = docker(p).logs(&id);
+    let last = g.get("tail").and_then(|n| n.parse::<usize>().ok());
+    let cut = |t: String| match last {
+        Some(n) => {
+            let lines: Vec<&str> = t.split_inclusive('\n').collect();
+            lines[lines.len().saturating_sub(n)..].concat()
+        }
+        None => t,
+    };
+    p.out.push_str(&cut(out));
+    p.err.push_str(&cut(err));
+    Ok(0)
+}
+
+/// `docker pause`, `docker unpause`.
+///
+/// # Errors
+/// Options.
+pub fn pause(p: &mut Proc<'_>, args: &[String], on: bool) -> Exit {
+    let cmd = if on { "pause" } else { "unpause" };
+    let g = read(cmd, args, &Known { values: &[], switches: &[], short: &[] }, true)?;
+    let mut status = 0;
+    for key in &g.words {
+        let done = docker(p).container_id(key).and_then(|id| docker(p).freeze(&id, on));
+        match done {
+            Ok(()) => p.out.push_str(&format!("{key}\n")),
+            Err(e) => {
+                daemon_error(p, &e);
+                status = 1;
+            }
+        }
+    }
+    Ok(status)
+}
+
+/// `docker wait`: exit statuses of containers that have ended.
+///
+/// # Errors
+/// One that still runs.
+pub fn wait(p: &mut Proc<'_>, args: &[String]) -> Exit {
+    let mut status = 0;
+    for key in args {
+        match docker(p).e().container(key).cloned() {
+            Some(c) if c.state == State::Exited => p.out.push_str(&format!("{}\n", c.exit)),
+            Some(_) => return Err(Refusal::new("docker wait for a container that runs", 0)),
+            None => {
+                client_error(p, &format!("No such container: {key}"));
+                status = 1;
+            }
+        }
+    }
+    Ok(status)
+}

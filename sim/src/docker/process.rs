@@ -1,0 +1,122 @@
+//! The processes of containers: the image's program, its end, what it wrote, the freezer (daemon/logs.go, pause.go).
+
+use super::Docker;
+use super::types::{Container, Profile, State};
+use crate::app::Program;
+use crate::app::serve::Serve;
+use crate::kernel::types::SEC;
+
+impl Docker<'_> {
+    /// A container, to be changed.
+    pub fn container_mut(&mut self, id: &str) -> &mut Container {
+        self.cm(id)
+    }
+
+    /// The programs of its image.
+    pub(super) fn first_process(&mut self, id: &str) {
+        let c = self.c(id);
+        let (Some(ns), Some(pid)) = (c.netns, c.pid) else { return };
+        let image = self.s.image(&c.image).filter(|i| !i.ports.is_empty() && c.command.is_empty());
+        let Some(i) = image.cloned() else { return };
+        let app = self.s.spawn(self.host, ns, pid, "serve", Program::Serve(Serve::new(i.ports.to_vec())));
+        self.s.apps.set_host_name(app, &c.hostname);
+        let c = self.cm(id);
+        c.apps.push(app);
+        c.serves = true;
+    }
+
+    /// Programs that have ended, and their containers with them.
+    pub fn reap(&mut self) {
+        let running = self.e().containers.values().filter(|c| c.state == State::Running);
+        let ended = |c: &Container| {
+            let engine = |a: &&crate::app::AppId| self.s.apps.get(**a).name == "dockerd";
+            c.apps.iter().filter(|a| !engine(a)).find_map(|a| self.s.apps.get(*a).exit).map(|e| (c.id.clone(), e))
+        };
+        let ended: Vec<(String, i32)> = running.filter_map(ended).collect();
+        for (id, status) in ended {
+            self.stop(&id, status);
+        }
+    }
+
+    /// `docker stop`: SIGTERM, and SIGKILL after a time. The servers of images have a handler; of any other first
+    /// process the kernel keeps SIGTERM away.
+    pub fn terminate(&mut self, id: &str, seconds: u64) {
+        let c = self.c(id);
+        if !matches!(c.state, State::Running | State::Paused) {
+            return;
+        }
+        if c.serves && c.state == State::Running && seconds > 0 {
+            return self.stop(id, 0);
+        }
+        self.s.advance(seconds.saturating_mul(SEC));
+        self.stop(id, 137);
+    }
+
+    /// `docker kill`.
+    ///
+    /// # Errors
+    /// The container does not run, or there is no such signal.
+    pub fn signal(&mut self, id: &str, signal: &str) -> Result<(), String> {
+        let c = self.c(id);
+        if !matches!(c.state, State::Running | State::Paused) {
+            return Err(match self.profile() {
+                Profile::V20 => format!("Cannot kill container: {}: Container {id} is not running", c.name),
+                _ => format!("cannot kill container: {}: container {id} is not running", c.name),
+            });
+        }
+        match signal.to_uppercase().trim_start_matches("SIG") {
+            "KILL" | "9" => self.stop(id, 137),
+            "TERM" | "15" | "INT" | "2" if c.serves => self.stop(id, 0),
+            // The first process of a namespace gets no signal that it does not handle.
+            "TERM" | "15" | "INT" | "2" | "HUP" | "1" | "QUIT" | "3" | "USR1" | "USR2" => {}
+            _ => return Err(format!("Invalid signal: {signal}")),
+        }
+        Ok(())
+    }
+
+    /// What its programs wrote goes to its log.
+    pub(super) fn keep_log(&mut self, id: &str) {
+        for a in self.c(id).apps {
+            let a = self.s.apps.get(a);
+            let (name, said) = (a.name.clone(), (a.out.clone(), a.err.clone()));
+            if name != "dockerd" {
+                let c = self.cm(id);
+                c.log.0.push_str(&said.0);
+                c.log.1.push_str(&said.1);
+            }
+        }
+    }
+
+    /// Standard output and standard error of a container.
+    pub fn logs(&self, id: &str) -> (String, String) {
+        let c = self.c(id);
+        let (mut out, mut err) = c.log;
+        for a in c.apps.iter().map(|a| self.s.apps.get(*a)).filter(|a| a.name != "dockerd") {
+            out.push_str(&a.out);
+            err.push_str(&a.err);
+        }
+        (out, err)
+    }
+
+    /// `docker pause` and `unpause`: its programs stand still, the kernel goes on.
+    ///
+    /// # Errors
+    /// It does not run, or is already so.
+    pub fn freeze(&mut self, id: &str, on: bool) -> Result<(), String> {
+        let c = self.c(id);
+        match (c.state, on) {
+            (State::Running, true) | (State::Paused, false) => {}
+            (State::Paused, true) => return Err(format!("Container {id} is already paused")),
+            (State::Running, false) => return Err(format!("Container {id} is not paused")),
+            (_, true) => return Err(format!("Container {id} is not running")),
+            (_, false) => return Err(format!("Container {id} is not paused")),
+        }
+        for a in c.apps {
+            if self.s.apps.get(a).name != "dockerd" {
+                self.s.apps.freeze(&mut self.s.kernel, a, on);
+            }
+        }
+        self.cm(id).state = if on { State::Paused } else { State::Running };
+        Ok(())
+    }
+}
