@@ -179,6 +179,9 @@ fn frames_of(steps: &mut [(String, Lists<'_>, Lists<'_>)], out: &mut Vec<String>
     late(&mut all, |f| f.bytes.get(12..14) == Some(&[8, 6]) && f.bytes.get(21) == Some(&2));
     late(&mut all, |f| f.bytes.get(12..14) == Some(&[8, 0]) && f.bytes.get(34..36) == Some(&[3, 1]));
     announced(&mut all, steps);
+    if steps.iter().any(|s| s.0.contains("docker swarm")) {
+        late(&mut all, |f| f.bytes.get(12..14) == Some(&[8, 6]));
+    }
     for ((head, ..), devs) in steps.iter().zip(&all) {
         for (dev, pairs) in devs.iter().filter(|(_, p)| !p.is_empty()) {
             let shown: Vec<String> = pairs.iter().map(show_pair).collect();
