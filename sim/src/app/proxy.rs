@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{Cx, Wake};
 use crate::kernel::socket::{Rcv, SockKind};
 use crate::kernel::tcp::TcpRead;
-use crate::kernel::types::{Errno, SockId};
+use crate::kernel::types::{Errno, MSEC, Nanos, SockId};
 use crate::trace::Recorder;
 
 /// A client and its connection to the container.
@@ -20,6 +20,8 @@ struct Pair {
     held: Vec<Bytes>,
     client_done: bool,
     server_done: bool,
+    /// When something was read last.
+    read_at: Nanos,
 }
 
 /// A sender of datagrams and the socket that speaks to the container for it.
@@ -39,6 +41,8 @@ pub struct Proxy {
     answers_from_asked: bool,
     asked: Option<Ipv4Addr>,
     listener: Option<SockId>,
+    /// Clients for whom nobody has connected yet.
+    accepted: Vec<SockId>,
     pairs: Vec<Pair>,
     flows: Vec<Flow>,
     /// Why it could not begin.
@@ -55,6 +59,7 @@ impl Proxy {
             answers_from_asked,
             asked: None,
             listener: None,
+            accepted: Vec::new(),
             pairs: Vec::new(),
             flows: Vec::new(),
             failed: None,
@@ -81,7 +86,8 @@ impl Proxy {
             }
             Wake::Sock(s) if self.udp => self.answers(cx, s),
             Wake::Sock(s) => self.relay(cx, s),
-            Wake::Timer(_) => {}
+            Wake::Timer(t) if self.accepted.contains(&SockId(t)) => self.dial(cx, SockId(t)),
+            Wake::Timer(t) => self.relay(cx, SockId(t)),
         }
     }
 
@@ -99,11 +105,19 @@ impl Proxy {
     fn accept<R: Recorder>(&mut self, cx: &mut Cx<'_, R>, s: SockId) {
         while let Some(client) = cx.k.tcp_accept(s) {
             cx.adopt(client);
+            self.accepted.push(client);
+            cx.timer(BEFORE_DIAL, client.0);
+        }
+    }
+
+    /// Connects to the container for a client.
+    fn dial<R: Recorder>(&mut self, cx: &mut Cx<'_, R>, client: SockId) {
+        if let Some(i) = self.accepted.iter().position(|c| *c == client) {
+            self.accepted.remove(i);
             let server = cx.socket(SockKind::Tcp(Box::default()));
             if cx.k.tcp_connect(server, self.to.0, self.to.1).is_err() {
                 cx.close(server);
-                cx.close(client);
-                continue;
+                return cx.close(client);
             }
             self.pairs.push(Pair {
                 client,
@@ -112,6 +126,7 @@ impl Proxy {
                 held: Vec::new(),
                 client_done: false,
                 server_done: false,
+                read_at: 0,
             });
             self.relay(cx, client);
         }
@@ -136,7 +151,8 @@ impl Proxy {
         if !p.up {
             return;
         }
-        let ok = pump(cx, p.client, p.server, &mut p.client_done) && pump(cx, p.server, p.client, &mut p.server_done);
+        let ok = pump(cx, p.client, p.server, &mut p.client_done, &mut p.read_at)
+            && pump(cx, p.server, p.client, &mut p.server_done, &mut p.read_at);
         if !ok || (p.client_done && p.server_done) {
             self.drop_pair(cx, i);
         }
@@ -186,14 +202,26 @@ impl Proxy {
     }
 }
 
+/// What passes between a client's connection and the proxy's own: a goroutine begins.
+const BEFORE_DIAL: Nanos = MSEC / 2;
+
+/// What passes between two reads.
+const BETWEEN_READS: Nanos = MSEC / 25;
+
 /// Moves what there is to read; false once the connection is broken.
-fn pump<R: Recorder>(cx: &mut Cx<'_, R>, from: SockId, to: SockId, done: &mut bool) -> bool {
+fn pump<R: Recorder>(cx: &mut Cx<'_, R>, from: SockId, to: SockId, done: &mut bool, read_at: &mut Nanos) -> bool {
+    let now = cx.k.now();
     while !*done {
         match cx.k.tcp_recv(from) {
             Ok(TcpRead::Data(d)) => {
+                *read_at = now;
                 if cx.k.tcp_send(to, d).is_err() {
                     return false;
                 }
+            }
+            Ok(TcpRead::Eof) if *read_at > 0 && now < *read_at + BETWEEN_READS => {
+                cx.timer(BETWEEN_READS, from.0);
+                return true;
             }
             Ok(TcpRead::Eof) => {
                 *done = true;

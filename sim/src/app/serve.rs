@@ -99,7 +99,7 @@ impl Serve {
                 Ok(TcpRead::Data(d)) if !self.clients[i].answered => {
                     self.clients[i].answered = true;
                     match answer(cx, s, &d) {
-                        Ok(0) => cx.k.tcp_shutdown(s),
+                        Ok(0) => cx.timer(BEFORE_CLOSE, s.0),
                         Ok(more) => {
                             self.clients[i].more = more;
                             cx.timer(BETWEEN_WRITES, s.0);
@@ -116,18 +116,24 @@ impl Serve {
         cx.close(s);
     }
 
-    /// The second write of an answer, then the end.
+    /// The second write of an answer, or the end.
     fn bulk<R: Recorder>(&mut self, cx: &mut Cx<'_, R>, s: SockId) {
         let Some(c) = self.clients.iter_mut().find(|c| c.sock == s) else { return };
         let more = std::mem::take(&mut c.more);
+        if more == 0 {
+            return cx.k.tcp_shutdown(s);
+        }
         // A client that is gone meanwhile reads nothing.
         let _ = cx.k.tcp_send(s, Bytes::from(vec![b'z'; more]));
-        cx.k.tcp_shutdown(s);
+        cx.timer(BETWEEN_WRITES, s.0);
     }
 }
 
 /// What passes in a program between two writes: long enough for the first to be acknowledged nearby.
 const BETWEEN_WRITES: Nanos = MSEC / 2;
+
+/// What passes between the last write and the end.
+const BEFORE_CLOSE: Nanos = MSEC / 25;
 
 fn line<R: Recorder>(cx: &Cx<'_, R>, proto: &str, peer: (Ipv4Addr, u16), local: (Ipv4Addr, u16)) -> String {
     let n = &cx.app.host_name;

@@ -248,6 +248,10 @@ impl Docker<'_> {
         let (net, gateway, given) = match (bip, has) {
             (Some(b), _) => (b.trunc(), Some(b.addr()), true),
             (None, Some((a, p))) => (Ipv4Net::new(a, p).map_err(|e| e.to_string())?.trunc(), Some(a), true),
+            // Since 28 `--fixed-cidr` alone says where the bridge is.
+            (None, None) if self.profile() != Profile::V20 && c.fixed_cidr.is_some() => {
+                (c.fixed_cidr.unwrap_or_default(), None, true)
+            }
             (None, None) => (self.bridge_pool()?, None, self.profile() != Profile::V20),
         };
         let mut aux = IndexMap::new();

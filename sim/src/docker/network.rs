@@ -87,6 +87,14 @@ impl Docker<'_> {
         let id = self.new_id();
         let name = spec.options.get("com.docker.network.bridge.name").cloned();
         let bridge_name = name.filter(|n| !n.is_empty()).unwrap_or_else(|| format!("br-{}", &id[..12]));
+        if bridge_name.len() > 15 {
+            let text = "numerical result out of range";
+            return Err(match self.profile() {
+                Profile::V20 => format!("failed to check bridge interface existence: {text}"),
+                _ => text.to_owned(),
+            });
+        }
+        self.stale_default(&bridge_name);
         self.check_bridge(&id, &bridge_name, &subnet)?;
         let n = Network {
             id: id.clone(),
@@ -139,7 +147,10 @@ impl Docker<'_> {
         self.calls(&rules::network(p, &r));
         self.change(dev, vec![LinkChange::Up(true)])?;
         self.em().networks.insert(n.id.clone(), n);
-        self.user_chain();
+        // Up to 27 after every network (`arrangeUserFilterRule`).
+        if self.profile() == Profile::V20 {
+            self.user_chain();
+        }
         Ok(())
     }
 
@@ -292,10 +303,30 @@ impl Docker<'_> {
             let (a, b) = (&n.id, &n.bridge_name);
             return Err(format!("cannot create network {id} ({name}): conflicts with network {a} ({b}): {why}"));
         }
-        if name.len() > 15 {
-            return Err("numerical result out of range".into());
-        }
         Ok(())
+    }
+
+    /// 20.10's driver takes any network on docker0 for the default one, and one that is there for stale: it goes
+    /// (`checkConflict`).
+    fn stale_default(&mut self, name: &str) {
+        if self.profile() != Profile::V20 || name != "docker0" {
+            return;
+        }
+        let old = self.e().networks.values().find(|n| n.bridge_name == name).cloned();
+        if let Some(n) = old {
+            let (p, r) = (self.profile(), self.net_rules(&n));
+            self.undo_network(&rules::network(p, &r));
+            if let Some(n) = self.em().networks.get_mut(&n.id) {
+                n.bridge_name.clear();
+            }
+        }
+    }
+
+    /// The jumps to nat DOCKER belong to all networks.
+    fn undo_network(&mut self, calls: &[rules::Call]) {
+        let own = |c: &&rules::Call| !matches!(c, rules::Call::Append(_, "PREROUTING" | "OUTPUT", _));
+        let calls: Vec<rules::Call> = calls.iter().filter(own).cloned().collect();
+        self.undo(&calls);
     }
 
     /// Containers that are on a network at this moment.
@@ -343,10 +374,7 @@ impl Docker<'_> {
             return;
         }
         let (p, r) = (self.profile(), self.net_rules(n));
-        let mut calls = rules::network(p, &r);
-        // The jumps to nat DOCKER belong to all networks.
-        calls.retain(|c| !matches!(c, rules::Call::Append(_, "PREROUTING" | "OUTPUT", _)));
-        self.undo(&calls);
+        self.undo_network(&rules::network(p, &r));
         if let Some(dev) = n.bridge.filter(|_| device)
             && let Err(e) = self.op(&Op::LinkDel { dev })
         {

@@ -161,7 +161,8 @@ impl Docker<'_> {
         let routed = self.net_rules(n).routed;
         let mut same = None;
         for host_ip in self.host_ips(n, p) {
-            if routed {
+            // The mode is of IPv4: what comes by IPv6 is docker-proxy's.
+            if routed && host_ip.is_ipv4() {
                 let b = Bound { host_ip, host_port: 0, port: p.port, proto: p.proto.clone(), proxy: None };
                 self.program(n, ip, &b, false);
                 self.cm(id).bound.push(b);

@@ -17,6 +17,10 @@ impl Docker<'_> {
     /// The namespace and all endpoints of a container that starts.
     pub(super) fn sandbox(&mut self, id: &str) -> Result<(), String> {
         let c = self.c(id);
+        // 20.10 makes the namespace once it has found the first network.
+        if self.profile() == Profile::V20 && c.mode == Mode::Networks {
+            self.find_networks(&c)?;
+        }
         let ns = match &c.mode {
             Mode::Host => self.ns(),
             Mode::Container(of) => self.joined(id, of)?,
@@ -34,6 +38,9 @@ impl Docker<'_> {
         let mode = c.mode.clone();
         if matches!(mode, Mode::None | Mode::Networks) {
             self.files_begin(id);
+        }
+        if mode == Mode::None {
+            self.files_unlinked(id);
         }
         if mode != Mode::Networks {
             return Ok(());
@@ -91,21 +98,28 @@ impl Docker<'_> {
         Ok(ns)
     }
 
+    fn find_networks(&mut self, c: &Container) -> Result<(), String> {
+        c.endpoints.iter().try_for_each(|(name, e)| self.find_network(name, e).map(|_| ()))
+    }
+
+    /// The network of an endpoint. The default bridge has a new id after each start of the daemon.
+    fn find_network(&mut self, name: &str, e: &Endpoint) -> Result<Network, String> {
+        let found = if e.network.is_empty() || name == "bridge" {
+            self.e().network(name)
+        } else {
+            self.e().networks.get(&e.network)
+        };
+        let found = found.cloned();
+        let found = found.or_else(|| self.swarm_network(name));
+        let what = if e.network.is_empty() { name } else { &e.network };
+        found.ok_or_else(|| format!("network {what} not found"))
+    }
+
     /// Joins a network: address, veth pair, rules (`CreateEndpoint`, `Join`).
     pub(super) fn attach(&mut self, id: &str, network: &str) -> Result<(), String> {
         let c = self.c(id);
         let Some(mut e) = c.endpoints.get(network).cloned() else { return Ok(()) };
-        // The default bridge has a new id after each start of the daemon.
-        let found = if e.network.is_empty() || network == "bridge" {
-            self.e().network(network)
-        } else {
-            self.e().networks.get(&e.network)
-        };
-        let found = found.cloned().or_else(|| self.swarm_network(network));
-        let Some(n) = found else {
-            let what = if e.network.is_empty() { network } else { &e.network };
-            return Err(format!("network {what} not found"));
-        };
+        let n = self.find_network(network, &e)?;
         e.network.clone_from(&n.id);
         self.store_name_free(&n, &c.name)?;
         let ip = self.address_for(&n, e.wanted_ip)?;

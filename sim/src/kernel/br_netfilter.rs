@@ -92,6 +92,8 @@ impl<R: Recorder> Kernel<R> {
 
     /// `br_nf_pre_routing_finish_bridge`: only the destination's address is new; the sender's stays.
     fn br_nf_bridged_dnat(&mut self, br: DevId, port: DevId, hop: Ipv4Addr, mut p: Packet) -> Bridged {
+        // It came for the bridge, and a copy that the bridge takes for itself still does (`pkt_type`).
+        p.nf.to_host = p.dst == self.devs[br.ix()].mac;
         if let Some(mac) = self.neigh_connected(br, hop) {
             p.dst = mac;
             p.touch();

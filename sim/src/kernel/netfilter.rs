@@ -97,6 +97,8 @@ pub struct SkbNf {
     pub frag_max: u16,
     /// For the device that receives it, whatever its address says (`PACKET_HOST` set by a tunnel).
     pub to_host: bool,
+    /// Routing was asked before it came to `ip_rcv` (`skb_valid_dst`).
+    pub routed: bool,
     /// Socket that sent it, number plus one; `KERNEL_SOCKET` for the kernel's own answers, 0 for what is received.
     pub sock: u32,
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::super::{Exit, Proc, Refusal};
 use super::flags::{Known, read};
 use super::{client_error, docker, no_such, profile, template};
-use crate::docker::types::State;
+use crate::docker::types::{Bound, State};
 use crate::docker::{Container, Docker, Network, Profile, gwbridge};
 use crate::kernel::types::{Nanos, SEC};
 
@@ -63,6 +63,11 @@ fn host_ip(ip: &IpAddr, v20: bool) -> String {
         IpAddr::V6(a) if !v20 => format!("[{a}]"),
         other => other.to_string(),
     }
+}
+
+/// A port of the host; none where the network is routed.
+fn host_port(b: &Bound) -> String {
+    if b.host_port == 0 { String::new() } else { b.host_port.to_string() }
 }
 
 /// The PORTS column (`formatter.DisplayablePorts`).
@@ -178,7 +183,7 @@ pub fn port(p: &mut Proc<'_>, args: &[String]) -> Exit {
     let Some(want) = args.get(1) else {
         for b in bound {
             let ip = host_ip(&b.host_ip, v20);
-            p.out.push_str(&format!("{}/{} -> {ip}:{}\n", b.port, b.proto, b.host_port));
+            p.out.push_str(&format!("{}/{} -> {ip}:{}\n", b.port, b.proto, host_port(&b)));
         }
         return Ok(0);
     };
@@ -189,7 +194,7 @@ pub fn port(p: &mut Proc<'_>, args: &[String]) -> Exit {
         return Ok(client_error(p, &format!("No public port '{shown}' published for {key}")));
     }
     for b in found {
-        p.out.push_str(&format!("{}:{}\n", host_ip(&b.host_ip, v20), b.host_port));
+        p.out.push_str(&format!("{}:{}\n", host_ip(&b.host_ip, v20), host_port(b)));
     }
     Ok(0)
 }
@@ -322,8 +327,7 @@ fn ports_json(c: &Container) -> Value {
     for e in &c.exposed {
         let (port, proto) = e.split_once('/').unwrap_or((e, "tcp"));
         let of = c.bound.iter().filter(|b| b.port.to_string() == port && b.proto == proto);
-        let list: Vec<Value> =
-            of.map(|b| json!({"HostIp": b.host_ip.to_string(), "HostPort": b.host_port.to_string()})).collect();
+        let list: Vec<Value> = of.map(|b| json!({"HostIp": b.host_ip.to_string(), "HostPort": host_port(b)})).collect();
         o.insert(e.clone(), if list.is_empty() { Value::Null } else { list.into() });
     }
     o.into()

@@ -10,7 +10,7 @@ const STAGE2: &str = "DOCKER-ISOLATION-STAGE-2";
 const CHAINS: [&str; 6] = ["DOCKER", "DOCKER-FORWARD", "DOCKER-BRIDGE", "DOCKER-CT", STAGE1, STAGE2];
 
 /// Calls when the daemon starts.
-pub fn start(_proxy: bool) -> Vec<Call> {
+pub fn start(proxy: bool) -> Vec<Call> {
     let mut out = vec![Call::Delete(Filter, "FORWARD", "-j DOCKER-FORWARD".into())];
     out.push(Call::Drop(Nat, "DOCKER"));
     // What jumps goes before what is jumped to.
@@ -19,6 +19,7 @@ pub fn start(_proxy: bool) -> Vec<Call> {
     );
     out.push(Call::Chain(Nat, "DOCKER"));
     out.extend(CHAINS.map(|c| Call::Chain(Filter, c)));
+    out.extend(nat_jumps(proxy));
     out.push(Call::Jump("FORWARD", "DOCKER-FORWARD"));
     out.push(Call::Jump("DOCKER-FORWARD", "DOCKER-BRIDGE"));
     out.push(Call::Jump("DOCKER-FORWARD", STAGE1));
@@ -46,15 +47,14 @@ pub fn network(n: &NetRules) -> Vec<Call> {
     let (own, local) = masquerade(n);
     if n.masquerade && !n.routed {
         out.push(own);
-        if n.proxy {
-            out.push(Call::Insert(Nat, "DOCKER", format!("-i {br} -j RETURN")));
-        }
+    }
+    if n.masquerade && n.proxy {
+        out.push(Call::Insert(Nat, "DOCKER", format!("-i {br} -j RETURN")));
     }
     if !n.proxy && !n.routed {
         out.push(local);
     }
     out.extend(forward(n));
-    out.extend(nat_jumps(n.proxy));
     if n.routed {
         let ct = format!("-i {br} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT");
         out.push(Call::Insert(Filter, STAGE1, format!("-o {br} -j RETURN")));

@@ -50,6 +50,7 @@ impl<R: Recorder> Kernel<R> {
         if state == PortState::Learning {
             return self.drop_at(port, &mut p, DropReason::BRIDGE_INGRESS_STP_STATE, "br_handle_frame_finish");
         }
+        let to_host = std::mem::take(&mut p.nf.to_host);
         if p.dst.is_multicast() {
             self.ev(port, &mut p, EventKind::BrLookup { bridge: br, verdict: BrVerdict::Group });
             let copy = self.clone_packet(&p);
@@ -63,13 +64,13 @@ impl<R: Recorder> Kernel<R> {
             }
             Some(e) => {
                 self.ev(port, &mut p, EventKind::BrLookup { bridge: br, verdict: BrVerdict::Port(e.dev) });
-                let up = self.br_copy_up(br, &p);
+                let up = self.br_copy_up(br, to_host, &p);
                 self.br_forward(Some(port), e.dev, p, "br_handle_frame_finish");
                 self.br_pass_copy(br, port, up);
             }
             None => {
                 self.ev(port, &mut p, EventKind::BrLookup { bridge: br, verdict: BrVerdict::Unknown });
-                let up = self.br_copy_up(br, &p);
+                let up = self.br_copy_up(br, to_host, &p);
                 self.br_flood(br, Some(port), p);
                 self.br_pass_copy(br, port, up);
             }
@@ -78,8 +79,13 @@ impl<R: Recorder> Kernel<R> {
 
     /// A bridge that takes every frame gets a copy of what is for others.
     #[inline]
-    fn br_copy_up(&mut self, br: DevId, p: &Packet) -> Option<Packet> {
-        self.devs[br.ix()].is_promisc().then(|| self.clone_packet(p))
+    fn br_copy_up(&mut self, br: DevId, to_host: bool, p: &Packet) -> Option<Packet> {
+        let mut copy = self.devs[br.ix()].is_promisc().then(|| self.clone_packet(p))?;
+        // `br_nf_local_in`: its connection is the other copy's.
+        copy.nf.ct = None;
+        // The translated frame was routed to learn where it goes.
+        (copy.nf.to_host, copy.nf.routed) = (to_host, to_host);
+        Some(copy)
     }
 
     #[inline]
@@ -103,7 +109,8 @@ impl<R: Recorder> Kernel<R> {
         }
         let d = &self.devs[br.ix()];
         // A frame for the address of the port it came by is for the host as well.
-        let ty = if p.dst == port_mac { PktType::Host } else { PktType::of(p.dst, d.mac) };
+        let to_host = std::mem::take(&mut p.nf.to_host);
+        let ty = if to_host || p.dst == port_mac { PktType::Host } else { PktType::of(p.dst, d.mac) };
         self.receptions += 1;
         self.ev(br, &mut p, EventKind::BrUp { bridge: br });
         self.ev(br, &mut p, EventKind::Rx);

@@ -46,7 +46,8 @@ impl<R: Recorder> Kernel<R> {
         if let Some(ip) = p.ipv4_mut() {
             ip.ttl -= 1;
         }
-        if rt.redirect {
+        // A fresh control block has no IPSKB_DOREDIRECT.
+        if rt.redirect && !p.nf.routed {
             self.ip_rt_send_redirect(ns, rx, &rt, src, dst, &mut p);
         }
         let mib = &mut self.netns[ns.ix()].mib;

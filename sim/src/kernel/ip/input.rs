@@ -20,6 +20,8 @@ impl<R: Recorder> Kernel<R> {
         }
         let ns = self.devs[dev.ix()].netns;
         p.iif = dev.0 + 1;
+        // `ip_rcv_core` begins with a fresh control block: what a bridge put together stays whole.
+        p.nf.frag_max = 0;
         let len = p.frame_len() as u64 - 14;
         let mib = &mut self.netns[ns.ix()].mib;
         mib.inc(M::IpInReceives);

@@ -11,8 +11,9 @@ use crate::kernel::ip::Rx;
 use crate::kernel::mib::MibItem as M;
 use crate::kernel::socket::SockKind;
 use crate::kernel::types::{DevId, Errno, NetnsId, SEC, SockId};
+use crate::trace::event::Birth;
 use crate::trace::{DropReason, EventKind, Recorder};
-use crate::wire::{Ipv4, L4, Packet, Tcp, TcpFlags, parse};
+use crate::wire::{Ipv4, L4, Packet, PacketId, Tcp, TcpFlags, parse};
 
 impl<R: Recorder> Kernel<R> {
     /// `tcp_v4_rcv`.
@@ -126,7 +127,7 @@ impl<R: Recorder> Kernel<R> {
                     self.tcp_send_ack(id);
                 }
             }
-            _ => self.tcp_rcv_established(ns, id, t),
+            _ => self.tcp_rcv_established(ns, id, t, p.id),
         }
     }
 
@@ -165,7 +166,7 @@ impl<R: Recorder> Kernel<R> {
         self.wake(id);
     }
 
-    fn tcp_rcv_established(&mut self, ns: NetnsId, id: SockId, t: Tcp) {
+    fn tcp_rcv_established(&mut self, ns: NetnsId, id: SockId, t: Tcp, packet: PacketId) {
         let b = self.sock_mut(id).tcb_mut();
         // tcp_validate_incoming: is it within the window?
         let end = t.seq.wrapping_add(t.seq_len());
@@ -197,7 +198,7 @@ impl<R: Recorder> Kernel<R> {
         if !self.tcp_ack(ns, id, &t) {
             return;
         }
-        self.tcp_data(id, t);
+        self.tcp_data(id, t, packet);
     }
 
     /// `tcp_reset`.
@@ -234,6 +235,7 @@ impl<R: Recorder> Kernel<R> {
             b.snd_wnd = u32::from(t.window) << scale;
         }
         let mut news = t.ack.wrapping_sub(b.snd_una);
+        let flying = b.snd_nxt.wrapping_sub(b.snd_una);
         if before(b.snd_una, t.ack) {
             b.snd_una = t.ack;
             b.retransmits = 0;
@@ -246,7 +248,14 @@ impl<R: Recorder> Kernel<R> {
             let fin_acked = b.fin_sent && t.ack == b.snd_nxt;
             let bytes = (news as usize).saturating_sub(usize::from(fin_acked));
             b.acked(bytes);
-            b.cwnd = (b.cwnd + (bytes as u32).div_ceil(u32::from(b.eff_mss()).max(1))).min(65_535);
+            while b.sent.front().is_some_and(|(seq, len, _)| !before(t.ack, seq.wrapping_add(*len))) {
+                b.sent.pop_front();
+            }
+            // `tcp_is_cwnd_limited`: a window that was not half used does not grow.
+            let segments = |bytes: u32| bytes.div_ceil(u32::from(b.eff_mss()).max(1));
+            if b.cwnd < 2 * segments(flying) {
+                b.cwnd = (b.cwnd + segments(bytes as u32)).min(65_535);
+            }
             let outstanding = b.snd_una != b.snd_nxt;
             if outstanding {
                 let rto = b.rto;
@@ -293,7 +302,7 @@ impl<R: Recorder> Kernel<R> {
     }
 
     /// `tcp_data_queue`: data in order goes to the application, other data waits.
-    fn tcp_data(&mut self, id: SockId, t: Tcp) {
+    fn tcp_data(&mut self, id: SockId, t: Tcp, packet: PacketId) {
         let fin = t.flags.contains(TcpFlags::FIN);
         if t.payload.is_empty() && !fin {
             return;
@@ -305,7 +314,8 @@ impl<R: Recorder> Kernel<R> {
             // Data for a socket that nobody holds any more: reset.
             let ns = self.sock(id).ns;
             self.ns_mut(ns).mib.inc(M::TcpExtTCPAbortOnData);
-            self.tcp_send_active_reset(id);
+            let ends = (self.sock(id).remote, self.sock(id).local);
+            self.tcp_send_reset(ns, ends, &t, packet);
             return self.tcp_done(id);
         }
         if fin {
@@ -374,6 +384,10 @@ impl<R: Recorder> Kernel<R> {
                 self.ns_mut(ns).mib.inc(M::TcpAttemptFails);
                 self.tcp_fail(id, errno);
             }
+            // `tcp_req_err`: nobody is there for an answer; the next SYN begins anew.
+            TcpState::SynRecv if (ty, code) == (3, 0) || (ty, code) == (3, 1) || matches!(ty, 11 | 12) => {
+                self.tcp_done(id);
+            }
             TcpState::SynRecv => {}
             _ if self.sock(id).opts.recverr => {
                 self.sock_mut(id).err = Some(errno);
@@ -403,11 +417,16 @@ impl<R: Recorder> Kernel<R> {
             return;
         }
         let ns = self.sock(id).ns;
-        self.ns_mut(ns).mib.inc(M::TcpRetransSegs);
-        let b = self.sock_mut(id).tcb_mut();
-        b.snd_nxt = b.snd_una;
-        b.fin_sent = false;
-        self.tcp_push(id);
+        let first = self.sock(id).tcb().snd_una;
+        for i in 0..self.sock(id).tcb().sent.len() {
+            let t = self.sock(id).tcb();
+            let (seq, len, flags) = t.sent[i];
+            let data = t.slice(seq.wrapping_sub(first) as usize, len as usize);
+            self.ns_mut(ns).mib.inc(M::TcpRetransSegs);
+            if !self.tcp_send_or_note(id, seq, flags, data, Birth::Retransmit) {
+                break;
+            }
+        }
     }
 }
 

@@ -107,7 +107,14 @@ impl<R: Recorder> Kernel<R> {
     }
 
     /// A segment that cannot be sent at all counts as lost. Says whether it was sent.
-    fn tcp_send_or_note(&mut self, id: SockId, seq: u32, flags: TcpFlags, payload: Bytes, why: Birth) -> bool {
+    pub(crate) fn tcp_send_or_note(
+        &mut self,
+        id: SockId,
+        seq: u32,
+        flags: TcpFlags,
+        payload: Bytes,
+        why: Birth,
+    ) -> bool {
         if let Err(e) = self.tcp_transmit(id, seq, flags, payload, why) {
             let ns = self.sock(id).ns;
             if e != Errno::EPERM {
@@ -169,10 +176,13 @@ impl<R: Recorder> Kernel<R> {
             t.snd_nxt = end.wrapping_add(u32::from(fin));
             let ns = self.sock(id).ns;
             self.ns_mut(ns).mib.inc(M::TcpExtTCPOrigDataSent);
+            let t = self.sock_mut(id).tcb_mut();
+            t.sent.push_back((seq, n as u32, flags));
             if !self.tcp_send_or_note(id, seq, flags, data, Birth::Sent) {
                 // It stays in the queue, unsent (`tcp_write_xmit`); the probe timer tries again.
                 let t = self.sock_mut(id).tcb_mut();
                 t.snd_nxt = seq;
+                t.sent.pop_back();
                 t.fin_sent &= !fin;
                 break;
             }

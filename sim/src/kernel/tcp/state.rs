@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::{Bytes, BytesMut};
 
 use crate::kernel::types::{MSEC, Nanos, SEC, SockId};
+use crate::wire::TcpFlags;
 
 /// States (RFC 9293, section 3.3.2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -87,6 +88,8 @@ pub struct Tcb {
     pub snd_una: u32,
     /// Next to send.
     pub snd_nxt: u32,
+    /// Segments with data that are under way, as they were cut (`tcp_rtx_queue`): first byte, length, flags.
+    pub sent: VecDeque<(u32, u32, TcpFlags)>,
     /// End of the last segment that was not full (`snd_sml`, Minshall's variant of Nagle's rule).
     pub snd_sml: u32,
     /// Window that the peer offers, in bytes.
@@ -176,6 +179,7 @@ impl Default for Tcb {
             peer_wscale: None,
             ts_recent: 0,
             cwnd: INIT_CWND,
+            sent: VecDeque::new(),
             rto: SEC,
             retransmits: 0,
             probed: false,
