@@ -5,6 +5,7 @@ pub mod daemon;
 mod flags;
 mod network;
 mod run;
+mod service;
 mod show;
 mod swarm;
 mod template;
@@ -44,6 +45,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         "inspect" => show::inspect(p, rest),
         "swarm" => swarm::run(p, rest),
         "node" => swarm::node(p, rest),
+        "service" => service::run(p, rest),
         "logs" => show::logs(p, rest),
         "version" | "--version" => {
             let v = profile(p).version();

@@ -275,6 +275,9 @@ impl Docker<'_> {
 
     /// The errand that a timer of the talk stands for.
     pub(super) fn errand(&mut self, errand: u32) {
+        if errand == super::service::TASK_ERRAND {
+            return self.task_due();
+        }
         let Some((c, _)) = self.member() else { return };
         let Some(n) = c.find(INGRESS).map(|s| s.net.clone()).filter(|_| errand == INGRESS_ERRAND) else { return };
         self.em().networks.insert(n.id.clone(), n.clone());
