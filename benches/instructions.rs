@@ -1,5 +1,6 @@
 //! Instructions counted by valgrind's callgrind: per device reception of `pingall`, per rule that misses, per packet
-//! among many tracked connections, per ping over an overlay network of fifty hosts. Each is the difference of two runs, so that building the world does not count.
+//! among many tracked connections, per container started, per ping over an overlay network of fifty hosts. Each is the
+//! difference of two runs, so that building the world does not count.
 //! Steady on noisy machines, unlike seconds.
 //!
 //! `cargo bench --bench instructions`
@@ -71,9 +72,18 @@ fn overlay() -> Result<(), String> {
     Ok(())
 }
 
+/// What a container more costs its engine, half of them with a published port.
+fn per_container() -> Result<f64, String> {
+    let bin = example("docker")?;
+    let run = |n: u32| Ok::<_, String>(count(&bin, &[n.to_string(), "20".into(), (n / 2).to_string()])?.0);
+    let (few, many) = (run(100)?, run(300)?);
+    Ok((many - few) as f64 / 200.0)
+}
+
 fn run() -> Result<(), String> {
     receptions()?;
     overlay()?;
+    println!("docker run: {:.0} instructions per container", per_container()?);
     let (none, many) = (per_packet("rules", 0, 100)?, per_packet("rules", 10_000, 100)?);
     println!("10000 rules that miss: {:.1} instructions per rule and packet", (many - none) / 10_000.0);
     for n in [1000, 1_000_000] {

@@ -47,6 +47,7 @@ fn packet(n: u32) -> Packet {
         src: MacAddr::ZERO,
         mark: 0,
         iif: 0,
+        rehash: 0,
         nf: SkbNf::default(),
         body: Body::Ipv4(ip.into()),
     }

@@ -95,10 +95,10 @@ fn columns_inside_command_lines() {
 }
 
 #[test]
-fn features_of_later_versions_are_named() {
+fn dockerd_images_and_hits_are_read_strictly() {
     refused(
-        "name: x\nimages: {}\nhosts: {a: {dockerd: {}}}\nsteps:\n  - run: a$ true\n    expect: {hits: [x]}\n",
-        &["`images`", "`dockerd`", "write PLACE TABLE CHAIN"],
+        "name: x\nimages: {own: {listn: [80]}}\nhosts: {a: {dockerd: {bipp: 1}}}\nsteps:\n  - run: a$ true\n    expect: {hits: [x]}\n",
+        &["`listn`", "`bipp`", "write PLACE TABLE CHAIN"],
     );
 }
 

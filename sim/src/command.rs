@@ -25,6 +25,7 @@ pub mod netstat;
 pub mod nstat;
 pub mod opts;
 pub mod ping;
+pub mod pipework;
 pub mod route;
 pub mod sed;
 pub mod serve;
@@ -239,6 +240,7 @@ pub const TOOLS: &[&str] = &[
     "nsenter",
     "nstat",
     "ping",
+    "pipework",
     "pkill",
     "printf",
     "readlink",
@@ -359,6 +361,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         "netstat" => netstat::run(p, argv),
         "nstat" => nstat::run(p, argv),
         "ping" => ping::run(p, argv),
+        "pipework" => pipework::run(p, argv),
         "route" => route::run(p, argv),
         "serve" => serve::run(p, argv),
         "sysctl" => sysctl::run(p, argv),

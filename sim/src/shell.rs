@@ -22,7 +22,7 @@ pub mod vfs;
 
 use crate::app::probe::ProbeReport;
 use crate::command::Refusal;
-use crate::kernel::types::{HostId, NetnsId};
+use crate::kernel::types::{HostId, Nanos, NetnsId};
 use crate::session::Session;
 
 pub use check::check_line;
@@ -54,6 +54,9 @@ pub struct Ran {
     /// Something the model does not have, and its column: the line ended there.
     pub refusal: Option<(Refusal, usize)>,
 }
+
+/// Virtual time that starting a program takes.
+pub(crate) const EXEC_NS: Nanos = 100_000;
 
 /// Bounds of one line: it ends with a refusal where it passes one.
 pub mod bound {

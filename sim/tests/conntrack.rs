@@ -67,6 +67,7 @@ impl Lab {
             src: MacAddr([0; 6]),
             mark: 0,
             iif: 0,
+            rehash: 0,
             nf: Default::default(),
             body: Body::Ipv4(Arc::new(ip)),
         };

@@ -20,11 +20,19 @@ fn world(p: Profile, flags: &[&str]) -> (Session, HostId) {
 
 /// With `bridge1` and its container.
 fn published(p: Profile, flags: &[&str], spec: &str) -> (Session, HostId) {
+    made(p, flags, &[], spec)
+}
+
+fn made(p: Profile, flags: &[&str], extra: &[(&str, &str)], spec: &str) -> (Session, HostId) {
     let (mut s, host) = world(p, flags);
     let mut d = Docker::open(&mut s, host).expect("an engine");
     let mut options = IndexMap::new();
     options.insert("com.docker.network.bridge.name".to_owned(), "bridge1".to_owned());
-    let net = NetSpec { name: "n".into(), subnets: vec!["192.0.2.0/24".into()], options, ..NetSpec::default() };
+    let internal = extra.iter().any(|o| o.0 == "internal");
+    let more = extra.iter().filter(|o| o.0 != "internal");
+    options.extend(more.map(|(k, v)| (format!("com.docker.network.bridge.{k}"), (*v).to_owned())));
+    let net =
+        NetSpec { name: "n".into(), subnets: vec!["192.0.2.0/24".into()], options, internal, ..NetSpec::default() };
     d.network_create(&net).expect("a network");
     let mut c = Container { name: "c1".into(), image: "nginx".into(), network_mode: "n".into(), ..Default::default() };
     c.endpoints.insert("n".into(), Endpoint::default());
@@ -82,6 +90,58 @@ fn on_loopback() {
     let has = |r: &str| assert!(all.iter().any(|x| x == r), "{r} is missing in {all:#?}");
     has("raw -A PREROUTING -d 127.0.0.1/32 ! -i lo -p tcp -m tcp --dport 8080 -j DROP");
     has("nat -A DOCKER -d 127.0.0.1/32 ! -i bridge1 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 192.0.2.2:80");
+}
+
+/// A variant of the published port: its title, the daemon's options, the network's, and what is published.
+type Case = (&'static str, &'static [&'static str], &'static [(&'static str, &'static str)], &'static str);
+
+const VARIANTS: [Case; 13] = [
+    ("userland-proxy off", &["--userland-proxy=false"], &[], "8080:80"),
+    ("icc off on the network", &[], &[("enable_icc", "false")], "8080:80"),
+    ("icc off on docker0", &["--icc=false"], &[], "8080:80"),
+    ("masquerade off on the network", &[], &[("enable_ip_masquerade", "false")], "8080:80"),
+    ("masquerade off on docker0", &["--ip-masq=false"], &[], "8080:80"),
+    ("no iptables", &["--iptables=false"], &[], "8080:80"),
+    ("internal", &[], &[("internal", "")], "8080:80"),
+    ("internal without icc", &[], &[("internal", ""), ("enable_icc", "false")], "8080:80"),
+    ("gateway mode nat-unprotected", &[], &[("gateway_mode_ipv4", "nat-unprotected")], "8080:80"),
+    ("gateway mode routed", &[], &[("gateway_mode_ipv4", "routed")], "8080:80"),
+    ("a host's address", &[], &[("host_binding_ipv4", "127.0.0.2")], "8080:80"),
+    ("loopback without proxy", &["--userland-proxy=false"], &[], "127.0.0.1:8080:80"),
+    ("UDP", &[], &[], "53:53/udp"),
+];
+
+/// What one listing has and another has not, in order.
+fn difference(a: &[String], b: &[String]) -> String {
+    let (a, b): (Vec<&str>, Vec<&str>) =
+        (a.iter().map(String::as_str).collect(), b.iter().map(String::as_str).collect());
+    let diff = similar::TextDiff::from_slices(&a, &b);
+    let changed = diff.iter_all_changes().filter(|c| c.tag() != similar::ChangeTag::Equal);
+    changed.map(|c| format!("{} {}\n", c.tag(), c.value())).collect()
+}
+
+/// Every variant, as what it changes of a plain published port. `UPDATE_DOCS=1` writes the file anew, to be read.
+#[test]
+fn variants() {
+    let mut got = String::new();
+    for p in [Profile::V20, Profile::V28, Profile::V29] {
+        let (s, h) = published(p, &[], "8080:80");
+        let plain = rules(&s, h);
+        for (title, flags, options, spec) in VARIANTS {
+            let modes = options.iter().any(|o| o.0.starts_with("gateway_mode"));
+            if p == Profile::V20 && modes {
+                continue;
+            }
+            let (s, h) = made(p, flags, options, spec);
+            got.push_str(&format!("== {}: {title}\n{}\n", p.version(), difference(&plain, &rules(&s, h))));
+        }
+    }
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/docker_rules/variants.txt");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::create_dir_all(file.parent().expect("a folder")).expect("made");
+        std::fs::write(&file, &got).expect("written");
+    }
+    assert_eq!(got, std::fs::read_to_string(&file).expect("variants.txt"));
 }
 
 #[test]

@@ -175,3 +175,37 @@ lo               DOWN           00:00:00:00:00:00 <LOOPBACK>
 ",
     );
 }
+
+#[test]
+fn devices_never_stand_on_themselves() {
+    check(
+        "\
+$ ip link add br0 type bridge
+$ ip link add vx0 type vxlan id 5 dstport 4789 dev br0
+$ ip link set vx0 master br0
+RTNETLINK answers: Device or resource busy
+rc=2
+$ ip link add mv0 link br0 type macvlan
+$ ip link set mv0 master br0
+RTNETLINK answers: Device or resource busy
+rc=2
+$ ip link add br1 type bridge
+$ ip link set mv0 master br1
+$ ip link add vx1 type vxlan id 6 dstport 4789 dev br1
+$ ip link set vx1 master br0
+RTNETLINK answers: Device or resource busy
+rc=2
+$ brctl addif br0 vx1
+device vx1 is already a member of a bridge; can't add it to bridge br0.
+rc=1
+$ ip link add vx2 type vxlan id 7 dstport 4789 remote 10.0.0.2
+$ ip link set vx2 master br0
+$ ip link set vx2 type vxlan id 7 dev br0
+RTNETLINK answers: Device or resource busy
+rc=2
+$ ip link set vx2 type vxlan id 7 dev vx2
+RTNETLINK answers: Device or resource busy
+rc=2
+",
+    );
+}

@@ -118,8 +118,13 @@ fn check(w: &World) -> Result<(), TestCaseError> {
     ttl_bounds(&one).map_err(TestCaseError::fail)
 }
 
+fn config(cases: u32) -> ProptestConfig {
+    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok());
+    ProptestConfig { cases: asked.unwrap_or(cases), failure_persistence: None, ..ProptestConfig::default() }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config(200))]
 
     #[test]
     fn a_walk_is_the_same_twice_and_every_packet_ends_once(w in world(false)) {
@@ -144,9 +149,7 @@ proptest! {
 
 proptest! {
     // A loop of bridges sends until the bound of the step cuts it, and that is slow: few of them do.
-    #![proptest_config(ProptestConfig {
-        cases: 2, max_shrink_iters: 20, failure_persistence: None, ..ProptestConfig::default()
-    })]
+    #![proptest_config(ProptestConfig { max_shrink_iters: 20, ..config(2) })]
 
     #[test]
     fn a_storm_is_cut_and_every_packet_ends_once(w in world(true)) {

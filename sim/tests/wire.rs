@@ -94,6 +94,7 @@ fn packet() -> impl Strategy<Value = Packet> {
         src,
         mark: 0,
         iif: 0,
+        rehash: 0,
         nf: Default::default(),
         body,
     })

@@ -224,7 +224,7 @@ fn replaced(t: &str, pattern: &str, with: &str) -> String {
 
 /// What two runs of an engine do not share within a text.
 pub fn docker_text(t: &str) -> String {
-    let rules: [(&str, &str); 15] = [
+    let rules: [(&str, &str); 14] = [
         (r"\bused \d+/\d+/\d+", "used T"),
         (r"(?m)^( +[RT]X packets:)\d+", "${1}N"),
         (r"(?m)^ +RX bytes:.*", " BYTES"),
@@ -232,7 +232,6 @@ pub fn docker_text(t: &str) -> String {
         (r"conntrack v[\d.]+ \(conntrack-tools\): \d+ flow", "conntrack V: N flow"),
         (r"(?m)^ +inet6 .*\n(?: +valid_lft .*\n)?", ""),
         (r"(?m) qlen 0 *$", " "),
-        (r"(?m)^33:33:.*\n?", ""),
         (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME"),
         (r"(?:\d+ seconds?|Less than a second|About a minute)( ago)? *", "AGE "),
         (r"time[= ][\d.]+ ?ms", "time"),
@@ -246,9 +245,7 @@ pub fn docker_text(t: &str) -> String {
 
 /// Rule hits: the ports of an engine's name server in a container are any.
 pub fn resolver_ports(hits: &Value) -> Value {
-    // 1.8.9 counts only a policy that somebody set.
-    let hits = replaced(&hits.to_string(), r#"\["\w+","FORWARD","policy ACCEPT",\d+\],?"#, "").replace(",]", "]");
-    let text = replaced(&hits, r"(127\.0\.0\.11:|127\.0\.0\.11/32 -p \w+ -m \w+ --sport )\d+", "${1}P");
+    let text = replaced(&hits.to_string(), r"(127\.0\.0\.11:|127\.0\.0\.11/32 -p \w+ -m \w+ --sport )\d+", "${1}P");
     serde_json::from_str(&text).unwrap_or_default()
 }
 

@@ -56,7 +56,7 @@ impl Docker<'_> {
         let own = |name: &str| name != "docker0" && name != super::gwbridge::NAME && !name.starts_with("br-");
         let all: Vec<(Ipv4Addr, String)> = k
             .devs_of(ns)
-            .filter(|d| !d.is_loopback() && own(&d.name.to_string()))
+            .filter(|d| !d.is_loopback() && own(d.name.as_ref()))
             .flat_map(|d| d.addrs.iter().map(move |a| (a.local, d.name.to_string())))
             .collect();
         match all.as_slice() {

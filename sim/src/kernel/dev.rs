@@ -40,6 +40,20 @@ impl PktType {
 }
 
 impl<R: Recorder> Kernel<R> {
+    /// Does `upper` stand on `dev`, over however many devices, or is it the same (`__netdev_has_upper_dev`)?
+    /// What is made on a device, or takes it as a port, stands on it.
+    pub(crate) fn has_upper(&self, dev: DevId, upper: DevId) -> bool {
+        if dev == upper {
+            return true;
+        }
+        match &self.dev(upper).kind {
+            DevKind::Bridge(b) => b.ports.iter().any(|p| self.has_upper(dev, *p)),
+            DevKind::Vxlan(v) => v.cfg.lower.is_some_and(|l| self.has_upper(dev, l)),
+            DevKind::Macvlan { lower, .. } => self.has_upper(dev, *lower),
+            DevKind::Veth { .. } | DevKind::Loopback => false,
+        }
+    }
+
     /// Records an event about a packet at a device.
     #[inline]
     pub(crate) fn ev(&mut self, dev: DevId, p: &mut Packet, kind: EventKind) {

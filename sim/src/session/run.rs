@@ -17,12 +17,19 @@ const FRAMES_IN_FLIGHT: usize = 50_000;
 const LONGEST_RUN: Nanos = 86_400 * SEC;
 
 /// How many frames the present step has used.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Storm {
     step: usize,
-    base: u64,
+    /// The kernel's count of receptions at which the step's frames are cut.
+    limit: u64,
     /// The bound was reached in this step.
     pub hit: bool,
+}
+
+impl Default for Storm {
+    fn default() -> Storm {
+        Storm { step: 0, limit: FRAMES_PER_STEP, hit: false }
+    }
 }
 
 impl Session {
@@ -85,7 +92,8 @@ impl Session {
 
     fn run_events(&mut self, until: Nanos, done: impl Fn(&Session) -> bool) {
         if self.storm.step != self.marks.present {
-            self.storm = Storm { step: self.marks.present, base: self.kernel.receptions, hit: false };
+            let limit = self.kernel.receptions + FRAMES_PER_STEP;
+            self.storm = Storm { step: self.marks.present, limit, hit: false };
         }
         while !done(self) {
             match self.kernel.step(until) {
@@ -97,12 +105,11 @@ impl Session {
             while let Some((app, mail)) = self.apps.mail.pop_front() {
                 self.cluster_mail(app, mail);
             }
-            let used = self.kernel.receptions - self.storm.base;
-            if used > FRAMES_PER_STEP || self.kernel.queue.frames_in_flight() > FRAMES_IN_FLIGHT {
+            if self.kernel.receptions > self.storm.limit || self.kernel.queue.frames_in_flight() > FRAMES_IN_FLIGHT {
                 self.storm.hit = true;
                 self.kernel.cut_frames();
                 // What still comes may take a little before it is cut again.
-                self.storm.base = self.kernel.receptions - FRAMES_PER_STEP + 1_000;
+                self.storm.limit = self.kernel.receptions + 1_000;
             }
         }
     }

@@ -7,15 +7,12 @@ use indexmap::IndexMap;
 use super::ast::*;
 use super::io::{Io, Sink};
 use super::vfs::normal;
-use super::{Ran, bound};
+use super::{EXEC_NS, Ran, bound};
 use crate::FxBuild;
 use crate::app::probe::ProbeReport;
 use crate::command::{Proc, Refusal};
 use crate::kernel::types::{HostId, Nanos, NetnsId, Pid};
 use crate::session::Session;
-
-/// Virtual time that starting a program takes.
-const EXEC_NS: Nanos = 100_000;
 
 /// How the walk goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

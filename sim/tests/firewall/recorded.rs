@@ -51,7 +51,17 @@ fn packet(n: usize, (src, dst, proto, port, ttl): Draft) -> Packet {
     };
     let body = Body::Ipv4(Arc::new(ip));
     let id = PacketId(n as u32 + 1);
-    Packet { id, snap: 0, dst: MacAddr::ZERO, src: MacAddr::ZERO, mark: 0, iif: 0, nf: SkbNf::default(), body }
+    Packet {
+        id,
+        snap: 0,
+        dst: MacAddr::ZERO,
+        src: MacAddr::ZERO,
+        mark: 0,
+        iif: 0,
+        rehash: 0,
+        nf: SkbNf::default(),
+        body,
+    }
 }
 
 fn bytes() -> bytes::Bytes {

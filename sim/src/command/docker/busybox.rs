@@ -36,7 +36,7 @@ fn is_ip(command: &[String]) -> bool {
 
 /// The words that make iproute2 say all that busybox does: of neighbours also their age.
 pub fn asks(command: &[String]) -> Vec<String> {
-    let neigh = |w: &String| w.len() >= 1 && "neighbour".starts_with(w.as_str()) && w.starts_with('n');
+    let neigh = |w: &String| !w.is_empty() && "neighbour".starts_with(w.as_str());
     let mut words = command.to_vec();
     if is_ip(command) && command.iter().skip(1).find(|w| !w.starts_with('-')).is_some_and(neigh) {
         words.insert(1, "-s".into());

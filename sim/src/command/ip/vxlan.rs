@@ -328,7 +328,7 @@ impl VxlanArgs {
         use VxlanFixed as F;
         let mut out = Vec::new();
         let fixed = |given: bool, f: F| given.then_some(VxlanSet::Fixed(f));
-        out.extend(fixed(self.id.is_some(), F::Vni));
+        out.extend(self.id.map(VxlanSet::Vni));
         out.extend(self.remote.map(VxlanSet::Remote));
         out.extend(self.local.map(VxlanSet::Local));
         out.extend(self.lower(p, p.ns)?.map(VxlanSet::Lower));

@@ -56,7 +56,7 @@ impl<R: Recorder> Kernel<R> {
         if d.is_loopback() || !d.mac.is_valid_unicast() {
             return Err(Errno::EINVAL.into());
         }
-        if d.macvlan_count != 0 {
+        if d.macvlan_count != 0 || self.has_upper(br, dev) {
             return Err(Errno::EBUSY.into());
         }
         let mac = d.mac;

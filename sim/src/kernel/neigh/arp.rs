@@ -11,7 +11,7 @@ use crate::kernel::link::IfFlags;
 use crate::kernel::route::OutputKey;
 use crate::kernel::types::{DevId, Nanos};
 use crate::trace::event::{ArpVerdict, Birth};
-use crate::trace::{EventKind, Recorder};
+use crate::trace::{DropReason, EventKind, Recorder};
 use crate::wire::{Arp, Body, Packet};
 
 impl<R: Recorder> Kernel<R> {
@@ -87,7 +87,17 @@ impl<R: Recorder> Kernel<R> {
         if self.arp_plainly_not_ours(dev, a.tpa) {
             return Err(ArpVerdict::NotOurs);
         }
-        let Ok(rt) = self.ip_route_input_arp(dev, a.spa, a.tpa) else { return Err(ArpVerdict::SourceRefused) };
+        let rt = match self.ip_route_input_arp(dev, a.spa, a.tpa) {
+            Ok(rt) => rt,
+            // A neighbour that lies behind the same device is not ours to answer for (`__mkroute_input`).
+            Err(crate::kernel::route::Refused {
+                reason: DropReason::NOT_SPECIFIED | DropReason::IP_INVALID_DEST,
+                ..
+            }) => {
+                return Err(ArpVerdict::NotOurs);
+            }
+            Err(_) => return Err(ArpVerdict::SourceRefused),
+        };
         if rt.error.is_some() {
             return Err(ArpVerdict::NotOurs);
         }

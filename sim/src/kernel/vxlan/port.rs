@@ -60,6 +60,8 @@ impl<R: Recorder> Kernel<R> {
         let mut cfg = v.cfg.clone();
         for s in sets {
             match *s {
+                VxlanSet::Vni(vni) if vni == cfg.vni => {}
+                VxlanSet::Vni(_) => return Err(OpError::ext(Errno::EOPNOTSUPP, "Cannot change VNI")),
                 VxlanSet::Remote(a) => cfg.remote = (!a.is_unspecified()).then_some(a),
                 VxlanSet::Local(a) => cfg.local = (!a.is_unspecified()).then_some(a),
                 VxlanSet::Lower(d) => cfg.lower = Some(d),
@@ -70,6 +72,9 @@ impl<R: Recorder> Kernel<R> {
                 VxlanSet::Ageing(t) => cfg.ageing = t,
                 VxlanSet::Fixed(f) => return Err(OpError::ext(Errno::EOPNOTSUPP, f.refusal())),
             }
+        }
+        if cfg.lower.is_some_and(|l| self.has_upper(dev, l)) {
+            return Err(Errno::EBUSY.into());
         }
         let now = self.queue.now;
         let max = self.vxlan_max_mtu(cfg.lower);

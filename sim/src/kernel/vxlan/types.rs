@@ -191,7 +191,6 @@ pub struct VxlanDst {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(missing_docs)]
 pub enum VxlanFixed {
-    Vni,
     TtlInherit,
     Proxy,
     Rsc,
@@ -209,7 +208,6 @@ impl VxlanFixed {
     /// The kernel's sentence.
     pub fn refusal(self) -> &'static str {
         match self {
-            VxlanFixed::Vni => "Cannot change VNI",
             VxlanFixed::TtlInherit => "vxlan: cannot change TTL_INHERIT flag",
             VxlanFixed::Proxy => "vxlan: cannot change PROXY flag",
             VxlanFixed::Rsc => "vxlan: cannot change RSC flag",
@@ -229,6 +227,8 @@ impl VxlanFixed {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(missing_docs)]
 pub enum VxlanSet {
+    /// The identifier, which may only be told again.
+    Vni(u32),
     Remote(Ipv4Addr),
     Local(Ipv4Addr),
     Lower(DevId),
