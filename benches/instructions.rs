@@ -1,5 +1,6 @@
 //! Instructions counted by valgrind's callgrind: per device reception of `pingall`, per rule that misses, per packet
-//! among many tracked connections, per container started. Each is the difference of two runs, so that building the world does not count.
+//! among many tracked connections, per container started, per ping over an overlay network of fifty hosts. Each is the
+//! difference of two runs, so that building the world does not count.
 //! Steady on noisy machines, unlike seconds.
 //!
 //! `cargo bench --bench instructions`
@@ -60,6 +61,17 @@ fn per_packet(what: &str, n: u32, packets: u32) -> Result<f64, String> {
     Ok((many - few) as f64 / f64::from(2 * packets))
 }
 
+/// An overlay network of 50 hosts with 40 containers each: what the example prints of it, and instructions per ping.
+fn overlay() -> Result<(), String> {
+    let bin = example("overlay")?;
+    let args = |pings: u32| ["50".to_owned(), "40".to_owned(), pings.to_string()];
+    let out = Command::new(&bin).args(args(1000)).output().map_err(|e| e.to_string())?;
+    print!("{}", String::from_utf8_lossy(&out.stdout));
+    let (few, many) = (count(&bin, &args(100))?.0, count(&bin, &args(1100))?.0);
+    println!("overlay: {:.0} instructions per ping", (many - few) as f64 / 1000.0);
+    Ok(())
+}
+
 /// What a container more costs its engine, half of them with a published port.
 fn per_container() -> Result<f64, String> {
     let bin = example("docker")?;
@@ -70,6 +82,7 @@ fn per_container() -> Result<f64, String> {
 
 fn run() -> Result<(), String> {
     receptions()?;
+    overlay()?;
     println!("docker run: {:.0} instructions per container", per_container()?);
     let (none, many) = (per_packet("rules", 0, 100)?, per_packet("rules", 10_000, 100)?);
     println!("10000 rules that miss: {:.1} instructions per rule and packet", (many - none) / 10_000.0);

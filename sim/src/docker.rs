@@ -3,8 +3,9 @@
 //!
 //! In reading order: [`types`] (what an engine keeps), [`daemon`] (its start), [`rules`] (iptables by version),
 //! [`ipam`] (subnets and addresses), [`network`], [`container`], [`sandbox`] (a container's namespace and how it
-//! joins networks), [`publish`] (ports), [`process`] (what runs in a container), [`files`] and [`resolvconf`] (`/etc/hosts` and others),
-//! [`resolver`] (rules and sockets of the embedded name server), [`images`]; [`macvlan`]; [`overlay`] with [`swarm`],
+//! joins networks), [`publish`] (ports), [`process`] (what runs in a container), [`files`] and [`resolvconf`]
+//! (`/etc/hosts` and others), [`resolver`] (rules and sockets of the embedded name server), [`images`]; [`macvlan`];
+//! [`overlay`] with [`swarm`], [`service`],
 //! [`kv`] (what several engines share) and [`gwbridge`]. Facts are moby's and libnetwork's, by version ([`types::Profile`]).
 
 pub mod container;
@@ -23,6 +24,7 @@ pub mod resolvconf;
 pub mod resolver;
 pub mod rules;
 pub mod sandbox;
+pub mod service;
 pub mod swarm;
 pub mod types;
 

@@ -13,6 +13,9 @@ use crate::wire::Packet;
 /// Time that a frame needs from one device to the next.
 pub const HOP_NS: Nanos = 10_000;
 
+/// Time until a kernel worker gets to what was left for it.
+pub const WORK_NS: Nanos = 80_000;
+
 /// What a timer is for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Timer {
@@ -85,6 +88,8 @@ pub struct Queue {
     pub now: Nanos,
     seq: u64,
     frames: VecDeque<InFlight>,
+    /// Frames that a worker hands on: later than those, and in order among themselves.
+    works: VecDeque<InFlight>,
     timers: BinaryHeap<Reverse<(Nanos, u64, Timer)>>,
 }
 
@@ -101,6 +106,24 @@ impl Queue {
         self.frames.push_back(InFlight { at: self.now + HOP_NS, seq, dev, packet });
     }
 
+    /// A frame is left for a worker to hand to a device (`schedule_work`).
+    pub fn send_by_worker(&mut self, dev: DevId, packet: Packet) {
+        let seq = self.next_seq();
+        self.works.push_back(InFlight { at: self.now + WORK_NS, seq, dev, packet });
+    }
+
+    /// Does a worker hand on its first frame before the first that is on its way?
+    fn worker_first(&self) -> bool {
+        match (self.works.front(), self.frames.front()) {
+            (Some(w), Some(f)) => (w.at, w.seq) < (f.at, f.seq),
+            (w, _) => w.is_some(),
+        }
+    }
+
+    fn first_frame(&self) -> Option<&InFlight> {
+        if self.worker_first() { self.works.front() } else { self.frames.front() }
+    }
+
     /// Sets a timer.
     pub fn timer(&mut self, at: Nanos, timer: Timer) {
         let seq = self.next_seq();
@@ -109,7 +132,7 @@ impl Queue {
 
     /// When the next event is due.
     pub fn next_at(&self) -> Option<Nanos> {
-        let f = self.frames.front().map(|f| f.at);
+        let f = self.first_frame().map(|f| f.at);
         let t = self.timers.peek().map(|t| t.0.0);
         match (f, t) {
             (Some(a), Some(b)) => Some(a.min(b)),
@@ -119,28 +142,30 @@ impl Queue {
 
     /// Takes every frame that is under way.
     pub fn take_frames(&mut self) -> VecDeque<InFlight> {
-        std::mem::take(&mut self.frames)
+        let mut all = std::mem::take(&mut self.frames);
+        all.append(&mut self.works);
+        all
     }
 
     /// Frames under way.
     pub fn frames_in_flight(&self) -> usize {
-        self.frames.len()
+        self.frames.len() + self.works.len()
     }
 
     /// Takes the next event due at or before `until`, and moves the clock to it.
     #[inline]
     pub fn pop(&mut self, until: Nanos) -> Option<Next> {
-        let frame_first = match (self.frames.front(), self.timers.peek()) {
+        let frame_first = match (self.first_frame(), self.timers.peek()) {
             (Some(f), Some(Reverse((at, seq, _)))) => (f.at, f.seq) < (*at, *seq),
             (Some(_), None) => true,
             (None, Some(_)) => false,
             (None, None) => return None,
         };
         if frame_first {
-            if self.frames.front()?.at > until {
+            if self.first_frame()?.at > until {
                 return None;
             }
-            let f = self.frames.pop_front()?;
+            let f = if self.worker_first() { self.works.pop_front()? } else { self.frames.pop_front()? };
             self.now = f.at;
             Some(Next::Frame(f.dev, f.packet))
         } else {

@@ -179,6 +179,9 @@ fn frames_of(steps: &mut [(String, Lists<'_>, Lists<'_>)], out: &mut Vec<String>
     late(&mut all, |f| f.bytes.get(12..14) == Some(&[8, 6]) && f.bytes.get(21) == Some(&2));
     late(&mut all, |f| f.bytes.get(12..14) == Some(&[8, 0]) && f.bytes.get(34..36) == Some(&[3, 1]));
     announced(&mut all, steps);
+    if steps.iter().any(|s| s.0.contains("docker swarm")) {
+        late(&mut all, |f| f.bytes.get(12..14) == Some(&[8, 6]));
+    }
     for ((head, ..), devs) in steps.iter().zip(&all) {
         for (dev, pairs) in devs.iter().filter(|(_, p)| !p.is_empty()) {
             let shown: Vec<String> = pairs.iter().map(show_pair).collect();
@@ -187,12 +190,14 @@ fn frames_of(steps: &mut [(String, Lists<'_>, Lists<'_>)], out: &mut Vec<String>
     }
 }
 
-/// A gratuitous ARP that a device sees on both sides, whenever and however often.
+/// A gratuitous ARP that a device sees on both sides, whenever and however often; in a cluster, whose engines make
+/// namespaces behind the commands' backs, that any device sees.
 fn announced(all: &mut [Vec<(String, Vec<Pair<'_>>)>], steps: &[(String, Lists<'_>, Lists<'_>)]) {
+    let cluster = steps.iter().any(|s| s.0.contains("docker swarm"));
     let seen = |dev: &str, key: &str, want: bool| {
         let of = |s: &(String, Lists<'_>, Lists<'_>)| {
-            let list = if want { s.1.get(dev) } else { s.2.get(dev) };
-            list.is_some_and(|l| l.iter().any(|f| f.0 == key))
+            let mut lists = if want { s.1.iter() } else { s.2.iter() };
+            lists.any(|(d, l)| (cluster || *d == dev) && l.iter().any(|f| f.0 == key))
         };
         steps.iter().any(of)
     };

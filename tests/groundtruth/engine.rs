@@ -15,7 +15,9 @@ fn replaced(t: &str, pattern: &str, with: &str) -> String {
 
 /// What a command of an engine's host printed.
 pub fn text(t: &str, command: &str) -> String {
-    let rules: [(&str, &str); 5] = [
+    let rules: [(&str, &str); 7] = [
+        (r"mac\(([^()]*/overlay:[^():]*):\w+\)", "mac($1)"),
+        (r"HWaddr [0-9A-F][26AE](?::[0-9A-F]{2}){5}", "HWaddr MAC"),
         (r"\b\d+\.\d+ ms\b", "T ms"),
         (r"(127\.0\.0\.11:)\d+", "${1}P"),
         (r"(-s 127\.0\.0\.11/32 .*--sport )\d+", "${1}P"),
@@ -31,13 +33,34 @@ pub fn text(t: &str, command: &str) -> String {
         lines.sort_unstable();
         lines.join("\n")
     };
-    if command.contains("showmacs") || command.contains("docker port") {
+    if command.contains("showmacs") || command.contains("docker port") || command.contains("ls /var/run/docker/netns") {
         t = sorted(&t);
+    }
+    if command.starts_with("ss ") {
+        // The last column has a title only while some row fills it.
+        t = replaced(&replaced(&t, r"(?m)(Peer Address:Port)Process$", "$1"), r"(?m) +$", "");
+    }
+    if command.contains("ip -d") {
+        t = newer_iproute(&t);
     }
     if command.contains("brctl show") {
         t = bridge_ports(&t);
     }
     if command.contains("network inspect") { members(&t) } else { t }
+}
+
+/// 28.5's hosts have iproute2 6.15, which writes spaces and attributes of a VXLAN device otherwise than 6.1.
+fn newer_iproute(t: &str) -> String {
+    let rules = [
+        (r" reserved_bits 0x[0-9a-f]+", ""),
+        (r" udpcsum noudp6zerocsumtx noudp6zerocsumrx", ""),
+        (r"(proxy l2miss l3miss) (ttl auto ageing \d+)", "$2 $1"),
+        (r"(promiscuity \d+)  ", "$1 "),
+        (r" neigh_vlan_suppress off", ""),
+        (r" mab off", ""),
+        (r" gso_ipv4_max_size \d+ gro_ipv4_max_size \d+", ""),
+    ];
+    rules.iter().fold(t.to_owned(), |t, (pattern, with)| replaced(&t, pattern, with))
 }
 
 /// `brctl show` reads a directory, whose order is a hash of names.
@@ -77,7 +100,7 @@ fn members(t: &str) -> String {
     for n in &mut all {
         if let Some(Value::Object(m)) = n.get_mut("Containers") {
             let mut list: Vec<(String, Value)> = std::mem::take(m).into_iter().collect();
-            list.sort_by_key(|(_, v)| v["Name"].as_str().unwrap_or("").to_owned());
+            list.sort_by_key(|(k, v)| (v["Name"].as_str().unwrap_or("").to_owned(), k.clone()));
             *m = list.into_iter().collect::<Map<_, _>>();
         }
     }

@@ -339,7 +339,14 @@ fn relabel(s: &mut Session) {
         .engines
         .iter()
         .flat_map(|(host, e)| e.containers.values().map(move |c| (*host, c)))
-        .filter_map(|(host, c)| Some((c.netns?, format!("{}/{}", s.kernel.host(host).name, c.name))))
+        .filter_map(|(host, c)| {
+            // Tasks of a swarm go without their random part.
+            let name = match &c.service {
+                Some(_) => c.name.rsplit_once('.').map_or(c.name.as_str(), |(n, _)| n),
+                None => &c.name,
+            };
+            Some((c.netns?, format!("{}/{name}", s.kernel.host(host).name)))
+        })
         .collect();
     for (ns, label) in newest {
         if s.kernel.hosts.iter().all(|h| h.root_ns != ns) {

@@ -15,7 +15,7 @@ pub struct Recording {
 const LATER: &[(&str, &[&str])] = &[("nft", &["nft"])];
 
 /// What of Docker is still to come: a word of a command line, and the feature's name.
-const DOCKER_LATER: &[(&str, &str)] = &[("service", "swarm"), ("compose", "compose")];
+const DOCKER_LATER: &[(&str, &str)] = &[("compose", "compose")];
 
 /// The feature that a recording waits for, if it does.
 pub fn later(name: &str, json: &Value) -> Option<&'static str> {

@@ -249,12 +249,15 @@ impl Gossip {
         }
         self.next = (self.next + 1) % me;
         let Some((n, p)) = self.peers.get_index_mut(self.next) else { return };
-        let (number, addr) = (*n, p.addr);
-        let unanswered = p.silent_since.is_some();
+        let number = *n;
         p.silent_since.get_or_insert(now);
+        let addr = p.addr;
         self.send(cx, addr, b'p', 0);
-        if unanswered {
-            self.ping_by_stream(cx, number, addr);
+        // Who did not answer the last datagram is tried by a stream.
+        let quiet =
+            |(n, p): (&u32, &Peer)| (!p.failed && *n != number && p.silent_since.is_some()).then_some((*n, p.addr));
+        for (n, addr) in self.peers.iter().filter_map(quiet).collect::<Vec<_>>() {
+            self.ping_by_stream(cx, n, addr);
         }
     }
 

@@ -6,6 +6,7 @@ mod flags;
 mod network;
 mod process;
 mod run;
+mod service;
 mod show;
 mod swarm;
 mod template;
@@ -19,6 +20,9 @@ use crate::docker::{Docker, Profile};
 /// Commands and options that the model has not.
 pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
     let Some(cmd) = argv.get(1) else { return Err(Refusal::new("docker without a command", 0)) };
+    if matches!(cmd.as_str(), "-H" | "--host") || cmd.starts_with("-H=") || cmd.starts_with("--host=") {
+        return elsewhere(p, argv);
+    }
     if Docker::open(p.sess, p.host).is_none() {
         p.err.push_str(
             "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?\n",
@@ -43,6 +47,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         "inspect" => show::inspect(p, rest),
         "swarm" => swarm::run(p, rest),
         "node" => swarm::node(p, rest),
+        "service" => service::run(p, rest),
         "logs" => process::logs(p, rest),
         "pause" => process::pause(p, rest, true),
         "unpause" => process::pause(p, rest, false),
@@ -55,6 +60,28 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         other => Err(Refusal::new(format!("docker {other}"), 0)),
     }
     .map_err(shift)
+}
+
+/// `docker -H tcp://ADDRESS:PORT …`: the engine of another host, whose API is reached over the network.
+fn elsewhere(p: &mut Proc<'_>, argv: &[String]) -> Exit {
+    let (url, from) = match argv[1].split_once('=') {
+        Some((_, url)) => (url.to_owned(), 2),
+        None => (argv.get(2).cloned().unwrap_or_default(), 3),
+    };
+    let at = url.strip_prefix("tcp://").map(|t| t.trim_end_matches('/')).and_then(|t| t.split_once(':'));
+    let at = at.and_then(|(a, port)| Some((p.sess.known(p.host, p.ns, a)?, port.parse::<u16>().ok()?)));
+    let Some((addr, port)) = at else { return Err(Refusal::new(format!("docker -H {url}"), 1)) };
+    let there = crate::docker::kv::api_at(p.sess, p.host, p.ns, (addr, port));
+    let Some(host) = there else {
+        p.err.push_str(&format!("Cannot connect to the Docker daemon at {url}. Is the docker daemon running?\n"));
+        return Ok(1);
+    };
+    let ns = p.sess.kernel.host(host).root_ns;
+    let back = (std::mem::replace(&mut p.host, host), std::mem::replace(&mut p.ns, ns));
+    let words: Vec<String> = argv[..1].iter().chain(&argv[from..]).cloned().collect();
+    let done = run(p, &words);
+    (p.host, p.ns) = back;
+    done.map_err(|r| Refusal::new(r.what, r.arg + from - 1))
 }
 
 /// The engine of the process's host: [`run`] looked that there is one.

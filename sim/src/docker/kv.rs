@@ -53,6 +53,18 @@ impl Session {
     }
 }
 
+/// The host whose engine's API answers at an address, asked over the network from a namespace.
+pub fn api_at(s: &mut Session, host: HostId, ns: crate::kernel::types::NetnsId, to: (Ipv4Addr, u16)) -> Option<HostId> {
+    let offers = |h: &HostId, e: &super::Engine| {
+        let root = s.kernel.host(*h).root_ns;
+        let mine = s.kernel.devs_of(root).any(|d| d.addrs.iter().any(|a| a.local == to.0));
+        let listens = e.config.hosts.iter().filter_map(|u| address(u));
+        e.running && mine && listens.into_iter().any(|(a, p)| p == to.1 && (a.is_unspecified() || a == to.0))
+    };
+    let found = s.engines.iter().find(|(h, e)| offers(h, e)).map(|(h, _)| *h)?;
+    super::swarm::reached(s, (host, ns), to).is_ok().then_some(found)
+}
+
 /// `etcd://ADDRESS:PORT`, and others of the same form.
 fn address(url: &str) -> Option<(Ipv4Addr, u16)> {
     let (_, rest) = url.split_once("://")?;

@@ -34,10 +34,10 @@ impl Docker<'_> {
     /// # Errors
     /// The driver's sentence.
     pub(super) fn macvlan_create(&mut self, spec: &NetSpec) -> Result<String, String> {
-        let bare = self.profile() != Profile::V20 && spec.gateways.is_empty();
+        let bare = self.profile() == Profile::V29 && spec.gateways.is_empty();
         let mut subnet = self.subnet_of(spec)?;
         if bare {
-            // 28 leaves the address free: there is nobody to have it.
+            // 29 leaves the address free: there is nobody to have it.
             subnet.gateway = None;
         }
         let parent = spec.options.get("parent").cloned().unwrap_or_default();

@@ -262,7 +262,9 @@ impl Docker<'_> {
         }
         let c = self.c(id);
         if let Some(e) = c.endpoints.get(&n.name) {
-            let names = super::resolver::names_of(self.profile(), &c, e);
+            let mut names = super::resolver::names_of(self.profile(), &c, e);
+            // Without a virtual address the service's name stands for its tasks.
+            names.extend(c.service.iter().flat_map(|s| [s.clone(), format!("tasks.{s}")]));
             self.tell_join(n, &e.clone(), names);
         }
     }

@@ -122,7 +122,11 @@ impl Docker<'_> {
         let n = self.find_network(network, &e)?;
         e.network.clone_from(&n.id);
         self.store_name_free(&n, &c.name)?;
-        let ip = self.address_for(&n, e.wanted_ip)?;
+        // The manager has taken a task's address already.
+        let ip = match e.wanted_ip.filter(|_| c.service.is_some()) {
+            Some(ip) => ip,
+            None => self.address_for(&n, e.wanted_ip)?,
+        };
         e.id = self.new_id();
         e.exposes = n.driver == "bridge" && !n.internal && !c.endpoints.values().any(|o| o.exposes && !o.id.is_empty());
         e.ip = Some(ip);

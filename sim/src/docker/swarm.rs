@@ -13,7 +13,8 @@ use super::types::{Profile, State, Subnet};
 use crate::app::Program;
 use crate::app::gossip::{ERRAND, Gossip};
 use crate::app::tcp::{TcpClient, TcpSpec, Until};
-use crate::kernel::types::{MSEC, Nanos, SEC};
+use crate::kernel::types::{HostId, MSEC, Nanos, NetnsId, SEC};
+use crate::session::Session;
 use crate::trace::Outcome;
 
 /// Port of a manager.
@@ -161,39 +162,13 @@ impl Docker<'_> {
 
     /// A connection to a manager, over the network.
     pub(super) fn dial(&mut self, to: (Ipv4Addr, u16)) -> Result<(), String> {
-        let ns = self.ns();
-        let pid = self.s.new_pid(self.host, ns, "dockerd");
-        let spec = TcpSpec {
-            dst: to.0,
-            port: to.1,
-            sport: 0,
-            src: None,
-            dev: None,
-            ttl: None,
-            request: "certificate".into(),
-            until: Until::Close,
-            count: false,
-            timeout: JOIN_TIMEOUT_NS,
-            http: false,
-        };
-        let app = self.s.spawn(self.host, ns, pid, "dockerd", Program::Tcp(TcpClient::new(spec)));
-        self.s.run_until_exit(app, None);
-        self.s.pid_gone(pid);
-        let r = &self.s.apps.get(app).report;
-        let why = match r.outcome {
-            _ if r.connected == Some(true) => return Ok(()),
-            Some(Outcome::Refused) => "connection refused",
-            Some(Outcome::NoRoute | Outcome::UnreachableNet) => "network is unreachable",
-            Some(Outcome::UnreachableHost) => "no route to host",
-            _ => {
-                return Err(
-                    "Timeout was reached before node joined. The attempt to join the swarm will continue in the \
-                            background. Use the \"docker info\" command to see the current swarm status of your node."
-                        .into(),
-                );
-            }
-        };
-        Err(self.dial_error(to, why))
+        let at = (self.host, self.ns());
+        reached(self.s, at, to).map_err(|why| match why {
+            Some(why) => self.dial_error(to, why),
+            None => "Timeout was reached before node joined. The attempt to join the swarm will continue in the \
+                     background. Use the \"docker info\" command to see the current swarm status of your node."
+                .into(),
+        })
     }
 
     fn dial_error(&self, (addr, port): (Ipv4Addr, u16), why: &str) -> String {
@@ -300,6 +275,9 @@ impl Docker<'_> {
 
     /// The errand that a timer of the talk stands for.
     pub(super) fn errand(&mut self, errand: u32) {
+        if errand == super::service::TASK_ERRAND {
+            return self.task_due();
+        }
         let Some((c, _)) = self.member() else { return };
         let Some(n) = c.find(INGRESS).map(|s| s.net.clone()).filter(|_| errand == INGRESS_ERRAND) else { return };
         self.em().networks.insert(n.id.clone(), n.clone());
@@ -373,4 +351,37 @@ impl Docker<'_> {
         }
         self.em().heard.clear();
     }
+}
+
+/// A short connection over TCP: why it did not come about, or nothing where nobody answered.
+pub(super) fn reached(
+    s: &mut Session,
+    (host, ns): (HostId, NetnsId),
+    to: (Ipv4Addr, u16),
+) -> Result<(), Option<&'static str>> {
+    let pid = s.new_pid(host, ns, "dockerd");
+    let spec = TcpSpec {
+        dst: to.0,
+        port: to.1,
+        sport: 0,
+        src: None,
+        dev: None,
+        ttl: None,
+        request: "certificate".into(),
+        until: Until::Close,
+        count: false,
+        timeout: JOIN_TIMEOUT_NS,
+        http: false,
+    };
+    let app = s.spawn(host, ns, pid, "dockerd", Program::Tcp(TcpClient::new(spec)));
+    s.run_until_exit(app, None);
+    s.pid_gone(pid);
+    let r = &s.apps.get(app).report;
+    Err(match r.outcome {
+        _ if r.connected == Some(true) => return Ok(()),
+        Some(Outcome::Refused) => Some("connection refused"),
+        Some(Outcome::NoRoute | Outcome::UnreachableNet) => Some("network is unreachable"),
+        Some(Outcome::UnreachableHost) => Some("no route to host"),
+        _ => None,
+    })
 }

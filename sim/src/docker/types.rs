@@ -260,6 +260,8 @@ pub struct Container {
     pub exit: i32,
     /// Why it could not start.
     pub error: String,
+    /// Service that it is a task of.
+    pub service: Option<String>,
     /// `--network`.
     pub mode: Mode,
     /// `NetworkMode` as `docker inspect` shows it.
@@ -378,6 +380,9 @@ impl Engine {
     pub fn container(&self, key: &str) -> Option<&Container> {
         let key = key.strip_prefix('/').unwrap_or(key);
         let named = self.containers.values().find(|c| c.name == key);
+        // The random part of a task's name may be left out.
+        let task = |c: &&Container| c.service.is_some() && c.name.rsplit_once('.').is_some_and(|(n, _)| n == key);
+        let named = named.or_else(|| self.containers.values().find(task));
         named.or_else(|| self.containers.values().find(|c| !key.is_empty() && c.id.starts_with(key)))
     }
 }

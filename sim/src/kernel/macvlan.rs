@@ -232,7 +232,12 @@ impl<R: Recorder> Kernel<R> {
             }
             self.macvlan_count(d, &c);
             self.devs[d.ix()].stats.multicast += 1;
-            self.queue.send(d, c);
+            if local {
+                self.queue.send(d, c);
+            } else {
+                // `macvlan_broadcast_enqueue`: what came by the lower device waits for a worker.
+                self.queue.send_by_worker(d, c);
+            }
         }
     }
 

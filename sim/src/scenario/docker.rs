@@ -19,6 +19,7 @@ const KEYS: &[(&str, &str)] = &[
     ("dns-opts", "--dns-opt"),
     ("dns-search", "--dns-search"),
     ("fixed-cidr", "--fixed-cidr"),
+    ("hosts", "--host"),
     ("icc", "--icc"),
     ("ip", "--ip"),
     ("ip-forward", "--ip-forward"),

@@ -122,6 +122,7 @@ pub struct DaemonLong {
     pub dns_opts: Option<Vec<String>>,
     pub dns_search: Option<Vec<String>>,
     pub fixed_cidr: Option<String>,
+    pub hosts: Option<Vec<String>>,
     pub icc: Option<bool>,
     pub ip: Option<String>,
     pub ip_forward: Option<bool>,

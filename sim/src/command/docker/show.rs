@@ -31,7 +31,7 @@ pub fn table(rows: &[Vec<String>]) -> String {
 }
 
 /// `units.HumanDuration`.
-fn human(d: Nanos) -> String {
+pub fn human(d: Nanos) -> String {
     let s = d / SEC;
     match s {
         0 => "Less than a second".into(),

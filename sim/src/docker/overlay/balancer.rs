@@ -73,9 +73,9 @@ impl Docker<'_> {
     /// An endpoint with the next address of a cluster's network.
     fn cluster_endpoint(&mut self, n: &Network) -> Result<Endpoint, String> {
         let id = self.new_id();
-        let Some((c, _)) = self.member_mut() else { return Err("this node is in no cluster".into()) };
+        let Some((c, me)) = self.member_mut() else { return Err("this node is in no cluster".into()) };
         let Some(at) = c.place(&n.id) else { return Err(format!("network {} not found", n.id)) };
-        let ip = c.take(at, None)?;
+        let ip = c.balancer_address(at, me)?;
         let (network, mac) = (n.id.clone(), Some(mac_of(ip)));
         Ok(Endpoint { id, network, ip: Some(ip), mac, ..Endpoint::default() })
     }

@@ -91,6 +91,8 @@ pub struct Shared {
     /// The address given last, where they are given in turn.
     last: Option<Ipv4Addr>,
     used: BTreeSet<Ipv4Addr>,
+    /// Addresses of load balancers, by node, that a manager gave before the node needed them.
+    balancers: IndexMap<usize, Ipv4Addr, crate::FxBuild>,
 }
 
 /// A cluster.
@@ -102,6 +104,8 @@ pub struct Cluster {
     pub nodes: Vec<Node>,
     /// Networks, in the order they were made; those that are gone keep their place.
     pub networks: Vec<Shared>,
+    /// Services, in the order they were made.
+    pub services: Vec<crate::docker::service::Service>,
     by_id: IndexMap<String, usize, crate::FxBuild>,
     next_vni: u32,
     /// Where automatic pools come from, and their length.
@@ -113,8 +117,8 @@ impl Cluster {
     pub fn new(kind: Kind) -> Cluster {
         let next_vni = if matches!(kind, Kind::Swarm { .. }) { FIRST_VNI.0 } else { FIRST_VNI.1 };
         let base = Ipv4Net::new(Ipv4Addr::new(10, 0, 0, 0), 8).unwrap_or_default();
-        let (nodes, networks) = (Vec::new(), Vec::new());
-        Cluster { kind, nodes, networks, by_id: IndexMap::default(), next_vni, pool: (base, 24) }
+        let (nodes, networks, services) = (Vec::new(), Vec::new(), Vec::new());
+        Cluster { kind, nodes, networks, services, by_id: IndexMap::default(), next_vni, pool: (base, 24) }
     }
 
     /// A swarm gives numbers and addresses in turn; a store the lowest that is free.
@@ -184,7 +188,7 @@ impl Cluster {
         let used = net.subnets.iter().flat_map(|s| s.gateway.into_iter().chain(s.aux.values().copied())).collect();
         self.by_id.insert(net.id.clone(), self.networks.len());
         let last = net.subnets.first().and_then(|s| s.gateway);
-        self.networks.push(Shared { net, vnis, gone: false, last, used });
+        self.networks.push(Shared { net, vnis, gone: false, last, used, balancers: IndexMap::default() });
         self.networks.len() - 1
     }
 
@@ -217,6 +221,26 @@ impl Cluster {
         s.used.insert(a);
         s.last = Some(a);
         Ok(a)
+    }
+
+    /// A node will need a load balancer on a network.
+    pub fn reserve_balancer(&mut self, network: usize, node: usize) {
+        if self.networks.get(network).is_some_and(|s| !s.balancers.contains_key(&node))
+            && let Ok(a) = self.take(network, None)
+        {
+            self.networks[network].balancers.insert(node, a);
+        }
+    }
+
+    /// The address of a node's load balancer: what was set aside, else the next.
+    ///
+    /// # Errors
+    /// None is left.
+    pub fn balancer_address(&mut self, network: usize, node: usize) -> Result<Ipv4Addr, String> {
+        match self.networks.get_mut(network).and_then(|s| s.balancers.swap_remove(&node)) {
+            Some(a) => Ok(a),
+            None => self.take(network, None),
+        }
     }
 
     /// Gives an address back.
