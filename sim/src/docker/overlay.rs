@@ -171,14 +171,21 @@ impl Docker<'_> {
         Ok(())
     }
 
-    /// A namespace with `lo` up.
+    /// A namespace with `lo` up and without a process, held by its file in `/run/docker/netns`.
     pub(super) fn plain_netns(&mut self, label: String) -> Result<NetnsId, String> {
         let op = Op::NetnsAdd { host: self.host, name: None, label: Some(label) };
         let OpReply::Netns(ns) = self.op(&op)? else { return Err("the namespace was not made".into()) };
+        self.s.kernel.ns_mut(ns).mounted = true;
         if let Some(lo) = self.s.kernel.dev_by_name(ns, "lo") {
             self.change(lo, vec![LinkChange::Up(true)])?;
         }
         Ok(ns)
+    }
+
+    /// The file goes, and the namespace with it unless somebody else holds it.
+    fn unmount_netns(&mut self, ns: NetnsId) {
+        self.s.kernel.ns_mut(ns).mounted = false;
+        self.s.kernel.netns_put(ns);
     }
 
     /// Before its first network 20.10 tries whether there is VXLAN (`networkOnceInit`).
@@ -301,7 +308,7 @@ impl Docker<'_> {
                 self.em().log.push(format!("could not delete a device of {}: {e}", n.name));
             }
         }
-        self.s.kernel.netns_put(o.ns);
+        self.unmount_netns(o.ns);
         let worker = self.member().is_some_and(|(c, me)| c.is_swarm() && !c.nodes[me].manager);
         if worker {
             self.em().networks.shift_remove(&n.id);

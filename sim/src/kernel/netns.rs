@@ -64,4 +64,6 @@ pub struct Netns {
     pub vxlans: Vec<DevId>,
     /// Processes that run in it.
     pub pids: Vec<Pid>,
+    /// A file that it is mounted on holds it, beside those of `ip netns`.
+    pub mounted: bool,
 }

@@ -159,6 +159,6 @@ impl Docker<'_> {
                 self.em().log.push(format!("could not delete a device of {}: {e}", n.name));
             }
         }
-        self.s.kernel.netns_put(b.ns);
+        self.unmount_netns(b.ns);
     }
 }

@@ -63,6 +63,7 @@ impl<R: Recorder> Kernel<R> {
             nf: Box::new(crate::kernel::netfilter::Netfilter::new(R::ON)),
             ip_id: (self.rng.next_u64() & 0x7fff) as u16,
             pids: Vec::new(),
+            mounted: false,
         });
         let name = IfName::from("lo").expect("short");
         let lo = self.new_device(id, name, MacAddr::ZERO, AddrAssign::Perm, 65536, DevKind::Loopback, None);
@@ -366,7 +367,7 @@ impl<R: Recorder> Kernel<R> {
         let n = self.ns(ns);
         let Some(host) = self.hosts.get(n.host.ix()) else { return };
         let named = host.named.values().any(|x| *x == ns);
-        if named || !n.pids.is_empty() || host.root_ns == ns || !n.alive {
+        if named || n.mounted || !n.pids.is_empty() || host.root_ns == ns || !n.alive {
             return;
         }
         let devs: Vec<DevId> = n.devs.values().copied().collect();
