@@ -272,6 +272,9 @@ fn make(p: &mut Proc<'_>, cmd: &str, args: &[String]) -> Result<Result<(String, 
         }
         Err(e) => return Ok(Err(failed(p, cmd, &e, true))),
     };
+    if v20 && networks(&g).is_empty() {
+        c.network_mode = "default".to_owned();
+    }
     if c.image.is_empty() {
         p.err.push_str(&format!("\"docker {cmd}\" requires at least 1 argument.\n"));
         return Ok(Err(1));
