@@ -164,8 +164,8 @@ fn print(p: &mut Proc<'_>, a: &Ask, ping: &Ping) -> i32 {
     if dups > 0 {
         p.out.push_str(&format!("{dups} duplicates, "));
     }
-    if sent > 0 {
-        p.out.push_str(&format!("{}% packet loss", (sent - got.min(sent)) * 100 / sent));
+    if let Some(lost) = ((sent - got.min(sent)) * 100).checked_div(sent) {
+        p.out.push_str(&format!("{lost}% packet loss"));
     }
     p.out.push('\n');
     if let (Some(min), Some(max)) = (rtts.iter().min(), rtts.iter().max()) {
