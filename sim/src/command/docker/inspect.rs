@@ -14,12 +14,13 @@ pub fn pseudo(c: &Container) -> Option<&'static str> {
         Mode::None => "none",
         _ => return None,
     };
-    matches!(c.state, State::Running | State::Paused).then_some(name)
+    (c.state != State::Created).then_some(name)
 }
 
 /// The id of its endpoint there, which nothing else knows of.
 pub fn pseudo_endpoint(c: &Container) -> String {
-    c.id.chars().rev().collect()
+    let running = matches!(c.state, State::Running | State::Paused);
+    c.id.chars().rev().filter(|_| running).collect()
 }
 
 /// One container.
@@ -84,18 +85,20 @@ fn network_settings(d: &Docker<'_>, c: &Container, running: bool) -> Value {
     }
     nets.sort_keys();
     let mut o = Map::new();
+    let profile = d.profile();
+    // 20.10 does not forget it.
+    let kept = running || profile == Profile::V20;
     let key = match c.mode {
-        _ if !running => String::new(),
+        _ if !kept => String::new(),
         Mode::Host => "/var/run/docker/netns/default".to_owned(),
         Mode::Container(_) => String::new(),
         _ => c.sandbox.get(..12).map_or(String::new(), |s| format!("/var/run/docker/netns/{s}")),
     };
-    let own = running && !matches!(c.mode, Mode::Container(_));
+    let own = kept && !matches!(c.mode, Mode::Container(_));
     let id = if own { c.sandbox.clone() } else { String::new() };
     let bridge = nets.get("bridge").filter(|_| running).cloned().unwrap_or_default();
     let text = |k: &str| bridge[k].as_str().unwrap_or("").to_owned();
     let mut put = |k: &str, v: Value| o.insert(k.to_owned(), v);
-    let profile = d.profile();
     if profile != Profile::V29 {
         put("Bridge", "".into());
     }
@@ -143,25 +146,35 @@ fn endpoint(d: &Docker<'_>, c: &Container, name: &str, e: &Endpoint) -> Value {
     let gateway = gateway.filter(|_| e.ip.is_some());
     let list = |l: Vec<String>| if l.is_empty() { Value::Null } else { json!(l) };
     let short = c.id.get(..12).unwrap_or("").to_owned();
+    // Names are made up when it starts, even in vain.
+    let tried = e.joined || (n.is_some() && !c.error.is_empty());
     let mut aliases = e.aliases.clone();
-    if v20 && own && n.is_some() {
+    if v20 && own && tried {
         aliases.push(short.clone());
     }
     let links: Vec<String> = e.links.iter().map(|(of, alias)| format!("{of}:{alias}")).collect();
     let mut o = Map::new();
     let mut put = |k: &str, v: Value| o.insert(k.to_owned(), v);
-    put("IPAMConfig", e.wanted_ip.map_or(Value::Null, |a| json!({"IPv4Address": a.to_string()})));
+    // What `network connect` sends is there, though empty.
+    let sent = |v: Value| if e.connected { v } else { Value::Null };
+    let ipam = e.wanted_ip.map(|a| json!({"IPv4Address": a.to_string()}));
+    put("IPAMConfig", ipam.unwrap_or_else(|| sent(json!({}))));
     put("Links", list(links));
-    put("Aliases", list(aliases));
+    put("Aliases", if aliases.is_empty() { sent(json!([])) } else { json!(aliases) });
+    let options = match &e.wanted_ifname {
+        Some(name) => json!({"com.docker.network.endpoint.ifname": name}),
+        None => sent(json!({})),
+    };
     let mac = text(e.mac.map(|m| m.to_string()));
     if d.profile() == Profile::V28 {
         put("MacAddress", mac.clone().into());
     }
     if !v20 {
-        put("DriverOpts", Value::Null);
+        put("DriverOpts", options.clone());
         put("GwPriority", e.gw_priority.into());
     }
-    put("NetworkID", e.network.clone().into());
+    let known = e.joined || matches!(name, "host" | "none");
+    put("NetworkID", if known { e.network.clone().into() } else { "".into() });
     put("EndpointID", e.id.clone().into());
     put("Gateway", text(gateway.map(|g| g.to_string())).into());
     put("IPAddress", text(e.ip.map(|a| a.to_string())).into());
@@ -174,13 +187,13 @@ fn endpoint(d: &Docker<'_>, c: &Container, name: &str, e: &Endpoint) -> Value {
     put("GlobalIPv6PrefixLen", 0.into());
     if v20 {
         put("MacAddress", mac.into());
-        put("DriverOpts", Value::Null);
+        put("DriverOpts", options);
     } else {
         let mut names = vec![c.name.clone()];
         names.extend(e.aliases.iter().cloned());
         names.push(short.clone());
         names.extend(Some(c.hostname.clone()).filter(|h| *h != short));
-        put("DNSNames", if own && n.is_some() { json!(names) } else { Value::Null });
+        put("DNSNames", if own && tried { json!(names) } else { Value::Null });
     }
     o.into()
 }

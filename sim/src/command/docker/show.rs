@@ -252,7 +252,8 @@ pub fn network_json(d: &Docker<'_>, n: &Network) -> Value {
             o.insert("IPRange".into(), r.to_string().into());
         }
         let bare = v20 && !s.gateway_given && (s.given.is_some() || n.name == "bridge");
-        let silent = !v20 && s.given.is_some() && !s.gateway_given && d.profile() == Profile::V28;
+        let silent =
+            !v20 && (s.given.is_some() || n.name == "bridge") && !s.gateway_given && d.profile() == Profile::V28;
         if let Some(gw) = s.gateway.filter(|_| !bare && !silent) {
             o.insert("Gateway".into(), gw.to_string().into());
         }
@@ -283,6 +284,9 @@ pub fn network_json(d: &Docker<'_>, n: &Network) -> Value {
     }
     for c in d.e().containers.values().filter(|c| inspect::pseudo(c) == Some(n.name.as_str())) {
         let endpoint = inspect::pseudo_endpoint(c);
+        if endpoint.is_empty() {
+            continue;
+        }
         let e = json!({"Name": c.name, "EndpointID": endpoint, "MacAddress": "", "IPv4Address": "", "IPv6Address": ""});
         members.insert(c.id.clone(), e);
     }
