@@ -10,6 +10,8 @@ mod compare;
 mod engine;
 #[path = "groundtruth/frames.rs"]
 mod frames;
+#[path = "groundtruth/inspected.rs"]
+mod inspected;
 #[path = "groundtruth/normalise.rs"]
 mod normalise;
 #[path = "groundtruth/play.rs"]

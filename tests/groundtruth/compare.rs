@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::engine;
 use crate::frames::{self, Frame};
+use crate::inspected;
 use crate::normalise::{self, Names, Normal, Own, SETS};
 use crate::play::{Did, Played};
 use crate::recording::{Recording, list, text};
@@ -77,6 +78,7 @@ pub fn compare(r: &Recording, p: &Played) -> Verdicts {
         let probes = engine.then_some(steps.len() as u16);
         state(label, &want, &got, (lossy, probes), &mut v.0[2]);
     }
+    inspected::compare(&r.json["state"]["end"]["docker"], &p.docker, (&theirs, &ours), &mut v.0[2]);
     v
 }
 

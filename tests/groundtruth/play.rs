@@ -10,6 +10,7 @@ use packetwalk_sim::trace::{Outcome, state};
 use serde_json::{Map, Value, json};
 
 use crate::frames::{Frame, Taps};
+use crate::inspected;
 use crate::recording::{Recording, list, text};
 use crate::world;
 
@@ -49,6 +50,8 @@ pub struct Played {
     pub states: Vec<(String, Map<String, Value>)>,
     /// Networks of its engines: id and name.
     pub networks: Vec<(String, String)>,
+    /// What its engines say of themselves at the end, by host.
+    pub docker: Map<String, Value>,
 }
 
 /// Runs a recording.
@@ -58,7 +61,7 @@ pub struct Played {
 pub fn play(r: &Recording) -> Result<Played, String> {
     let mut s = world::build(&r.json)?;
     let mut taps = Taps::default();
-    let mut played = Played { steps: Vec::new(), states: Vec::new(), networks: Vec::new() };
+    let mut played = Played { steps: Vec::new(), states: Vec::new(), networks: Vec::new(), docker: Map::new() };
     s.advance(200 * MSEC);
     taps.scan(&s);
     let count = list(&r.json["steps"]).len();
@@ -88,6 +91,7 @@ pub fn play(r: &Recording) -> Result<Played, String> {
     relabel(&mut s);
     taps.scan(&s);
     played.states.push(("end".to_owned(), dump(&s, &r.json["state"]["end"])));
+    played.docker = inspected::ask(&mut s, &r.json["state"]["end"]["docker"]);
     for (did, frames) in played.steps.iter_mut().zip(taps.finish()) {
         did.frames = frames;
     }

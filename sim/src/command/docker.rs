@@ -3,6 +3,7 @@
 pub mod daemon;
 mod filter;
 mod flags;
+mod inspect;
 mod network;
 mod process;
 mod run;
@@ -44,7 +45,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         "rename" => run::rename(p, rest),
         "ps" | "ls" => show::ps(p, rest),
         "port" => show::port(p, rest),
-        "inspect" => show::inspect(p, rest),
+        "inspect" => show::inspect_all(p, rest),
         "swarm" => swarm::run(p, rest),
         "node" => swarm::node(p, rest),
         "service" => service::run(p, rest),

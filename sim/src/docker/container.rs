@@ -43,7 +43,6 @@ impl Docker<'_> {
         if c.hostname.is_empty() {
             c.hostname = match &c.mode {
                 Mode::Host => self.s.kernel.host(self.host).name.clone(),
-                Mode::Container(of) => self.c(of).hostname,
                 _ => c.id[..12].to_owned(),
             };
         }
@@ -297,6 +296,7 @@ impl Docker<'_> {
             return Err(format!("endpoint with name {} already exists in network {}", c.name, n.name));
         }
         e.network.clone_from(&n.id);
+        e.connected = true;
         self.cm(&id).endpoints.insert(n.name.clone(), e);
         if c.state != State::Running {
             return Ok(());

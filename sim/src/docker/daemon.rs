@@ -250,7 +250,7 @@ impl Docker<'_> {
             (None, Some((a, p))) => (Ipv4Net::new(a, p).map_err(|e| e.to_string())?.trunc(), Some(a), true),
             // Since 28 `--fixed-cidr` alone says where the bridge is.
             (None, None) if self.profile() != Profile::V20 && c.fixed_cidr.is_some() => {
-                (c.fixed_cidr.unwrap_or_default(), None, true)
+                (c.fixed_cidr.unwrap_or_default(), None, false)
             }
             (None, None) => (self.bridge_pool()?, None, self.profile() != Profile::V20),
         };
@@ -270,7 +270,7 @@ fn bridge_options(c: &Config, name: &str) -> IndexMap<String, String> {
     let pairs = [
         ("com.docker.network.bridge.default_bridge", "true".to_owned()),
         ("com.docker.network.bridge.enable_icc", c.icc.to_string()),
-        ("com.docker.network.bridge.enable_ip_masquerade", c.ip_masq.to_string()),
+        ("com.docker.network.bridge.enable_ip_masquerade", (c.ip_masq && c.iptables).to_string()),
         ("com.docker.network.bridge.host_binding_ipv4", ip.to_string()),
         ("com.docker.network.bridge.name", name.to_owned()),
         ("com.docker.network.driver.mtu", c.mtu.to_string()),

@@ -116,7 +116,7 @@ impl Docker<'_> {
         const SYSTEMD: &str = "/run/systemd/resolve/resolv.conf";
         let read = |path: &str| self.s.read_file(self.host, self.ns(), path).unwrap_or_default();
         let text = read(RESOLV);
-        let own = c.mode == Mode::Networks && c.network_mode != "bridge";
+        let own = c.mode == Mode::Networks && !matches!(c.network_mode.as_str(), "bridge" | "default");
         if !own && c.mode != Mode::Host && resolvconf::servers(&text) == ["127.0.0.53"] {
             return (SYSTEMD, read(SYSTEMD));
         }

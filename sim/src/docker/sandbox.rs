@@ -26,6 +26,10 @@ impl Docker<'_> {
             Mode::Container(of) => self.joined(id, of)?,
             Mode::None | Mode::Networks => self.new_sandbox(&c.name)?,
         };
+        if let Mode::Container(of) = &c.mode {
+            let theirs = self.c(of).hostname;
+            self.cm(id).hostname = theirs;
+        }
         let name = c.command.first().cloned().unwrap_or_else(|| "sh".into());
         let pid = self.s.new_pid(self.host, ns, &name);
         self.s.kernel.ns_mut(ns).pids.push(pid);
@@ -129,6 +133,7 @@ impl Docker<'_> {
         };
         e.id = self.new_id();
         e.exposes = n.driver == "bridge" && !n.internal && !c.endpoints.values().any(|o| o.exposes && !o.id.is_empty());
+        e.joined = true;
         e.ip = Some(ip);
         e.mac = Some(match e.wanted_mac {
             Some(m) => m,

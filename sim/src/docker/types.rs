@@ -172,6 +172,10 @@ pub struct Endpoint {
     pub links: Vec<(String, String)>,
     /// `com.docker.network.endpoint.ifname` (28.1 and later).
     pub wanted_ifname: Option<String>,
+    /// It has had an address on the network.
+    pub joined: bool,
+    /// It came by `network connect`.
+    pub connected: bool,
     /// `--gw-priority`.
     pub gw_priority: i64,
     /// It was the first one to be told which ports the image exposes (`BuildCreateEndpointOptions`).

@@ -272,6 +272,13 @@ fn make(p: &mut Proc<'_>, cmd: &str, args: &[String]) -> Result<Result<(String, 
         }
         Err(e) => return Ok(Err(failed(p, cmd, &e, true))),
     };
+    if v20 && networks(&g).is_empty() {
+        c.network_mode = "default".to_owned();
+        // The client sends nothing of an endpoint that no flag names.
+        if let Some(e) = c.endpoints.get_mut("bridge") {
+            e.wanted_ip = None;
+        }
+    }
     if c.image.is_empty() {
         p.err.push_str(&format!("\"docker {cmd}\" requires at least 1 argument.\n"));
         return Ok(Err(1));
@@ -387,13 +394,15 @@ fn missing(c: &Container) -> Result<Option<&str>, Refusal> {
     }
 }
 
-/// A container whose program is not there joins its networks and leaves them; it stays as it was made.
+/// A container whose program is not there stays as it was made; up to 27 it joins its networks and leaves them.
 fn unstartable(p: &mut Proc<'_>, id: &str, name: &str) -> i32 {
     let text = process::cannot_start(p, name);
     let mut d = docker(p);
-    // What its networks say of it comes first.
-    let _ = d.start(id);
-    d.stop(id, 127);
+    if d.profile() == Profile::V20 {
+        // Since 28 the networks come after the process.
+        let _ = d.start(id);
+        d.stop(id, 127);
+    }
     let c = d.container_mut(id);
     (c.state, c.error) = (State::Created, text);
     127

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use serde_json::{Map, Value, json};
 
 use super::super::{Exit, Proc, Refusal};
-use super::filter;
 use super::flags::{Known, read};
 use super::{client_error, docker, no_such, profile, template};
+use super::{filter, inspect};
 use crate::docker::types::{Bound, State};
 use crate::docker::{Container, Docker, Network, Profile, gwbridge};
 use crate::kernel::types::{Nanos, SEC};
@@ -68,7 +68,7 @@ fn host_ip(ip: &IpAddr, v20: bool) -> String {
 }
 
 /// A port of the host; none where the network is routed.
-fn host_port(b: &Bound) -> String {
+pub fn host_port(b: &Bound) -> String {
     if b.host_port == 0 { String::new() } else { b.host_port.to_string() }
 }
 
@@ -222,13 +222,13 @@ pub fn print_all(p: &mut Proc<'_>, format: Option<&str>, all: &[Value]) -> Resul
 }
 
 /// `docker inspect`: containers, then networks.
-pub fn inspect(p: &mut Proc<'_>, args: &[String]) -> Exit {
+pub fn inspect_all(p: &mut Proc<'_>, args: &[String]) -> Exit {
     const K: Known = Known { values: &["format", "type"], switches: &[], short: &[('f', "format")] };
     let g = read("inspect", args, &K, true)?;
     let (mut found, mut missing) = (Vec::new(), Vec::new());
     for key in &g.words {
         let d = docker(p);
-        let c = d.e().container(key).map(|c| container_json(&d, c));
+        let c = d.e().container(key).map(|c| inspect::container(&d, c));
         match c.or_else(|| d.e().network(key).map(|n| network_json(&d, n))) {
             Some(v) => found.push(v),
             None => missing.push(key.clone()),
@@ -252,7 +252,8 @@ pub fn network_json(d: &Docker<'_>, n: &Network) -> Value {
             o.insert("IPRange".into(), r.to_string().into());
         }
         let bare = v20 && !s.gateway_given && (s.given.is_some() || n.name == "bridge");
-        let silent = !v20 && s.given.is_some() && !s.gateway_given && d.profile() == Profile::V28;
+        let silent =
+            !v20 && (s.given.is_some() || n.name == "bridge") && !s.gateway_given && d.profile() == Profile::V28;
         if let Some(gw) = s.gateway.filter(|_| !bare && !silent) {
             o.insert("Gateway".into(), gw.to_string().into());
         }
@@ -280,6 +281,14 @@ pub fn network_json(d: &Docker<'_>, n: &Network) -> Value {
             id,
             json!({"Name": name, "EndpointID": e.id, "MacAddress": mac, "IPv4Address": ip, "IPv6Address": ""}),
         );
+    }
+    for c in d.e().containers.values().filter(|c| inspect::pseudo(c) == Some(n.name.as_str())) {
+        let endpoint = inspect::pseudo_endpoint(c);
+        if endpoint.is_empty() {
+            continue;
+        }
+        let e = json!({"Name": c.name, "EndpointID": endpoint, "MacAddress": "", "IPv4Address": "", "IPv6Address": ""});
+        members.insert(c.id.clone(), e);
     }
     super::swarm::more_members(d, n, &mut members);
     let mut o = Map::new();
@@ -315,78 +324,8 @@ pub fn network_json(d: &Docker<'_>, n: &Network) -> Value {
 }
 
 /// The exposed ports that an endpoint of the container knows of, and all that are published.
-fn told(c: &Container) -> impl Iterator<Item = &String> {
+pub fn told(c: &Container) -> impl Iterator<Item = &String> {
     let known = c.endpoints.values().any(|e| e.exposes && !e.id.is_empty());
     let bound = |text: &str| c.bound.iter().any(|b| text == format!("{}/{}", b.port, b.proto));
     c.exposed.iter().filter(move |e| known || bound(e))
-}
-
-fn ports_json(c: &Container) -> Value {
-    let mut o = Map::new();
-    if c.state != State::Running {
-        return o.into();
-    }
-    for e in told(c) {
-        let (port, proto) = e.split_once('/').unwrap_or((e, "tcp"));
-        let of = c.bound.iter().filter(|b| b.port.to_string() == port && b.proto == proto);
-        let list: Vec<Value> = of.map(|b| json!({"HostIp": b.host_ip.to_string(), "HostPort": host_port(b)})).collect();
-        o.insert(e.clone(), if list.is_empty() { Value::Null } else { list.into() });
-    }
-    o.into()
-}
-
-/// One container: what concerns its network.
-fn container_json(d: &Docker<'_>, c: &Container) -> Value {
-    let v20 = d.profile() == Profile::V20;
-    let mut nets = Map::new();
-    for (name, e) in c.endpoints.iter().filter(|(n, _)| *n != gwbridge::NAME) {
-        let n = d.e().networks.get(&e.network);
-        let up = !e.id.is_empty();
-        let text = |t: Option<String>| t.filter(|_| up).unwrap_or_default();
-        let prefix = n.and_then(|n| n.subnets.first()).map_or(0, |s| s.net.prefix_len());
-        let gateway = n.filter(|n| (!n.internal || v20) && n.driver != "overlay").and_then(Network::gateway);
-        let mut aliases = e.aliases.clone();
-        if v20 && name != "bridge" {
-            aliases.push(c.id[..12].to_owned());
-        }
-        nets.insert(
-            name.clone(),
-            json!({
-                "IPAMConfig": e.wanted_ip.map(|a| json!({"IPv4Address": a.to_string()})),
-                "Links": null,
-                "Aliases": if aliases.is_empty() { Value::Null } else { aliases.into() },
-                "NetworkID": e.network, "EndpointID": e.id,
-                "Gateway": text(gateway.map(|g| g.to_string())),
-                "IPAddress": text(e.ip.map(|a| a.to_string())),
-                "IPPrefixLen": if up { prefix } else { 0 },
-                "IPv6Gateway": "", "GlobalIPv6Address": "", "GlobalIPv6PrefixLen": 0,
-                "MacAddress": text(e.mac.map(|m| m.to_string())),
-            }),
-        );
-    }
-    let running = c.state == State::Running;
-    let bridge = nets.get("bridge").cloned().unwrap_or_else(
-        || json!({"EndpointID": "", "Gateway": "", "IPAddress": "", "IPPrefixLen": 0, "MacAddress": ""}),
-    );
-    let pid = c.pid.map_or(0, |p| p.0);
-    let command =
-        if c.command.is_empty() { c.image_command.split(' ').map(str::to_owned).collect() } else { c.command.clone() };
-    json!({
-        "Id": c.id, "Created": when(c.created),
-        "Path": command.first(), "Args": command.get(1..).unwrap_or_default(),
-        "State": {"Status": state_name(c.state), "Running": running, "Paused": c.state == State::Paused,
-            "Pid": pid, "ExitCode": c.exit, "Error": c.error, "StartedAt": when(c.started)},
-        "Image": c.image, "Name": format!("/{}", c.name),
-        "HostConfig": {"NetworkMode": c.network_mode, "RestartPolicy": {"Name": c.restart},
-            "AutoRemove": c.auto_remove, "Privileged": c.privileged},
-        "Config": {"Hostname": c.hostname, "Image": c.image, "Cmd": command},
-        "NetworkSettings": {
-            "SandboxID": if running { c.sandbox.clone() } else { String::new() },
-            "SandboxKey": c.sandbox.get(..12).filter(|_| running).map_or(String::new(), |s| format!("/var/run/docker/netns/{s}")),
-            "Ports": ports_json(c),
-            "EndpointID": bridge["EndpointID"], "Gateway": bridge["Gateway"], "IPAddress": bridge["IPAddress"],
-            "IPPrefixLen": bridge["IPPrefixLen"], "MacAddress": bridge["MacAddress"],
-            "Networks": nets,
-        },
-    })
 }

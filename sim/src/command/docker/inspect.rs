@@ -1,0 +1,214 @@
+//! `docker inspect` of a container, in the engine's order of fields (api/types `ContainerJSON`, by version).
+
+use serde_json::{Map, Value, json};
+
+use super::run::words_of;
+use super::show::{host_port, state_name, told, when};
+use crate::docker::types::{Mode, State};
+use crate::docker::{Container, Docker, Endpoint, Network, Profile, gwbridge};
+
+/// The predefined network without devices that a running container is on.
+pub fn pseudo(c: &Container) -> Option<&'static str> {
+    let name = match c.mode {
+        Mode::Host => "host",
+        Mode::None => "none",
+        _ => return None,
+    };
+    (c.state != State::Created).then_some(name)
+}
+
+/// The id of its endpoint there, which nothing else knows of.
+pub fn pseudo_endpoint(c: &Container) -> String {
+    let running = matches!(c.state, State::Running | State::Paused);
+    c.id.chars().rev().filter(|_| running).collect()
+}
+
+/// One container.
+pub fn container(d: &Docker<'_>, c: &Container) -> Value {
+    let pid = c.pid.map_or(0, |p| p.0);
+    let running = matches!(c.state, State::Running | State::Paused);
+    let mut words = words_of(c);
+    if words.is_empty() {
+        words = c.image_command.split(' ').map(str::to_owned).collect();
+    }
+    let dir = format!("/var/lib/docker/containers/{}", c.id);
+    json!({
+        "Id": c.id, "Created": when(c.created),
+        "Path": words.first(), "Args": words.get(1..).unwrap_or_default(),
+        "State": {"Status": state_name(c.state), "Running": running, "Paused": c.state == State::Paused,
+            "Restarting": false, "OOMKilled": false, "Dead": false,
+            "Pid": pid, "ExitCode": c.exit, "Error": c.error, "StartedAt": when(c.started)},
+        "Image": c.image,
+        "ResolvConfPath": format!("{dir}/resolv.conf"), "HostnamePath": format!("{dir}/hostname"),
+        "HostsPath": format!("{dir}/hosts"),
+        "Name": format!("/{}", c.name), "RestartCount": 0,
+        "HostConfig": host_config(d, c),
+        "Config": {"Hostname": c.hostname, "Tty": c.tty, "OpenStdin": c.open_stdin, "Env": c.env,
+            "Cmd": words, "Image": c.image},
+        "NetworkSettings": network_settings(d, c, running),
+    })
+}
+
+fn host_config(d: &Docker<'_>, c: &Container) -> Value {
+    let mut bindings = Map::new();
+    for p in &c.publish {
+        let ports =
+            p.host_ports.map_or(String::new(), |(a, b)| if a == b { a.to_string() } else { format!("{a}-{b}") });
+        let one = json!({"HostIp": p.host_ip.map_or(String::new(), |a| a.to_string()), "HostPort": ports});
+        match bindings.entry(format!("{}/{}", p.port, p.proto)).or_insert_with(|| json!([])) {
+            Value::Array(a) => a.push(one),
+            _ => continue,
+        }
+    }
+    bindings.sort_keys();
+    let name = |id: &String| d.e().containers.get(id).map_or("", |o| o.name.as_str()).to_owned();
+    let links: Vec<String> = c.links.iter().map(|(of, alias)| format!("/{}:/{}/{alias}", name(of), c.name)).collect();
+    let list = |l: &[String]| if l.is_empty() { Value::Null } else { json!(l) };
+    json!({
+        "NetworkMode": c.network_mode, "PortBindings": bindings,
+        "RestartPolicy": {"Name": c.restart, "MaximumRetryCount": 0},
+        "AutoRemove": c.auto_remove, "CapAdd": list(&c.caps), "Dns": c.dns, "DnsOptions": c.dns_opts,
+        "DnsSearch": c.dns_search, "ExtraHosts": list(&c.extra_hosts), "Links": list(&links),
+        "Privileged": c.privileged, "PublishAllPorts": c.publish_all,
+    })
+}
+
+fn network_settings(d: &Docker<'_>, c: &Container, running: bool) -> Value {
+    let mut nets = Map::new();
+    for (name, e) in c.endpoints.iter().filter(|(n, _)| *n != gwbridge::NAME) {
+        nets.insert(name.clone(), endpoint(d, c, name, e));
+    }
+    if let Some(name) = pseudo(c) {
+        let network = d.e().network(name).map_or(String::new(), |n| n.id.clone());
+        let e = Endpoint { id: pseudo_endpoint(c), network, ..Endpoint::default() };
+        nets.insert(name.into(), endpoint(d, c, name, &e));
+    }
+    nets.sort_keys();
+    let mut o = Map::new();
+    let profile = d.profile();
+    // 20.10 does not forget it.
+    let kept = running || profile == Profile::V20;
+    let key = match c.mode {
+        _ if !kept => String::new(),
+        Mode::Host => "/var/run/docker/netns/default".to_owned(),
+        Mode::Container(_) => String::new(),
+        _ => c.sandbox.get(..12).map_or(String::new(), |s| format!("/var/run/docker/netns/{s}")),
+    };
+    let own = kept && !matches!(c.mode, Mode::Container(_));
+    let id = if own { c.sandbox.clone() } else { String::new() };
+    let bridge = nets.get("bridge").filter(|_| running).cloned().unwrap_or_default();
+    let text = |k: &str| bridge[k].as_str().unwrap_or("").to_owned();
+    let mut put = |k: &str, v: Value| o.insert(k.to_owned(), v);
+    if profile != Profile::V29 {
+        put("Bridge", "".into());
+    }
+    put("SandboxID", id.into());
+    let late =
+        [("HairpinMode", json!(false)), ("LinkLocalIPv6Address", json!("")), ("LinkLocalIPv6PrefixLen", json!(0))];
+    match profile {
+        Profile::V20 => {
+            late.into_iter().for_each(|(k, v)| drop(put(k, v)));
+            put("Ports", ports(c));
+            put("SandboxKey", key.into());
+        }
+        _ => {
+            put("SandboxKey", key.into());
+            put("Ports", ports(c));
+            if profile == Profile::V28 {
+                late.into_iter().for_each(|(k, v)| drop(put(k, v)));
+            }
+        }
+    }
+    if profile != Profile::V29 {
+        put("SecondaryIPAddresses", Value::Null);
+        put("SecondaryIPv6Addresses", Value::Null);
+        put("EndpointID", text("EndpointID").into());
+        put("Gateway", text("Gateway").into());
+        put("GlobalIPv6Address", "".into());
+        put("GlobalIPv6PrefixLen", 0.into());
+        put("IPAddress", text("IPAddress").into());
+        put("IPPrefixLen", bridge["IPPrefixLen"].as_u64().unwrap_or(0).into());
+        put("IPv6Gateway", "".into());
+        put("MacAddress", text("MacAddress").into());
+    }
+    put("Networks", nets.into());
+    o.into()
+}
+
+fn endpoint(d: &Docker<'_>, c: &Container, name: &str, e: &Endpoint) -> Value {
+    let v20 = d.profile() == Profile::V20;
+    let own = !matches!(name, "bridge" | "host" | "none");
+    let n = d.e().networks.get(&e.network);
+    let up = !e.id.is_empty();
+    let text = |t: Option<String>| t.filter(|_| up).unwrap_or_default();
+    let prefix = n.and_then(|n| n.subnets.first()).filter(|_| up && e.ip.is_some()).map_or(0, |s| s.net.prefix_len());
+    let gateway = n.filter(|n| (!n.internal || v20) && n.driver != "overlay").and_then(Network::gateway);
+    let gateway = gateway.filter(|_| e.ip.is_some());
+    let list = |l: Vec<String>| if l.is_empty() { Value::Null } else { json!(l) };
+    let short = c.id.get(..12).unwrap_or("").to_owned();
+    // Names are made up when it starts, even in vain.
+    let tried = e.joined || (n.is_some() && !c.error.is_empty());
+    let mut aliases = e.aliases.clone();
+    if v20 && own && tried {
+        aliases.push(short.clone());
+    }
+    let links: Vec<String> = e.links.iter().map(|(of, alias)| format!("{of}:{alias}")).collect();
+    let mut o = Map::new();
+    let mut put = |k: &str, v: Value| o.insert(k.to_owned(), v);
+    // What `network connect` sends is there, though empty.
+    let sent = |v: Value| if e.connected { v } else { Value::Null };
+    let ipam = e.wanted_ip.map(|a| json!({"IPv4Address": a.to_string()}));
+    put("IPAMConfig", ipam.unwrap_or_else(|| sent(json!({}))));
+    put("Links", list(links));
+    put("Aliases", if aliases.is_empty() { sent(json!([])) } else { json!(aliases) });
+    let options = match &e.wanted_ifname {
+        Some(name) => json!({"com.docker.network.endpoint.ifname": name}),
+        None => sent(json!({})),
+    };
+    let mac = text(e.mac.map(|m| m.to_string()));
+    if d.profile() == Profile::V28 {
+        put("MacAddress", mac.clone().into());
+    }
+    if !v20 {
+        put("DriverOpts", options.clone());
+        put("GwPriority", e.gw_priority.into());
+    }
+    let known = e.joined || matches!(name, "host" | "none");
+    put("NetworkID", if known { e.network.clone().into() } else { "".into() });
+    put("EndpointID", e.id.clone().into());
+    put("Gateway", text(gateway.map(|g| g.to_string())).into());
+    put("IPAddress", text(e.ip.map(|a| a.to_string())).into());
+    if d.profile() == Profile::V29 {
+        put("MacAddress", mac.clone().into());
+    }
+    put("IPPrefixLen", prefix.into());
+    put("IPv6Gateway", "".into());
+    put("GlobalIPv6Address", "".into());
+    put("GlobalIPv6PrefixLen", 0.into());
+    if v20 {
+        put("MacAddress", mac.into());
+        put("DriverOpts", options);
+    } else {
+        let mut names = vec![c.name.clone()];
+        names.extend(e.aliases.iter().cloned());
+        names.push(short.clone());
+        names.extend(Some(c.hostname.clone()).filter(|h| *h != short));
+        put("DNSNames", if own && tried { json!(names) } else { Value::Null });
+    }
+    o.into()
+}
+
+fn ports(c: &Container) -> Value {
+    let mut o = Map::new();
+    if !matches!(c.state, State::Running | State::Paused) || c.mode != Mode::Networks {
+        return o.into();
+    }
+    for e in told(c) {
+        let (port, proto) = e.split_once('/').unwrap_or((e, "tcp"));
+        let of = c.bound.iter().filter(|b| b.port.to_string() == port && b.proto == proto);
+        let list: Vec<Value> = of.map(|b| json!({"HostIp": b.host_ip.to_string(), "HostPort": host_port(b)})).collect();
+        o.insert(e.clone(), if list.is_empty() { Value::Null } else { list.into() });
+    }
+    o.sort_keys();
+    o.into()
+}
