@@ -145,8 +145,9 @@ impl Docker<'_> {
 
 /// The hostname, and where it has a domain the part before as well.
 fn own_names(c: &Container) -> String {
-    match c.hostname.split_once('.') {
-        Some((first, _)) => format!("{} {first}", c.hostname),
-        None => c.hostname.clone(),
+    let full = if c.domain.is_empty() { c.hostname.clone() } else { format!("{}.{}", c.hostname, c.domain) };
+    match full.split_once('.') {
+        Some((first, _)) => format!("{full} {first}"),
+        None => full,
     }
 }

@@ -258,6 +258,8 @@ pub struct Container {
     pub command: Vec<String>,
     /// `--hostname`; the short id where not given.
     pub hostname: String,
+    /// `--domainname`.
+    pub domain: String,
     /// Its state.
     pub state: State,
     /// Exit status of the last run.

@@ -157,7 +157,9 @@ fn endpoint(d: &Docker<'_>, c: &Container, name: &str, e: &Endpoint) -> Value {
     let mut put = |k: &str, v: Value| o.insert(k.to_owned(), v);
     // What `network connect` sends is there, though empty.
     let sent = |v: Value| if e.connected { v } else { Value::Null };
-    let ipam = e.wanted_ip.map(|a| json!({"IPv4Address": a.to_string()}));
+    // In a swarm the manager gives the address, and the container is told to take it.
+    let given = n.filter(|n| n.scope == "swarm" && up).and(e.ip);
+    let ipam = e.wanted_ip.or(given).map(|a| json!({"IPv4Address": a.to_string()}));
     put("IPAMConfig", ipam.unwrap_or_else(|| sent(json!({}))));
     put("Links", list(links));
     put("Aliases", if aliases.is_empty() { sent(json!([])) } else { json!(aliases) });

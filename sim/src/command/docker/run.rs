@@ -16,6 +16,7 @@ const RUN: Known = Known {
         "net",
         "publish",
         "hostname",
+        "domainname",
         "expose",
         "dns",
         "dns-search",
@@ -51,7 +52,9 @@ const RUN: Known = Known {
 /// `docker: …` and what follows it.
 fn failed(p: &mut Proc<'_>, cmd: &str, text: &str, help: bool) -> i32 {
     let v20 = profile(p) == Profile::V20;
-    let dot = if v20 && cmd == "run" && !text.ends_with('.') { "." } else { "" };
+    // 20.10's client ends every sentence with a full stop, and only one.
+    let text = if v20 && cmd == "run" { text.trim_end_matches('.') } else { text };
+    let dot = if v20 && cmd == "run" { "." } else { "" };
     let who = if cmd == "run" { "docker: " } else { "" };
     p.err.push_str(&format!("{who}{text}{dot}\n"));
     match (v20, help && cmd == "run") {
@@ -70,6 +73,7 @@ fn container(g: &Given) -> Result<Container, String> {
         image: g.words.first().cloned().unwrap_or_default(),
         command: g.words.get(1..).unwrap_or_default().to_vec(),
         hostname: g.get("hostname").unwrap_or("").to_owned(),
+        domain: g.get("domainname").unwrap_or("").to_owned(),
         publish_all: g.on("publish-all"),
         dns: words("dns"),
         dns_search: words("dns-search"),

@@ -9,7 +9,7 @@ use super::flags::{Known, read};
 use super::{client_error, docker, no_such, profile, template};
 use super::{filter, inspect};
 use crate::docker::types::{Bound, State};
-use crate::docker::{Container, Docker, Network, Profile, gwbridge};
+use crate::docker::{Container, Docker, Network, Profile, gwbridge, overlay};
 use crate::kernel::types::{Nanos, SEC};
 
 /// Columns as Go's tabwriter lays them out: at least ten wide, three spaces between.
@@ -305,7 +305,7 @@ pub fn network_json(d: &Docker<'_>, n: &Network) -> Value {
     put("IPAM", json!({"Driver": "default", "Options": if own { json!({}) } else { Value::Null }, "Config": config}));
     put("Internal", n.internal.into());
     put("Attachable", n.attachable.into());
-    put("Ingress", false.into());
+    put("Ingress", (n.scope == "swarm" && n.name == overlay::balancer::INGRESS).into());
     put("ConfigFrom", json!({"Network": ""}));
     put("ConfigOnly", false.into());
     let elsewhere = n.scope == "swarm" && !d.e().overlays.contains_key(&n.id);
