@@ -96,7 +96,8 @@ fn profile(p: &Proc<'_>) -> Profile {
 
 /// `Error response from daemon: …`, status 1.
 fn daemon_error(p: &mut Proc<'_>, e: &str) -> i32 {
-    p.err.push_str(&format!("Error response from daemon: {e}\n"));
+    // The client takes white space off both ends of what the daemon says.
+    p.err.push_str(&format!("Error response from daemon: {}\n", e.trim()));
     1
 }
 

@@ -293,7 +293,10 @@ impl Docker<'_> {
         }
         self.check_wanted(&n, &e)?;
         if c.endpoints.contains_key(&n.name) && c.state == State::Running {
-            return Err(format!("endpoint with name {} already exists in network {}", c.name, n.name));
+            return Err(match n.scope.as_str() {
+                "swarm" => format!("{} is already attached to network {}", c.name, n.name),
+                _ => format!("endpoint with name {} already exists in network {}", c.name, n.name),
+            });
         }
         e.network.clone_from(&n.id);
         e.connected = true;

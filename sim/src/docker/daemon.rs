@@ -164,6 +164,7 @@ impl Docker<'_> {
             self.bring_up(n)?;
         }
         self.api_ports()?;
+        self.swarm_start()?;
         self.store_start()
     }
 

@@ -338,6 +338,22 @@ impl Docker<'_> {
         self.e().containers.values().filter_map(of).collect()
     }
 
+    /// Names and ids of a network's endpoints: those of docker_gwbridge are called after their sandbox.
+    fn active_endpoints(&self, n: &Network) -> Vec<(String, String)> {
+        let outside = n.name == super::gwbridge::NAME;
+        let name = |id: &String| match self.e().containers.get(id) {
+            Some(c) if outside => format!("gateway_{}", c.sandbox.get(..12).unwrap_or("")),
+            Some(c) => c.name.clone(),
+            None => String::new(),
+        };
+        let mut all: Vec<_> = self.members(&n.id).iter().map(|(c, e)| (name(c), e.id.clone())).collect();
+        if outside {
+            let balancers = self.e().overlays.values().filter_map(|o| o.balancer.as_ref()?.outside.as_ref());
+            all.extend(balancers.map(|e| ("gateway_ingress-sbox".to_owned(), e.id.clone())));
+        }
+        all
+    }
+
     /// `docker network rm`.
     ///
     /// # Errors
@@ -350,15 +366,14 @@ impl Docker<'_> {
         if n.scope != "local" {
             return self.overlay_remove(&n);
         }
-        let members = self.members(&n.id);
+        let members = self.active_endpoints(&n);
         if !members.is_empty() {
             let (name, id) = (&n.name, &n.id);
             if self.profile() == Profile::V20 {
                 return Err(format!("error while removing network: network {name} id {id} has active endpoints"));
             }
-            let name_of = |c: &String| self.e().containers.get(c).map_or("", |c| c.name.as_str()).to_owned();
             let list: Vec<String> =
-                members.iter().map(|(c, e)| format!("name:\"{}\" id:\"{}\"", name_of(c), &e.id[..12])).collect();
+                members.iter().map(|(name, id)| format!("name:\"{name}\" id:\"{}\"", &id[..12])).collect();
             let list = list.join(", ");
             return Err(format!("error while removing network: network {name} has active endpoints ({list})"));
         }

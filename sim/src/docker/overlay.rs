@@ -13,7 +13,7 @@ use super::types::{Endpoint, Engine, Mode, Network, Profile};
 use super::{Docker, link};
 use crate::kernel::types::{DevId, MSEC, NetnsId};
 use crate::kernel::vxlan::VxlanCfg;
-use crate::op::{LinkChange, NewLink, Op, OpReply};
+use crate::op::{LinkChange, NewLink, Op, OpReply, RouteSpec, RouteVerb};
 
 pub use balancer::Balancer;
 pub use network::{NOT_MANAGER, WORKER};
@@ -257,6 +257,18 @@ impl Docker<'_> {
         changes.extend(e.mac.map(LinkChange::Mac));
         self.change(dev, changes)?;
         Ok((near, dev))
+    }
+
+    /// The other subnets of the network lie behind the own one's gateway, which is the bridge (`AddStaticRoute`).
+    pub(super) fn overlay_routes(&mut self, n: &Network, ns: NetnsId, dev: DevId, ip: Ipv4Addr) -> Result<(), String> {
+        let Some(own) = n.subnets.iter().find(|s| s.net.contains(&ip)).filter(|_| n.driver == "overlay") else {
+            return Ok(());
+        };
+        for other in n.subnets.iter().filter(|s| s.net != own.net) {
+            let route = RouteSpec { dst: other.net, ..super::sandbox::default_route(own.gateway, Some(dev)) };
+            self.op(&Op::RouteAdd { netns: ns, verb: RouteVerb::Add, route })?;
+        }
+        Ok(())
     }
 
     /// A container is on the network: the others hear of it.

@@ -299,7 +299,8 @@ impl Docker<'_> {
 
     /// The ports go with the network that is left.
     pub(super) fn unpublish_at(&mut self, id: &str, network: &str) {
-        if self.gateway_endpoint(id).is_some_and(|(_, n)| n.id == network) {
+        let c = self.c(id);
+        if c.endpoints.values().any(|e| e.network == network && !e.id.is_empty() && e.id == c.bound_for) {
             self.unpublish(id);
         }
     }

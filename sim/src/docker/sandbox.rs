@@ -155,6 +155,7 @@ impl Docker<'_> {
         }
         self.address(dev, ip, n.subnets.iter().find(|s| s.net.contains(&ip)).map_or(16, |s| s.net.prefix_len()))?;
         self.change(dev, vec![LinkChange::Up(true)])?;
+        self.overlay_routes(&n, ns, dev, ip)?;
         if n.name != super::gwbridge::NAME {
             // The way out has no name.
             self.files_joined(id, ip);

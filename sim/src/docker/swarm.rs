@@ -192,6 +192,12 @@ impl Docker<'_> {
                 self.em().networks.insert(n.id.clone(), n);
             }
         }
+        self.ingress_soon(manager);
+        Ok(id)
+    }
+
+    /// The node takes part in the ingress network by and by.
+    fn ingress_soon(&mut self, manager: bool) {
         let after = match (self.profile(), manager) {
             (Profile::V20, true) => 950,
             (Profile::V20, false) => 800,
@@ -202,7 +208,18 @@ impl Docker<'_> {
             let at = self.s.kernel.now() + after * MSEC;
             self.s.kernel.queue.timer(at, crate::engine::Timer::App { app: app.0, token: INGRESS_ERRAND });
         }
-        Ok(id)
+    }
+
+    /// A daemon starts that is a node of a swarm: it meets the others again.
+    pub(super) fn swarm_start(&mut self) -> Result<(), String> {
+        let Some((c, me)) = self.member().filter(|(c, me)| c.is_swarm() && c.nodes[*me].app.is_none()) else {
+            return Ok(());
+        };
+        let manager = c.nodes[me].manager;
+        let listens = if manager { vec![(Ipv4Addr::UNSPECIFIED, MANAGER_PORT)] } else { Vec::new() };
+        self.talk_begins((None, listens))?;
+        self.ingress_soon(manager);
+        Ok(())
     }
 
     /// A place among the members, and the talk with the others.
@@ -214,7 +231,6 @@ impl Docker<'_> {
         manager: bool,
         (bind, listens): (Option<Ipv4Addr>, Vec<(Ipv4Addr, u16)>),
     ) -> Result<(), String> {
-        let ns = self.ns();
         let (host, name) = (self.host, self.s.kernel.host(self.host).name.clone());
         let peer = self.new_id()[..12].to_owned();
         let Some(c) = self.s.clusters.get_mut(cluster) else { return Err("there is no such cluster".into()) };
@@ -231,20 +247,26 @@ impl Docker<'_> {
             log: Vec::new(),
             peer,
         });
+        self.em().member = Some((cluster, me));
+        self.talk_begins((bind, listens)).inspect_err(|_| self.unseat())
+    }
+
+    /// The talk with the others, by way of a manager that is there.
+    fn talk_begins(&mut self, (bind, listens): (Option<Ipv4Addr>, Vec<(Ipv4Addr, u16)>)) -> Result<(), String> {
+        let (ns, host) = (self.ns(), self.host);
+        let Some((c, me)) = self.member() else { return Ok(()) };
         let through = c.nodes.iter().find(|n| n.member && n.manager && n.app.is_some()).map(|n| n.addr);
         let session = through.filter(|_| c.is_swarm()).map(|a| (a, MANAGER_PORT));
         let talk = Gossip::new(me as u32, bind, listens).join(through, session);
-        self.em().member = Some((cluster, me));
         let pid = self.s.new_pid(host, ns, "dockerd");
         let app = self.s.spawn(host, ns, pid, "dockerd", Program::Gossip(talk));
-        if let Some(n) = self.s.clusters.get_mut(cluster).and_then(|c| c.nodes.get_mut(me)) {
-            n.app = Some(app);
+        if let Some((c, me)) = self.member_mut() {
+            c.nodes[me].app = Some(app);
         }
         if self.s.apps.get(app).exit.is_some() {
-            self.unseat();
             return Err(format!(
-                "Failed to create memberlist: Could not set up network transport: failed to start TCP \
-                                listener on \"0.0.0.0\" port {}: bind: address already in use",
+                "Failed to create memberlist: Could not set up network transport: failed to start TCP listener on \
+                 \"0.0.0.0\" port {}: bind: address already in use",
                 crate::app::gossip::PORT
             ));
         }
@@ -255,22 +277,19 @@ impl Docker<'_> {
     pub fn node_silent(&self, node: usize) -> bool {
         let Some((c, me)) = self.member() else { return false };
         let talk = c.nodes[me].app.map(|a| self.s.apps.get(a));
-        matches!(talk.and_then(|a| a.program.as_ref()), Some(Program::Gossip(g)) if g.lost(node as u32))
+        let gone = c.nodes.get(node).is_none_or(|n| n.app.is_none());
+        gone || matches!(talk.and_then(|a| a.program.as_ref()), Some(Program::Gossip(g)) if g.lost(node as u32))
     }
 
     /// The daemon stops: its networks go, its place stays.
     pub(super) fn talk_ends(&mut self) {
-        let Some((c, me)) = self.member_mut() else { return };
-        let (swarm, app) = (c.is_swarm(), c.nodes[me].app);
+        let Some((c, _)) = self.member_mut() else { return };
+        let swarm = c.is_swarm();
         let nets: Vec<_> = self.e().networks.values().filter(|n| n.driver == "overlay").cloned().collect();
         for n in nets {
             self.overlay_down(&n);
         }
-        if !swarm {
-            self.unseat();
-        } else if let Some(app) = app {
-            self.s.apps.kill(&mut self.s.kernel, app, 0);
-        }
+        if swarm { self.silence() } else { self.unseat() }
     }
 
     /// The errand that a timer of the talk stands for.
@@ -332,10 +351,19 @@ impl Docker<'_> {
 
     /// The place among the members is empty; its talk ends, and the others see it leave.
     pub(super) fn unseat(&mut self) {
+        self.silence();
         let Some((cluster, me)) = self.em().member.take() else { return };
+        if let Some(n) = self.s.clusters.get_mut(cluster).and_then(|c| c.nodes.get_mut(me)) {
+            n.member = false;
+        }
+    }
+
+    /// It says good-bye (memberlist's `Leave`): the others forget what it told.
+    fn silence(&mut self) {
+        let Some((cluster, me)) = self.em().member else { return };
         let Some(c) = self.s.clusters.get_mut(cluster) else { return };
         let Some(n) = c.nodes.get_mut(me) else { return };
-        n.member = false;
+        n.talking = false;
         let app = n.app.take();
         let others: Vec<_> = c.nodes.iter().filter(|n| n.member).filter_map(|n| Some((n.host, n.app?))).collect();
         if let Some(app) = app {

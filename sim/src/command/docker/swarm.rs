@@ -120,14 +120,15 @@ pub fn node(p: &mut Proc<'_>, args: &[String]) -> Exit {
     let d = docker(p);
     let Some((c, me)) = d.member() else { return Ok(0) };
     let leader = c.nodes.iter().position(|n| n.member && n.manager);
-    let mut nodes: Vec<(usize, &Node)> = c.nodes.iter().enumerate().filter(|(_, n)| n.member).collect();
+    // One that left stays in the list.
+    let mut nodes: Vec<(usize, &Node)> = c.nodes.iter().enumerate().collect();
     nodes.sort_by(|a, b| (&a.1.name, &a.1.id).cmp(&(&b.1.name, &b.1.id)));
     let mut out = String::new();
     let mut rows = vec![
         ["ID", "HOSTNAME", "STATUS", "AVAILABILITY", "MANAGER STATUS", "ENGINE VERSION"].map(str::to_owned).to_vec(),
     ];
     for (i, n) in nodes {
-        let status = if d.node_silent(i) { "Down" } else { "Ready" };
+        let status = if !n.member || d.node_silent(i) { "Down" } else { "Ready" };
         let role = match n.manager {
             _ if Some(i) == leader => "Leader",
             true if status == "Down" => "Unreachable",
