@@ -20,7 +20,8 @@ pub fn ask(s: &mut Session, recorded: &Value) -> Map<String, Value> {
             let json: Value = serde_json::from_str(&say(format!("docker inspect {name}"))).unwrap_or_default();
             containers.insert(name.clone(), json[0].clone());
         }
-        let names: Vec<&str> = list(&want["network_inspect"]).iter().map(|n| text(&n["Name"])).collect();
+        let quoted = |n: &Value| format!("'{}'", text(&n["Name"]));
+        let names: Vec<String> = list(&want["network_inspect"]).iter().map(quoted).collect();
         let nets = say(format!("docker network inspect {}", names.join(" ")));
         let ls = say("docker network ls".to_owned());
         let nets: Value = serde_json::from_str(&nets).unwrap_or_default();

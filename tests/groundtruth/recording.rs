@@ -34,9 +34,6 @@ pub fn later(name: &str, json: &Value) -> Option<&'static str> {
         if hosts().any(|h| h["etcd"].as_bool() == Some(true)) {
             return Some("etcd");
         }
-        if json["hosts"].as_object().is_some_and(|m| m.values().any(|h| !h["prestart"].is_null())) {
-            return Some("prestart");
-        }
     }
     LATER.iter().find(|(_, tools)| used(tools)).map(|(name, _)| *name)
 }
