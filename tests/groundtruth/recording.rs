@@ -26,13 +26,8 @@ pub fn later(name: &str, json: &Value) -> Option<&'static str> {
         words.extend(cmd.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_' || c == '/')));
     }
     let used = |tools: &[&str]| words.iter().any(|w| tools.contains(&w.rsplit('/').next().unwrap_or(w)));
-    if !kernel {
-        if let Some((_, name)) = DOCKER_LATER.iter().find(|(w, _)| used(&[w])) {
-            return Some(name);
-        }
-        if json["hosts"].as_object().is_some_and(|m| m.values().any(|h| !h["prestart"].is_null())) {
-            return Some("prestart");
-        }
+    if !kernel && let Some((_, name)) = DOCKER_LATER.iter().find(|(w, _)| used(&[w])) {
+        return Some(name);
     }
     LATER.iter().find(|(_, tools)| used(tools)).map(|(name, _)| *name)
 }

@@ -13,6 +13,7 @@ use packetwalk_sim::kernel::types::{HostId, NetnsId};
 use packetwalk_sim::op::{BridgeSet, LinkChange, LinkSpec, NewLink, Op, RouteSpec, RouteVerb};
 use packetwalk_sim::session::Session;
 use packetwalk_sim::session::topology::{HostSpec, SWITCH, mac_of};
+use packetwalk_sim::shell::run_line;
 use packetwalk_sim::wire::MacAddr;
 use serde_json::Value;
 
@@ -71,7 +72,10 @@ pub fn build(json: &Value) -> Result<Session, String> {
     for (name, host) in hosts.iter().filter(|(_, h)| h["docker"].as_bool() == Some(true)) {
         let flags: Vec<String> = list(&host["flags"]).iter().map(|f| text(f).to_owned()).collect();
         let config = Config::from_flags(&flags).map_err(|e| format!("{name}: {e}"))?;
-        let (id, _) = s.place(name)?;
+        let (id, ns) = s.place(name)?;
+        for line in list(&host["prestart"]) {
+            run_line(&mut s, id, ns, text(line));
+        }
         // A daemon that does not start is part of the recording (`daemon_errors`).
         let _ = s.start_docker(id, profile, config);
     }

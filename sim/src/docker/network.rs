@@ -234,6 +234,15 @@ impl Docker<'_> {
                 ));
             }
         }
+        let mode = spec.options.get(&format!("{OPT}gateway_mode_ipv4")).filter(|_| self.profile() != Profile::V20);
+        match mode.map(String::as_str) {
+            None | Some("" | "nat" | "nat-unprotected" | "routed") => {}
+            Some("isolated") if spec.internal => {}
+            Some("isolated") => {
+                return Err("gateway mode 'isolated' can only be used for an internal network".into());
+            }
+            Some(other) => return Err(format!("unknown gateway mode {other}")),
+        }
         if let Some(v) = spec.options.get("com.docker.network.driver.mtu")
             && v.parse::<u32>().is_err()
         {
@@ -245,6 +254,9 @@ impl Docker<'_> {
 
     pub(super) fn subnet_of(&mut self, spec: &NetSpec) -> Result<Subnet, String> {
         let v20 = self.profile() == Profile::V20;
+        // An isolated network's bridge has no address, and none is kept for it.
+        let mode = spec.options.get(&format!("{OPT}gateway_mode_ipv4"));
+        let isolated = !v20 && mode.is_some_and(|m| m == "isolated");
         let mut aux = IndexMap::new();
         for (k, v) in &spec.aux {
             aux.insert(k.clone(), v.parse().map_err(|_| format!("invalid auxiliary address {v}"))?);
@@ -252,7 +264,7 @@ impl Docker<'_> {
         let Some(given) = spec.subnets.first() else {
             let net = self.next_pool()?;
             let s = Subnet { net, given: None, range: None, gateway: None, gateway_given: false, aux };
-            let gateway = super::ipam::lowest(&s, |_| false);
+            let gateway = super::ipam::lowest(&s, |_| false).filter(|_| !isolated);
             return Ok(Subnet { gateway, ..s });
         };
         let whole: Ipv4Net = given.parse().map_err(|_| match v20 {
@@ -284,8 +296,8 @@ impl Docker<'_> {
         let s = Subnet { net, given: Some(given.clone()), range, gateway: None, gateway_given: asked.is_some(), aux };
         // Up to 28 both ends of a pool of two addresses are taken.
         let none = v20 && net.prefix_len() >= 31;
-        let gateway = asked.or_else(|| super::ipam::lowest(&s, |_| none));
-        if gateway.is_none() {
+        let gateway = asked.or_else(|| super::ipam::lowest(&s, |_| none)).filter(|_| !isolated || asked.is_some());
+        if gateway.is_none() && !isolated {
             return Err("failed to allocate gateway (): No available addresses on this pool".into());
         }
         Ok(Subnet { gateway, ..s })
