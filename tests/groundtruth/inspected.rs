@@ -61,7 +61,11 @@ fn network(n: &Value) -> Value {
     if let Some(m) = n.as_object_mut() {
         m.remove("Created");
         if let Some(Value::Object(c)) = m.get_mut("Containers") {
-            let by_name = |v: &Value| (text(&v["Name"]).to_owned(), v.clone());
+            // The ways out over docker_gwbridge are named after ids.
+            let by_name = |v: &Value| match text(&v["Name"]) {
+                way if way.starts_with("gateway_") => (format!("{way} {}", text(&v["IPv4Address"])), v.clone()),
+                name => (name.to_owned(), v.clone()),
+            };
             *c = c.values().map(by_name).collect();
         }
     }

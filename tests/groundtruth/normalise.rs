@@ -249,7 +249,9 @@ pub fn docker_text(t: &str) -> String {
 
 /// Rule hits: the ports of an engine's name server in a container are any.
 pub fn resolver_ports(hits: &Value) -> Value {
-    let text = replaced(&hits.to_string(), r"(127\.0\.0\.11:|127\.0\.0\.11/32 -p \w+ -m \w+ --sport )\d+", "${1}P");
+    // 1.8.9 counts only a policy that somebody set.
+    let hits = replaced(&hits.to_string(), r#"\["\w+","FORWARD","policy ACCEPT",\d+\],?"#, "").replace(",]", "]");
+    let text = replaced(&hits, r"(127\.0\.0\.11:|127\.0\.0\.11/32 -p \w+ -m \w+ --sport )\d+", "${1}P");
     serde_json::from_str(&text).unwrap_or_default()
 }
 

@@ -3,6 +3,9 @@
 use super::Docker;
 use super::types::{Container, Endpoint, Mode, Profile, State};
 
+/// What `--ip` is told where no user-defined network is.
+pub(super) const STRAY_IP: &str = "user specified IP address is supported on user defined networks only";
+
 impl Docker<'_> {
     /// The id of a container.
     ///
@@ -96,6 +99,13 @@ impl Docker<'_> {
 
     /// What 28 looks at when a container is made, and 20.10 in part when it starts.
     fn check_endpoints(&self, c: &Container) -> Result<(), String> {
+        if c.stray_ip && self.profile() != Profile::V20 {
+            return Err(format!(
+                "invalid config for network {}: invalid endpoint settings:\n* {STRAY_IP}\n* user specified IP address is \
+                 supported only when connecting to networks with user configured subnets",
+                c.network_mode
+            ));
+        }
         for (name, e) in &c.endpoints {
             let Some(n) = self.e().network(name) else { continue };
             let Some(ip) = e.wanted_ip else { continue };
@@ -104,7 +114,7 @@ impl Docker<'_> {
             }
             let mut found = Vec::new();
             if n.name == "bridge" {
-                found.push("user specified IP address is supported on user defined networks only".to_owned());
+                found.push(STRAY_IP.to_owned());
             }
             if n.auto_subnet {
                 found.push(
@@ -317,7 +327,7 @@ impl Docker<'_> {
     fn check_wanted(&self, n: &super::Network, e: &Endpoint) -> Result<(), String> {
         let mut found = Vec::new();
         if e.wanted_ip.is_some() && n.name == "bridge" {
-            found.push("user specified IP address is supported on user defined networks only");
+            found.push(STRAY_IP);
         }
         if e.wanted_ip.is_some() && n.auto_subnet {
             found.push(
@@ -352,6 +362,11 @@ impl Docker<'_> {
             } else {
                 "cannot disconnect container from host network - container was created in host network mode".into()
             });
+        }
+        if n.name == "none" && c.mode == Mode::None {
+            // Then it is on no network, and may go to any.
+            self.cm(&id).mode = Mode::Networks;
+            return Ok(());
         }
         if !c.endpoints.contains_key(&n.name) {
             let the = if c.state == State::Running { "" } else { "the " };

@@ -258,6 +258,8 @@ pub struct Container {
     pub command: Vec<String>,
     /// `--hostname`; the short id where not given.
     pub hostname: String,
+    /// `--ip` with a mode that has no networks, which is refused.
+    pub stray_ip: bool,
     /// `--domainname`.
     pub domain: String,
     /// Its state.

@@ -143,6 +143,8 @@ fn modes(g: &Given, c: &mut Container) -> Result<(), String> {
         }
         if c.mode == Mode::Networks {
             c.endpoints.insert(name, e);
+        } else {
+            c.stray_ip |= e.wanted_ip.is_some();
         }
     }
     Ok(())

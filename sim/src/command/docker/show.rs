@@ -251,10 +251,10 @@ pub fn network_json(d: &Docker<'_>, n: &Network) -> Value {
         if let Some(r) = s.range {
             o.insert("IPRange".into(), r.to_string().into());
         }
-        let bare = v20 && !s.gateway_given && (s.given.is_some() || n.name == "bridge");
-        let silent =
-            !v20 && (s.given.is_some() || n.name == "bridge") && !s.gateway_given && d.profile() == Profile::V28;
-        if let Some(gw) = s.gateway.filter(|_| !bare && !silent) {
+        // What the engine itself chose; in a swarm the manager has written it down.
+        let chosen = !s.gateway_given && n.scope != "swarm" && (s.given.is_some() || n.name == "bridge");
+        let silent = chosen && d.profile() != Profile::V29;
+        if let Some(gw) = s.gateway.filter(|_| !silent) {
             o.insert("Gateway".into(), gw.to_string().into());
         }
         if !s.aux.is_empty() {
