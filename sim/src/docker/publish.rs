@@ -150,6 +150,8 @@ impl Docker<'_> {
         let default = n.opt("host_binding_ipv4").and_then(|v| v.parse::<Ipv4Addr>().ok());
         match default.filter(|a| !a.is_unspecified()) {
             Some(a) => vec![a.into()],
+            // Only docker-proxy brings what comes by IPv6 to a container without it.
+            None if !self.e().config.userland_proxy => vec![Ipv4Addr::UNSPECIFIED.into()],
             None => vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()],
         }
     }

@@ -16,7 +16,6 @@ use crate::wire::MacAddr;
 impl Docker<'_> {
     /// The namespace and all endpoints of a container that starts.
     pub(super) fn sandbox(&mut self, id: &str) -> Result<(), String> {
-        self.rejoin(id);
         let c = self.c(id);
         // 20.10 makes the namespace once it has found the first network.
         if self.profile() == Profile::V20 && c.mode == Mode::Networks {
@@ -68,20 +67,6 @@ impl Docker<'_> {
             self.attach(id, &n)?;
         }
         self.regate(id, false)
-    }
-
-    /// A container that has left all its networks begins again with the one it was made for
-    /// (`updateContainerNetworkSettings`).
-    fn rejoin(&mut self, id: &str) {
-        let c = self.cm(id);
-        if c.mode != Mode::Networks || !c.endpoints.is_empty() {
-            return;
-        }
-        match c.network_mode.as_str() {
-            "none" => c.mode = Mode::None,
-            "default" | "" => drop(c.endpoints.insert("bridge".into(), Endpoint::default())),
-            name => drop(c.endpoints.insert(name.to_owned(), Endpoint::default())),
-        }
     }
 
     fn joined(&self, id: &str, of: &str) -> Result<NetnsId, String> {

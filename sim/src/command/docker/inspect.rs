@@ -43,10 +43,27 @@ pub fn container(d: &Docker<'_>, c: &Container) -> Value {
         "HostsPath": format!("{dir}/hosts"),
         "Name": format!("/{}", c.name), "RestartCount": 0,
         "HostConfig": host_config(d, c),
-        "Config": {"Hostname": c.hostname, "Tty": c.tty, "OpenStdin": c.open_stdin, "Env": c.env,
-            "Cmd": words, "Image": c.image},
+        "Config": config(c, words),
         "NetworkSettings": network_settings(d, c, running),
     })
+}
+
+fn config(c: &Container, words: Vec<String>) -> Value {
+    let mut o = Map::new();
+    let mut put = |k: &str, v: Value| o.insert(k.to_owned(), v);
+    put("Hostname", c.hostname.clone().into());
+    put("Domainname", c.domain.clone().into());
+    if !c.exposed.is_empty() {
+        let mut ports: Map<_, _> = c.exposed.iter().map(|p| (p.clone(), json!({}))).collect();
+        ports.sort_keys();
+        put("ExposedPorts", ports.into());
+    }
+    put("Tty", c.tty.into());
+    put("OpenStdin", c.open_stdin.into());
+    put("Env", json!(c.env));
+    put("Cmd", json!(words));
+    put("Image", c.image.clone().into());
+    o.into()
 }
 
 fn host_config(d: &Docker<'_>, c: &Container) -> Value {
@@ -151,6 +168,9 @@ fn endpoint(d: &Docker<'_>, c: &Container, name: &str, e: &Endpoint) -> Value {
     let mut aliases = e.aliases.clone();
     if v20 && own && tried {
         aliases.push(short.clone());
+        if c.hostname != c.name && !aliases.contains(&c.hostname) {
+            aliases.push(c.hostname.clone());
+        }
     }
     let links: Vec<String> = e.links.iter().map(|(of, alias)| format!("{of}:{alias}")).collect();
     let mut o = Map::new();
