@@ -49,7 +49,7 @@ fn build(hosts: u32, containers: u32) -> Result<Session, String> {
     line(&mut s, "h1", "docker network create -d overlay --attachable --subnet 10.8.0.0/16 ov")?;
     for n in 1..=containers {
         for i in 1..=hosts {
-            line(&mut s, &format!("h{i}"), &format!("docker run -d --name c{i}-{n} --net ov busybox"))?;
+            line(&mut s, &format!("h{i}"), &format!("docker run -itd --name c{i}-{n} --net ov busybox"))?;
         }
     }
     line(&mut s, "h1", "sleep 5")?;

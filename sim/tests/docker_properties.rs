@@ -139,7 +139,7 @@ proptest! {
         prop_assert_eq!(w.left(), before, "{}", w.said);
         // Addresses start again from the first.
         w.run("docker run -itd --name c0 busybox");
-        prop_assert_eq!(w.run("docker inspect -f '{{.NetworkSettings.IPAddress}}' c0"), "172.17.0.2\n", "{}", w.said);
+        prop_assert_eq!(w.run("docker inspect -f '{{.NetworkSettings.Networks.bridge.IPAddress}}' c0"), "172.17.0.2\n", "{}", w.said);
     }
 
     #[test]

@@ -49,7 +49,7 @@ fn build(c: &Case) -> Session {
     lines(&mut s, "h1", &format!("docker network create -d overlay --attachable --subnet 10.8.0.0/{} ov", c.prefix));
     for n in 1..=c.containers {
         for i in 1..=c.hosts {
-            lines(&mut s, &format!("h{i}"), &format!("docker run -d --name c{i}-{n} --net ov busybox"));
+            lines(&mut s, &format!("h{i}"), &format!("docker run -itd --name c{i}-{n} --net ov busybox"));
         }
     }
     s.advance(5 * SEC);
