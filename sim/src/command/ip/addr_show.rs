@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::addr::{AddrShow, Held};
 use super::args::{Bad, scope_name};
 use super::link_json::{brief_name, json_head, stats64};
-use super::link_show::{full_name, head, state, stats, wanted};
+use super::link_show::{far_netns, full_name, head, state, stats, wanted};
 use super::{Globals, print_json};
 use crate::command::Proc;
 use crate::kernel::link::{Device, IfAddr};
@@ -75,7 +75,12 @@ pub(super) fn show(p: &mut Proc<'_>, g: &Globals, s: &AddrShow) -> Result<i32, B
             if head_too {
                 let full = head(k, p.host, d, g, false);
                 // Of a family the link-layer line is told with -d only.
-                text.push_str(if family && !g.details { full.split('\n').next().unwrap_or("") } else { &full });
+                if family && !g.details {
+                    text.push_str(full.split('\n').next().unwrap_or(""));
+                    text.push_str(&far_netns(k, p.host, d).unwrap_or_default());
+                } else {
+                    text.push_str(&full);
+                }
                 text.push('\n');
             }
             for a in addrs {

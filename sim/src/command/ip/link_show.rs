@@ -157,7 +157,7 @@ pub fn head(k: &Kernel<Trace>, host: crate::kernel::types::HostId, d: &Device, g
 }
 
 /// `link-netns NAME`, or `link-netnsid N` where the other namespace has no name here.
-fn far_netns(k: &Kernel<Trace>, host: crate::kernel::types::HostId, d: &Device) -> Option<String> {
+pub(super) fn far_netns(k: &Kernel<Trace>, host: crate::kernel::types::HostId, d: &Device) -> Option<String> {
     let far = k.iflink(d)?.netns;
     if far == d.netns {
         return None;
