@@ -1,8 +1,8 @@
 //! Recordings of real kernels, played in the model: four verdicts each.
 //!
-//! `PACKETWALK_GROUNDTRUTH` names the folder of recordings (`../shared/groundtruth` beside the
-//! workspace otherwise); without one the test counts as ignored. `PACKETWALK_GROUNDTRUTH_VERBOSE=1`,
-//! or a filter, shows more than the first difference of each verdict.
+//! `PACKETWALK_GROUNDTRUTH` names the folder of recordings; otherwise those of `tests/recordings` are played, and those
+//! of `../shared/groundtruth` where somebody has them. `PACKETWALK_GROUNDTRUTH_VERBOSE=1`, or a filter, shows more than
+//! the first difference of each verdict.
 
 #[path = "groundtruth/compare.rs"]
 mod compare;
@@ -37,9 +37,16 @@ use report::{Known, Row, Table};
 /// Differences shown of each verdict: ordinarily, and when one asks for more.
 const SHOWN: (usize, usize) = (1, 12);
 
-fn folder() -> PathBuf {
-    std::env::var_os("PACKETWALK_GROUNDTRUTH")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/groundtruth"), PathBuf::from)
+/// Where recordings are: the folder that was named, or the workspace's own and the one beside it. The second says
+/// whether all that `differences.txt` speaks of must be there.
+fn folders() -> (Vec<PathBuf>, bool) {
+    if let Some(named) = std::env::var_os("PACKETWALK_GROUNDTRUTH") {
+        return (vec![PathBuf::from(named)], false);
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (own, beside) = (root.join("tests/recordings"), root.join("../shared/groundtruth"));
+    let whole = beside.is_dir();
+    (vec![own, beside], whole)
 }
 
 /// The four verdicts; a world that cannot be built or a panic fails them all.
@@ -57,16 +64,19 @@ fn verdicts(r: &recording::Recording) -> Verdicts {
     }
 }
 
-fn trials(root: &Path, known: &Arc<Known>, table: &Arc<Table>, shown: usize) -> Vec<Trial> {
+fn trials(known: &Arc<Known>, table: &Arc<Table>, shown: usize) -> Vec<Trial> {
     let mut out = Vec::new();
-    let found = recording::find(root);
+    let (roots, whole) = folders();
+    let found: Vec<_> = roots.iter().flat_map(|r| recording::find(r)).collect();
     let names: Vec<String> = found.iter().map(|(n, _)| n.clone()).collect();
     let k = Arc::clone(known);
-    if !names.is_empty() {
+    if whole {
         out.push(Trial::test("differences.txt", move || match k.names().find(|n| !names.iter().any(|x| x == n)) {
             Some(n) => Err(format!("there is no recording {n}").into()),
             None => Ok(()),
         }));
+    }
+    if !found.is_empty() {
         out.push(Trial::test("rules", || {
             match normalise::RULES.iter().find(|(part, what, why)| part.is_empty() || what.is_empty() || why.is_empty())
             {
@@ -108,7 +118,7 @@ fn main() -> ExitCode {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/groundtruth/differences.txt");
     let table = Arc::new(Table::default());
     let mut all = match Known::read(&file) {
-        Ok(known) => trials(&folder(), &Arc::new(known), &table, shown),
+        Ok(known) => trials(&Arc::new(known), &table, shown),
         Err(e) => vec![Trial::test("differences.txt", move || Err(e.into()))],
     };
     let none = all.is_empty();
