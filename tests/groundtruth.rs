@@ -12,6 +12,8 @@ mod engine;
 mod frames;
 #[path = "groundtruth/inspected.rs"]
 mod inspected;
+#[path = "groundtruth/names.rs"]
+mod names;
 #[path = "groundtruth/normalise.rs"]
 mod normalise;
 #[path = "groundtruth/play.rs"]

@@ -9,7 +9,8 @@ use serde_json::{Map, Value};
 use crate::engine;
 use crate::frames::{self, Frame};
 use crate::inspected;
-use crate::normalise::{self, Names, Normal, Own, SETS};
+use crate::names::{Names, network_ids};
+use crate::normalise::{self, Normal, Own, SETS};
 use crate::play::{Did, Played};
 use crate::recording::{Recording, list, text};
 use crate::values;
@@ -38,7 +39,7 @@ pub fn compare(r: &Recording, p: &Played) -> Verdicts {
     if engine {
         let states = recorded.clone().filter_map(|(_, s)| s["ns"].as_object());
         theirs.docker(steps.iter().map(|s| (text(&s["cmd"]), text(&s["out"]))), states);
-        theirs.networks(&normalise::network_ids(&r.json["state"]));
+        theirs.networks(&network_ids(&r.json["state"]));
         let out = |d: &'_ Did| d.fields.get("out").map_or("", |v| text(v)).to_owned();
         let outs: Vec<String> = p.steps.iter().map(out).collect();
         let pairs = steps.iter().zip(&outs).map(|(s, o)| (text(&s["cmd"]), o.as_str()));

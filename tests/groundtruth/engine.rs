@@ -4,14 +4,8 @@ use regex_lite::{Captures, Regex};
 use serde_json::{Map, Value};
 
 use crate::frames::Frame;
+use crate::names::replaced;
 use crate::normalise::Normal;
-
-fn replaced(t: &str, pattern: &str, with: &str) -> String {
-    match Regex::new(pattern) {
-        Ok(r) => r.replace_all(t, with).into_owned(),
-        Err(_) => t.to_owned(),
-    }
-}
 
 /// What a command of an engine's host printed.
 pub fn text(t: &str, command: &str) -> String {

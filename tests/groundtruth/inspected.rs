@@ -5,7 +5,7 @@ use packetwalk_sim::shell::run_line;
 
 use serde_json::{Map, Value, json};
 
-use crate::normalise::Names;
+use crate::names::Names;
 use crate::recording::{list, text};
 use crate::values;
 

@@ -4,7 +4,7 @@
 //! A message does not carry the entries themselves: it says up to which of its changes the sender speaks, and who
 //! hears it may know them ([`Mail`]). So reachability, loss and delay are the network's, and a cluster of many
 //! thousand entries costs no copies. Unlike memberlist's, changes are sent until they are acknowledged, and a silent
-//! member is not asked for by way of others. What goes by TCP is in [`streams`].
+//! member is not asked for by way of others. What goes by TCP is in `streams`.
 
 mod streams;
 

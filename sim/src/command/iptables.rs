@@ -2,8 +2,8 @@
 //! ip_tables; each with `-save` and `-restore`.
 //!
 //! In reading order: [`getopt`] (words), [`parse`] (a command and a rule), [`ext`] (matches and targets),
-//! [`native`] (what nf_tables makes of a rule), [`run`] (commands become changes), [`print`] and [`list`] (what is
-//! printed), [`restore`] and [`save`] (dumps).
+//! [`native`] (what nf_tables makes of a rule), [`mod@run`] (commands become changes), [`mod@print`] and [`list`] (what is
+//! printed), [`restore`] and [`mod@save`] (dumps).
 
 pub mod addr;
 pub mod ext;

@@ -1,7 +1,7 @@
 //! ebtables: the filter table of bridges (nf_tables' bridge family, as ebtables-nft uses it).
 //!
 //! INPUT sees frames for the host, FORWARD frames from port to port (once for each port they leave by), OUTPUT
-//! frames of the host. They come before the IP hooks of [`super::br_netfilter`].
+//! frames of the host. They come before the IP hooks of `br_netfilter`.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! xtables: tables, chains, rules, and how a packet walks them (net/ipv4/netfilter/ip_tables.c,
 //! net/netfilter/nf_tables_core.c, net/netfilter/xt_*.c).
 //!
-//! In reading order: [`types`] (tables, chains, rules), [`matches`] and [`targets`] (one file each),
+//! In reading order: [`types`] (tables, chains, rules), [`mod@matches`] and [`targets`] (one file each),
 //! [`mod@commit`] (changes, all or nothing), [`check`] (where a match or target may stand, loops of jumps).
 
 pub mod check;
