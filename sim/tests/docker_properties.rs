@@ -64,6 +64,8 @@ impl World {
         for n in 0..3 {
             self.run(&format!("docker network rm n{n}"));
         }
+        // The namespace of a container that could not start stays until its announcements end.
+        self.run("sleep 5");
     }
 }
 
