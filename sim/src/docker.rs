@@ -96,7 +96,7 @@ impl<'a> Docker<'a> {
     }
 
     fn address(&mut self, dev: DevId, local: Ipv4Addr, prefix: u8) -> Result<(), String> {
-        self.op(&Op::AddrAdd { dev, addr: if_addr(local, prefix), replace: false }).map(|_| ())
+        self.op(&Op::AddrAdd { dev, addr: IfAddr::new(local, prefix), replace: false }).map(|_| ())
     }
 
     fn sysctl(&mut self, netns: NetnsId, name: &str, value: &str) {
@@ -105,20 +105,6 @@ impl<'a> Docker<'a> {
         if let Err(e) = self.op(&op) {
             self.em().log.push(format!("cannot set {name}: {e}"));
         }
-    }
-}
-
-fn if_addr(local: Ipv4Addr, prefix: u8) -> IfAddr {
-    let hosts = u32::MAX.checked_shr(prefix.into()).unwrap_or(0);
-    IfAddr {
-        local,
-        peer: local,
-        prefix,
-        broadcast: (prefix < 31).then(|| Ipv4Addr::from(u32::from(local) | hosts)),
-        scope: 0,
-        secondary: false,
-        noprefixroute: false,
-        label: String::new(),
     }
 }
 

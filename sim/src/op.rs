@@ -10,7 +10,7 @@ use std::net::Ipv4Addr;
 use ipnet::Ipv4Net;
 
 use crate::kernel::bridge::{FdbKind, PortState};
-use crate::kernel::fib::{FibRule, RouteType};
+use crate::kernel::fib::{FibRule, RouteType, table};
 use crate::kernel::link::IfAddr;
 use crate::kernel::macvlan::MacvlanMode;
 use crate::kernel::neigh::Nud;
@@ -207,6 +207,28 @@ pub struct RouteSpec {
     pub mtu: Option<(u32, bool)>,
     /// `advmss`.
     pub advmss: Option<u32>,
+}
+
+impl RouteSpec {
+    /// The default route by a gateway, a device or both.
+    pub fn default_route(via: Option<Ipv4Addr>, dev: Option<DevId>) -> RouteSpec {
+        RouteSpec {
+            dst: Ipv4Net::default(),
+            host_bits: false,
+            table: table::MAIN,
+            kind: RouteType::Unicast,
+            proto: None,
+            scope: None,
+            tos: 0,
+            metric: None,
+            prefsrc: None,
+            via,
+            dev,
+            onlink: false,
+            mtu: None,
+            advmss: None,
+        }
+    }
 }
 
 /// How a route is added (`NLM_F_*`).

@@ -7,7 +7,6 @@ use std::net::Ipv4Addr;
 use packetwalk_sim::app::Program;
 use packetwalk_sim::app::serve::Serve;
 use packetwalk_sim::docker::{Config, Profile};
-use packetwalk_sim::kernel::fib::{RouteType, table};
 use packetwalk_sim::kernel::link::IfAddr;
 use packetwalk_sim::kernel::types::{HostId, NetnsId};
 use packetwalk_sim::op::{BridgeSet, LinkChange, LinkSpec, NewLink, Op, RouteSpec, RouteVerb};
@@ -139,18 +138,7 @@ fn wire(s: &mut Session, c: Cable<'_>, nic: &Value) -> Result<(), String> {
         op(s, &Op::LinkSet { dev: near, changes: vec![LinkChange::Mtu(mtu as u32)] })?;
     }
     if let Some((local, prefix)) = ip {
-        let hosts = u32::MAX.checked_shr(prefix.into()).unwrap_or(0);
-        let addr = IfAddr {
-            local,
-            peer: local,
-            prefix,
-            // `brd +` means nothing on /31 and /32.
-            broadcast: (prefix < 31).then(|| Ipv4Addr::from(u32::from(local) | hosts)),
-            scope: 0,
-            secondary: false,
-            noprefixroute: false,
-            label: String::new(),
-        };
+        let addr = IfAddr::new(local, prefix);
         op(s, &Op::AddrAdd { dev: near, addr, replace: false })?;
     }
     if nic["up"].as_bool() != Some(false) {
@@ -158,22 +146,7 @@ fn wire(s: &mut Session, c: Cable<'_>, nic: &Value) -> Result<(), String> {
     }
     if let Some(gw) = nic["gw"].as_str() {
         let via = Some(gw.parse().map_err(|_| format!("bad gateway {gw}"))?);
-        let route = RouteSpec {
-            dst: Default::default(),
-            host_bits: false,
-            table: table::MAIN,
-            kind: RouteType::Unicast,
-            proto: None,
-            scope: None,
-            tos: 0,
-            metric: None,
-            prefsrc: None,
-            via,
-            dev: Some(near),
-            onlink: false,
-            mtu: None,
-            advmss: None,
-        };
+        let route = RouteSpec::default_route(via, Some(near));
         op(s, &Op::RouteAdd { netns: c.ns, verb: RouteVerb::Add, route })?;
     }
     Ok(())

@@ -8,7 +8,7 @@ mod print;
 pub use print::{Style, event_line, line, list};
 
 use self::opts::{Bad, Command, Line, Table};
-use super::{Exit, Proc};
+use super::{Exit, Proc, Refusal};
 use crate::kernel::conntrack::{Conn, CtRef, L4Id, Status, Tuple, Zone};
 use crate::kernel::types::SEC;
 
@@ -59,6 +59,8 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
             stats(p);
             0
         }
+        // As a step it tells what happened since the step before; waiting for what comes it does not.
+        Command::Events if p.background => return Err(Refusal::new("conntrack -E in the background", 0)),
         Command::Events => events(p, &line),
     })
 }

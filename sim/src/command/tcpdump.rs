@@ -146,6 +146,10 @@ impl Term {
 /// Options and filters that the model has not.
 pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
     let a = parse(argv)?;
+    // As a step it shows what passed since the step before; waiting for what comes it does not.
+    if p.background {
+        return Err(Refusal::new("tcpdump in the background", 0));
+    }
     let k = &p.sess.kernel;
     let any = a.dev.as_deref() == Some("any");
     let dev = match &a.dev {

@@ -44,21 +44,7 @@ impl Docker<'_> {
         let id = self.new_id();
         self.macvlan_options(spec)?;
         self.macvlan_parent(spec, &id, &parent)?;
-        let n = Network {
-            id: id.clone(),
-            name: spec.name.clone(),
-            driver: spec.driver.clone(),
-            scope: "local".into(),
-            auto_subnet: spec.subnets.is_empty(),
-            subnets: vec![subnet],
-            internal: spec.internal,
-            attachable: spec.attachable,
-            options: spec.options.clone(),
-            labels: spec.labels.clone(),
-            created: self.s.kernel.now(),
-            bridge: None,
-            bridge_name: String::new(),
-        };
+        let n = Network::local(spec, &id, &spec.driver, subnet, self.s.kernel.now());
         self.reserve(&n);
         self.em().networks.insert(id.clone(), n);
         Ok(id)

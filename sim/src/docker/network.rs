@@ -8,7 +8,7 @@ use ipnet::Ipv4Net;
 use super::rules::{self, NetRules};
 use super::types::{Network, Profile, Subnet};
 use super::{Docker, link};
-use crate::kernel::types::DevId;
+use crate::kernel::types::{DevId, Nanos};
 use crate::op::{LinkChange, NewLink, Op, OpReply};
 
 /// What `docker network create` asks for.
@@ -50,6 +50,40 @@ impl Network {
     /// Its gateway.
     pub fn gateway(&self) -> Option<Ipv4Addr> {
         self.subnets.first().and_then(|s| s.gateway)
+    }
+}
+
+/// `--subnet`, where 28 also wants it without host bits.
+pub(in crate::docker) fn subnet_given(given: &str, v20: bool) -> Result<Ipv4Net, String> {
+    let whole: Ipv4Net = given.parse().map_err(|_| match v20 {
+        true => format!("Invalid subnet {given} : invalid CIDR address: {given}"),
+        false => format!("invalid network config:\ninvalid subnet {given}: invalid CIDR block notation"),
+    })?;
+    let net = whole.trunc();
+    if !v20 && net != whole {
+        return Err(format!("invalid network config:\ninvalid subnet {given}: it should be {net}"));
+    }
+    Ok(net)
+}
+
+impl Network {
+    /// A network of this host alone, as it was asked for.
+    pub(super) fn local(spec: &NetSpec, id: &str, driver: &str, subnet: Subnet, created: Nanos) -> Network {
+        Network {
+            id: id.to_owned(),
+            name: spec.name.clone(),
+            driver: driver.to_owned(),
+            scope: "local".into(),
+            auto_subnet: spec.subnets.is_empty(),
+            subnets: vec![subnet],
+            internal: spec.internal,
+            attachable: spec.attachable,
+            options: spec.options.clone(),
+            labels: spec.labels.clone(),
+            created,
+            bridge: None,
+            bridge_name: String::new(),
+        }
     }
 }
 
@@ -96,21 +130,8 @@ impl Docker<'_> {
         }
         self.stale_default(&bridge_name);
         self.check_bridge(&id, &bridge_name, &subnet)?;
-        let n = Network {
-            id: id.clone(),
-            name: spec.name.clone(),
-            driver: "bridge".into(),
-            scope: "local".into(),
-            auto_subnet: spec.subnets.is_empty(),
-            subnets: vec![subnet],
-            internal: spec.internal,
-            attachable: spec.attachable,
-            options: spec.options.clone(),
-            labels: spec.labels.clone(),
-            created: self.s.kernel.now(),
-            bridge: None,
-            bridge_name,
-        };
+        let now = self.s.kernel.now();
+        let n = Network { bridge_name, ..Network::local(spec, &id, "bridge", subnet, now) };
         self.reserve(&n);
         if let Err(e) = self.bring_up(n) {
             self.em().addresses.shift_remove(&id);
@@ -267,14 +288,7 @@ impl Docker<'_> {
             let gateway = super::ipam::lowest(&s, |_| false).filter(|_| !isolated);
             return Ok(Subnet { gateway, ..s });
         };
-        let whole: Ipv4Net = given.parse().map_err(|_| match v20 {
-            true => format!("Invalid subnet {given} : invalid CIDR address: {given}"),
-            false => format!("invalid network config:\ninvalid subnet {given}: invalid CIDR block notation"),
-        })?;
-        let net = whole.trunc();
-        if !v20 && net != whole {
-            return Err(format!("invalid network config:\ninvalid subnet {given}: it should be {net}"));
-        }
+        let net = subnet_given(given, v20)?;
         if self.overlaps(&net) {
             let text = "Pool overlaps with other one on this address space";
             return Err(if v20 { text.into() } else { format!("invalid pool request: {text}") });

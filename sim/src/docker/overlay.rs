@@ -265,7 +265,7 @@ impl Docker<'_> {
             return Ok(());
         };
         for other in n.subnets.iter().filter(|s| s.net != own.net) {
-            let route = RouteSpec { dst: other.net, ..super::sandbox::default_route(own.gateway, Some(dev)) };
+            let route = RouteSpec { dst: other.net, ..RouteSpec::default_route(own.gateway, Some(dev)) };
             self.op(&Op::RouteAdd { netns: ns, verb: RouteVerb::Add, route })?;
         }
         Ok(())

@@ -6,7 +6,6 @@ use super::types::{Container, Endpoint, Mode, Network, Profile};
 use super::{Docker, link, publish, rules};
 use crate::app::arping::{Arping, ArpingSpec};
 use crate::app::{AppId, Program};
-use crate::kernel::fib::{RouteType, table};
 use crate::kernel::types::{DevId, MSEC, NetnsId, Pid, SEC};
 use crate::kernel::xtables::TableKind;
 use crate::op::{LinkChange, NewLink, Op, OpReply, PortSet, RouteSpec, RouteVerb};
@@ -373,7 +372,7 @@ impl Docker<'_> {
     pub(super) fn regate(&mut self, id: &str, left: bool) -> Result<(), String> {
         self.gwbridge_wanted(id)?;
         let Some(ns) = self.c(id).netns else { return Ok(()) };
-        let any = RouteSpec { proto: None, ..default_route(None, None) };
+        let any = RouteSpec { proto: None, ..RouteSpec::default_route(None, None) };
         while self.op(&Op::RouteDel { netns: ns, route: any.clone(), match_kind: false }).is_ok() {}
         let Some((name, n)) = self.gateway_endpoint(id) else {
             self.unpublish(id);
@@ -381,7 +380,7 @@ impl Docker<'_> {
         };
         let aux = n.subnets.first().and_then(|s| s.aux.get("DefaultGatewayIPv4").copied());
         let dev = self.c(id).endpoints.get(&name).and_then(|e| e.dev);
-        let route = default_route(aux.or_else(|| n.gateway()), dev);
+        let route = RouteSpec::default_route(aux.or_else(|| n.gateway()), dev);
         self.op(&Op::RouteAdd { netns: ns, verb: RouteVerb::Add, route })?;
         if n.on_parent() {
             let c = self.c(id);
@@ -465,25 +464,6 @@ impl Docker<'_> {
             broadcast: true,
         };
         self.s.spawn(self.host, ns, pid, "dockerd", Program::Arping(Arping::new(spec)))
-    }
-}
-
-pub(super) fn default_route(via: Option<Ipv4Addr>, dev: Option<DevId>) -> RouteSpec {
-    RouteSpec {
-        dst: Default::default(),
-        host_bits: false,
-        table: table::MAIN,
-        kind: RouteType::Unicast,
-        proto: None,
-        scope: None,
-        tos: 0,
-        metric: None,
-        prefsrc: None,
-        via,
-        dev,
-        onlink: false,
-        mtu: None,
-        advmss: None,
     }
 }
 

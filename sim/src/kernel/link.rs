@@ -97,6 +97,21 @@ pub struct IfAddr {
 }
 
 impl IfAddr {
+    /// An address of a subnet, with the subnet's broadcast address; on /31 and /32 there is none.
+    pub fn new(local: Ipv4Addr, prefix: u8) -> IfAddr {
+        let hosts = u32::MAX.checked_shr(prefix.into()).unwrap_or(0);
+        IfAddr {
+            local,
+            peer: local,
+            prefix,
+            broadcast: (prefix < 31).then(|| Ipv4Addr::from(u32::from(local) | hosts)),
+            scope: 0,
+            secondary: false,
+            noprefixroute: false,
+            label: String::new(),
+        }
+    }
+
     /// The subnet it stands for: peer and prefix, host bits cleared.
     pub fn net(&self) -> Ipv4Net {
         Ipv4Net::new_assert(self.peer, self.prefix).trunc()

@@ -8,7 +8,6 @@ use super::Session;
 use crate::app::Program;
 use crate::app::named::Named;
 use crate::app::serve::Serve;
-use crate::kernel::fib::{RouteType, table};
 use crate::kernel::link::IfAddr;
 use crate::kernel::sysctl::SysctlError;
 use crate::kernel::types::{DevId, HostId, NetnsId};
@@ -159,38 +158,14 @@ impl Session {
         self.kernel.apply(&Op::LinkSet { dev: far, changes: join }).map_err(fail)?;
         let dev = self.kernel.dev_by_name(ns, &nic.name).ok_or_else(|| format!("{} was not made", nic.name))?;
         if let Some(a) = nic.address {
-            let addr = IfAddr {
-                local: a.addr(),
-                peer: a.addr(),
-                prefix: a.prefix_len(),
-                broadcast: (a.prefix_len() < 31).then(|| a.broadcast()),
-                scope: 0,
-                secondary: false,
-                noprefixroute: false,
-                label: String::new(),
-            };
+            let addr = IfAddr::new(a.addr(), a.prefix_len());
             self.kernel.apply(&Op::AddrAdd { dev, addr, replace: false }).map_err(fail)?;
         }
         Ok(())
     }
 
     fn default_route(&mut self, ns: NetnsId, gw: Ipv4Addr) -> Result<(), OpError> {
-        let route = RouteSpec {
-            dst: Ipv4Net::default(),
-            host_bits: false,
-            table: table::MAIN,
-            kind: RouteType::Unicast,
-            proto: None,
-            scope: None,
-            tos: 0,
-            metric: None,
-            prefsrc: None,
-            via: Some(gw),
-            dev: None,
-            onlink: false,
-            mtu: None,
-            advmss: None,
-        };
+        let route = RouteSpec::default_route(Some(gw), None);
         self.kernel.apply(&Op::RouteAdd { netns: ns, verb: RouteVerb::Add, route }).map(|_| ())
     }
 

@@ -7,10 +7,10 @@ use crate::app::proxy::Proxy;
 use crate::app::{AppId, Program};
 use crate::docker::Docker;
 use crate::docker::gwbridge;
-use crate::docker::sandbox::{default_route, mac_of};
+use crate::docker::sandbox::mac_of;
 use crate::docker::types::{Endpoint, Network, Profile};
 use crate::kernel::types::{MSEC, Nanos, NetnsId, Pid};
-use crate::op::{LinkChange, Op, RouteVerb};
+use crate::op::{LinkChange, Op, RouteSpec, RouteVerb};
 
 /// Name of the swarm's own network.
 pub const INGRESS: &str = "ingress";
@@ -124,7 +124,7 @@ impl Docker<'_> {
         self.change(dev, vec![LinkChange::Up(true)])?;
         let (p, r) = (self.profile(), self.net_rules(&gw));
         self.calls(&crate::docker::rules::endpoint(p, &r, ip));
-        let route = default_route(gw.gateway(), Some(dev));
+        let route = RouteSpec::default_route(gw.gateway(), Some(dev));
         self.op(&Op::RouteAdd { netns: b.ns, verb: RouteVerb::Add, route })?;
         if let Some(b) = self.em().overlays.get_mut(&n.id).and_then(|o| o.balancer.as_mut()) {
             b.outside = Some(e.clone());

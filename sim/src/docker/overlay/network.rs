@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use ipnet::Ipv4Net;
 
 use crate::docker::Docker;
-use crate::docker::network::NetSpec;
+use crate::docker::network::{NetSpec, subnet_given};
 use crate::docker::types::{Network, Profile, Subnet};
 
 /// What a node says that may not decide.
@@ -96,14 +96,7 @@ impl Docker<'_> {
         }
         let mut out: Vec<Subnet> = Vec::new();
         for given in &spec.subnets {
-            let whole: Ipv4Net = given.parse().map_err(|_| match v20 {
-                true => format!("Invalid subnet {given} : invalid CIDR address: {given}"),
-                false => format!("invalid network config:\ninvalid subnet {given}: invalid CIDR block notation"),
-            })?;
-            let net = whole.trunc();
-            if !v20 && net != whole {
-                return Err(format!("invalid network config:\ninvalid subnet {given}: it should be {net}"));
-            }
+            let net = subnet_given(given, v20)?;
             if c.overlaps(&net) {
                 let text = "Pool overlaps with other one on this address space";
                 return Err(if c.is_swarm() {
