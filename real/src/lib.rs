@@ -1,1 +1,3 @@
-//! The live kernel: replays a scenario on real network namespaces and compares. An empty room: nothing of it is built yet.
+//! The live kernel: replays a scenario on real network namespaces and compares.
+
+pub mod netlink;
