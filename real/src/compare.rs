@@ -1,19 +1,26 @@
 //! Four verdicts on a recording: output, outcomes, state, frames.
 
+mod engine;
+pub mod frames;
+pub mod inspected;
+mod names;
+pub mod normalise;
+mod values;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use packetwalk_sim::command::tcpdump;
 use packetwalk_sim::wire::parse;
 use serde_json::{Map, Value};
 
-use crate::engine;
-use crate::frames::{self, Frame};
-use crate::inspected;
-use crate::names::{Names, network_ids};
-use crate::normalise::{self, Normal, Own, SETS};
-use crate::play::{Did, Played};
+
+use self::frames::Frame;
+
+use self::names::{Names, network_ids};
+use self::normalise::{Normal, Own, SETS};
+use crate::replay::{Did, Played};
 use crate::recording::{Recording, list, text};
-use crate::values;
+
 
 /// Names of the verdicts.
 pub const VERDICTS: [&str; 4] = ["output", "outcomes", "state", "frames"];
@@ -23,7 +30,7 @@ pub const VERDICTS: [&str; 4] = ["output", "outcomes", "state", "frames"];
 pub struct Verdicts(pub [Vec<String>; 4]);
 
 /// Fields of a probe's step that say what was asked, or that [`normalise::RULES`] leaves out.
-const ASKED: &[&str] = &["n", "op", "from", "what", "to", "kind", "ms", "cap", "sport", "local"];
+const ASKED: &[&str] = &["n", "op", "from", "what", "to", "kind", "ms", "cap", "sport", "local", "ns", "lost"];
 
 /// Holds what the model did against what was recorded.
 pub fn compare(r: &Recording, p: &Played) -> Verdicts {

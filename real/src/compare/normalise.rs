@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use regex_lite::Regex;
 use serde_json::{Map, Value};
 
-use crate::frames::Frame;
-use crate::names::{Names, replaced};
+use super::frames::Frame;
+use super::names::{Names, replaced};
 
 /// What is ignored where, and why it differs between two runs.
 #[rustfmt::skip]
@@ -376,7 +376,7 @@ pub fn frames<'a>(all: &'a [Frame], own: Own, names: &Names) -> BTreeMap<&'a str
     for v in out.values_mut() {
         if names.engine {
             by_connection(v);
-            crate::engine::any_dns_order(v);
+            super::engine::any_dns_order(v);
             announcements_last(v);
         }
         *v = closing(std::mem::take(v));
@@ -405,7 +405,7 @@ fn normal(f: &Frame, own: Own, names: &Names) -> String {
     }
     ethernet(&mut b, own);
     if names.engine && own == Own::Command {
-        crate::engine::query_id(&mut b, f);
+        super::engine::query_id(&mut b, f);
     }
     let hex: String = b.iter().map(|x| format!("{x:02x}")).collect();
     let hex = if matches!(own, Own::Docker(_)) { peer(&hex, own) } else { hex };

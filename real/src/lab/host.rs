@@ -1,0 +1,147 @@
+//! A host: a mount namespace with files of its own and a `/run` of its own, held by a thread that starts the host's
+//! commands.
+//!
+//! `ip netns add` binds namespaces under `/run/netns`; with a `/run` each, the names of two hosts do not meet.
+
+use std::io::{self, Read};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
+
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+
+use super::netns::NetNs;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// A host.
+pub struct Host {
+    /// Its name.
+    pub name: String,
+    /// Its own network namespace.
+    pub net: NetNs,
+    jobs: Sender<Job>,
+}
+
+/// What a command did.
+#[derive(Clone, Debug, Default)]
+pub struct Ran {
+    /// Exit status; 128 and the signal's number where one ended it.
+    pub rc: i32,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+}
+
+/// Folders that a host has to itself.
+const OWN: [&str; 5] = ["/run", "/tmp", "/root", "/var/lib", "/mnt"];
+
+impl Host {
+    /// Makes one, with files to begin with: path and text.
+    ///
+    /// # Errors
+    /// Where the kernel allows no mount of ours.
+    pub fn make(name: &str, files: Vec<(String, String)>) -> io::Result<Host> {
+        let net = NetNs::make()?;
+        let (jobs, todo) = channel::<Job>();
+        let (ready, made) = channel();
+        let (host, inside) = (name.to_owned(), net.clone());
+        thread::Builder::new().name(format!("host {name}")).spawn(move || {
+            let done = settle(&host, &inside, &files);
+            let ok = done.is_ok();
+            // The one that waits for it is there until it has this.
+            let _ = ready.send(done);
+            if ok {
+                todo.iter().for_each(|job| job());
+            }
+        })?;
+        made.recv().map_err(io::Error::other)??;
+        Ok(Host { name: name.to_owned(), net, jobs })
+    }
+
+    /// Runs something on the host's thread: in its mount namespace and its network namespace.
+    ///
+    /// # Errors
+    /// Where the thread is gone.
+    pub fn run<T: Send + 'static>(&self, what: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+        let (tell, told) = channel();
+        let job: Job = Box::new(move || {
+            let _ = tell.send(what());
+        });
+        self.jobs.send(job).map_err(|_| io::Error::other("the host's thread has ended"))?;
+        told.recv().map_err(io::Error::other)
+    }
+
+    /// Runs a command in a network namespace and waits for it.
+    ///
+    /// # Errors
+    /// Where it cannot be started.
+    pub fn command(&self, net: &NetNs, mut cmd: Command) -> io::Result<Ran> {
+        let (net, own) = (net.clone(), self.net.clone());
+        self.run(move || {
+            net.enter()?;
+            let ran = collect(&mut cmd);
+            own.enter()?;
+            ran
+        })?
+    }
+}
+
+/// The host's thread leaves for a mount namespace of its own.
+fn settle(name: &str, net: &NetNs, files: &[(String, String)]) -> io::Result<()> {
+    unshare(CloneFlags::CLONE_FS | CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUTS)?;
+    nix::unistd::sethostname(name)?;
+    net.enter()?;
+    let none = None::<&str>;
+    for dir in OWN.iter().filter(|d| Path::new(d).is_dir()) {
+        mount(Some("tmpfs"), *dir, Some("tmpfs"), MsFlags::empty(), Some("mode=755"))?;
+    }
+    std::fs::create_dir_all("/run/netns")?;
+    // Where sysfs cannot be mounted, brctl will say so itself.
+    let _ = mount(Some("sysfs"), "/sys", Some("sysfs"), MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC, none);
+    for (path, text) in files {
+        place(path, text)?;
+    }
+    std::env::set_current_dir("/root").or_else(|_| std::env::set_current_dir("/"))
+}
+
+/// Puts a file in its place: bound over what is there, or written where the folder is ours.
+fn place(path: &str, text: &str) -> io::Result<()> {
+    let of_ours = OWN.iter().any(|d| path.starts_with(&format!("{d}/")));
+    if of_ours || !Path::new(path).exists() {
+        if let Some(dir) = Path::new(path).parent() {
+            std::fs::create_dir_all(dir)?;
+        }
+        return std::fs::write(path, text);
+    }
+    let copy = format!("/run/packetwalk{}", path.replace('/', "_"));
+    std::fs::write(&copy, text)?;
+    // A file that is a link (resolv.conf often is) is followed.
+    let target = std::fs::canonicalize(path)?;
+    let none = None::<&str>;
+    Ok(mount(Some(copy.as_str()), &target, none, MsFlags::MS_BIND, none)?)
+}
+
+/// Runs a command and collects what it says.
+fn collect(cmd: &mut Command) -> io::Result<Ran> {
+    let mut child = cmd.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let (out, err) = (child.stdout.take(), child.stderr.take());
+    let err = thread::spawn(move || text(err));
+    let out = text(out);
+    let status = child.wait()?;
+    let rc = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
+    Ok(Ran { rc, out, err: err.join().unwrap_or_default() })
+}
+
+fn text(from: Option<impl Read>) -> String {
+    let mut bytes = Vec::new();
+    if let Some(mut f) = from {
+        // What could not be read any more is missing from the text, which the comparison shows.
+        let _ = f.read_to_end(&mut bytes);
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}

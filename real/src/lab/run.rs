@@ -1,0 +1,187 @@
+//! The steps of a scenario on the live kernel, and the recording of them.
+
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use packetwalk_sim::kernel::types::NetnsId;
+use packetwalk_sim::scenario::run::begin;
+use packetwalk_sim::scenario::{Scenario, What};
+use packetwalk_sim::session::Session;
+use packetwalk_sim::shell::run_line;
+use serde_json::{Map, Value, json};
+
+use super::Request;
+use super::netns::NetNs;
+use super::world::World;
+use crate::probe::{self, NameFiles};
+use crate::recording::writer::Writer;
+
+/// What is under way after a command has this long to arrive; after a probe more, as both ends close.
+const AFTER_COMMAND: Duration = Duration::from_millis(2);
+const AFTER_PROBE: Duration = Duration::from_millis(8);
+
+/// Runs a scenario to its end.
+///
+/// # Errors
+/// Where it cannot be read or built; the sentence to show.
+pub fn run(r: &Request, progress: &mut dyn FnMut(usize, usize)) -> Result<Value, String> {
+    let scenario = packetwalk_sim::scenario::parse(&r.scenario).map_err(|i| i.to_string())?;
+    let mut lab = Lab::build(&scenario)?;
+    let actions = scenario.setup.iter().chain(scenario.steps.iter().map(|s| &s.action));
+    let all = scenario.setup.len() + scenario.steps.len();
+    for (i, a) in actions.enumerate() {
+        lab.step(i + 1, &a.what)?;
+        progress(i + 1, all);
+    }
+    Ok(lab.finish(&r.scenario, &scenario))
+}
+
+/// A scenario being run: the plan and the live side.
+struct Lab {
+    /// The model, which goes along.
+    plan: Session,
+    world: World,
+    out: Writer,
+}
+
+impl Lab {
+    fn build(scenario: &Scenario) -> Result<Lab, String> {
+        let mut plan = Session::new(scenario.seed);
+        plan.kernel.journal = Some(Box::default());
+        begin(&mut plan, scenario).map_err(|e| e.to_string())?;
+        let world = World::new().map_err(|e| e.to_string())?;
+        let mut lab = Lab { plan, world, out: Writer::default() };
+        lab.follow()?;
+        lab.look();
+        // What the building itself sent belongs to no step.
+        thread::sleep(AFTER_COMMAND);
+        lab.world.capture.take();
+        Ok(lab)
+    }
+
+    /// Does what the plan did since it was last asked.
+    fn follow(&mut self) -> Result<(), String> {
+        let entries = self.plan.kernel.journal.as_mut().map(|j| std::mem::take(&mut **j)).unwrap_or_default();
+        self.world.follow(&self.plan, &entries).map_err(|e| e.to_string())
+    }
+
+    /// Forgets what the plan did: the real tools did it.
+    fn forget(&mut self) {
+        if let Some(j) = &mut self.plan.kernel.journal {
+            j.clear();
+        }
+    }
+
+    /// Looks for namespaces that came or went, and for the names of devices.
+    fn look(&mut self) {
+        self.world.scan(&self.plan);
+        for (label, space) in &self.world.spaces {
+            let names = space.net.run(|| nix::net::if_::if_nameindex().map(|l| {
+                l.iter().map(|i| (i.index(), i.name().to_string_lossy().into_owned())).collect::<Vec<_>>()
+            }));
+            if let Ok(Ok(names)) = names {
+                self.out.names(space.tap, label, names);
+            }
+        }
+    }
+
+    fn step(&mut self, n: usize, what: &What) -> Result<(), String> {
+        self.look();
+        let (clock, began, virtual_ns) = (SystemTime::now(), Instant::now(), self.plan.kernel.now());
+        let mut fields = Map::new();
+        fields.insert("n".into(), n.into());
+        match what {
+            What::Nothing => {
+                fields.insert("op".into(), "note".into());
+            }
+            What::Sleep(ns) => {
+                fields.insert("op".into(), "sleep".into());
+                thread::sleep(Duration::from_nanos(*ns));
+            }
+            What::Command { place, line } => self.command(place, line, &mut fields)?,
+            What::Probe { place, probe } => {
+                fields.insert("op".into(), "probe".into());
+                fields.insert("from".into(), place.as_str().into());
+                fields.insert("what".into(), probe.text.as_str().into());
+                let sport = 40_000 + 20 * n as u16;
+                let (host, ns) = self.plan.place(place)?;
+                let read = |f: &str| self.plan.read_file(host, ns, f).unwrap_or_default();
+                let files = NameFiles { hosts: read("/etc/hosts"), resolv: read("/etc/resolv.conf") };
+                let net = self.space_of(ns)?;
+                let report = net.run(|| probe::run(probe, sport, &files)).map_err(|e| e.to_string())?;
+                if let Ok(Value::Object(m)) = serde_json::to_value(&report) {
+                    fields.extend(m);
+                }
+                thread::sleep(AFTER_PROBE);
+            }
+        }
+        self.look();
+        let since = clock.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as i64);
+        let seen = self.world.capture.take();
+        let lost: u64 = self.world.spaces.values().map(|s| self.world.capture.lost(s.tap)).sum();
+        if lost > 0 {
+            fields.insert("lost".into(), lost.into());
+        }
+        let took = began.elapsed().as_nanos() as u64;
+        fields.insert("ns".into(), took.into());
+        self.out.step(fields, since, &seen);
+        // The plan's clock follows, so that what its engines do in time comes in time.
+        let spent = self.plan.kernel.now() - virtual_ns;
+        self.plan.advance(took.saturating_sub(spent));
+        Ok(())
+    }
+
+    fn space_of(&self, ns: NetnsId) -> Result<NetNs, String> {
+        let label = &self.plan.kernel.ns(ns).label;
+        let space = self.world.spaces.get(label);
+        space.map(|s| s.net.clone()).ok_or_else(|| format!("{label} is not there on the live kernel"))
+    }
+
+    fn command(&mut self, place: &str, line: &str, fields: &mut Map<String, Value>) -> Result<(), String> {
+        let (host, ns) = self.plan.place(place)?;
+        let net = self.space_of(ns)?;
+        run_line(&mut self.plan, host, ns, line);
+        self.forget();
+        let mut sh = Command::new("sh");
+        sh.arg("-c").arg(line).env_clear();
+        sh.env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin").env("HOME", "/root").env("LC_ALL", "C");
+        let h = self.world.hosts.get(&host).ok_or_else(|| format!("{place} has no host"))?;
+        let ran = h.command(&net, sh).map_err(|e| format!("sh: {e}"))?;
+        fields.insert("op".into(), "cmd".into());
+        fields.insert("host".into(), place.into());
+        fields.insert("cmd".into(), line.into());
+        fields.insert("rc".into(), ran.rc.into());
+        fields.insert("out".into(), ran.out.into());
+        fields.insert("err".into(), ran.err.into());
+        thread::sleep(AFTER_COMMAND);
+        Ok(())
+    }
+
+    fn finish(mut self, text: &str, scenario: &Scenario) -> Value {
+        self.look();
+        let mut state = Map::new();
+        for (label, space) in &self.world.spaces {
+            let kind = match (space.host, label.split_once('/')) {
+                (None, _) => "switch",
+                (_, None) => "host",
+                (_, Some((_, n))) if n.starts_with("ns:") => "netns",
+                (_, Some((_, n))) if n.starts_with("overlay:") || n.starts_with("lb:") => "overlay",
+                (_, Some(_)) => "container",
+            };
+            state.insert(label.clone(), json!({"kind": kind}));
+        }
+        let mut r = Map::new();
+        r.insert("format".into(), 1.into());
+        r.insert("by".into(), "packetwalk".into());
+        r.insert("name".into(), scenario.name.as_str().into());
+        r.insert("title".into(), scenario.title.as_str().into());
+        r.insert("topic".into(), "kernel-scenario".into());
+        r.insert("engine".into(), scenario.engine.as_str().into());
+        r.insert("scenario".into(), text.into());
+        r.insert("refusals".into(), self.world.refusals.clone().into());
+        self.out.finish(&mut r);
+        r.insert("state".into(), json!({"end": {"ns": state}}));
+        Value::Object(r)
+    }
+}

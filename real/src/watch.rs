@@ -1,0 +1,3 @@
+//! What the kernel does meanwhile.
+
+pub mod capture;
