@@ -16,9 +16,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use libtest_mimic::{Arguments, Failed, Trial};
 use packetwalk_real::compare::{Verdicts, compare, normalise};
 use packetwalk_real::replay::play;
-use libtest_mimic::{Arguments, Failed, Trial};
 use report::{Known, Row, Table};
 
 /// Differences shown of each verdict: ordinarily, and when one asks for more.

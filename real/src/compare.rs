@@ -13,14 +13,12 @@ use packetwalk_sim::command::tcpdump;
 use packetwalk_sim::wire::parse;
 use serde_json::{Map, Value};
 
-
 use self::frames::Frame;
 
 use self::names::{Names, network_ids};
 use self::normalise::{Normal, Own, SETS};
-use crate::replay::{Did, Played};
 use crate::recording::{Recording, list, text};
-
+use crate::replay::{Did, Played};
 
 /// Names of the verdicts.
 pub const VERDICTS: [&str; 4] = ["output", "outcomes", "state", "frames"];

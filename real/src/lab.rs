@@ -6,12 +6,14 @@
 //!
 //! - [`netns`], [`host`]: what a host is made of;
 //! - [`world`]: the journal carried out, by [`apply`] and [`rules`];
-//! - [`run`]: the steps;
+//! - [`run`]: the steps; [`engine`]: where a line calls `docker`; [`process`]: processes with a number we choose;
 //! - this file: requests and answers between the processes ([`crate::stage`]).
 
 pub mod apply;
+pub mod engine;
 pub mod host;
 pub mod netns;
+mod process;
 mod rules;
 mod run;
 mod world;

@@ -6,6 +6,7 @@
 //! - [`netlink`]: a small client for everything that goes over netlink;
 //! - [`program`]: servers that scenarios need;
 //! - [`probe`]: our own probes, on real sockets;
+//! - [`tool`]: tools that are ours;
 //! - [`watch`]: what the kernel does meanwhile;
 //! - [`recording`]: what came of it, as a file;
 //! - [`replay`]: the same steps in the model;
@@ -20,4 +21,5 @@ pub mod recording;
 pub mod replay;
 pub mod stage;
 mod sys;
+pub mod tool;
 pub mod watch;

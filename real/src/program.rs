@@ -1,19 +1,25 @@
 //! Programs that scenarios need on the live kernel: servers that answer with the address they saw, name servers,
 //! docker-proxy. Each runs on threads that have entered their namespace, and ends when it is dropped.
 
+mod announce;
 mod named;
+mod proxy;
+pub mod resolver;
 mod serve;
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
+pub use announce::announce;
 pub use named::named;
-pub use serve::serve;
+pub use proxy::proxy;
+pub use serve::{main as serve_main, serve};
 
 use crate::lab::netns::NetNs;
 
@@ -61,6 +67,13 @@ fn start<S: Send + 'static>(
 pub struct Stop(Arc<EventFd>);
 
 impl Stop {
+    /// Lets time pass; says whether it is time to end.
+    pub fn pause(&self, for_: Duration) -> bool {
+        let mut fds = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
+        let ms = PollTimeout::try_from(for_).unwrap_or(PollTimeout::MAX);
+        poll(&mut fds, ms).is_ok_and(|n| n > 0)
+    }
+
     /// Waits until one of some sockets can be read, and says which; none when it is time to end.
     pub fn wait(&self, socks: &[&OwnedFd]) -> Option<Vec<usize>> {
         loop {

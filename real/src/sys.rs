@@ -1,5 +1,8 @@
 //! The few system calls that no safe wrapper has.
-#![expect(unsafe_code, reason = "socket options and addresses that nix does not know; each call passes a value of the type the kernel reads")]
+#![expect(
+    unsafe_code,
+    reason = "socket options and addresses that nix does not know; each call passes a value of the type the kernel reads"
+)]
 
 use std::io;
 use std::mem::size_of;

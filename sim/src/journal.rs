@@ -34,7 +34,7 @@ pub enum Entry {
     /// A program stands still, or goes on.
     Freeze(u32, bool),
     /// A tool that stands for more than itself (`docker`, `pipework`) began, with its words: what follows up to
-    /// [`Entry::End`] was done by it.
+    /// [`Entry::End`] was done by it. Without words: an engine of its own accord.
     Begin(Vec<String>),
     /// It ended: exit status, standard output and error.
     End(i32, String, String),

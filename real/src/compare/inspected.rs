@@ -6,8 +6,8 @@ use packetwalk_sim::shell::run_line;
 use serde_json::{Map, Value, json};
 
 use super::names::Names;
-use crate::recording::{list, text};
 use super::values;
+use crate::recording::{list, text};
 
 /// Asks the engines of all hosts that a recording has asked.
 pub fn ask(s: &mut Session, recorded: &Value) -> Map<String, Value> {

@@ -78,12 +78,7 @@ impl Places {
     }
 
     /// Sends a request about a device in its namespace.
-    fn on_dev(
-        &self,
-        dev: DevId,
-        called: &[Called],
-        make: impl FnOnce(u32) -> Request + Send,
-    ) -> Result<(), Failed> {
+    fn on_dev(&self, dev: DevId, called: &[Called], make: impl FnOnce(u32) -> Request + Send) -> Result<(), Failed> {
         let (net, index) = self.dev(dev, called)?;
         send(&net, make(index))
     }
@@ -95,9 +90,7 @@ impl Places {
     pub fn apply(&self, op: &Op, called: &[Called]) -> Result<(), Failed> {
         match op {
             Op::LinkAdd { spec, kind } => self.link_add(spec, kind, called),
-            Op::LinkDel { dev } => {
-                self.on_dev(*dev, called, |i| link_request(libc::RTM_DELLINK, 0, i, None, |_| {}))
-            }
+            Op::LinkDel { dev } => self.on_dev(*dev, called, |i| link_request(libc::RTM_DELLINK, 0, i, None, |_| {})),
             Op::LinkSet { dev, changes } => {
                 let mut at = self.dev(*dev, called)?;
                 changes.iter().try_for_each(|c| self.link_set(&mut at, called, c))
@@ -147,7 +140,9 @@ impl Places {
                     VxlanFdbState::Reachable => 0x02,
                 };
                 let via = self.via(dst, called)?;
-                self.on_dev(*dev, called, |i| vxlan_fdb(libc::RTM_NEWNEIGH, neigh_flags(*verb), i, nud, &mac.0, dst, via))
+                self.on_dev(*dev, called, |i| {
+                    vxlan_fdb(libc::RTM_NEWNEIGH, neigh_flags(*verb), i, nud, &mac.0, dst, via)
+                })
             }
             Op::VxlanFdbDel { dev, mac, dst } => {
                 let via = self.via(dst, called)?;
@@ -292,14 +287,7 @@ impl Places {
         send(&at.0, r)
     }
 
-    fn route(
-        &self,
-        ns: NetnsId,
-        kind: u16,
-        flags: u16,
-        route: &RouteSpec,
-        called: &[Called],
-    ) -> Result<(), Failed> {
+    fn route(&self, ns: NetnsId, kind: u16, flags: u16, route: &RouteSpec, called: &[Called]) -> Result<(), Failed> {
         let oif = route.dev.map(|d| self.dev(d, called).map(|x| x.1)).transpose()?;
         send(&self.net(ns)?, route_request(kind, flags, route, oif))
     }
@@ -317,7 +305,18 @@ fn send(net: &NetNs, request: Request) -> Result<(), Failed> {
 
 /// `/proc/sys` file of a name with dots; a device's dots are slashes there, as in sysctl(8).
 fn sysctl_path(name: &str) -> String {
-    let swapped: String = name.chars().map(|c| if c == '.' { '/' } else if c == '/' { '.' } else { c }).collect();
+    let swapped: String = name
+        .chars()
+        .map(|c| {
+            if c == '.' {
+                '/'
+            } else if c == '/' {
+                '.'
+            } else {
+                c
+            }
+        })
+        .collect();
     format!("/proc/sys/{swapped}")
 }
 
@@ -479,8 +478,20 @@ fn route_request(kind: u16, flags: u16, route: &RouteSpec, oif: Option<u32>) -> 
     let onlink: u32 = if route.onlink { 4 } else { 0 };
     let f = onlink.to_ne_bytes();
     let kind_no = route_type(route.kind);
-    let head =
-        [libc::AF_INET as u8, route.dst.prefix_len(), 0, route.tos, table, proto, scope, kind_no, f[0], f[1], f[2], f[3]];
+    let head = [
+        libc::AF_INET as u8,
+        route.dst.prefix_len(),
+        0,
+        route.tos,
+        table,
+        proto,
+        scope,
+        kind_no,
+        f[0],
+        f[1],
+        f[2],
+        f[3],
+    ];
     let mut r = Request::new(kind, flags, &head);
     if route.dst.prefix_len() > 0 {
         r.body.put(1, &route.dst.network().octets());

@@ -3,15 +3,18 @@
 //!
 //! `ip netns add` binds namespaces under `/run/netns`; with a `/run` each, the names of two hosts do not meet.
 
-use std::io::{self, Read};
+use std::ffi::CStr;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use super::netns::NetNs;
 
@@ -39,6 +42,27 @@ pub struct Ran {
 
 /// Folders that a host has to itself.
 const OWN: [&str; 5] = ["/run", "/tmp", "/root", "/var/lib", "/mnt"];
+
+/// Where a host finds the tools that are ours, ahead of its own.
+pub const TOOLS: &str = "/run/packetwalk/bin";
+
+/// Tools of an image that print otherwise than the host's.
+const IMAGE: &[&str] = &[
+    "arp",
+    "arping",
+    "cat",
+    "hostname",
+    "ifconfig",
+    "ip",
+    "nc",
+    "netstat",
+    "nslookup",
+    "ping",
+    "route",
+    "sh",
+    "traceroute",
+    "wget",
+];
 
 impl Host {
     /// Makes one, with files to begin with: path and text.
@@ -76,18 +100,21 @@ impl Host {
         told.recv().map_err(io::Error::other)
     }
 
-    /// Runs a command in a network namespace and waits for it.
+    /// Starts a command in a network namespace; what it did comes when it has ended.
     ///
     /// # Errors
-    /// Where it cannot be started.
-    pub fn command(&self, net: &NetNs, mut cmd: Command) -> io::Result<Ran> {
+    /// Where the host's thread is gone.
+    pub fn start(&self, net: &NetNs, mut cmd: Command) -> io::Result<Receiver<io::Result<Ran>>> {
         let (net, own) = (net.clone(), self.net.clone());
-        self.run(move || {
-            net.enter()?;
-            let ran = collect(&mut cmd);
-            own.enter()?;
-            ran
-        })?
+        let (tell, told) = channel();
+        let job: Job = Box::new(move || {
+            let ran = net.enter().and_then(|()| collect(&mut cmd));
+            // The host's own namespace was entered before.
+            let _ = own.enter();
+            let _ = tell.send(ran);
+        });
+        self.jobs.send(job).map_err(|_| io::Error::other("the host's thread has ended"))?;
+        Ok(told)
     }
 }
 
@@ -101,12 +128,30 @@ fn settle(name: &str, net: &NetNs, files: &[(String, String)]) -> io::Result<()>
         mount(Some("tmpfs"), *dir, Some("tmpfs"), MsFlags::empty(), Some("mode=755"))?;
     }
     std::fs::create_dir_all("/run/netns")?;
+    std::fs::create_dir_all(TOOLS)?;
+    image_tools()?;
+    for tool in crate::tool::NAMES {
+        std::os::unix::fs::symlink("/proc/1/exe", format!("{TOOLS}/{tool}"))?;
+    }
     // Where sysfs cannot be mounted, brctl will say so itself.
     let _ = mount(Some("sysfs"), "/sys", Some("sysfs"), MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC, none);
     for (path, text) in files {
         place(path, text)?;
     }
     std::env::set_current_dir("/root").or_else(|_| std::env::set_current_dir("/"))
+}
+
+/// The tools of an image are busybox', where this machine has it.
+fn image_tools() -> io::Result<()> {
+    let dir = crate::tool::IMAGE_TOOLS;
+    std::fs::create_dir_all(dir)?;
+    let Some(busybox) = ["/bin/busybox", "/usr/bin/busybox"].into_iter().find(|b| Path::new(b).exists()) else {
+        return Ok(());
+    };
+    for tool in IMAGE {
+        std::os::unix::fs::symlink(busybox, format!("{dir}/{tool}"))?;
+    }
+    Ok(())
 }
 
 /// Puts a file in its place: bound over what is there, or written where the folder is ours.
@@ -118,7 +163,7 @@ fn place(path: &str, text: &str) -> io::Result<()> {
         }
         return std::fs::write(path, text);
     }
-    let copy = format!("/run/packetwalk{}", path.replace('/', "_"));
+    let copy = format!("/run/packetwalk/{}", path.replace('/', "_"));
     std::fs::write(&copy, text)?;
     // A file that is a link (resolv.conf often is) is followed.
     let target = std::fs::canonicalize(path)?;
@@ -126,22 +171,19 @@ fn place(path: &str, text: &str) -> io::Result<()> {
     Ok(mount(Some(copy.as_str()), &target, none, MsFlags::MS_BIND, none)?)
 }
 
-/// Runs a command and collects what it says.
+/// Runs a command and collects what it says. Its output goes to files, not pipes: a program that it leaves in the
+/// background holds them, and is not waited for.
 fn collect(cmd: &mut Command) -> io::Result<Ran> {
-    let mut child = cmd.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-    let (out, err) = (child.stdout.take(), child.stderr.take());
-    let err = thread::spawn(move || text(err));
-    let out = text(out);
-    let status = child.wait()?;
+    let file = |name: &CStr| Ok::<File, io::Error>(memfd_create(name, MFdFlags::MFD_CLOEXEC)?.into());
+    let (mut out, mut err) = (file(c"out")?, file(c"err")?);
+    let status = cmd.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(err.try_clone()?).status()?;
     let rc = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
-    Ok(Ran { rc, out, err: err.join().unwrap_or_default() })
+    Ok(Ran { rc, out: text(&mut out)?, err: text(&mut err)? })
 }
 
-fn text(from: Option<impl Read>) -> String {
+fn text(from: &mut File) -> io::Result<String> {
     let mut bytes = Vec::new();
-    if let Some(mut f) = from {
-        // What could not be read any more is missing from the text, which the comparison shows.
-        let _ = f.read_to_end(&mut bytes);
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    from.seek(SeekFrom::Start(0))?;
+    from.read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -1,10 +1,14 @@
 //! The steps of a scenario on the live kernel, and the recording of them.
 
+use std::io;
+use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::sync::mpsc::{Receiver, Sender};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use packetwalk_sim::kernel::types::NetnsId;
+use packetwalk_sim::journal::Entry;
+use packetwalk_sim::kernel::types::{HostId, NetnsId};
 use packetwalk_sim::scenario::run::begin;
 use packetwalk_sim::scenario::{Scenario, What};
 use packetwalk_sim::session::Session;
@@ -12,14 +16,19 @@ use packetwalk_sim::shell::run_line;
 use serde_json::{Map, Value, json};
 
 use super::Request;
+use super::engine::{self, Call, Calls};
+use super::host::{Ran, TOOLS};
 use super::netns::NetNs;
 use super::world::World;
 use crate::probe::{self, NameFiles};
 use crate::recording::writer::Writer;
+use crate::tool;
 
 /// What is under way after a command has this long to arrive; after a probe more, as both ends close.
 const AFTER_COMMAND: Duration = Duration::from_millis(2);
 const AFTER_PROBE: Duration = Duration::from_millis(8);
+/// How often it is looked whether a line has ended.
+const LOOK: Duration = Duration::from_millis(1);
 
 /// Runs a scenario to its end.
 ///
@@ -42,6 +51,8 @@ struct Lab {
     /// The model, which goes along.
     plan: Session,
     world: World,
+    /// Calls of an engine's tool.
+    calls: (Sender<Call>, Receiver<Call>),
     out: Writer,
 }
 
@@ -51,8 +62,11 @@ impl Lab {
         plan.kernel.journal = Some(Box::default());
         begin(&mut plan, scenario).map_err(|e| e.to_string())?;
         let world = World::new().map_err(|e| e.to_string())?;
-        let mut lab = Lab { plan, world, out: Writer::default() };
+        let mut lab = Lab { plan, world, calls: engine::calls(), out: Writer::default() };
         lab.follow()?;
+        for h in lab.world.hosts.values() {
+            engine::listen(h, &lab.calls.0).map_err(|e| e.to_string())?;
+        }
         lab.look();
         // What the building itself sent belongs to no step.
         thread::sleep(AFTER_COMMAND);
@@ -62,24 +76,20 @@ impl Lab {
 
     /// Does what the plan did since it was last asked.
     fn follow(&mut self) -> Result<(), String> {
-        let entries = self.plan.kernel.journal.as_mut().map(|j| std::mem::take(&mut **j)).unwrap_or_default();
-        self.world.follow(&self.plan, &entries).map_err(|e| e.to_string())
-    }
-
-    /// Forgets what the plan did: the real tools did it.
-    fn forget(&mut self) {
-        if let Some(j) = &mut self.plan.kernel.journal {
-            j.clear();
-        }
+        let entries = self.journal();
+        self.world.follow(&self.plan, &entries).map_err(|e| e.to_string())?;
+        self.world.follow_processes(&self.plan);
+        Ok(())
     }
 
     /// Looks for namespaces that came or went, and for the names of devices.
     fn look(&mut self) {
         self.world.scan(&self.plan);
         for (label, space) in &self.world.spaces {
-            let names = space.net.run(|| nix::net::if_::if_nameindex().map(|l| {
-                l.iter().map(|i| (i.index(), i.name().to_string_lossy().into_owned())).collect::<Vec<_>>()
-            }));
+            let names = space.net.run(|| {
+                nix::net::if_::if_nameindex()
+                    .map(|l| l.iter().map(|i| (i.index(), i.name().to_string_lossy().into_owned())).collect::<Vec<_>>())
+            });
             if let Ok(Ok(names)) = names {
                 self.out.names(space.tap, label, names);
             }
@@ -129,7 +139,7 @@ impl Lab {
         // The plan's clock follows, so that what its engines do in time comes in time.
         let spent = self.plan.kernel.now() - virtual_ns;
         self.plan.advance(took.saturating_sub(spent));
-        Ok(())
+        self.follow()
     }
 
     fn space_of(&self, ns: NetnsId) -> Result<NetNs, String> {
@@ -140,14 +150,22 @@ impl Lab {
 
     fn command(&mut self, place: &str, line: &str, fields: &mut Map<String, Value>) -> Result<(), String> {
         let (host, ns) = self.plan.place(place)?;
-        let net = self.space_of(ns)?;
+        self.space_of(ns)?;
         run_line(&mut self.plan, host, ns, line);
-        self.forget();
-        let mut sh = Command::new("sh");
-        sh.arg("-c").arg(line).env_clear();
-        sh.env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin").env("HOME", "/root").env("LC_ALL", "C");
-        let h = self.world.hosts.get(&host).ok_or_else(|| format!("{place} has no host"))?;
-        let ran = h.command(&net, sh).map_err(|e| format!("sh: {e}"))?;
+        let mut calls = Calls::of(self.journal());
+        let ran = self.shell(host, ns, line)?;
+        let ran = loop {
+            // The end of the line, or a call of its: whichever comes first.
+            match self.calls.1.recv_timeout(LOOK) {
+                Ok(call) => calls.answer(call, &self.plan, host, &mut self.world),
+                Err(_) => {
+                    if let Ok(ran) = ran.try_recv() {
+                        break ran.map_err(|e| format!("sh: {e}"))?;
+                    }
+                }
+            }
+        };
+        calls.finish(&self.plan, &mut self.world);
         fields.insert("op".into(), "cmd".into());
         fields.insert("host".into(), place.into());
         fields.insert("cmd".into(), line.into());
@@ -156,6 +174,34 @@ impl Lab {
         fields.insert("err".into(), ran.err.into());
         thread::sleep(AFTER_COMMAND);
         Ok(())
+    }
+
+    /// Starts a line in a place: in a container from within.
+    fn shell(&mut self, host: HostId, ns: NetnsId, line: &str) -> Result<Receiver<io::Result<Ran>>, String> {
+        let h = self.world.hosts.get(&host).ok_or("a place without a host")?;
+        let container =
+            self.plan.engines.get(&host).is_some_and(|e| e.containers.values().any(|c| c.netns == Some(ns)));
+        let mut net = self.space_of(ns)?;
+        let mut cmd = if container && ns != self.plan.kernel.host(host).root_ns {
+            let words = ["sh", "-c", line].map(str::to_owned).to_vec();
+            let inside = engine::within(&self.plan, host, ns, words, &self.world);
+            net = h.net.clone();
+            let mut cmd = Command::new("/proc/1/exe");
+            cmd.arg0(tool::ENTER).arg(serde_json::to_string(&inside).unwrap_or_default()).env_clear();
+            cmd
+        } else {
+            let mut cmd = Command::new("sh");
+            cmd.arg("-c").arg(line).env_clear();
+            cmd
+        };
+        cmd.env("PATH", format!("{TOOLS}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"));
+        cmd.env("HOME", "/root").env("LC_ALL", "C").env(tool::IN_LAB, "1");
+        h.start(&net, cmd).map_err(|e| e.to_string())
+    }
+
+    /// What the plan did since it was last asked.
+    fn journal(&mut self) -> Vec<Entry> {
+        self.plan.kernel.journal.as_mut().map(|j| std::mem::take(&mut **j)).unwrap_or_default()
     }
 
     fn finish(mut self, text: &str, scenario: &Scenario) -> Value {

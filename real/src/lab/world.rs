@@ -1,8 +1,11 @@
 //! The journal of the model carried out on the live kernel.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use indexmap::IndexMap;
+use packetwalk_sim::app::resolver::{External, Setup};
 use packetwalk_sim::app::{AppId, Program};
 use packetwalk_sim::journal::{Called, Entry};
 use packetwalk_sim::kernel::types::{Errno, HostId, NetnsId};
@@ -13,7 +16,9 @@ use packetwalk_sim::session::Session;
 use super::apply::{Failed, Places};
 use super::host::Host;
 use super::netns::NetNs;
+use super::process::Pause;
 use super::rules;
+use crate::program::resolver::Knows;
 use crate::program::{self, Running};
 use crate::watch::capture::{Capture, TapId};
 
@@ -52,6 +57,10 @@ pub struct World {
     pub capture: Capture,
     /// Programs, by the model's number.
     running: BTreeMap<u32, Running>,
+    /// Processes of containers.
+    processes: BTreeMap<u32, Pause>,
+    /// What the engines' name servers know.
+    resolvers: BTreeMap<u32, Arc<Mutex<Knows>>>,
     /// Where the live kernel answered an op otherwise than the model: both answers.
     pub refusals: Vec<String>,
     /// Changes of tables that wait to be given to the tool together.
@@ -70,6 +79,8 @@ impl World {
             places: Places::default(),
             capture: Capture::start()?,
             running: BTreeMap::new(),
+            processes: BTreeMap::new(),
+            resolvers: BTreeMap::new(),
             refusals: Vec::new(),
             rules: None,
         })
@@ -83,6 +94,7 @@ impl World {
         for e in entries {
             self.one(s, e)?;
         }
+        self.tell_resolvers(s);
         self.flush_rules()
     }
 
@@ -91,6 +103,8 @@ impl World {
             Entry::Op(Op::Xtables { netns, variant, batch }, Ok(_), _) => {
                 return self.queue_rules(*netns, *variant, batch);
             }
+            // What the model's kernel refused the engine has dealt with.
+            Entry::Op(Op::Xtables { .. }, Err(_), _) => return Ok(()),
             _ => self.flush_rules()?,
         }
         match e {
@@ -110,6 +124,7 @@ impl World {
             Entry::Spawn(app) => self.spawn(s, *app),
             Entry::Exit(app) => {
                 self.running.remove(app);
+                self.resolvers.remove(app);
                 Ok(())
             }
             Entry::Freeze(..) | Entry::Begin(_) | Entry::End(..) | Entry::Inside(..) => Ok(()),
@@ -161,7 +176,13 @@ impl World {
     ///
     /// # Errors
     /// Where the kernel allows no packet socket.
-    pub fn adopt(&mut self, label: String, ns: Option<NetnsId>, host: Option<HostId>, net: NetNs) -> Result<(), Failed> {
+    pub fn adopt(
+        &mut self,
+        label: String,
+        ns: Option<NetnsId>,
+        host: Option<HostId>,
+        net: NetNs,
+    ) -> Result<(), Failed> {
         net.run(|| {
             for (name, value) in PINNED {
                 let value = if host.is_none() && name.contains("bridge-nf") { "0" } else { value };
@@ -209,6 +230,44 @@ impl World {
         }
     }
 
+    /// What a name server in a namespace knows: the model's, with the namespaces here.
+    fn knows(&self, ns: NetnsId, setup: &Setup) -> Knows {
+        let home = |e: &External| self.places.nets.get(&e.from.unwrap_or(ns)).cloned();
+        let external = setup.external.iter().filter_map(|e| Some((e.addr, home(e)?))).collect();
+        Knows { setup: setup.clone(), external }
+    }
+
+    /// Tells the name servers what they know by now.
+    fn tell_resolvers(&self, s: &Session) {
+        for (app, knows) in &self.resolvers {
+            let a = s.apps.get(AppId(*app));
+            if let Some(Program::Resolver(r)) = &a.program {
+                let now = self.knows(a.ns, &r.setup);
+                *knows.lock().unwrap_or_else(PoisonError::into_inner) = now;
+            }
+        }
+    }
+
+    /// Containers have a process with the number that the engine tells, so that `/proc/PID/ns/net` is there.
+    pub fn follow_processes(&mut self, s: &Session) {
+        let mut now: BTreeMap<u32, NetnsId> = BTreeMap::new();
+        for (host, e) in &s.engines {
+            let root = s.kernel.host(*host).root_ns;
+            now.extend(e.containers.values().filter_map(|c| Some((c.pid?.0, c.netns.unwrap_or(root)))));
+        }
+        self.processes.retain(|pid, _| now.contains_key(pid));
+        for (pid, ns) in now {
+            if let (false, Some(net)) = (self.processes.contains_key(&pid), self.places.nets.get(&ns).cloned()) {
+                match Pause::start(pid, &net) {
+                    Ok(p) => {
+                        self.processes.insert(pid, p);
+                    }
+                    Err(e) => self.refusals.push(format!("a process with number {pid}: {e}")),
+                }
+            }
+        }
+    }
+
     /// A program of the model's that has a counterpart here.
     fn spawn(&mut self, s: &Session, app: u32) -> Result<(), Failed> {
         let a = s.apps.get(AppId(app));
@@ -219,6 +278,21 @@ impl World {
                 program::serve(&net()?, &a.host_name, addr, ports)
             }
             Some(Program::Named(n)) => program::named(&net()?, n),
+            Some(Program::Proxy(p)) => {
+                let (udp, host, to, from_asked) = p.relays();
+                program::proxy(&net()?, udp, host, to, from_asked)
+            }
+            Some(Program::Arping(p)) if p.spec().announce.is_some() => {
+                let a = p.spec();
+                program::announce(&net()?, &a.dev, a.dst, a.count, Duration::from_nanos(a.interval))
+            }
+            Some(Program::Resolver(r)) => {
+                let Some(ports) = s.apps.resolver_ports(&s.kernel, AppId(app)) else { return Ok(()) };
+                let knows = Arc::new(Mutex::new(self.knows(a.ns, &r.setup)));
+                let started = program::resolver::resolver(&net()?, ports, &knows);
+                self.resolvers.insert(app, knows);
+                started
+            }
             _ => return Ok(()),
         };
         match started {

@@ -6,9 +6,7 @@ use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::poll::PollFlags;
-use nix::sys::socket::{
-    MsgFlags, SockType, SockaddrIn, connect, getsockopt, recv, send, setsockopt, sockopt,
-};
+use nix::sys::socket::{MsgFlags, SockType, SockaddrIn, connect, getsockopt, recv, send, setsockopt, sockopt};
 use packetwalk_sim::app::probe::{Probe, ProbeKind, ProbeReport, icmp_class, read_line};
 use packetwalk_sim::trace::Outcome;
 

@@ -3,12 +3,14 @@
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddrV4, TcpStream};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
+use nix::cmsg_space;
 use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, accept4, bind, getsockname, listen,
-    recvfrom, sendto, setsockopt, socket, sockopt, MsgFlags,
+    AddressFamily, Backlog, ControlMessageOwned, MsgFlags, SockFlag, SockType, SockaddrIn, accept4, bind, getsockname,
+    listen, recvmsg, sendto, setsockopt, socket, sockopt,
 };
 
 use super::{Running, Stop, start};
@@ -25,18 +27,43 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Where a port is taken.
 pub fn serve(net: &NetNs, name: &str, addr: Ipv4Addr, ports: &[(bool, u16)]) -> io::Result<Running> {
     let ports = ports.to_vec();
-    let all = move || ports.iter().map(|(udp, port)| Ok((*udp, open(*udp, addr, *port)?))).collect();
+    let all = move || ports.iter().map(|(udp, port)| Ok((*udp, open(*udp, addr, *port, BACKLOG)?))).collect();
     let name = name.to_owned();
     start(net, "serve", all, move |socks: Vec<(bool, OwnedFd)>, stop| work(&socks, &name, stop))
 }
 
-fn open(udp: bool, addr: Ipv4Addr, port: u16) -> io::Result<OwnedFd> {
+/// `serve` as a command, in the namespace that it was started in: it ends when it is killed.
+pub fn main(argv: &[String]) -> ExitCode {
+    let Some((addr, ports)) = packetwalk_sim::command::serve::parse(argv) else {
+        eprint!("{}", packetwalk_sim::command::serve::USAGE);
+        return ExitCode::from(2);
+    };
+    let name = nix::unistd::gethostname().ok().and_then(|n| n.into_string().ok()).unwrap_or_default();
+    let running = NetNs::current().and_then(|net| serve(&net, &name, addr, &ports));
+    match running {
+        Ok(_running) => loop {
+            thread::park();
+        },
+        Err(e) => {
+            eprintln!("serve: {e}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A socket that listens; `true` for UDP.
+///
+/// # Errors
+/// Where the port is taken.
+pub fn open(udp: bool, addr: Ipv4Addr, port: u16, backlog: i32) -> io::Result<OwnedFd> {
     let ty = if udp { SockType::Datagram } else { SockType::Stream };
     let fd = socket(AddressFamily::Inet, ty, SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK, None)?;
     setsockopt(&fd, sockopt::ReuseAddr, &true)?;
     bind(fd.as_raw_fd(), &SockaddrIn::from(SocketAddrV4::new(addr, port)))?;
-    if !udp {
-        listen(&fd, Backlog::new(BACKLOG)?)?;
+    if udp {
+        setsockopt(&fd, sockopt::Ipv4PacketInfo, &true)?;
+    } else {
+        listen(&fd, Backlog::new(backlog)?)?;
     }
     Ok(fd)
 }
@@ -65,17 +92,35 @@ fn v4(a: SockaddrIn) -> SocketAddrV4 {
 /// Answers a datagram; the kernel picks the source address, as with most UDP servers.
 fn datagram(fd: &OwnedFd, name: &str) {
     let mut buf = [0u8; 2048];
-    while let Ok((_, Some(from))) = recvfrom::<SockaddrIn>(fd.as_raw_fd(), &mut buf) {
+    while let Some((from, to)) = received(fd, &mut buf) {
         let Ok(me) = getsockname::<SockaddrIn>(fd.as_raw_fd()) else { return };
-        let text = line(name, "udp", v4(from), v4(me));
+        let text = line(name, "udp", v4(from), SocketAddrV4::new(to.unwrap_or(me.ip()), me.port()));
         // An answer that cannot be sent is lost, as it would be.
         let _ = sendto(fd.as_raw_fd(), text.as_bytes(), &from, MsgFlags::empty());
     }
 }
 
+/// Who sent a datagram, and to which of our addresses (`IP_PKTINFO`).
+fn received(fd: &OwnedFd, buf: &mut [u8]) -> Option<(SockaddrIn, Option<Ipv4Addr>)> {
+    let mut space = cmsg_space!(libc::in_pktinfo);
+    let mut iov = [io::IoSliceMut::new(buf)];
+    let m = recvmsg::<SockaddrIn>(fd.as_raw_fd(), &mut iov, Some(&mut space), MsgFlags::MSG_DONTWAIT).ok()?;
+    let to = m.cmsgs().ok().and_then(|mut c| {
+        c.find_map(|c| match c {
+            ControlMessageOwned::Ipv4PacketInfo(i) => Some(Ipv4Addr::from(u32::from_be(i.ipi_addr.s_addr))),
+            _ => None,
+        })
+    });
+    Some((m.address?, to))
+}
+
+/// The connections that wait.
+pub fn accepted(fd: &OwnedFd) -> impl Iterator<Item = TcpStream> {
+    std::iter::from_fn(|| accept4(fd.as_raw_fd(), SockFlag::SOCK_CLOEXEC).ok().map(stream))
+}
+
 fn connection(fd: &OwnedFd, name: &str) {
-    while let Ok(c) = accept4(fd.as_raw_fd(), SockFlag::SOCK_CLOEXEC) {
-        let stream = stream(c);
+    for stream in accepted(fd) {
         let name = name.to_owned();
         thread::spawn(move || {
             // What a broken connection says is for the one at its other end.
@@ -103,7 +148,7 @@ fn client(mut s: TcpStream, name: &str) -> io::Result<()> {
         return Ok(());
     }
     if asked.starts_with(b"GET ") || asked.starts_with(b"HEAD ") {
-        write!(s, "HTTP/1.0 200 OK\r\nContent-Length: {}\r\n\r\n{text}", text.len())?;
+        s.write_all(format!("HTTP/1.0 200 OK\r\nContent-Length: {}\r\n\r\n{text}", text.len()).as_bytes())?;
     } else {
         s.write_all(text.as_bytes())?;
         if let Some(n) = asked.strip_prefix(b"BULK ") {

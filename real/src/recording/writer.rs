@@ -38,6 +38,7 @@ impl Writer {
         for (mut fields, since, mut seen) in std::mem::take(&mut self.steps) {
             // Sorting keeps the order of one socket, whose times do not go back.
             seen.sort_by_key(|s| s.at_ns);
+            seen.retain(|s| heard(&s.bytes));
             let mut flags = Flags::default();
             let rows: Vec<Value> = seen.iter().map(|s| self.row(s, since, &mut flags)).collect();
             if !rows.is_empty() {
@@ -73,4 +74,14 @@ fn hex(b: &[u8]) -> String {
         let _ = write!(out, "+{}", b.len() - SNAP);
     }
     out
+}
+
+/// What goes into a recording: IPv4 and ARP. IGMP, which bridges and their addresses announce themselves with, is left
+/// out, and so are IPv6 and spanning tree: the model has none of them.
+fn heard(b: &[u8]) -> bool {
+    match b.get(12..14) {
+        Some([8, 0]) => b.get(23) != Some(&2),
+        Some([8, 6]) => true,
+        _ => false,
+    }
 }

@@ -139,8 +139,7 @@ fn lock(state: &Mutex<State>) -> std::sync::MutexGuard<'_, State> {
 fn read_on(state: &Mutex<State>, wake: &EventFd, stop: &AtomicBool) {
     while !stop.load(Ordering::Acquire) {
         // The sockets are duplicated for the wait, so that one may be let go meanwhile.
-        let socks: Vec<OwnedFd> =
-            lock(state).taps.iter().flatten().filter_map(|t| t.sock.try_clone().ok()).collect();
+        let socks: Vec<OwnedFd> = lock(state).taps.iter().flatten().filter_map(|t| t.sock.try_clone().ok()).collect();
         let mut fds: Vec<PollFd<'_>> = socks.iter().map(|s| PollFd::new(s.as_fd(), PollFlags::POLLIN)).collect();
         fds.push(PollFd::new(wake.as_fd(), PollFlags::POLLIN));
         if poll(&mut fds, PollTimeout::NONE).is_err() {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{AddrAssign, DevKind, Device, IfFlags, LinkStats, OperState};
+use crate::journal::Entry;
 use crate::kernel::Kernel;
 use crate::kernel::bridge::Bridge;
 use crate::kernel::fib::Fib;
@@ -12,7 +13,6 @@ use crate::kernel::sysctl::NetSysctl;
 use crate::kernel::types::{DevId, Errno, HostId, IfName, NetnsId};
 use crate::kernel::vxlan::{Vxlan, VxlanCfg};
 use crate::op::{LinkSpec, NewLink, OpError};
-use crate::journal::Entry;
 use crate::trace::Recorder;
 use crate::wire::MacAddr;
 
