@@ -1,0 +1,3 @@
+//! Looking at the live kernel, from inside its namespaces.
+
+pub mod dump;
