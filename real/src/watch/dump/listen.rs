@@ -12,8 +12,10 @@ const SOCK_DIAG_BY_FAMILY: u16 = 20;
 const REQUEST: usize = 56;
 /// Length of `struct inet_diag_msg`.
 const HEADER: usize = 72;
-/// `TCP_CLOSE` and `TCP_LISTEN`: what has no other end.
-const STATES: u32 = 1 << 7 | 1 << 10;
+/// `TCP_CLOSE`: a UDP socket without another end. Asked of TCP, it would make the kernel walk every connection.
+const CLOSE: u32 = 1 << 7;
+/// `TCP_LISTEN`.
+const LISTEN: u32 = 1 << 10;
 const SKV6ONLY: u16 = 11;
 const UDP: u8 = 17;
 const TCP: u8 = 6;
@@ -22,11 +24,11 @@ const TCP: u8 = 6;
 pub fn listeners(all: &Links<'_>) -> Result<Value, NlError> {
     let mut diag = Netlink::open(netlink::SOCK_DIAG)?;
     let mut out = Vec::new();
-    for (proto, name) in [(UDP, "udp"), (TCP, "tcp")] {
+    for (proto, name, states) in [(UDP, "udp", CLOSE), (TCP, "tcp", LISTEN)] {
         for family in [names::INET, names::INET6] {
             let mut header = [0; REQUEST];
             header[..2].copy_from_slice(&[family, proto]);
-            header[4..8].copy_from_slice(&STATES.to_ne_bytes());
+            header[4..8].copy_from_slice(&states.to_ne_bytes());
             let dump = diag.dump(&Request::new(SOCK_DIAG_BY_FAMILY, 0, &header))?;
             let own = dump.iter().filter(|m| m.kind == SOCK_DIAG_BY_FAMILY && m.body.len() >= HEADER);
             out.extend(own.map(|m| Value::from(format!("{name} {}", local(all, m.body)))));
