@@ -24,7 +24,7 @@ pub struct Args {
 
 /// Where this process is one of a lab's, it does its part and says how it ended.
 pub fn stage() -> Option<ExitCode> {
-    if let Some(code) = packetwalk_real::tool::run() {
+    if let Some(code) = packetwalk_real::shim::run() {
         return Some(code);
     }
     let mut args = std::env::args().skip(1);

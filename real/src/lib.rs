@@ -6,7 +6,7 @@
 //! - [`netlink`]: a small client for everything that goes over netlink;
 //! - [`program`]: servers that scenarios need;
 //! - [`probe`]: our own probes, on real sockets;
-//! - [`tool`]: tools that are ours;
+//! - [`shim`]: tools that are ours, in place of the machine's; [`tool`]: where the machine's are;
 //! - [`watch`]: what the kernel does meanwhile;
 //! - [`recording`]: what came of it, as a file;
 //! - [`replay`]: the same steps in the model;
@@ -19,6 +19,7 @@ pub mod probe;
 pub mod program;
 pub mod recording;
 pub mod replay;
+pub mod shim;
 pub mod stage;
 mod sys;
 pub mod tool;

@@ -1,3 +1,4 @@
 //! What the kernel does meanwhile.
 
 pub mod capture;
+pub mod dump;

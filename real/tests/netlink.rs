@@ -1,8 +1,11 @@
 //! The netlink client, in a network namespace of its own.
 
+mod common;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::AsFd;
 
+use common::in_netns;
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns, unshare};
 use packetwalk_real::netlink::route::message::address::{AddressAttribute, AddressMessage};
@@ -11,15 +14,6 @@ use packetwalk_real::netlink::route::message::link::{
 };
 use packetwalk_real::netlink::route::message::{AddressFamily, RouteNetlinkMessage};
 use packetwalk_real::netlink::{self, CREATE, EXCL, Netlink};
-
-/// Runs `f` on a thread in a new network namespace.
-fn in_netns<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
-    let body = || {
-        unshare(CloneFlags::CLONE_NEWNET).expect("a network namespace (needs root)");
-        f()
-    };
-    std::thread::spawn(body).join().expect("the thread ends well")
-}
 
 fn veth(a: &str, b: &str) -> RouteNetlinkMessage {
     let mut peer = LinkMessage::default();

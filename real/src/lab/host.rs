@@ -130,7 +130,7 @@ fn settle(name: &str, net: &NetNs, files: &[(String, String)]) -> io::Result<()>
     std::fs::create_dir_all("/run/netns")?;
     std::fs::create_dir_all(TOOLS)?;
     image_tools()?;
-    for tool in crate::tool::NAMES {
+    for tool in crate::shim::NAMES {
         std::os::unix::fs::symlink("/proc/1/exe", format!("{TOOLS}/{tool}"))?;
     }
     // Where sysfs cannot be mounted, brctl will say so itself.
@@ -143,7 +143,7 @@ fn settle(name: &str, net: &NetNs, files: &[(String, String)]) -> io::Result<()>
 
 /// The tools of an image are busybox', where this machine has it.
 fn image_tools() -> io::Result<()> {
-    let dir = crate::tool::IMAGE_TOOLS;
+    let dir = crate::shim::IMAGE_TOOLS;
     std::fs::create_dir_all(dir)?;
     let Some(busybox) = ["/bin/busybox", "/usr/bin/busybox"].into_iter().find(|b| Path::new(b).exists()) else {
         return Ok(());

@@ -22,7 +22,7 @@ impl Pause {
             for _ in 0..TRIES {
                 std::fs::write("/proc/sys/kernel/ns_last_pid", (pid - 1).to_string())?;
                 let mut cmd = Command::new("/proc/self/exe");
-                cmd.arg0("packetwalk-pause").env(crate::tool::IN_LAB, "1");
+                cmd.arg0("packetwalk-pause").env(crate::shim::IN_LAB, "1");
                 cmd.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
                 let p = Pause(cmd.spawn()?);
                 if p.0.id() == pid {

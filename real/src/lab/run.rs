@@ -22,7 +22,7 @@ use super::netns::NetNs;
 use super::world::World;
 use crate::probe::{self, NameFiles};
 use crate::recording::writer::Writer;
-use crate::tool;
+use crate::shim;
 
 /// What is under way after a command has this long to arrive; after a probe more, as both ends close.
 const AFTER_COMMAND: Duration = Duration::from_millis(2);
@@ -187,7 +187,7 @@ impl Lab {
             let inside = engine::within(&self.plan, host, ns, words, &self.world);
             net = h.net.clone();
             let mut cmd = Command::new("/proc/1/exe");
-            cmd.arg0(tool::ENTER).arg(serde_json::to_string(&inside).unwrap_or_default()).env_clear();
+            cmd.arg0(shim::ENTER).arg(serde_json::to_string(&inside).unwrap_or_default()).env_clear();
             cmd
         } else {
             let mut cmd = Command::new("sh");
@@ -195,7 +195,7 @@ impl Lab {
             cmd
         };
         cmd.env("PATH", format!("{TOOLS}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"));
-        cmd.env("HOME", "/root").env("LC_ALL", "C").env(tool::IN_LAB, "1");
+        cmd.env("HOME", "/root").env("LC_ALL", "C").env(shim::IN_LAB, "1");
         h.start(&net, cmd).map_err(|e| e.to_string())
     }
 
