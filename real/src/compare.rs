@@ -82,7 +82,7 @@ pub fn compare(r: &Recording, p: &Played) -> Verdicts {
         let want = theirs.value(&s["ns"]);
         let got = ours.value(&Value::Object(got));
         let probes = engine.then_some(steps.len() as u16);
-        state(label, &want, &got, (lossy, probes), &mut v.0[2]);
+        state(label, &want, &got, (lossy, probes, r.is_ours()), &mut v.0[2]);
     }
     inspected::compare(&r.json["state"]["end"]["docker"], &p.docker, (&theirs, &ours), &mut v.0[2]);
     v
@@ -304,7 +304,7 @@ fn changes<T: Clone>(a: &[T], b: &[T], key: impl Fn(&T) -> String) -> Vec<(Optio
     out
 }
 
-fn state(label: &str, want: &Value, got: &Value, (lossy, engine): (bool, Option<u16>), out: &mut Vec<String>) {
+fn state(label: &str, want: &Value, got: &Value, (lossy, engine, ours): (bool, Option<u16>, bool), out: &mut Vec<String>) {
     let keys = |v: &Value| v.as_object().into_iter().flat_map(|m| m.keys().cloned()).collect::<Vec<_>>();
     let bridges: Vec<String> = want
         .as_object()
@@ -328,6 +328,10 @@ fn state(label: &str, want: &Value, got: &Value, (lossy, engine): (bool, Option<
                 normalise::docker_state(side, probes);
                 engine::state(side, probes);
             }
+        }
+        if ours {
+            normalise::our_state(&mut w);
+            normalise::our_state(&mut g);
         }
         let parts: BTreeSet<&String> = w.keys().chain(g.keys()).collect();
         for part in parts {

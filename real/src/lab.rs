@@ -16,6 +16,7 @@ pub mod netns;
 mod process;
 mod rules;
 mod run;
+mod state;
 mod world;
 
 use std::io::{BufRead, Write};

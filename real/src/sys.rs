@@ -73,3 +73,27 @@ pub fn packet_drops(fd: &impl AsRawFd) -> io::Result<u32> {
     };
     if r < 0 { Err(io::Error::last_os_error()) } else { Ok(stats.tp_drops) }
 }
+
+/// The Ethernet address of the device that a packet socket is bound to; the kernel gives an address shorter than the
+/// struct, which nix takes for none.
+///
+/// # Errors
+/// As `getsockname(2)`.
+pub fn packet_address(fd: &impl AsRawFd) -> io::Result<[u8; 6]> {
+    let mut at = libc::sockaddr_ll {
+        sll_family: 0,
+        sll_protocol: 0,
+        sll_ifindex: 0,
+        sll_hatype: 0,
+        sll_pkttype: 0,
+        sll_halen: 0,
+        sll_addr: [0; 8],
+    };
+    let mut len = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
+    // SAFETY: the kernel writes at most `len` bytes into the struct.
+    if unsafe { libc::getsockname(fd.as_raw_fd(), (&raw mut at).cast(), &raw mut len) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let a = at.sll_addr;
+    Ok([a[0], a[1], a[2], a[3], a[4], a[5]])
+}

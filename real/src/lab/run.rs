@@ -19,10 +19,12 @@ use super::Request;
 use super::engine::{self, Call, Calls};
 use super::host::{Ran, TOOLS};
 use super::netns::NetNs;
+use super::state;
 use super::world::World;
 use crate::probe::{self, NameFiles};
 use crate::recording::writer::Writer;
 use crate::shim;
+use crate::watch::dump::Tools;
 
 /// What is under way after a command has this long to arrive; after a probe more, as both ends close.
 const AFTER_COMMAND: Duration = Duration::from_millis(2);
@@ -118,6 +120,7 @@ impl Lab {
                 let (host, ns) = self.plan.place(place)?;
                 let read = |f: &str| self.plan.read_file(host, ns, f).unwrap_or_default();
                 let files = NameFiles { hosts: read("/etc/hosts"), resolv: read("/etc/resolv.conf") };
+                fields.insert("sport".into(), sport.into());
                 let net = self.space_of(ns)?;
                 let report = net.run(|| probe::run(probe, sport, &files)).map_err(|e| e.to_string())?;
                 if let Ok(Value::Object(m)) = serde_json::to_value(&report) {
@@ -206,26 +209,19 @@ impl Lab {
 
     fn finish(mut self, text: &str, scenario: &Scenario) -> Value {
         self.look();
-        let mut state = Map::new();
-        for (label, space) in &self.world.spaces {
-            let kind = match (space.host, label.split_once('/')) {
-                (None, _) => "switch",
-                (_, None) => "host",
-                (_, Some((_, n))) if n.starts_with("ns:") => "netns",
-                (_, Some((_, n))) if n.starts_with("overlay:") || n.starts_with("lb:") => "overlay",
-                (_, Some(_)) => "container",
-            };
-            state.insert(label.clone(), json!({"kind": kind}));
-        }
+        let (state, unread) = state::state(&self.world, &Tools::find());
         let mut r = Map::new();
         r.insert("format".into(), 1.into());
         r.insert("by".into(), "packetwalk".into());
         r.insert("name".into(), scenario.name.as_str().into());
         r.insert("title".into(), scenario.title.as_str().into());
-        r.insert("topic".into(), "kernel-scenario".into());
+        // What may differ where an engine is at work is another list.
+        let topic = if self.plan.engines.is_empty() { "kernel-scenario" } else { "scenario" };
+        r.insert("topic".into(), topic.into());
         r.insert("engine".into(), scenario.engine.as_str().into());
         r.insert("scenario".into(), text.into());
         r.insert("refusals".into(), self.world.refusals.clone().into());
+        r.insert("unread".into(), unread.into());
         self.out.finish(&mut r);
         r.insert("state".into(), json!({"end": {"ns": state}}));
         Value::Object(r)

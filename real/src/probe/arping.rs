@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::PollFlags;
-use nix::sys::socket::{LinkAddr, MsgFlags, getsockname, recvfrom, send};
+use nix::sys::socket::{LinkAddr, MsgFlags, recvmsg, send};
 use packetwalk_sim::app::probe::{Probe, ProbeReport};
 use packetwalk_sim::trace::Outcome;
 
@@ -25,7 +25,7 @@ pub fn arping(p: &Probe, dst: Ipv4Addr, until: Instant) -> Result<ProbeReport, E
     let index = nix::net::if_::if_nametoindex(dev).map_err(|_| Errno::ENODEV)?;
     let raw = |e: std::io::Error| Errno::from_raw(e.raw_os_error().unwrap_or(22));
     let fd = crate::sys::packet_socket(ETH_P_ARP, index as i32).map_err(raw)?;
-    let mac = getsockname::<LinkAddr>(fd.as_raw_fd())?.addr().unwrap_or_default();
+    let mac = crate::sys::packet_address(&fd).map_err(raw)?;
     let src = p.src.or_else(|| first_address(dev)).unwrap_or(Ipv4Addr::UNSPECIFIED);
     let mut frame = [[0xff; 6], mac].concat();
     frame.extend([8, 6, 0, 1, 8, 0, 6, 4, 0, 1]);
@@ -38,7 +38,9 @@ pub fn arping(p: &Probe, dst: Ipv4Addr, until: Instant) -> Result<ProbeReport, E
     let mut macs = Vec::new();
     let mut buf = [0u8; 2048];
     while wait(&fd, PollFlags::POLLIN, until)?.is_some() {
-        let Ok((n, Some(from))) = recvfrom::<LinkAddr>(fd.as_raw_fd(), &mut buf) else { continue };
+        let mut iov = [std::io::IoSliceMut::new(&mut buf)];
+        let Ok(m) = recvmsg::<LinkAddr>(fd.as_raw_fd(), &mut iov, None, MsgFlags::empty()) else { continue };
+        let (n, Some(from)) = (m.bytes, m.address) else { continue };
         let d = &buf[..n];
         if n >= 42 && from.pkttype() != OUTGOING && d[20..22] == [0, 2] && d[28..32] == dst.octets() {
             macs.push(d[22..28].iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(":"));

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
-use nix::sys::socket::{LinkAddr, MsgFlags, getsockname, send};
+use nix::sys::socket::{MsgFlags, send};
 
 use super::{Running, Stop, start};
 use crate::lab::netns::NetNs;
@@ -30,13 +30,13 @@ pub fn announce(net: &NetNs, dev: &str, ip: Ipv4Addr, count: u32, interval: Dura
     })
 }
 
-fn one(fd: &OwnedFd, ip: Ipv4Addr) -> nix::Result<usize> {
-    let mac = getsockname::<LinkAddr>(fd.as_raw_fd())?.addr().unwrap_or_default();
+fn one(fd: &OwnedFd, ip: Ipv4Addr) -> io::Result<usize> {
+    let mac = crate::sys::packet_address(fd)?;
     let mut frame = [[0xff; 6], mac].concat();
     frame.extend([8, 6, 0, 1, 8, 0, 6, 4, 0, 1]);
     frame.extend(mac);
     frame.extend(ip.octets());
     frame.extend([0; 6]);
     frame.extend(ip.octets());
-    send(fd.as_raw_fd(), &frame, MsgFlags::empty())
+    Ok(send(fd.as_raw_fd(), &frame, MsgFlags::empty())?)
 }
