@@ -120,7 +120,7 @@ pub fn play(r: &Recording, mut s: Session) -> Played {
             // What comes before the recorder stops looking belongs to the last step.
             s.advance(pace.before_state_ms * MSEC);
         }
-        taps.take(&s, first);
+        taps.take(&s, first, r.is_ours());
         played.steps.push(did);
         for n in s.engines.values().flat_map(|e| e.networks.values()) {
             if !played.networks.iter().any(|(id, _)| *id == n.id) {
@@ -146,24 +146,28 @@ fn took(step: &Value) -> u64 {
     step["ns"].as_u64().unwrap_or_else(|| step["ms"].as_u64().unwrap_or(0) * MSEC)
 }
 
-/// A TCP client cannot see the TTL of its SYN-ACK: the recorder reads it off the capture.
+/// A TCP client cannot see the TTL of its SYN-ACK: it is read off the frames.
 fn tcp_ttl(did: &mut Did, step: &Value) {
-    if step["sport"].is_null() || did.fields.get("connected") != Some(&Value::Bool(true)) {
+    if did.fields.get("connected") != Some(&Value::Bool(true)) {
         return;
     }
-    let at = format!("{}:", text(&step["from"]));
-    let port = (step["sport"].as_u64().unwrap_or(0) as u16).to_be_bytes();
-    let ttl = did.frames.iter().filter(|f| f.dev.starts_with(&at) && f.dev.ends_with(" i")).find_map(|f| {
+    if let Some(ttl) = syn_ack_ttl(&did.frames, text(&step["from"]), &step["sport"]) {
+        did.fields.insert("ttl".into(), ttl.into());
+    }
+}
+
+/// The TTL of the SYN-ACK that a probe at a place got, by its port.
+pub fn syn_ack_ttl(frames: &[Frame], from: &str, sport: &Value) -> Option<u8> {
+    let at = format!("{from}:");
+    let port = (sport.as_u64()? as u16).to_be_bytes();
+    frames.iter().filter(|f| f.dev.starts_with(&at) && f.dev.ends_with(" i")).find_map(|f| {
         let b = &f.bytes;
         if b.get(12..14) != Some(&[8, 0]) || b.get(23) != Some(&6) {
             return None;
         }
         let tcp = b.get(14 + usize::from(b[14] & 15) * 4..)?;
         (tcp.get(13)? & 0x12 == 0x12 && tcp[2..4] == port).then_some(b[22])
-    });
-    if let Some(ttl) = ttl {
-        did.fields.insert("ttl".into(), ttl.into());
-    }
+    })
 }
 
 /// `docker run` and the like, alone on their line.
@@ -190,6 +194,12 @@ fn one(
 ) -> Result<(), String> {
     relabel(s);
     taps.scan(s);
+    s.kernel.rolled_macs.clear();
+    for new in list(&step["macs"]) {
+        if let Ok(mac) = text(&new[1]).parse() {
+            s.kernel.rolled_macs.entry(text(&new[0]).to_owned()).or_default().push_back(mac);
+        }
+    }
     match text(&step["op"]) {
         "cmd" => {
             let (host, ns) = s.place(text(&step["host"]))?;

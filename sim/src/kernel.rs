@@ -37,6 +37,7 @@ pub mod xtables;
 
 use crate::engine::{Queue, Rng};
 use crate::trace::Recorder;
+use crate::wire::MacAddr;
 use crate::wire::PacketId;
 use link::Device;
 use netns::{Host, Netns};
@@ -69,6 +70,8 @@ pub struct Kernel<R> {
     pub(crate) xmit_depth: u8,
     /// Frames received by devices so far (`lo` included).
     pub receptions: u64,
+    /// Ethernet addresses that a live kernel made up, by the names of the devices: taken instead of rolling dice.
+    pub rolled_macs: std::collections::BTreeMap<String, std::collections::VecDeque<MacAddr>>,
     /// What is done to the kernels from outside, where somebody asked for it.
     pub journal: Option<Box<Vec<crate::journal::Entry>>>,
     /// The recorder.
@@ -91,6 +94,7 @@ impl<R: Recorder> Kernel<R> {
             unmodelled: 0,
             xmit_depth: 0,
             receptions: 0,
+            rolled_macs: std::collections::BTreeMap::new(),
             journal: None,
             rec,
         }

@@ -57,6 +57,7 @@ pub struct Taps {
     labels: BTreeMap<NetnsId, String>,
     names: BTreeMap<(NetnsId, DevId), String>,
     steps: Vec<Vec<(NetnsId, DevId, Frame)>>,
+    flags: Flags<(NetnsId, DevId, char)>,
 }
 
 impl Taps {
@@ -76,10 +77,16 @@ impl Taps {
         }
     }
 
-    /// Takes the frames that the trace holds from an event on: one step's.
-    pub fn take(&mut self, s: &Session, first: usize) {
+    /// Takes the frames that the trace holds from an event on: one step's. In a recording of ours a repeat is one though
+    /// a step has ended in between.
+    pub fn take(&mut self, s: &Session, first: usize, ours: bool) {
         let trace = &s.kernel.rec;
-        let mut flags = Flags::default();
+        let mut flags = std::mem::take(&mut self.flags);
+        if ours {
+            flags.next_step();
+        } else {
+            flags = Flags::default();
+        }
         let mut out = Vec::new();
         for e in &trace.events[first..] {
             let dir = match e.kind {
@@ -101,6 +108,7 @@ impl Taps {
             let flag = flags.of(&bytes, (e.ns, dev, dir)).to_owned();
             out.push((e.ns, dev, Frame { dev: dir.to_string(), bytes, cut, flag }));
         }
+        self.flags = flags;
         self.steps.push(out);
     }
 
@@ -145,6 +153,12 @@ impl<K> Default for Flags<K> {
 }
 
 impl<K: Ord> Flags<K> {
+    /// A step ends: what it asked may be asked again, but a segment that comes again is a repeat all the same.
+    pub fn next_step(&mut self) {
+        self.asked.clear();
+        self.seen.retain(|(_, key)| key.len() != 42);
+    }
+
     /// The flag of a frame at a place.
     pub fn of(&mut self, b: &[u8], at: K) -> &'static str {
         let key = match b.get(12..14) {

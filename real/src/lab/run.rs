@@ -84,18 +84,15 @@ impl Lab {
         Ok(())
     }
 
-    /// Looks for namespaces that came or went, and for the names of devices.
-    fn look(&mut self) {
+    /// Looks for namespaces that came or went, and for the names of devices. Tells those that are new, with their
+    /// addresses.
+    fn look(&mut self) -> Vec<(String, String)> {
         self.world.scan(&self.plan);
+        let mut new = Vec::new();
         for (label, space) in &self.world.spaces {
-            let names = space.net.run(|| {
-                nix::net::if_::if_nameindex()
-                    .map(|l| l.iter().map(|i| (i.index(), i.name().to_string_lossy().into_owned())).collect::<Vec<_>>())
-            });
-            if let Ok(Ok(names)) = names {
-                self.out.names(space.tap, label, names);
-            }
+            new.extend(self.out.names(space.tap, label, state::devices(&space.net)));
         }
+        new
     }
 
     fn step(&mut self, n: usize, what: &What) -> Result<(), String> {
@@ -126,10 +123,17 @@ impl Lab {
                 if let Ok(Value::Object(m)) = serde_json::to_value(&report) {
                     fields.extend(m);
                 }
+                // The plan's dice must have rolled as often as they will when the model is asked.
+                self.plan.next_sport = sport;
+                self.plan.probe(host, ns, probe);
                 thread::sleep(AFTER_PROBE);
             }
         }
-        self.look();
+        let new = self.look();
+        if !new.is_empty() {
+            // What the kernel rolled, for the model to take.
+            fields.insert("macs".into(), json!(new));
+        }
         let since = clock.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as i64);
         let seen = self.world.capture.take();
         let lost: u64 = self.world.spaces.values().map(|s| self.world.capture.lost(s.tap)).sum();

@@ -19,7 +19,7 @@ const NETNSA_FD: u16 = 3;
 /// What every namespace looks like, and what could not be read.
 pub fn state(world: &World, tools: &Tools) -> (Map<String, Value>, Vec<String>) {
     let mut unread = Vec::new();
-    let names: BTreeMap<&str, BTreeMap<u64, String>> = world.spaces.iter().map(|(l, s)| (l.as_str(), devices(&s.net))).collect();
+    let names: BTreeMap<&str, BTreeMap<u64, String>> = world.spaces.iter().map(|(l, s)| (l.as_str(), by_index(&s.net))).collect();
     let mut out = Map::new();
     for (label, space) in &world.spaces {
         let mut value = match space.net.run(|| netns_state(tools)) {
@@ -63,13 +63,26 @@ fn kind(label: &str, switch: bool) -> &'static str {
     }
 }
 
-/// The devices of a namespace by index.
-fn devices(net: &NetNs) -> BTreeMap<u64, String> {
-    let all = net.run(|| {
-        nix::net::if_::if_nameindex()
-            .map(|l| l.iter().map(|i| (u64::from(i.index()), i.name().to_string_lossy().into_owned())).collect())
-    });
-    all.ok().and_then(Result::ok).unwrap_or_default()
+/// The devices of a namespace: index, name, address.
+pub fn devices(net: &NetNs) -> Vec<(u32, String, String)> {
+    let ask = || {
+        let mut nl = Netlink::open(netlink::ROUTE).ok()?;
+        // `struct ifinfomsg`: any family, any device.
+        let all = nl.dump(&Request::new(libc::RTM_GETLINK, 0, &[0; 16])).ok()?;
+        let one = |m: netlink::Message<'_>| {
+            let attrs = m.body.get(16..)?;
+            let name = attr::find(attrs, libc::IFLA_IFNAME)?.str().to_owned();
+            let mac = attr::find(attrs, libc::IFLA_ADDRESS).map_or(&[][..], |a| a.value);
+            let mac = mac.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(":");
+            Some((attr::u32_at(m.body, 4), name, mac))
+        };
+        Some(all.iter().filter(|m| m.kind == libc::RTM_NEWLINK).filter_map(one).collect())
+    };
+    net.run(ask).ok().flatten().unwrap_or_default()
+}
+
+fn by_index(net: &NetNs) -> BTreeMap<u64, String> {
+    devices(net).into_iter().map(|(i, name, _)| (u64::from(i), name)).collect()
 }
 
 /// The numbers by which a namespace knows others (ip-netns(8), `list-id`), with their labels.

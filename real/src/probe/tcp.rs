@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::PollFlags;
@@ -12,6 +12,10 @@ use packetwalk_sim::trace::Outcome;
 
 use super::local_class;
 use super::socket::{errqueue, open, wait};
+
+/// What a client needs from the last byte of its answer until it closes: by then the server's FIN is there, as in the
+/// model.
+const READING: Duration = Duration::from_millis(3);
 
 /// Connects, asks and reads.
 ///
@@ -54,7 +58,7 @@ fn connected(fd: &OwnedFd, until: Instant) -> Result<Option<Option<Errno>>, Errn
             return Ok(Some(None));
         }
         // Only a soft error is queued: look again.
-        std::thread::sleep(std::time::Duration::from_millis(10));
+        std::thread::sleep(Duration::from_millis(10));
     }
     Ok(None)
 }
@@ -91,6 +95,7 @@ fn talk(fd: &OwnedFd, p: &Probe, until: Instant, got: &mut Vec<u8>) -> Result<Ou
             Err(e) => return Err(e),
         }
         if p.kind == ProbeKind::Tcp && got.ends_with(b"\n") {
+            std::thread::sleep(READING);
             return Ok(Outcome::Reply);
         }
     }

@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use indexmap::IndexSet;
 use serde_json::{Map, Value, json};
 
-use crate::compare::frames::{Flags, SNAP};
+use crate::compare::frames::{Flags, Frame, SNAP};
+use crate::replay::syn_ack_ttl;
 use crate::watch::capture::{Seen, TapId};
 
 /// A recording that grows.
@@ -21,10 +22,16 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// A namespace is called so, and its devices so.
-    pub fn names(&mut self, tap: TapId, label: &str, devices: Vec<(u32, String)>) {
+    /// A namespace is called so, and its devices so, with their addresses. Says which of them were not known before.
+    pub fn names(&mut self, tap: TapId, label: &str, devices: Vec<(u32, String, String)>) -> Vec<(String, String)> {
         self.labels.insert(tap, label.to_owned());
-        self.names.extend(devices.into_iter().map(|(i, n)| ((tap, i), n)));
+        let mut new = Vec::new();
+        for (index, name, mac) in devices {
+            if self.names.insert((tap, index), name.clone()).is_none() {
+                new.push((name, mac));
+            }
+        }
+        new
     }
 
     /// A step, when it began (nanoseconds since the epoch), and the frames of its time.
@@ -35,11 +42,13 @@ impl Writer {
     /// All of it: `steps`, `devs` and `frames`.
     pub fn finish(mut self, into: &mut Map<String, Value>) {
         let mut steps = Vec::new();
+        let mut flags = Flags::default();
         for (mut fields, since, mut seen) in std::mem::take(&mut self.steps) {
             // Sorting keeps the order of one socket, whose times do not go back.
             seen.sort_by_key(|s| s.at_ns);
             seen.retain(|s| heard(&s.bytes));
-            let mut flags = Flags::default();
+            flags.next_step();
+            self.ttl(&mut fields, &seen);
             let rows: Vec<Value> = seen.iter().map(|s| self.row(s, since, &mut flags)).collect();
             if !rows.is_empty() {
                 fields.insert("cap".into(), rows.into());
@@ -51,10 +60,31 @@ impl Writer {
         into.insert("frames".into(), self.frames.iter().cloned().collect::<Vec<_>>().into());
     }
 
-    fn row(&mut self, s: &Seen, since: i64, flags: &mut Flags<(TapId, u32, bool)>) -> Value {
+    /// The TTL of the SYN-ACK of a probe that connected.
+    fn ttl(&self, fields: &mut Map<String, Value>, seen: &[Seen]) {
+        let (Some(from), true) = (fields.get("from").and_then(Value::as_str), fields.contains_key("connected")) else {
+            return;
+        };
+        let frame = |s: &Seen| Frame {
+            dev: format!("{} {}", self.dev(s), if s.out { "o" } else { "i" }),
+            bytes: s.bytes.clone(),
+            cut: 0,
+            flag: String::new(),
+        };
+        let frames: Vec<Frame> = seen.iter().map(frame).collect();
+        if let Some(ttl) = syn_ack_ttl(&frames, from, &fields["sport"]) {
+            fields.insert("ttl".into(), ttl.into());
+        }
+    }
+
+    fn dev(&self, s: &Seen) -> String {
         let label = self.labels.get(&s.tap).map_or("?", String::as_str);
         let dev = self.names.get(&(s.tap, s.ifindex)).map_or("?", String::as_str);
-        let dev = self.devs.insert_full(format!("{label}:{dev}")).0;
+        format!("{label}:{dev}")
+    }
+
+    fn row(&mut self, s: &Seen, since: i64, flags: &mut Flags<(TapId, u32, bool)>) -> Value {
+        let dev = self.devs.insert_full(self.dev(s)).0;
         let flag = flags.of(&s.bytes, (s.tap, s.ifindex, s.out));
         let frame = self.frames.insert_full(hex(&s.bytes)).0;
         let at_us = (s.at_ns - since) / 1000;

@@ -171,7 +171,12 @@ impl<R: Recorder> Kernel<R> {
         }
         let (mac, assign) = match spec.mac {
             Some(m) => (m, AddrAssign::Set),
-            None => (self.rng.mac(), AddrAssign::Random),
+            None => {
+                // The dice are rolled all the same, so that what comes after does not change.
+                let rolled = self.rng.mac();
+                let live = self.rolled_macs.get_mut(name.as_str()).and_then(std::collections::VecDeque::pop_front);
+                (live.unwrap_or(rolled), AddrAssign::Random)
+            }
         };
         let id = self.new_device(spec.netns, name, mac, assign, spec.mtu.unwrap_or(1500), kind, spec.index);
         let d = self.dev_mut(id);
