@@ -44,7 +44,8 @@ pub fn compare(r: &Recording, p: &Played) -> Verdicts {
     if engine {
         let states = recorded.clone().filter_map(|(_, s)| s["ns"].as_object());
         theirs.docker(steps.iter().map(|s| (text(&s["cmd"]), text(&s["out"]))), states);
-        theirs.networks(&network_ids(&r.json["state"]));
+        // The engine of a recording of ours is the plan: it rolled the same dice.
+        theirs.networks(&if r.is_ours() { p.networks.clone() } else { network_ids(&r.json["state"]) });
         let out = |d: &'_ Did| d.fields.get("out").map_or("", |v| text(v)).to_owned();
         let outs: Vec<String> = p.steps.iter().map(out).collect();
         let pairs = steps.iter().zip(&outs).map(|(s, o)| (text(&s["cmd"]), o.as_str()));
@@ -54,11 +55,15 @@ pub fn compare(r: &Recording, p: &Played) -> Verdicts {
     let renamed = |frames: &[Frame], n: &Names| -> Vec<Frame> {
         frames.iter().map(|f| Frame { dev: if engine { n.name(&f.dev) } else { f.dev.clone() }, ..f.clone() }).collect()
     };
-    let got: Vec<Vec<Frame>> = p.steps.iter().map(|d| renamed(&d.frames, &ours)).collect();
+    let cluster = r.is_ours() && r.json["cluster"] == true;
+    let heard = |frames: Vec<Frame>| -> Vec<Frame> {
+        frames.into_iter().filter(|f| !cluster || !frames::engines_talk(f)).collect()
+    };
+    let got: Vec<Vec<Frame>> = p.steps.iter().map(|d| heard(renamed(&d.frames, &ours))).collect();
     let mut v = Verdicts::default();
     let mut taken: Vec<(String, Lists<'_>, Lists<'_>)> = Vec::new();
     let caps: Vec<Vec<Frame>> =
-        list(&r.json["steps"]).iter().map(|s| renamed(&frames::recorded(&r.json, s), &theirs)).collect();
+        list(&r.json["steps"]).iter().map(|s| heard(renamed(&frames::recorded(&r.json, s), &theirs))).collect();
     let lossy = list(&r.json["steps"]).iter().any(|s| {
         matches!(text(&s["kind"]), "tcp" | "http" | "bulk") && matches!(text(&s["outcome"]), "timeout" | "stall")
     });
@@ -82,7 +87,7 @@ pub fn compare(r: &Recording, p: &Played) -> Verdicts {
         let want = theirs.value(&s["ns"]);
         let got = ours.value(&Value::Object(got));
         let probes = engine.then_some(steps.len() as u16);
-        state(label, &want, &got, (lossy, probes, r.is_ours()), &mut v.0[2]);
+        state(label, &want, &got, (lossy, probes, r.is_ours(), r.json["cluster"] == true), &mut v.0[2]);
     }
     inspected::compare(&r.json["state"]["end"]["docker"], &p.docker, (&theirs, &ours), &mut v.0[2]);
     v
@@ -304,7 +309,13 @@ fn changes<T: Clone>(a: &[T], b: &[T], key: impl Fn(&T) -> String) -> Vec<(Optio
     out
 }
 
-fn state(label: &str, want: &Value, got: &Value, (lossy, engine, ours): (bool, Option<u16>, bool), out: &mut Vec<String>) {
+fn state(
+    label: &str,
+    want: &Value,
+    got: &Value,
+    (lossy, engine, ours, cluster): (bool, Option<u16>, bool, bool),
+    out: &mut Vec<String>,
+) {
     let keys = |v: &Value| v.as_object().into_iter().flat_map(|m| m.keys().cloned()).collect::<Vec<_>>();
     let bridges: Vec<String> = want
         .as_object()
@@ -330,8 +341,12 @@ fn state(label: &str, want: &Value, got: &Value, (lossy, engine, ours): (bool, O
             }
         }
         if ours {
-            normalise::our_state(&mut w);
-            normalise::our_state(&mut g);
+            for side in [&mut w, &mut g] {
+                normalise::our_state(side);
+                if cluster {
+                    normalise::our_cluster(side);
+                }
+            }
         }
         let parts: BTreeSet<&String> = w.keys().chain(g.keys()).collect();
         for part in parts {

@@ -80,6 +80,8 @@ fn go_in(i: &Inside) -> std::io::Result<()> {
     nix::unistd::sethostname(&i.hostname)?;
     let none = None::<&str>;
     mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
+    // Where sysfs cannot be mounted, the host's is seen.
+    let _ = mount(Some("sysfs"), "/sys", Some("sysfs"), MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC, none);
     for (path, text) in &i.files {
         let copy = format!("/run/packetwalk/{}.{}", path.replace('/', "_"), std::process::id());
         std::fs::write(&copy, text)?;

@@ -95,7 +95,8 @@ impl Taps {
                 _ => continue,
             };
             let (Some(dev), Some(p)) = (e.dev, trace.packet_at(e)) else { continue };
-            if self.since.get(&e.ns).is_none_or(|t| e.at < *t) {
+            // We listen to a namespace from its beginning; others when they find it.
+            if !ours && self.since.get(&e.ns).is_none_or(|t| e.at < *t) {
                 continue;
             }
             self.names.entry((e.ns, dev)).or_insert_with(|| s.kernel.dev(dev).name.to_string());
@@ -124,6 +125,23 @@ impl Taps {
             fs.iter().map(|(ns, d, f)| Frame { dev: name(ns, d, &f.dev), ..f.clone() }).collect()
         };
         self.steps.iter().map(step).collect()
+    }
+}
+
+/// What only the model's engines send, in a recording of ours: their talk over TCP and UDP, and the ARP that comes of it
+/// on the hosts' own network.
+pub fn engines_talk(f: &Frame) -> bool {
+    let b = &f.bytes;
+    let lan = f.dev.starts_with("sw:") || f.dev.contains(":eth0 ") && !f.dev.contains('/');
+    match b.get(12..14) {
+        Some([8, 6]) => lan,
+        Some([8, 0]) => {
+            let q = 14 + usize::from(b[14] & 15) * 4;
+            let port = |at: usize| b.get(q + at..q + at + 2).map(|p| u16::from_be_bytes([p[0], p[1]]));
+            let own = |p: u16| matches!(p, 2375 | 2377 | 7946 | 2379 | 2380);
+            matches!(b.get(23), Some(6 | 17)) && [port(0), port(2)].into_iter().flatten().any(own)
+        }
+        _ => false,
     }
 }
 

@@ -44,6 +44,7 @@ pub const RULES: &[(&str, &str, &str)] = &[
     ("ours", "files of containers", "the plan wrote them on both sides"),
     ("ours", "IPv6 sysctls", "it is off on the live side, so that its own traffic is not among the frames"),
     ("ours", "conntrack entries of IGMP", "bridges announce themselves with it; the model has none"),
+    ("ours", "in a cluster: frames, counters, sockets, neighbours and conntrack entries of the engines' own talk", "engines talk to each other in the model only"),
     ("docker", "ids of containers, networks, endpoints, and what is named after them: br-…, host names", "random"),
     ("docker", "names of veth ends on the host", "random; they are called after their other end"),
     ("docker", "ports >= 32768 other than the probe's own, in frames, conntrack and what a server saw", "docker-proxy's outgoing side is ephemeral"),
@@ -88,6 +89,29 @@ pub fn our_state(out: &mut Map<String, Value>) {
     if let Some(Value::Array(c)) = out.get_mut("conntrack") {
         c.retain(|l| !l.as_str().is_some_and(|l| l.starts_with("unknown  2 ") || l.starts_with("igmp ")));
     }
+}
+
+/// A namespace's state in a recording of ours where engines form a cluster.
+pub fn our_cluster(out: &mut Map<String, Value>) {
+    let ports = ["2375", "2377", "7946", "2379", "2380"];
+    for part in ["iptables", "iptables_legacy"] {
+        for l in out.get_mut(part).and_then(Value::as_array_mut).into_iter().flatten() {
+            *l = replaced(l.as_str().unwrap_or(""), r"\[\d+(:\d+)?\]", "[N]").into();
+        }
+    }
+    if let Some(Value::Array(c)) = out.get_mut("conntrack") {
+        let own = |l: &str| ports.iter().any(|p| l.contains(&format!("port={p} ")));
+        c.retain(|l| !l.as_str().is_some_and(own));
+    }
+    if let Some(Value::Array(c)) = out.get_mut("listen") {
+        c.retain(|l| !l.as_str().is_some_and(|l| ports.iter().any(|p| l.ends_with(&format!(":{p}")))));
+    }
+    if let Some(Value::Array(n)) = out.get_mut("neigh") {
+        n.retain(|e| {
+            e["dev"] != "eth0" || e["dst"].as_str().is_none_or(|d| d.starts_with("10.") || d.starts_with("172."))
+        });
+    }
+    out.remove("nstat");
 }
 
 /// What two runs of an engine do not share within a text.

@@ -110,13 +110,18 @@ impl Calls {
     pub fn of(entries: Vec<Entry>) -> Calls {
         let mut calls = Calls::default();
         let mut open: Option<(Vec<String>, Vec<Entry>)> = None;
-        let mut of_itself = false;
+        // A tool may call another: only the outermost is called by the line.
+        let (mut of_itself, mut depth) = (false, 0);
         for e in entries {
             match (&mut open, e) {
                 (_, Entry::Begin(argv)) if argv.is_empty() => of_itself = true,
                 (_, Entry::End(..)) if of_itself => of_itself = false,
-                (_, e) if of_itself => calls.own_accord.push(e),
-                (None, Entry::Begin(argv)) => open = Some((argv, Vec::new())),
+                // It comes before whatever the line calls next.
+                (Some((_, all)), e) if of_itself => all.push(e),
+                (None, e) if of_itself => calls.own_accord.push(e),
+                (None, Entry::Begin(argv)) => open = Some((argv, std::mem::take(&mut calls.own_accord))),
+                (Some(_), Entry::Begin(_)) => depth += 1,
+                (Some(_), Entry::End(..)) if depth > 0 => depth -= 1,
                 (Some(_), e @ Entry::End(..)) => {
                     if let Some((argv, mut all)) = open.take() {
                         all.push(e);
@@ -192,6 +197,7 @@ fn follow(world: &mut World, s: &Session, entries: &[Entry]) {
         world.refusals.push(e.to_string());
     }
     world.follow_processes(s);
+    world.follow_files(s);
 }
 
 /// A container from within, as `docker exec` enters it.

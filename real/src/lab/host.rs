@@ -105,13 +105,14 @@ impl Host {
     /// # Errors
     /// Where the host's thread is gone.
     pub fn start(&self, net: &NetNs, mut cmd: Command) -> io::Result<Receiver<io::Result<Ran>>> {
-        let (net, own) = (net.clone(), self.net.clone());
+        let net = net.clone();
         let (tell, told) = channel();
+        // A thread of the host's thread is in its mount namespace, and leaves it free for what the command asks for.
         let job: Job = Box::new(move || {
-            let ran = net.enter().and_then(|()| collect(&mut cmd));
-            // The host's own namespace was entered before.
-            let _ = own.enter();
-            let _ = tell.send(ran);
+            thread::spawn(move || {
+                let ran = net.enter().and_then(|()| collect(&mut cmd));
+                let _ = tell.send(ran);
+            });
         });
         self.jobs.send(job).map_err(|_| io::Error::other("the host's thread has ended"))?;
         Ok(told)

@@ -19,6 +19,7 @@ use super::Request;
 use super::engine::{self, Call, Calls};
 use super::host::{Ran, TOOLS};
 use super::netns::NetNs;
+use super::process;
 use super::state;
 use super::world::World;
 use crate::probe::{self, NameFiles};
@@ -63,6 +64,8 @@ impl Lab {
         let mut plan = Session::new(scenario.seed);
         plan.kernel.journal = Some(Box::default());
         begin(&mut plan, scenario).map_err(|e| e.to_string())?;
+        // Where numbers cannot be chosen, containers go without a process of theirs, and that is told.
+        let _ = process::reserve();
         let world = World::new().map_err(|e| e.to_string())?;
         let mut lab = Lab { plan, world, calls: engine::calls(), out: Writer::default() };
         lab.follow()?;
@@ -81,6 +84,7 @@ impl Lab {
         let entries = self.journal();
         self.world.follow(&self.plan, &entries).map_err(|e| e.to_string())?;
         self.world.follow_processes(&self.plan);
+        self.world.follow_files(&self.plan);
         Ok(())
     }
 
@@ -88,15 +92,22 @@ impl Lab {
     /// addresses.
     fn look(&mut self) -> Vec<(String, String)> {
         self.world.scan(&self.plan);
-        let mut new = Vec::new();
+        let (mut new, mut macs) = (Vec::new(), Vec::new());
         for (label, space) in &self.world.spaces {
-            new.extend(self.out.names(space.tap, label, state::devices(&space.net)));
+            let all = state::devices(&space.net);
+            macs.extend(all.iter().map(|d| d.2.clone()));
+            new.extend(self.out.names(space.tap, label, all));
         }
+        // A bridge that has a port's address by now rolled another.
+        new.retain(|d: &(String, String)| macs.iter().filter(|m| **m == d.1).count() == 1);
         new
     }
 
     fn step(&mut self, n: usize, what: &What) -> Result<(), String> {
         self.look();
+        // Members of a cluster learn names when somebody asks.
+        self.plan.refresh_overlay_names();
+        self.world.tell_resolvers(&self.plan);
         let (clock, began, virtual_ns) = (SystemTime::now(), Instant::now(), self.plan.kernel.now());
         let mut fields = Map::new();
         fields.insert("n".into(), n.into());
@@ -160,6 +171,7 @@ impl Lab {
         self.space_of(ns)?;
         run_line(&mut self.plan, host, ns, line);
         let mut calls = Calls::of(self.journal());
+        self.world.tell_resolvers(&self.plan);
         let ran = self.shell(host, ns, line)?;
         let ran = loop {
             // The end of the line, or a call of its: whichever comes first.
@@ -222,6 +234,10 @@ impl Lab {
         // What may differ where an engine is at work is another list.
         let topic = if self.plan.engines.is_empty() { "kernel-scenario" } else { "scenario" };
         r.insert("topic".into(), topic.into());
+        if !self.plan.clusters.is_empty() {
+            // Engines talk to each other in the model only.
+            r.insert("cluster".into(), true.into());
+        }
         r.insert("engine".into(), scenario.engine.as_str().into());
         r.insert("scenario".into(), text.into());
         r.insert("refusals".into(), self.world.refusals.clone().into());

@@ -19,7 +19,8 @@ const NETNSA_FD: u16 = 3;
 /// What every namespace looks like, and what could not be read.
 pub fn state(world: &World, tools: &Tools) -> (Map<String, Value>, Vec<String>) {
     let mut unread = Vec::new();
-    let names: BTreeMap<&str, BTreeMap<u64, String>> = world.spaces.iter().map(|(l, s)| (l.as_str(), by_index(&s.net))).collect();
+    let names: BTreeMap<&str, BTreeMap<u64, String>> =
+        world.spaces.iter().map(|(l, s)| (l.as_str(), by_index(&s.net))).collect();
     let mut out = Map::new();
     for (label, space) in &world.spaces {
         let mut value = match space.net.run(|| netns_state(tools)) {
@@ -58,6 +59,7 @@ fn kind(label: &str, switch: bool) -> &'static str {
         _ if switch => "switch",
         None => "host",
         Some((_, n)) if n.starts_with("ns:") => "netns",
+        Some((_, "ingress_sbox")) => "sandbox",
         Some((_, n)) if n.starts_with("overlay:") || n.starts_with("lb:") => "overlay",
         Some(_) => "container",
     }
@@ -76,7 +78,14 @@ pub fn devices(net: &NetNs) -> Vec<(u32, String, String)> {
             let mac = mac.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(":");
             Some((attr::u32_at(m.body, 4), name, mac))
         };
-        Some(all.iter().filter(|m| m.kind == libc::RTM_NEWLINK).filter_map(one).collect())
+        let found: Vec<_> = all.iter().filter(|m| m.kind == libc::RTM_NEWLINK).filter_map(one).collect();
+        for (index, ..) in &found {
+            // A single look settles what linkwatch has not told yet (rtnl_getlink); a device may have gone.
+            let mut head = [0u8; 16];
+            head[4..8].copy_from_slice(&index.to_ne_bytes());
+            let _ = nl.get(&Request::new(libc::RTM_GETLINK, 0, &head));
+        }
+        Some(found)
     };
     net.run(ask).ok().flatten().unwrap_or_default()
 }
@@ -87,8 +96,7 @@ fn by_index(net: &NetNs) -> BTreeMap<u64, String> {
 
 /// The numbers by which a namespace knows others (ip-netns(8), `list-id`), with their labels.
 fn numbers(world: &World, net: &NetNs) -> BTreeMap<i64, String> {
-    let others: Vec<(String, i32)> =
-        world.spaces.iter().map(|(l, s)| (l.clone(), s.net.fd().as_raw_fd())).collect();
+    let others: Vec<(String, i32)> = world.spaces.iter().map(|(l, s)| (l.clone(), s.net.fd().as_raw_fd())).collect();
     let found = net.run(move || {
         let Ok(mut nl) = Netlink::open(netlink::ROUTE) else { return BTreeMap::new() };
         let mut out = BTreeMap::new();
@@ -117,9 +125,6 @@ fn peer(
     names: &BTreeMap<&str, BTreeMap<u64, String>>,
 ) -> Option<String> {
     let name = |label: &str, index: u64| names.get(label).and_then(|m| m.get(&index)).cloned();
-    if let Some(same) = link["link"].as_str() {
-        return Some(format!("{own}:{same}"));
-    }
     let index = link["link_index"].as_u64()?;
     let label = match link["link_netnsid"].as_i64() {
         Some(id) => match ids.get(&id) {

@@ -1,8 +1,8 @@
 //! The journal of the model carried out on the live kernel.
 
 use std::collections::BTreeMap;
+use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use indexmap::IndexMap;
 use packetwalk_sim::app::resolver::{External, Setup};
@@ -27,6 +27,8 @@ use crate::watch::capture::{Capture, TapId};
 const PINNED: &[(&str, &str)] = &[
     ("net/ipv6/conf/all/disable_ipv6", "1"),
     ("net/ipv6/conf/default/disable_ipv6", "1"),
+    // Bridges would report the groups that they listen to, and be learned by others.
+    ("net/ipv4/igmp_link_local_mcast_reports", "0"),
     ("net/ipv4/ip_forward", "0"),
     ("net/ipv4/conf/all/rp_filter", "0"),
     ("net/ipv4/conf/default/rp_filter", "0"),
@@ -57,6 +59,8 @@ pub struct World {
     pub capture: Capture,
     /// Programs, by the model's number.
     running: BTreeMap<u32, Running>,
+    /// Files of engines' namespaces, by host.
+    files: BTreeMap<HostId, BTreeMap<String, String>>,
     /// Processes of containers.
     processes: BTreeMap<u32, Pause>,
     /// What the engines' name servers know.
@@ -79,6 +83,7 @@ impl World {
             places: Places::default(),
             capture: Capture::start()?,
             running: BTreeMap::new(),
+            files: BTreeMap::new(),
             processes: BTreeMap::new(),
             resolvers: BTreeMap::new(),
             refusals: Vec::new(),
@@ -142,7 +147,8 @@ impl World {
         if !same {
             let live = done.map_or_else(|e| e.to_string(), |()| "done".to_owned());
             let model = told.as_ref().map_or_else(|e| e.strerror().to_owned(), |_| "done".to_owned());
-            self.refusals.push(format!("{op:?}: model {model}, kernel {live}"));
+            let names: Vec<&str> = called.iter().map(|c| c.name.as_str()).collect();
+            self.refusals.push(format!("{op:?} ({}): model {model}, kernel {live}", names.join(" ")));
         }
     }
 
@@ -219,7 +225,9 @@ impl World {
             }
             for (n, net) in found {
                 let label = format!("{prefix}{n}");
-                if !self.spaces.contains_key(&label) {
+                // A container's namespace may be given a name as well.
+                let known = self.spaces.contains_key(&label) || self.spaces.values().any(|s| s.net.ino == net.ino);
+                if !known {
                     let ns = s.kernel.host(id).named.get(&n).copied();
                     // A namespace that cannot be listened to shows as frames that are missing.
                     if let Err(e) = self.adopt(label, ns, Some(id), net) {
@@ -238,7 +246,7 @@ impl World {
     }
 
     /// Tells the name servers what they know by now.
-    fn tell_resolvers(&self, s: &Session) {
+    pub fn tell_resolvers(&self, s: &Session) {
         for (app, knows) in &self.resolvers {
             let a = s.apps.get(AppId(*app));
             if let Some(Program::Resolver(r)) = &a.program {
@@ -268,6 +276,27 @@ impl World {
         }
     }
 
+    /// The files that an engine makes for its namespaces (`/var/run/docker/netns`).
+    pub fn follow_files(&mut self, s: &Session) {
+        for (id, e) in &s.engines {
+            let Some(host) = self.hosts.get(id) else { continue };
+            let at = |f: String| {
+                let net = self.places.nets.get(&e.netns_file(&f)?)?;
+                Some((f, format!("/proc/1/fd/{}", net.fd().as_raw_fd())))
+            };
+            let now: BTreeMap<String, String> = e.netns_files().into_iter().filter_map(at).collect();
+            let old = self.files.entry(*id).or_default();
+            if *old != now {
+                let (gone, come) = (old.clone(), now.clone());
+                let done = host.run(move || engine_files(&gone, &come)).and_then(|r| r);
+                if let Err(e) = done {
+                    self.refusals.push(format!("{ENGINE_FILES}: {e}"));
+                }
+                *old = now;
+            }
+        }
+    }
+
     /// A program of the model's that has a counterpart here.
     fn spawn(&mut self, s: &Session, app: u32) -> Result<(), Failed> {
         let a = s.apps.get(AppId(app));
@@ -282,10 +311,7 @@ impl World {
                 let (udp, host, to, from_asked) = p.relays();
                 program::proxy(&net()?, udp, host, to, from_asked)
             }
-            Some(Program::Arping(p)) if p.spec().announce.is_some() => {
-                let a = p.spec();
-                program::announce(&net()?, &a.dev, a.dst, a.count, Duration::from_nanos(a.interval))
-            }
+            Some(Program::Arping(p)) if p.spec().announce.is_some() => program::announce(&net()?, p.spec()),
             Some(Program::Resolver(r)) => {
                 let Some(ports) = s.apps.resolver_ports(&s.kernel, AppId(app)) else { return Ok(()) };
                 let knows = Arc::new(Mutex::new(self.knows(a.ns, &r.setup)));
@@ -299,6 +325,8 @@ impl World {
             Ok(r) => {
                 self.running.insert(app, r);
             }
+            // The model's could not begin either.
+            Err(_) if a.failed_serve().is_some() => {}
             Err(e) => self.refusals.push(format!("{}: {e}", a.name)),
         }
         Ok(())
@@ -315,4 +343,24 @@ fn named_here() -> Vec<(String, NetNs)> {
         .collect();
     all.sort_by(|a, b| a.0.cmp(&b.0));
     all
+}
+
+/// Where an engine keeps the files of its namespaces.
+const ENGINE_FILES: &str = "/run/docker/netns";
+
+/// Takes files of namespaces away and makes others, each bound to a namespace.
+fn engine_files(gone: &BTreeMap<String, String>, come: &BTreeMap<String, String>) -> std::io::Result<()> {
+    std::fs::create_dir_all(ENGINE_FILES)?;
+    for name in gone.keys().filter(|n| gone.get(*n) != come.get(*n)) {
+        let path = format!("{ENGINE_FILES}/{name}");
+        nix::mount::umount2(path.as_str(), nix::mount::MntFlags::MNT_DETACH)?;
+        std::fs::remove_file(&path)?;
+    }
+    for (name, net) in come.iter().filter(|(n, _)| gone.get(*n) != come.get(*n)) {
+        let path = format!("{ENGINE_FILES}/{name}");
+        std::fs::write(&path, "")?;
+        let none = None::<&str>;
+        nix::mount::mount(Some(net.as_str()), path.as_str(), none, nix::mount::MsFlags::MS_BIND, none)?;
+    }
+    Ok(())
 }

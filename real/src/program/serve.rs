@@ -50,7 +50,9 @@ pub fn main(argv: &[String]) -> ExitCode {
             thread::park();
         },
         Err(e) => {
-            eprintln!("serve: {e}");
+            let (no, port) = (e.raw_os_error().unwrap_or(0), ports.first().map_or(0, |p| p.1));
+            let why = nix::errno::Errno::from_raw(no).desc().to_owned();
+            eprintln!("[emerg] bind() to {addr}:{port} failed ({no}: {why})");
             ExitCode::FAILURE
         }
     }

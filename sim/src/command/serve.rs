@@ -55,6 +55,10 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
     }
     match p.run_program("serve", Program::Serve(Serve::on(addr, ports)), None) {
         None => Ok(0),
-        Some(app) => Ok(p.sess.apps.get(app).exit.unwrap_or(0)),
+        Some(app) => {
+            let a = p.sess.apps.get(app);
+            p.err.push_str(&a.err);
+            Ok(a.exit.unwrap_or(0))
+        }
     }
 }

@@ -29,7 +29,7 @@ impl Session {
 
     /// Tells the name servers of all containers what is new on overlay networks. It is done when a name is looked up,
     /// not with each endpoint that comes.
-    pub(crate) fn refresh_overlay_names(&mut self) {
+    pub fn refresh_overlay_names(&mut self) {
         let stale: Vec<HostId> = self.engines.iter().filter(|(_, e)| e.names_stale).map(|(h, _)| *h).collect();
         for host in stale {
             if let Some(mut d) = Docker::open(self, host) {
