@@ -1,3 +1,4 @@
 //! Looking at the live kernel, from inside its namespaces.
 
 pub mod dump;
+pub mod nftrace;
