@@ -1,8 +1,8 @@
 //! The nftables trace of a namespace: which rules took a packet, chain by chain.
 //!
-//! A table of our own, made over netlink and owned by its socket (`NFT_TABLE_F_OWNER`: it goes when the socket does, however
-//! we end), sets `meta nftrace` on every packet before any other chain sees it. The kernel then says of each base chain
-//! that a packet walks which rules decided (`nf_tables_trace.c`). `iptables-save` and rule counters don't notice.
+//! A table of our own, made over netlink, sets `meta nftrace` on every packet before any other chain sees it; it goes with
+//! its namespace, however we end. The kernel then says of each base chain that a packet walks which rules decided
+//! (`nf_tables_trace.c`). `iptables-save` and rule counters don't notice.
 //!
 //! What it cannot say:
 //! - rules that were tried and did not match;
@@ -208,8 +208,8 @@ fn about<E: Into<NlError>>(what: &'static str) -> impl Fn(E) -> TraceError {
 /// Traces a namespace while it lives. It keeps the namespace alive.
 #[derive(Debug)]
 pub struct Tracer {
-    /// Owner of our table: to close it is to remove the table.
-    _owner: Netlink,
+    /// What our table was made with.
+    owner: Netlink,
     events: Netlink,
     book: Book,
     /// Passages that have begun, the newest last. One per CPU that walks a chain: short.
@@ -221,7 +221,7 @@ impl Tracer {
     /// Starts in this thread's namespace.
     ///
     /// # Errors
-    /// Where the kernel has no nf_tables, no owned tables (Linux 5.12), or we may not.
+    /// Where the kernel has no nf_tables, or we may not.
     pub fn start() -> Result<Self, TraceError> {
         let mut owner = Netlink::open(netlink::NETFILTER).map_err(about("netlink"))?;
         let events = Netlink::open(netlink::NETFILTER).map_err(about("netlink"))?;
@@ -231,7 +231,15 @@ impl Tracer {
         events.join(event::NFNLGRP_NFTABLES).map_err(about("changes of rules"))?;
         let mut book = Book::open().map_err(about("netlink"))?;
         book.refresh().map_err(about("the rules"))?;
-        Ok(Tracer { _owner: owner, events, book, open: Vec::new(), lost: 0 })
+        Ok(Tracer { owner, events, book, open: Vec::new(), lost: 0 })
+    }
+
+    /// Ends tracing where the namespace lives on; just dropped, a tracer leaves its table until the namespace goes.
+    ///
+    /// A socket of nfnetlink that closes soon after a change of rules, whoever made it, waits some 10 to 20 ms for the
+    /// kernel to be done with it (`nft_rcv_nl_event`): drop a tracer a while after [`Tracer::start`], as one does.
+    pub fn stop(mut self) {
+        own::remove(&mut self.owner);
     }
 
     /// What was walked since the last call, in order. To be called before rules change: a rule's number is the one it has

@@ -1,21 +1,21 @@
 //! The table that switches tracing on.
 
 use crate::netlink::attr::Write;
-use crate::netlink::{APPEND, CREATE, Netlink, NlError, Request};
+use crate::netlink::{APPEND, CREATE, EXCL, Netlink, NlError, Request};
 
 /// Name of the table; its events are left out.
 pub const NAME: &str = "packetwalk";
 /// `NFNL_SUBSYS_NFTABLES`.
 pub const NFTABLES: u16 = 10;
 const NEWTABLE: u16 = NFTABLES << 8;
+const GETTABLE: u16 = NFTABLES << 8 | 1;
+const DELTABLE: u16 = NFTABLES << 8 | 2;
 const NEWCHAIN: u16 = NFTABLES << 8 | 3;
 const NEWRULE: u16 = NFTABLES << 8 | 6;
 /// `NFPROTO_INET`: seen by nobody who asks for tables of `ip`.
 const INET: u8 = 1;
 /// `NFPROTO_BRIDGE`.
 const BRIDGE: u8 = 7;
-/// `NFT_TABLE_F_OWNER`.
-const OWNER: u32 = 2;
 /// Before `NF_IP_PRI_RAW_BEFORE_DEFRAG` (-450) and every priority of ebtables.
 const EARLIEST: i32 = -1000;
 /// `NF_INET_PRE_ROUTING` and `NF_INET_LOCAL_OUT`, which bridges number alike: where packets enter.
@@ -25,8 +25,24 @@ const NFT_REG_1: u32 = 1;
 const NF_ACCEPT: u32 = 1;
 const NFT_META_NFTRACE: u32 = 12;
 
+/// Removes it.
+pub fn remove(nl: &mut Netlink) {
+    for family in [INET, BRIDGE] {
+        let mut r = Request::new(DELTABLE, 0, &[family, 0, 0, 0]);
+        r.body.put_str(1, NAME);
+        // Not there: somebody flushed the ruleset, or there never was one for bridges.
+        let _ = nl.transaction(NFTABLES, &[r]);
+    }
+}
+
 /// Makes it for IP and, where the kernel has that family, for bridges.
 pub fn make(nl: &mut Netlink) -> Result<(), NlError> {
+    let mut there = Request::new(GETTABLE, 0, &[INET, 0, 0, 0]);
+    there.body.put_str(1, NAME);
+    // An earlier tracer of this namespace left it. To try and be refused would cost a grace period (`__nf_tables_abort`).
+    if nl.get(&there).is_ok() {
+        return Ok(());
+    }
     nl.transaction(NFTABLES, &table(INET))?;
     // A kernel without nf_tables_bridge has no ebtables-nft to be traced either.
     let _ = nl.transaction(NFTABLES, &table(BRIDGE));
@@ -34,9 +50,8 @@ pub fn make(nl: &mut Netlink) -> Result<(), NlError> {
 }
 
 fn table(family: u8) -> Vec<Request> {
-    let mut table = Request::new(NEWTABLE, CREATE, &[family, 0, 0, 0]);
+    let mut table = Request::new(NEWTABLE, CREATE | EXCL, &[family, 0, 0, 0]);
     table.body.put_str(1, NAME);
-    table.body.put_be32(2, OWNER);
     let mut all = vec![table];
     for (chain, hook) in HOOKS {
         all.extend([self::chain(family, chain, hook), rule(family, chain)]);
