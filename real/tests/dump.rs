@@ -397,7 +397,7 @@ fn it_is_fast() {
             netns_state(&tools).unwrap();
         }
         let one = begin.elapsed() / 200;
-        println!("{} µs per namespace with 8 devices", one.as_micros());
+        eprintln!("{} µs per namespace with 8 devices", one.as_micros());
         assert!(one < Duration::from_millis(10), "{one:?}");
     });
 }

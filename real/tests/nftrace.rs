@@ -156,12 +156,12 @@ fn cost_and_losses() {
         let mut t = Tracer::start().unwrap();
         let with = timed(&far, 2000);
         let got = t.drain().unwrap().len();
-        println!("{without} ns per packet without, {with} ns with tracing; {got} passages of 2000 packets");
+        eprintln!("{without} ns per packet without, {with} ns with tracing; {got} passages of 2000 packets");
         assert!(got >= 2000, "{got}");
         assert_eq!(t.lost(), 0);
         timed(&far, 200_000);
         let got = t.drain().unwrap().len();
-        println!("200000 packets without reading: {got} passages, lost {}", t.lost());
+        eprintln!("200000 packets without reading: {got} passages, lost {}", t.lost());
         assert_eq!(t.lost(), 1, "a loss is noticed");
     });
 }
@@ -182,7 +182,7 @@ fn starting_and_ending() {
             drop(t);
             down += begin.elapsed();
         }
-        println!("start {} µs, end {} µs", up.as_micros() / 20, down.as_micros() / 20);
+        eprintln!("start {} µs, end {} µs", up.as_micros() / 20, down.as_micros() / 20);
         assert!(down < Duration::from_millis(20 * 20), "{down:?}");
     });
 }
