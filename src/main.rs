@@ -2,6 +2,7 @@
 //!
 //! One file per subcommand, no logic of its own: the model is `packetwalk-sim`.
 
+mod compare;
 mod completions;
 mod list;
 mod load;
@@ -29,6 +30,8 @@ enum Command {
     Run(run::Args),
     /// Run the expectations of scenarios; exit 0 if all hold, 1 if some fail, 2 on bad input
     Test(test::Args),
+    /// Replay scenarios on the live kernel and print every divergence; exit 1 if any, 3 where this machine cannot
+    Compare(compare::Args),
     /// List the library, by topic
     List,
     /// Print the JSON Schema of scenario files
@@ -54,9 +57,14 @@ enum End {
     Failed,
     /// Bad input.
     Bad,
+    /// This machine lacks what it takes.
+    Missing,
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = compare::stage() {
+        return code;
+    }
     problem::install();
     let cli = Cli::parse();
     let end = match cli.command {
@@ -66,6 +74,7 @@ fn main() -> ExitCode {
         }
         Some(Command::Run(a)) => run::run(&a),
         Some(Command::Test(a)) => test::run(&a),
+        Some(Command::Compare(a)) => compare::run(&a),
         Some(Command::List) => list::run(),
         Some(Command::Schema) => schema::run(),
         Some(Command::Completions(a)) => completions::run(&a, &mut Cli::command()),
@@ -74,5 +83,6 @@ fn main() -> ExitCode {
         End::Good => 0,
         End::Failed => 1,
         End::Bad => 2,
+        End::Missing => 3,
     })
 }

@@ -4,26 +4,10 @@
 //! of `../shared/groundtruth` where somebody has them. `PACKETWALK_GROUNDTRUTH_VERBOSE=1`, or a filter, shows more than
 //! the first difference of each verdict.
 
-#[path = "groundtruth/compare.rs"]
-mod compare;
-#[path = "groundtruth/engine.rs"]
-mod engine;
-#[path = "groundtruth/frames.rs"]
-mod frames;
-#[path = "groundtruth/inspected.rs"]
-mod inspected;
-#[path = "groundtruth/names.rs"]
-mod names;
-#[path = "groundtruth/normalise.rs"]
-mod normalise;
-#[path = "groundtruth/play.rs"]
-mod play;
 #[path = "groundtruth/recording.rs"]
 mod recording;
 #[path = "groundtruth/report.rs"]
 mod report;
-#[path = "groundtruth/values.rs"]
-mod values;
 #[path = "groundtruth/world.rs"]
 mod world;
 
@@ -32,8 +16,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use compare::Verdicts;
 use libtest_mimic::{Arguments, Failed, Trial};
+use packetwalk_real::compare::{Verdicts, compare, normalise};
+use packetwalk_real::replay::play;
 use report::{Known, Row, Table};
 
 /// Differences shown of each verdict: ordinarily, and when one asks for more.
@@ -54,7 +39,7 @@ fn folders() -> (Vec<PathBuf>, bool) {
 /// The four verdicts; a world that cannot be built or a panic fails them all.
 fn verdicts(r: &recording::Recording) -> Verdicts {
     let all = |why: String| Verdicts(std::array::from_fn(|_| vec![why.clone()]));
-    let played = catch_unwind(AssertUnwindSafe(|| play::play(r).map(|p| compare::compare(r, &p))));
+    let played = catch_unwind(AssertUnwindSafe(|| world::build(&r.json).map(|s| compare(r, &play(r, s)))));
     match played {
         Ok(Ok(v)) => v,
         Ok(Err(e)) => all(format!("the hosts cannot be built: {e}")),

@@ -1,5 +1,6 @@
-//! Looking at the live kernel, from inside its namespaces.
+//! What the kernel does meanwhile.
 
+pub mod capture;
 pub mod dump;
 pub mod nftrace;
 pub mod tracepoints;

@@ -145,7 +145,6 @@ fn cost_and_losses() {
         sh("iptables -A INPUT -p udp --dport 9 -j ACCEPT; iptables -t nat -A PREROUTING -p tcp -j ACCEPT");
         let sink = UdpSocket::bind("10.0.0.1:9").unwrap();
         sink.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
-        #[expect(clippy::disallowed_types, reason = "a wall clock is what is asked here")]
         let timed = |far: &Place, n: usize| {
             let begin = std::time::Instant::now();
             far.run(move || send("10.0.0.1:9", n));
@@ -168,7 +167,6 @@ fn cost_and_losses() {
 
 /// A hunt starts and ends a tracer in seven namespaces ten times a second.
 #[test]
-#[expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "a wall clock is what is asked here")]
 fn starting_and_ending() {
     in_netns(|| {
         sh("iptables -A INPUT -j ACCEPT");

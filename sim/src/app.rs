@@ -163,6 +163,9 @@ impl<R: Recorder> Cx<'_, R> {
 
     /// Ends; sockets are closed.
     pub fn exit(&mut self, status: i32) {
+        if self.app.exit.is_none() {
+            self.k.note(crate::journal::Entry::Exit(self.app.id.0));
+        }
         self.app.exit.get_or_insert(status);
         for s in std::mem::take(&mut self.app.socks) {
             self.k.sock_close(s);
@@ -185,6 +188,7 @@ impl Apps {
         program: Program,
     ) -> AppId {
         let id = AppId(self.list.len() as u32);
+        k.note(crate::journal::Entry::Spawn(id.0));
         self.list.push(App {
             id,
             host,
@@ -291,6 +295,7 @@ impl Apps {
     /// A program stands still from now on, or goes on with what it missed.
     pub fn freeze<R: Recorder>(&mut self, k: &mut Kernel<R>, id: AppId, on: bool) {
         let Some(app) = self.list.get_mut(id.0 as usize) else { return };
+        k.note(crate::journal::Entry::Freeze(id.0, on));
         if on {
             app.frozen.get_or_insert_default();
             return;

@@ -38,6 +38,7 @@ pub mod text;
 pub mod traceroute;
 pub mod wrap;
 
+use crate::journal::Entry;
 use crate::kernel::types::{HostId, Nanos, NetnsId, Pid};
 use crate::session::Session;
 
@@ -350,9 +351,9 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         "bridge" => bridge::run(p, argv),
         "conntrack" => conntrack::run(p, argv),
         "curl" => curl::run(p, argv),
-        "docker" => docker::run(p, argv),
-        "dockerd" => docker::daemon::dockerd(p, argv),
-        "service" | "systemctl" => docker::daemon::service(p, argv),
+        "docker" => noted(p, argv, docker::run),
+        "dockerd" => noted(p, argv, docker::daemon::dockerd),
+        "service" | "systemctl" => noted(p, argv, docker::daemon::service),
         "ebtables" | "ebtables-nft" | "ebtables-save" => ebtables::run(p, argv),
         "ip" => ip::run(p, argv),
         "ifconfig" => ifconfig::run(p, argv),
@@ -361,7 +362,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         "netstat" => netstat::run(p, argv),
         "nstat" => nstat::run(p, argv),
         "ping" => ping::run(p, argv),
-        "pipework" => pipework::run(p, argv),
+        "pipework" => noted(p, argv, pipework::run),
         "route" => route::run(p, argv),
         "serve" => serve::run(p, argv),
         "sysctl" => sysctl::run(p, argv),
@@ -370,4 +371,16 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         "traceroute" => traceroute::run(p, argv),
         other => Err(Refusal::new(format!("the tool {other}"), 0)),
     }
+}
+
+/// A tool that stands for more than itself: the journal says where what it did begins and ends.
+fn noted(p: &mut Proc<'_>, argv: &[String], tool: fn(&mut Proc<'_>, &[String]) -> Exit) -> Exit {
+    p.sess.kernel.note(Entry::Begin(argv.to_vec()));
+    let said = (p.out.len(), p.err.len());
+    let done = tool(p, argv);
+    let code = done.as_ref().map_or(1, |c| *c);
+    let text = |all: &str, from: usize| all.get(from..).unwrap_or_default().to_owned();
+    let end = Entry::End(code, text(&p.out, said.0), text(&p.err, said.1));
+    p.sess.kernel.note(end);
+    done
 }

@@ -69,6 +69,8 @@ pub struct Kernel<R> {
     pub(crate) xmit_depth: u8,
     /// Frames received by devices so far (`lo` included).
     pub receptions: u64,
+    /// What is done to the kernels from outside, where somebody asked for it.
+    pub journal: Option<Box<Vec<crate::journal::Entry>>>,
     /// The recorder.
     pub rec: R,
 }
@@ -89,6 +91,7 @@ impl<R: Recorder> Kernel<R> {
             unmodelled: 0,
             xmit_depth: 0,
             receptions: 0,
+            journal: None,
             rec,
         }
     }

@@ -2,13 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+pub use packetwalk_real::recording::{Recording, list, text};
 use serde_json::Value;
-
-/// One recording of a real kernel or engine.
-pub struct Recording {
-    /// The file's content.
-    pub json: Value,
-}
 
 /// Tools and devices that later parts of the model bring, as words of a command line. The first word
 /// names the feature.
@@ -60,14 +55,4 @@ pub fn read(name: &str, file: &Path) -> Result<Recording, String> {
     let text = std::fs::read_to_string(file).map_err(|e| format!("{name}: {e}"))?;
     let json = serde_json::from_str(&text).map_err(|e| format!("{name}: {e}"))?;
     Ok(Recording { json })
-}
-
-/// The elements of an array; none of anything else.
-pub fn list(v: &Value) -> &[Value] {
-    v.as_array().map_or(&[], Vec::as_slice)
-}
-
-/// The text of a string; empty for anything else.
-pub fn text(v: &Value) -> &str {
-    v.as_str().unwrap_or("")
 }

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Mutex;
 
-use crate::compare::{VERDICTS, Verdicts};
+use packetwalk_real::compare::{VERDICTS, Verdicts};
 
 /// A line of the table.
 pub enum Row {

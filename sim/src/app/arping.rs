@@ -85,6 +85,11 @@ impl Arping {
         }
     }
 
+    /// What is asked.
+    pub fn spec(&self) -> &ArpingSpec {
+        &self.spec
+    }
+
     /// The address it asks from.
     pub fn source(&self) -> Ipv4Addr {
         self.own.1

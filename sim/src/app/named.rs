@@ -48,7 +48,8 @@ impl Named {
         }
     }
 
-    fn answer(&self, q: &Message) -> Message {
+    /// What it answers to a query.
+    pub fn answer(&self, q: &Message) -> Message {
         let wanted = q.name.to_ascii_lowercase();
         let found: Vec<Ipv4Addr> = self.zone.iter().filter(|(n, _)| *n == wanted).map(|(_, a)| *a).collect();
         let mut m = q.reply(if found.is_empty() { Rcode::NxDomain } else { Rcode::NoError });

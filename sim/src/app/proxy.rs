@@ -66,6 +66,12 @@ impl Proxy {
         }
     }
 
+    /// UDP or not, where it listens, whom it relays to (port 0 for nobody: it only keeps its port), and whether it
+    /// answers UDP from the address that was asked.
+    pub fn relays(&self) -> (bool, (Ipv4Addr, u16), (Ipv4Addr, u16), bool) {
+        (self.udp, self.host, self.to, self.answers_from_asked)
+    }
+
     /// Called by the kernel's wakeups.
     pub fn wake<R: Recorder>(&mut self, cx: &mut Cx<'_, R>, why: Wake) {
         match why {

@@ -18,9 +18,9 @@ pub const ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 11);
 /// Seconds its own answers may be kept (`respTTL`).
 const TTL: u32 = 600;
 /// Servers it asks at most (`maxExtDNS`).
-const MAX_EXT: usize = 3;
+pub const MAX_EXT: usize = 3;
 /// How long it waits for each (`extIOTimeout`).
-const EXT_TIMEOUT: Nanos = 4 * SEC;
+pub const EXT_TIMEOUT: Nanos = 4 * SEC;
 /// Queries it forwards at a time (`maxConcurrent`).
 const MAX_CONCURRENT: usize = 1024;
 
@@ -87,6 +87,47 @@ pub struct Setup {
     /// The engine is older than 23: it says nothing where nobody answered, later ones say `SERVFAIL`; and it asks the
     /// next server also after an `NXDOMAIN` that is not authoritative.
     pub before_23: bool,
+}
+
+impl Setup {
+    /// What it answers without asking anybody (`handleIPQuery`, `handlePTRQuery`); `shuffle` orders several addresses.
+    pub fn answer(&self, q: &Message, shuffle: impl FnOnce(&mut [Ipv4Addr])) -> Option<Message> {
+        let mut m = q.reply(Rcode::NoError);
+        m.recursion_available = true;
+        match q.qtype {
+            QType::A | QType::Aaaa => {
+                if let Some(mut found) = self.addresses(&q.name.to_ascii_lowercase()) {
+                    if q.qtype == QType::A {
+                        shuffle(&mut found);
+                        let record = |a| Record { name: q.name.clone(), ttl: TTL, data: Data::A(a) };
+                        m.answers = found.into_iter().map(record).collect();
+                    }
+                    return Some(m);
+                }
+            }
+            QType::Ptr => {
+                let addr = crate::wire::dns::addr_of_arpa(&q.name)?;
+                let own = |n: &Joined| n.names.reverse.get(&addr).map(|c| format!("{c}.{}", n.names.network));
+                if let Some(name) = self.nets.iter().find_map(own) {
+                    m.answers.push(Record { name: q.name.clone(), ttl: TTL, data: Data::Ptr(name) });
+                    return Some(m);
+                }
+            }
+            QType::Other(_) => {}
+        }
+        let plain = matches!(q.qtype, QType::A | QType::Aaaa) && !q.name.contains('.');
+        (self.ndots_set && plain).then_some(m)
+    }
+
+    /// The addresses of a name, plain or qualified with a network's (`Sandbox.ResolveName`).
+    fn addresses(&self, name: &str) -> Option<Vec<Ipv4Addr>> {
+        let dots = name.rmatch_indices('.').map(|(i, _)| (&name[..i], Some(&name[i + 1..])));
+        let mut parts = std::iter::once((name, None)).chain(dots);
+        parts.find_map(|(name, network)| {
+            let mut there = self.nets.iter().filter(|n| network.is_none_or(|w| w == n.names.network));
+            there.find_map(|n| n.find(name)).cloned()
+        })
+    }
 }
 
 /// A question that is asked outside.
@@ -158,50 +199,11 @@ impl Resolver {
     fn questions<R: Recorder>(&mut self, cx: &mut Cx<'_, R>, s: SockId) {
         while let Some(Rcv::Udp { from, payload, .. }) = cx.k.sock_recv(s) {
             let Some(query) = Message::parse(&payload).filter(|m| !m.response) else { continue };
-            match self.own_answer(cx, &query) {
+            match self.setup.answer(&query, |found| shuffle(cx, found)) {
                 Some(m) => self.reply(cx, from, &m, false),
                 None => self.forward(cx, query, from),
             }
         }
-    }
-
-    /// What it answers without asking anybody (`handleIPQuery`, `handlePTRQuery`).
-    fn own_answer<R: Recorder>(&self, cx: &mut Cx<'_, R>, q: &Message) -> Option<Message> {
-        let mut m = q.reply(Rcode::NoError);
-        m.recursion_available = true;
-        match q.qtype {
-            QType::A | QType::Aaaa => {
-                if let Some(mut found) = self.addresses(&q.name.to_ascii_lowercase()) {
-                    if q.qtype == QType::A {
-                        shuffle(cx, &mut found);
-                        let record = |a| Record { name: q.name.clone(), ttl: TTL, data: Data::A(a) };
-                        m.answers = found.into_iter().map(record).collect();
-                    }
-                    return Some(m);
-                }
-            }
-            QType::Ptr => {
-                let addr = crate::wire::dns::addr_of_arpa(&q.name)?;
-                let own = |n: &Joined| n.names.reverse.get(&addr).map(|c| format!("{c}.{}", n.names.network));
-                if let Some(name) = self.setup.nets.iter().find_map(own) {
-                    m.answers.push(Record { name: q.name.clone(), ttl: TTL, data: Data::Ptr(name) });
-                    return Some(m);
-                }
-            }
-            QType::Other(_) => {}
-        }
-        let plain = matches!(q.qtype, QType::A | QType::Aaaa) && !q.name.contains('.');
-        (self.setup.ndots_set && plain).then_some(m)
-    }
-
-    /// The addresses of a name, plain or qualified with a network's (`Sandbox.ResolveName`).
-    fn addresses(&self, name: &str) -> Option<Vec<Ipv4Addr>> {
-        let dots = name.rmatch_indices('.').map(|(i, _)| (&name[..i], Some(&name[i + 1..])));
-        let mut parts = std::iter::once((name, None)).chain(dots);
-        parts.find_map(|(name, network)| {
-            let mut there = self.setup.nets.iter().filter(|n| network.is_none_or(|w| w == n.names.network));
-            there.find_map(|n| n.find(name)).cloned()
-        })
     }
 
     fn reply<R: Recorder>(&self, cx: &mut Cx<'_, R>, to: (Ipv4Addr, u16), m: &Message, compressed: bool) {

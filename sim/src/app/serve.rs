@@ -41,6 +41,11 @@ impl Serve {
         Serve { ports, addr, listeners: Vec::new(), clients: Vec::new(), failed: None }
     }
 
+    /// Its address and its ports; `true` for UDP.
+    pub fn listens(&self) -> (Ipv4Addr, &[(bool, u16)]) {
+        (self.addr, &self.ports)
+    }
+
     /// Called by the kernel's wakeups.
     pub fn wake<R: Recorder>(&mut self, cx: &mut Cx<'_, R>, why: Wake) {
         match why {

@@ -7,10 +7,11 @@ use super::{Exit, Proc, Refusal};
 use crate::app::Program;
 use crate::app::serve::Serve;
 
-const USAGE: &str = "usage: serve tcp|udp [ADDRESS:]PORT...  or  serve [ADDRESS:]PORT[/udp]...\n";
+/// What it says to words that it does not understand.
+pub const USAGE: &str = "usage: serve tcp|udp [ADDRESS:]PORT...  or  serve [ADDRESS:]PORT[/udp]...\n";
 
 /// The ports, `true` for UDP, and the one address they are on, where one is named.
-fn parse(argv: &[String]) -> Option<(Ipv4Addr, Vec<(bool, u16)>)> {
+pub fn parse(argv: &[String]) -> Option<(Ipv4Addr, Vec<(bool, u16)>)> {
     let mut udp = false;
     let mut addr: Option<Ipv4Addr> = None;
     let mut ports = Vec::new();

@@ -1,7 +1,7 @@
 //! Carries out ops: one arm each, no logic of its own.
 
 use super::Kernel;
-use super::types::{Errno, Nanos};
+use super::types::{DevId, Errno, Nanos};
 use crate::engine::{Next, Timer};
 use crate::op::{Op, OpError, OpReply};
 use crate::trace::Recorder;
@@ -12,6 +12,29 @@ impl<R: Recorder> Kernel<R> {
     /// # Errors
     /// The errno and the sentence of the kernel.
     pub fn apply(&mut self, op: &Op) -> Result<OpReply, OpError> {
+        // A batch of rules tells by itself.
+        if self.journal.is_none() || matches!(op, Op::Xtables { .. }) {
+            return self.carry_out(op);
+        }
+        let called = |d: DevId| {
+            let x = self.dev(d);
+            crate::journal::Called { dev: d, netns: x.netns, name: x.name.to_string() }
+        };
+        let devs = op.devs().into_iter().map(called).collect();
+        let reply = self.carry_out(op);
+        let told = reply.as_ref().copied().map_err(|e| e.errno);
+        self.note(crate::journal::Entry::Op(op.clone(), told, devs));
+        reply
+    }
+
+    /// Writes into the journal, where one is kept.
+    pub fn note(&mut self, entry: crate::journal::Entry) {
+        if let Some(j) = &mut self.journal {
+            j.push(entry);
+        }
+    }
+
+    fn carry_out(&mut self, op: &Op) -> Result<OpReply, OpError> {
         match op {
             Op::NetnsAdd { host, name, label } => {
                 if let Some(n) = name

@@ -88,7 +88,22 @@ pub fn walk(scenario: &Scenario) -> Result<Walk, WalkError> {
     walk_with(scenario, &mut |_, _| {})
 }
 
-/// Starts the daemons that run from the beginning.
+/// Builds the hosts of a scenario and starts the daemons that run from the beginning.
+///
+/// # Errors
+/// Where the world cannot be built.
+pub fn begin(session: &mut Session, scenario: &Scenario) -> Result<(), WalkError> {
+    let top = At { line: 1, column: 1 };
+    for h in &scenario.hosts {
+        session.add_host(h).map_err(|what| WalkError {
+            at: top,
+            what: format!("host {}: {what}", h.name),
+            help: "correct it under `hosts`".into(),
+        })?;
+    }
+    start_daemons(session, scenario)
+}
+
 fn start_daemons(session: &mut Session, scenario: &Scenario) -> Result<(), WalkError> {
     let profile = Profile::parse(&scenario.engine).unwrap_or_default();
     session.profile = profile;
@@ -114,15 +129,7 @@ fn start_daemons(session: &mut Session, scenario: &Scenario) -> Result<(), WalkE
 /// As [`walk`].
 pub fn walk_with(scenario: &Scenario, progress: &mut dyn FnMut(usize, usize)) -> Result<Walk, WalkError> {
     let mut session = Session::new(scenario.seed);
-    let top = At { line: 1, column: 1 };
-    for h in &scenario.hosts {
-        session.add_host(h).map_err(|what| WalkError {
-            at: top,
-            what: format!("host {}: {what}", h.name),
-            help: "correct it under `hosts`".into(),
-        })?;
-    }
-    start_daemons(&mut session, scenario)?;
+    begin(&mut session, scenario)?;
     let all = scenario.setup.len() + scenario.steps.len();
     let mut setup = Vec::new();
     for (i, a) in scenario.setup.iter().enumerate() {

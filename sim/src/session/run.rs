@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use super::Session;
 use crate::app::probe::{Probe, ProbeReport};
 use crate::app::{AppId, Program, Wake};
+use crate::journal::Entry;
 use crate::kernel::apply::Stepped;
 use crate::kernel::types::{HostId, Nanos, NetnsId, Pid, SEC};
 use crate::trace::{Outcome, Recorder};
@@ -103,7 +104,10 @@ impl Session {
             }
             self.apps.dispatch(&mut self.kernel);
             while let Some((app, mail)) = self.apps.mail.pop_front() {
+                // What an engine does of its own accord stands between marks without words.
+                self.kernel.note(Entry::Begin(Vec::new()));
                 self.cluster_mail(app, mail);
+                self.kernel.note(Entry::End(0, String::new(), String::new()));
             }
             if self.kernel.receptions > self.storm.limit || self.kernel.queue.frames_in_flight() > FRAMES_IN_FLIGHT {
                 self.storm.hit = true;

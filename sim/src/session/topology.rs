@@ -8,6 +8,7 @@ use super::Session;
 use crate::app::Program;
 use crate::app::named::Named;
 use crate::app::serve::Serve;
+use crate::journal::Entry;
 use crate::kernel::link::IfAddr;
 use crate::kernel::sysctl::SysctlError;
 use crate::kernel::types::{DevId, HostId, NetnsId};
@@ -82,6 +83,8 @@ impl Session {
         }
         for (name, value) in &spec.sysctls {
             self.kernel.sysctl_set(ns, name, value).map_err(|e| format!("sysctl {name}: {}", sysctl_why(&e)))?;
+            let op = Op::Sysctl { netns: ns, name: name.clone(), value: value.clone() };
+            self.kernel.note(Entry::Op(op, Ok(OpReply::Done), Vec::new()));
         }
         if let Some(text) = &spec.resolv {
             self.files.entry(host).or_default();
@@ -148,13 +151,13 @@ impl Session {
         // The recorder cuts the name as the kernel would.
         port.truncate(15);
         let mac = nic.mac.or_else(|| nic.address.map(|a| mac_of(a.addr())));
-        let peer = LinkSpec { mtu: nic.mtu, up: true, ..link_spec(sw, &port) };
+        let peer = LinkSpec { mtu: nic.mtu, ..link_spec(sw, &port) };
         let spec = LinkSpec { mac, mtu: nic.mtu, up: true, ..link_spec(ns, &nic.name) };
         let fail = |e: OpError| format!("{}: {e}", nic.name);
         // The far end comes first, so that the host's own numbers count from 2.
         self.kernel.apply(&Op::LinkAdd { spec, kind: NewLink::Veth { peer } }).map_err(fail)?;
         let far = self.kernel.dev_by_name(sw, &port).ok_or_else(|| format!("{port} was not made"))?;
-        let join = vec![LinkChange::Master(Some(bridge))];
+        let join = vec![LinkChange::Master(Some(bridge)), LinkChange::Up(true)];
         self.kernel.apply(&Op::LinkSet { dev: far, changes: join }).map_err(fail)?;
         let dev = self.kernel.dev_by_name(ns, &nic.name).ok_or_else(|| format!("{} was not made", nic.name))?;
         if let Some(a) = nic.address {

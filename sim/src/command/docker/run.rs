@@ -7,6 +7,7 @@ use super::process;
 use super::{daemon_error, docker, no_such, profile};
 use crate::docker::types::{Mode, State};
 use crate::docker::{Container, Profile, publish};
+use crate::journal::Entry;
 use crate::kernel::types::NetnsId;
 
 const RUN: Known = Known {
@@ -436,7 +437,9 @@ pub fn inside(p: &mut Proc<'_>, id: &str, command: &[String]) -> Exit {
 fn in_ns(p: &mut Proc<'_>, ns: NetnsId, env: Vec<(String, String)>, command: &[String]) -> Exit {
     let (back, cwd) = (std::mem::replace(&mut p.ns, ns), std::mem::replace(&mut p.cwd, "/".to_owned()));
     let outside = (std::mem::replace(&mut p.inside, true), std::mem::replace(&mut p.env, env));
+    p.sess.kernel.note(Entry::Inside(ns, command.to_vec()));
     let done = super::super::run(p, command);
+    p.sess.kernel.note(Entry::Inside(ns, Vec::new()));
     (p.ns, p.cwd) = (back, cwd);
     (p.inside, p.env) = outside;
     done

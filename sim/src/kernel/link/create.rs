@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{AddrAssign, DevKind, Device, IfFlags, LinkStats, OperState};
+use crate::journal::Entry;
 use crate::kernel::Kernel;
 use crate::kernel::bridge::Bridge;
 use crate::kernel::fib::Fib;
@@ -25,6 +26,7 @@ impl<R: Recorder> Kernel<R> {
         self.hosts.push(Host { name: name.to_owned(), root_ns: NetnsId(0), named: indexmap::IndexMap::new() });
         let ns = self.new_netns(id, name.to_owned());
         self.hosts[id.ix()].root_ns = ns;
+        self.note(Entry::Host(id, ns));
         id
     }
 
@@ -37,6 +39,7 @@ impl<R: Recorder> Kernel<R> {
         n.sysctl.bridge_nf_call_iptables = 0;
         n.sysctl.bridge_nf_call_ip6tables = 0;
         n.sysctl.bridge_nf_call_arptables = 0;
+        self.note(Entry::Switch(ns));
         ns
     }
 
@@ -189,6 +192,11 @@ impl<R: Recorder> Kernel<R> {
         match kind {
             NewLink::Veth { peer } => {
                 let p = self.create(peer, "veth%d", DevKind::Veth { peer: None })?;
+                if peer.up {
+                    // It is brought up before it has its own peer (veth_open).
+                    self.destroy(p);
+                    return Err(Errno::ENOTCONN.into());
+                }
                 let d = match self.create(spec, "veth%d", DevKind::Veth { peer: Some(p) }) {
                     Ok(d) => d,
                     Err(e) => {
@@ -201,9 +209,6 @@ impl<R: Recorder> Kernel<R> {
                 // Both begin without a carrier, which link_watch notes.
                 self.update_operstate(p);
                 self.update_operstate(d);
-                if peer.up {
-                    self.set_up(p, true)?;
-                }
                 if spec.up {
                     self.set_up(d, true)?;
                 }

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use super::check;
 use super::types::{Chain, Counters, Policy, Rule, RuleSlot, Table, TableKind, Tables, Variant};
+use crate::journal::Entry;
 use crate::kernel::Kernel;
 use crate::kernel::netfilter::Hook;
 use crate::kernel::types::{Errno, NetnsId};
+use crate::op::{Op, OpReply};
 use crate::trace::Recorder;
 
 /// One change of a table.
@@ -116,6 +118,16 @@ impl<R: Recorder> Kernel<R> {
     /// # Errors
     /// The first change that is refused; the tables are as before.
     pub fn xt_commit(&mut self, ns: NetnsId, variant: Variant, batch: &[XtChange]) -> Result<(), XtError> {
+        let done = self.xt_carry_out(ns, variant, batch);
+        if self.journal.is_some() {
+            let told = done.map(|()| OpReply::Done).map_err(|e| e.errno);
+            let op = Op::Xtables { netns: ns, variant, batch: batch.to_vec() };
+            self.note(Entry::Op(op, told, Vec::new()));
+        }
+        done
+    }
+
+    fn xt_carry_out(&mut self, ns: NetnsId, variant: Variant, batch: &[XtChange]) -> Result<(), XtError> {
         let nf = &mut self.ns_mut(ns).nf;
         let old = &nf.xt.variants[variant as usize];
         let Some(new) = carry_out(old, variant, batch) else {

@@ -1,19 +1,24 @@
 //! Four verdicts on a recording: output, outcomes, state, frames.
 
+mod engine;
+pub mod frames;
+pub mod inspected;
+mod names;
+pub mod normalise;
+mod values;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use packetwalk_sim::command::tcpdump;
 use packetwalk_sim::wire::parse;
 use serde_json::{Map, Value};
 
-use crate::engine;
-use crate::frames::{self, Frame};
-use crate::inspected;
-use crate::names::{Names, network_ids};
-use crate::normalise::{self, Normal, Own, SETS};
-use crate::play::{Did, Played};
+use self::frames::Frame;
+
+use self::names::{Names, network_ids};
+use self::normalise::{Normal, Own, SETS};
 use crate::recording::{Recording, list, text};
-use crate::values;
+use crate::replay::{Did, Played};
 
 /// Names of the verdicts.
 pub const VERDICTS: [&str; 4] = ["output", "outcomes", "state", "frames"];
@@ -23,7 +28,7 @@ pub const VERDICTS: [&str; 4] = ["output", "outcomes", "state", "frames"];
 pub struct Verdicts(pub [Vec<String>; 4]);
 
 /// Fields of a probe's step that say what was asked, or that [`normalise::RULES`] leaves out.
-const ASKED: &[&str] = &["n", "op", "from", "what", "to", "kind", "ms", "cap", "sport", "local"];
+const ASKED: &[&str] = &["n", "op", "from", "what", "to", "kind", "ms", "cap", "sport", "local", "ns", "lost"];
 
 /// Holds what the model did against what was recorded.
 pub fn compare(r: &Recording, p: &Played) -> Verdicts {
@@ -77,7 +82,7 @@ pub fn compare(r: &Recording, p: &Played) -> Verdicts {
         let want = theirs.value(&s["ns"]);
         let got = ours.value(&Value::Object(got));
         let probes = engine.then_some(steps.len() as u16);
-        state(label, &want, &got, (lossy, probes), &mut v.0[2]);
+        state(label, &want, &got, (lossy, probes, r.is_ours()), &mut v.0[2]);
     }
     inspected::compare(&r.json["state"]["end"]["docker"], &p.docker, (&theirs, &ours), &mut v.0[2]);
     v
@@ -299,7 +304,13 @@ fn changes<T: Clone>(a: &[T], b: &[T], key: impl Fn(&T) -> String) -> Vec<(Optio
     out
 }
 
-fn state(label: &str, want: &Value, got: &Value, (lossy, engine): (bool, Option<u16>), out: &mut Vec<String>) {
+fn state(
+    label: &str,
+    want: &Value,
+    got: &Value,
+    (lossy, engine, ours): (bool, Option<u16>, bool),
+    out: &mut Vec<String>,
+) {
     let keys = |v: &Value| v.as_object().into_iter().flat_map(|m| m.keys().cloned()).collect::<Vec<_>>();
     let bridges: Vec<String> = want
         .as_object()
@@ -323,6 +334,10 @@ fn state(label: &str, want: &Value, got: &Value, (lossy, engine): (bool, Option<
                 normalise::docker_state(side, probes);
                 engine::state(side, probes);
             }
+        }
+        if ours {
+            normalise::our_state(&mut w);
+            normalise::our_state(&mut g);
         }
         let parts: BTreeSet<&String> = w.keys().chain(g.keys()).collect();
         for part in parts {

@@ -5,9 +5,9 @@ use packetwalk_sim::shell::run_line;
 
 use serde_json::{Map, Value, json};
 
-use crate::names::Names;
+use super::names::Names;
+use super::values;
 use crate::recording::{list, text};
-use crate::values;
 
 /// Asks the engines of all hosts that a recording has asked.
 pub fn ask(s: &mut Session, recorded: &Value) -> Map<String, Value> {

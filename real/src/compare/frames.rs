@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::recording::{list, text};
 
 /// Bytes of a frame that the recorder keeps.
-const SNAP: usize = 256;
+pub const SNAP: usize = 256;
 
 /// A frame at a device.
 #[derive(Clone, Debug)]
@@ -43,7 +43,8 @@ pub fn recorded(json: &Value, step: &Value) -> Vec<Frame> {
     out
 }
 
-fn unhex(s: &str) -> Vec<u8> {
+/// Bytes of their hexadecimal digits.
+pub fn unhex(s: &str) -> Vec<u8> {
     let digit = |c: u8| (c as char).to_digit(16).unwrap_or(0) as u8;
     s.as_bytes().chunks_exact(2).map(|c| digit(c[0]) << 4 | digit(c[1])).collect()
 }
@@ -129,17 +130,23 @@ fn cluster_talk(b: &[u8]) -> bool {
 }
 
 /// What a repeat is told by: where, and the parts of the frame that a repeat shares.
-type Seen = ((NetnsId, DevId, char), Vec<u8>);
+type Seen<K> = (K, Vec<u8>);
 
 /// The recorder's flags, which begin anew with each step.
-#[derive(Default)]
-struct Flags {
-    seen: BTreeSet<Seen>,
+pub struct Flags<K> {
+    seen: BTreeSet<Seen<K>>,
     asked: BTreeSet<(Vec<u8>, Vec<u8>)>,
 }
 
-impl Flags {
-    fn of(&mut self, b: &[u8], at: (NetnsId, DevId, char)) -> &'static str {
+impl<K> Default for Flags<K> {
+    fn default() -> Self {
+        Flags { seen: BTreeSet::new(), asked: BTreeSet::new() }
+    }
+}
+
+impl<K: Ord> Flags<K> {
+    /// The flag of a frame at a place.
+    pub fn of(&mut self, b: &[u8], at: K) -> &'static str {
         let key = match b.get(12..14) {
             Some([8, 6]) if b.len() >= 42 => {
                 let (sender, target) = (b[28..32].to_vec(), b[38..42].to_vec());

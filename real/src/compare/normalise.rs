@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use regex_lite::Regex;
 use serde_json::{Map, Value};
 
-use crate::frames::Frame;
-use crate::names::{Names, replaced};
+use super::frames::Frame;
+use super::names::{Names, replaced};
 
 /// What is ignored where, and why it differs between two runs.
 #[rustfmt::skip]
@@ -41,6 +41,9 @@ pub const RULES: &[(&str, &str, &str)] = &[
     ("state", "order of listen, conntrack, neigh, link, fdb, blink, route", "hashes with a random key"),
     ("state", "fdb: a bridge's address learned by another bridge", "a bridge announces itself by IGMP, which is not recorded"),
     ("state", "nstat, beyond zero or not, where a TCP probe timed out or stalled", "how often TCP repeats is a matter of time"),
+    ("ours", "files of containers", "the plan wrote them on both sides"),
+    ("ours", "IPv6 sysctls", "it is off on the live side, so that its own traffic is not among the frames"),
+    ("ours", "conntrack entries of IGMP", "bridges announce themselves with it; the model has none"),
     ("docker", "ids of containers, networks, endpoints, and what is named after them: br-…, host names", "random"),
     ("docker", "names of veth ends on the host", "random; they are called after their other end"),
     ("docker", "ports >= 32768 other than the probe's own, in frames, conntrack and what a server saw", "docker-proxy's outgoing side is ephemeral"),
@@ -75,6 +78,17 @@ pub const RULES: &[(&str, &str, &str)] = &[
     ("docker", "order of docker port, of brctl show and showmacs, of the members of a network", "hashes, random names and addresses"),
     ("docker", "spaces in what ss prints", "as wide as IPv6 addresses, which the model has not"),
 ];
+
+/// A namespace's state in a recording of ours.
+pub fn our_state(out: &mut Map<String, Value>) {
+    out.retain(|k, _| k != "files" && k != "also");
+    if let Some(Value::Object(s)) = out.get_mut("sysctl") {
+        s.remove("ipv6");
+    }
+    if let Some(Value::Array(c)) = out.get_mut("conntrack") {
+        c.retain(|l| !l.as_str().is_some_and(|l| l.starts_with("unknown  2 ") || l.starts_with("igmp ")));
+    }
+}
 
 /// What two runs of an engine do not share within a text.
 pub fn docker_text(t: &str) -> String {
@@ -376,7 +390,7 @@ pub fn frames<'a>(all: &'a [Frame], own: Own, names: &Names) -> BTreeMap<&'a str
     for v in out.values_mut() {
         if names.engine {
             by_connection(v);
-            crate::engine::any_dns_order(v);
+            super::engine::any_dns_order(v);
             announcements_last(v);
         }
         *v = closing(std::mem::take(v));
@@ -405,7 +419,7 @@ fn normal(f: &Frame, own: Own, names: &Names) -> String {
     }
     ethernet(&mut b, own);
     if names.engine && own == Own::Command {
-        crate::engine::query_id(&mut b, f);
+        super::engine::query_id(&mut b, f);
     }
     let hex: String = b.iter().map(|x| format!("{x:02x}")).collect();
     let hex = if matches!(own, Own::Docker(_)) { peer(&hex, own) } else { hex };

@@ -4,30 +4,61 @@ use packetwalk_sim::app::probe::Probe;
 use packetwalk_sim::command::iptables;
 use packetwalk_sim::kernel::types::{MSEC, NetnsId};
 use packetwalk_sim::kernel::xtables::Variant;
+use packetwalk_sim::scenario::run::begin;
 use packetwalk_sim::session::Session;
 use packetwalk_sim::shell::run_line;
 use packetwalk_sim::trace::{Outcome, state};
 use serde_json::{Map, Value, json};
 
-use crate::frames::{Frame, Taps};
-use crate::inspected;
+use crate::compare::frames::{Frame, Taps};
+use crate::compare::inspected;
 use crate::recording::{Recording, list, text};
-use crate::world;
 
-/// The recorder starts a Python for each probe; the first frame follows after so long.
-const PROBE_START_MS: u64 = 38;
-/// It looks for new namespaces so long after a command.
-const AFTER_COMMAND_MS: u64 = 100;
-/// The engine's client needs so long to reach the engine.
-const CLIENT_MS: u64 = 100;
-/// A container that a command starts is up so long before the step's end.
-const CONTAINER_UP_MS: u64 = 160;
-/// A manager's answer and the node's load balancer come before that, on a network of a swarm.
-const ATTACHED_MS: u64 = 460;
-/// It looks at the state of the world so long after the last step.
-const BEFORE_STATE_MS: u64 = 250;
-/// It looks at the counters so long after a probe.
-const COUNTERS_MS: u64 = 60;
+/// What a recorder spends around the steps, which the model's clock follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Pace {
+    /// From the hosts being there to the first step.
+    before_steps_ms: u64,
+    /// The recorder of engines starts a Python for each probe; the first frame follows after so long.
+    probe_start_ms: u64,
+    /// It looks for new namespaces so long after a command.
+    after_command_ms: u64,
+    /// The engine's client needs so long to reach the engine.
+    client_ms: u64,
+    /// A container that a command starts is up so long before the step's end.
+    container_up_ms: u64,
+    /// A manager's answer and the node's load balancer come before that, on a network of a swarm.
+    attached_ms: u64,
+    /// It looks at the state of the world so long after the last step.
+    before_state_ms: u64,
+    /// It looks at the counters so long after a probe.
+    counters_ms: u64,
+}
+
+/// The recorder of engines.
+const ENGINES: Pace = Pace {
+    before_steps_ms: 200,
+    probe_start_ms: 38,
+    after_command_ms: 100,
+    client_ms: 100,
+    container_up_ms: 160,
+    attached_ms: 460,
+    before_state_ms: 250,
+    counters_ms: 60,
+};
+
+/// Our own: nothing lies between, and the engine is the model's.
+const OURS: Pace = Pace {
+    before_steps_ms: 0,
+    probe_start_ms: 0,
+    after_command_ms: 0,
+    client_ms: 0,
+    container_up_ms: 0,
+    attached_ms: 0,
+    before_state_ms: 0,
+    counters_ms: 0,
+};
+
 /// Most turns of a `wait` step.
 const WAIT_TURNS: usize = 60;
 
@@ -54,15 +85,24 @@ pub struct Played {
     pub docker: Map<String, Value>,
 }
 
-/// Runs a recording.
+/// The world that a recording of ours begins with.
 ///
 /// # Errors
-/// Where its hosts cannot be built.
-pub fn play(r: &Recording) -> Result<Played, String> {
-    let mut s = world::build(&r.json)?;
+/// Where its scenario cannot be read or built.
+pub fn world(r: &Recording) -> Result<Session, String> {
+    let text = r.json["scenario"].as_str().ok_or("the recording has no scenario")?;
+    let scenario = packetwalk_sim::scenario::parse(text).map_err(|i| i.to_string())?;
+    let mut s = Session::new(scenario.seed);
+    begin(&mut s, &scenario).map_err(|e| e.to_string())?;
+    Ok(s)
+}
+
+/// Runs a recording in a world that has its hosts.
+pub fn play(r: &Recording, mut s: Session) -> Played {
+    let pace = if r.is_ours() { OURS } else { ENGINES };
     let mut taps = Taps::default();
     let mut played = Played { steps: Vec::new(), states: Vec::new(), networks: Vec::new(), docker: Map::new() };
-    s.advance(200 * MSEC);
+    s.advance(pace.before_steps_ms * MSEC);
     taps.scan(&s);
     let count = list(&r.json["steps"]).len();
     for (n, step) in list(&r.json["steps"]).iter().enumerate() {
@@ -71,14 +111,14 @@ pub fn play(r: &Recording) -> Result<Played, String> {
         s.marks.present = s.kernel.rec.events.len();
         let first = s.marks.present;
         let mut did = Did::default();
-        if let Err(what) = one(&mut s, &mut taps, step, &mut did, &mut played.states, &r.json) {
+        if let Err(what) = one(&mut s, &mut taps, step, &mut did, &mut played.states, (&r.json, pace)) {
             did.refused = Some(what);
         }
-        let until = began + step["ms"].as_u64().unwrap_or(0) * MSEC;
+        let until = began + took(step);
         s.advance(until.saturating_sub(s.kernel.now()));
         if n + 1 == count {
             // What comes before the recorder stops looking belongs to the last step.
-            s.advance(BEFORE_STATE_MS * MSEC);
+            s.advance(pace.before_state_ms * MSEC);
         }
         taps.take(&s, first);
         played.steps.push(did);
@@ -98,7 +138,12 @@ pub fn play(r: &Recording) -> Result<Played, String> {
     for (did, step) in played.steps.iter_mut().zip(list(&r.json["steps"])) {
         tcp_ttl(did, step);
     }
-    Ok(played)
+    played
+}
+
+/// How long a step took.
+fn took(step: &Value) -> u64 {
+    step["ns"].as_u64().unwrap_or_else(|| step["ms"].as_u64().unwrap_or(0) * MSEC)
 }
 
 /// A TCP client cannot see the TTL of its SYN-ACK: the recorder reads it off the capture.
@@ -141,7 +186,7 @@ fn one(
     step: &Value,
     did: &mut Did,
     states: &mut Vec<(String, Map<String, Value>)>,
-    json: &Value,
+    (json, pace): (&Value, Pace),
 ) -> Result<(), String> {
     relabel(s);
     taps.scan(s);
@@ -153,24 +198,24 @@ fn one(
                 None => text(&step["cmd"]).to_owned(),
             };
             // Starting a container ends a little before its step does; all before is the engine at work.
-            if starts_container(&line) {
-                let ms = step["ms"].as_u64().unwrap_or(0);
-                let before = CONTAINER_UP_MS + if joins_swarm(s, &line) { ATTACHED_MS } else { 0 };
+            if pace == ENGINES && starts_container(&line) {
+                let ms = took(step) / MSEC;
+                let before = pace.container_up_ms + if joins_swarm(s, &line) { pace.attached_ms } else { 0 };
                 s.advance(ms.saturating_sub(before) * MSEC);
             } else if line.starts_with("docker ") {
-                s.advance(CLIENT_MS.min(step["ms"].as_u64().unwrap_or(0) / 2) * MSEC);
+                s.advance(pace.client_ms.min(took(step) / MSEC / 2) * MSEC);
             }
             let ran = run_line(s, host, ns, &line);
             did.refused = ran.refusal.map(|(what, col)| format!("{what} (column {})", col + 1));
             did.fields.insert("rc".into(), ran.exit.into());
             did.fields.insert("out".into(), ran.stdout.into());
             did.fields.insert("err".into(), ran.stderr.into());
-            s.advance(AFTER_COMMAND_MS * MSEC);
+            s.advance(pace.after_command_ms * MSEC);
             relabel(s);
             taps.scan(s);
         }
         "probe" => {
-            s.advance(PROBE_START_MS * MSEC);
+            s.advance(pace.probe_start_ms * MSEC);
             let (host, ns) = s.place(text(&step["from"]))?;
             let line = if text(&step["what"]).contains("@{id ") {
                 placeholders(s, text(&step["what"]))
@@ -191,7 +236,7 @@ fn one(
             }
             if counts {
                 // The recorder looks at the counters a while after the probe.
-                s.advance(COUNTERS_MS * MSEC);
+                s.advance(pace.counters_ms * MSEC);
                 let hits = hits(&before, &counters(s));
                 if !hits.is_empty() {
                     did.fields.insert("hits".into(), hits.into());

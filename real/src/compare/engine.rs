@@ -1,11 +1,11 @@
-//! More of what two runs of an engine do not share: see [`crate::normalise::RULES`].
+//! More of what two runs of an engine do not share: see [`super::normalise::RULES`].
 
 use regex_lite::{Captures, Regex};
 use serde_json::{Map, Value};
 
-use crate::frames::Frame;
-use crate::names::replaced;
-use crate::normalise::Normal;
+use super::frames::Frame;
+use super::names::replaced;
+use super::normalise::Normal;
 
 /// What a command of an engine's host printed.
 pub fn text(t: &str, command: &str) -> String {

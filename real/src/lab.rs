@@ -1,0 +1,86 @@
+//! The lab: hosts, LANs and namespaces of a scenario as real ones, and its lines run in them.
+//!
+//! The model goes along as the plan: what it did to its own kernels when it built the hosts, and what its engines do
+//! when a line calls `docker`, is done to the live ones ([`packetwalk_sim::journal`]); what a person typed is run by the
+//! real tools.
+//!
+//! - [`netns`], [`host`]: what a host is made of;
+//! - [`world`]: the journal carried out, by [`apply`] and [`rules`];
+//! - [`run`]: the steps; [`engine`]: where a line calls `docker`; [`process`]: processes with a number we choose;
+//! - this file: requests and answers between the processes ([`crate::stage`]).
+
+pub mod apply;
+pub mod engine;
+pub mod host;
+pub mod netns;
+mod process;
+mod rules;
+mod run;
+mod state;
+mod world;
+
+use std::io::{BufRead, Write};
+use std::process::ExitCode;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::stage::Missing;
+
+/// What is asked of a lab.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Request {
+    /// Text of a scenario file.
+    pub scenario: String,
+}
+
+/// What a lab answers, one JSON object a line.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// So many lines of so many are done.
+    Progress(usize, usize),
+    /// The live run, to its end.
+    Recording(Box<Value>),
+    /// This machine cannot do it: what, why, and the remedy.
+    Missing {
+        /// What is missing, by name.
+        what: String,
+        /// What the kernel said.
+        why: String,
+        /// The remedy.
+        help: String,
+    },
+    /// This scenario cannot be run: why.
+    Problem(String),
+}
+
+/// Tells the other side.
+fn answer(a: &Answer) {
+    let mut line = serde_json::to_string(a).unwrap_or_else(|e| format!("{{\"problem\":\"{e}\"}}"));
+    line.push('\n');
+    let mut out = std::io::stdout().lock();
+    // Where nobody listens any more, the end of our input ends us.
+    let _ = out.write_all(line.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Tells that this machine cannot do it.
+pub fn answer_missing(m: &Missing) {
+    answer(&Answer::Missing { what: m.what.to_owned(), why: m.why.clone(), help: m.help.to_owned() });
+}
+
+/// Answers requests until there are no more.
+pub fn serve() -> ExitCode {
+    for line in std::io::stdin().lock().lines() {
+        let Ok(line) = line else { break };
+        let done = match serde_json::from_str::<Request>(&line) {
+            Ok(r) => run::run(&r, &mut |done, of| answer(&Answer::Progress(done, of))),
+            Err(e) => Err(format!("a request that cannot be read: {e}")),
+        };
+        answer(&match done {
+            Ok(recording) => Answer::Recording(Box::new(recording)),
+            Err(what) => Answer::Problem(what),
+        });
+    }
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,229 @@
+//! The steps of a scenario on the live kernel, and the recording of them.
+
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::sync::mpsc::{Receiver, Sender};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use packetwalk_sim::journal::Entry;
+use packetwalk_sim::kernel::types::{HostId, NetnsId};
+use packetwalk_sim::scenario::run::begin;
+use packetwalk_sim::scenario::{Scenario, What};
+use packetwalk_sim::session::Session;
+use packetwalk_sim::shell::run_line;
+use serde_json::{Map, Value, json};
+
+use super::Request;
+use super::engine::{self, Call, Calls};
+use super::host::{Ran, TOOLS};
+use super::netns::NetNs;
+use super::state;
+use super::world::World;
+use crate::probe::{self, NameFiles};
+use crate::recording::writer::Writer;
+use crate::shim;
+use crate::watch::dump::Tools;
+
+/// What is under way after a command has this long to arrive; after a probe more, as both ends close.
+const AFTER_COMMAND: Duration = Duration::from_millis(2);
+const AFTER_PROBE: Duration = Duration::from_millis(8);
+/// How often it is looked whether a line has ended.
+const LOOK: Duration = Duration::from_millis(1);
+
+/// Runs a scenario to its end.
+///
+/// # Errors
+/// Where it cannot be read or built; the sentence to show.
+pub fn run(r: &Request, progress: &mut dyn FnMut(usize, usize)) -> Result<Value, String> {
+    let scenario = packetwalk_sim::scenario::parse(&r.scenario).map_err(|i| i.to_string())?;
+    let mut lab = Lab::build(&scenario)?;
+    let actions = scenario.setup.iter().chain(scenario.steps.iter().map(|s| &s.action));
+    let all = scenario.setup.len() + scenario.steps.len();
+    for (i, a) in actions.enumerate() {
+        lab.step(i + 1, &a.what)?;
+        progress(i + 1, all);
+    }
+    Ok(lab.finish(&r.scenario, &scenario))
+}
+
+/// A scenario being run: the plan and the live side.
+struct Lab {
+    /// The model, which goes along.
+    plan: Session,
+    world: World,
+    /// Calls of an engine's tool.
+    calls: (Sender<Call>, Receiver<Call>),
+    out: Writer,
+}
+
+impl Lab {
+    fn build(scenario: &Scenario) -> Result<Lab, String> {
+        let mut plan = Session::new(scenario.seed);
+        plan.kernel.journal = Some(Box::default());
+        begin(&mut plan, scenario).map_err(|e| e.to_string())?;
+        let world = World::new().map_err(|e| e.to_string())?;
+        let mut lab = Lab { plan, world, calls: engine::calls(), out: Writer::default() };
+        lab.follow()?;
+        for h in lab.world.hosts.values() {
+            engine::listen(h, &lab.calls.0).map_err(|e| e.to_string())?;
+        }
+        lab.look();
+        // What the building itself sent belongs to no step.
+        thread::sleep(AFTER_COMMAND);
+        lab.world.capture.take();
+        Ok(lab)
+    }
+
+    /// Does what the plan did since it was last asked.
+    fn follow(&mut self) -> Result<(), String> {
+        let entries = self.journal();
+        self.world.follow(&self.plan, &entries).map_err(|e| e.to_string())?;
+        self.world.follow_processes(&self.plan);
+        Ok(())
+    }
+
+    /// Looks for namespaces that came or went, and for the names of devices.
+    fn look(&mut self) {
+        self.world.scan(&self.plan);
+        for (label, space) in &self.world.spaces {
+            let names = space.net.run(|| {
+                nix::net::if_::if_nameindex()
+                    .map(|l| l.iter().map(|i| (i.index(), i.name().to_string_lossy().into_owned())).collect::<Vec<_>>())
+            });
+            if let Ok(Ok(names)) = names {
+                self.out.names(space.tap, label, names);
+            }
+        }
+    }
+
+    fn step(&mut self, n: usize, what: &What) -> Result<(), String> {
+        self.look();
+        let (clock, began, virtual_ns) = (SystemTime::now(), Instant::now(), self.plan.kernel.now());
+        let mut fields = Map::new();
+        fields.insert("n".into(), n.into());
+        match what {
+            What::Nothing => {
+                fields.insert("op".into(), "note".into());
+            }
+            What::Sleep(ns) => {
+                fields.insert("op".into(), "sleep".into());
+                thread::sleep(Duration::from_nanos(*ns));
+            }
+            What::Command { place, line } => self.command(place, line, &mut fields)?,
+            What::Probe { place, probe } => {
+                fields.insert("op".into(), "probe".into());
+                fields.insert("from".into(), place.as_str().into());
+                fields.insert("what".into(), probe.text.as_str().into());
+                let sport = 40_000 + 20 * n as u16;
+                let (host, ns) = self.plan.place(place)?;
+                let read = |f: &str| self.plan.read_file(host, ns, f).unwrap_or_default();
+                let files = NameFiles { hosts: read("/etc/hosts"), resolv: read("/etc/resolv.conf") };
+                fields.insert("sport".into(), sport.into());
+                let net = self.space_of(ns)?;
+                let report = net.run(|| probe::run(probe, sport, &files)).map_err(|e| e.to_string())?;
+                if let Ok(Value::Object(m)) = serde_json::to_value(&report) {
+                    fields.extend(m);
+                }
+                thread::sleep(AFTER_PROBE);
+            }
+        }
+        self.look();
+        let since = clock.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as i64);
+        let seen = self.world.capture.take();
+        let lost: u64 = self.world.spaces.values().map(|s| self.world.capture.lost(s.tap)).sum();
+        if lost > 0 {
+            fields.insert("lost".into(), lost.into());
+        }
+        let took = began.elapsed().as_nanos() as u64;
+        fields.insert("ns".into(), took.into());
+        self.out.step(fields, since, &seen);
+        // The plan's clock follows, so that what its engines do in time comes in time.
+        let spent = self.plan.kernel.now() - virtual_ns;
+        self.plan.advance(took.saturating_sub(spent));
+        self.follow()
+    }
+
+    fn space_of(&self, ns: NetnsId) -> Result<NetNs, String> {
+        let label = &self.plan.kernel.ns(ns).label;
+        let space = self.world.spaces.get(label);
+        space.map(|s| s.net.clone()).ok_or_else(|| format!("{label} is not there on the live kernel"))
+    }
+
+    fn command(&mut self, place: &str, line: &str, fields: &mut Map<String, Value>) -> Result<(), String> {
+        let (host, ns) = self.plan.place(place)?;
+        self.space_of(ns)?;
+        run_line(&mut self.plan, host, ns, line);
+        let mut calls = Calls::of(self.journal());
+        let ran = self.shell(host, ns, line)?;
+        let ran = loop {
+            // The end of the line, or a call of its: whichever comes first.
+            match self.calls.1.recv_timeout(LOOK) {
+                Ok(call) => calls.answer(call, &self.plan, host, &mut self.world),
+                Err(_) => {
+                    if let Ok(ran) = ran.try_recv() {
+                        break ran.map_err(|e| format!("sh: {e}"))?;
+                    }
+                }
+            }
+        };
+        calls.finish(&self.plan, &mut self.world);
+        fields.insert("op".into(), "cmd".into());
+        fields.insert("host".into(), place.into());
+        fields.insert("cmd".into(), line.into());
+        fields.insert("rc".into(), ran.rc.into());
+        fields.insert("out".into(), ran.out.into());
+        fields.insert("err".into(), ran.err.into());
+        thread::sleep(AFTER_COMMAND);
+        Ok(())
+    }
+
+    /// Starts a line in a place: in a container from within.
+    fn shell(&mut self, host: HostId, ns: NetnsId, line: &str) -> Result<Receiver<io::Result<Ran>>, String> {
+        let h = self.world.hosts.get(&host).ok_or("a place without a host")?;
+        let container =
+            self.plan.engines.get(&host).is_some_and(|e| e.containers.values().any(|c| c.netns == Some(ns)));
+        let mut net = self.space_of(ns)?;
+        let mut cmd = if container && ns != self.plan.kernel.host(host).root_ns {
+            let words = ["sh", "-c", line].map(str::to_owned).to_vec();
+            let inside = engine::within(&self.plan, host, ns, words, &self.world);
+            net = h.net.clone();
+            let mut cmd = Command::new("/proc/1/exe");
+            cmd.arg0(shim::ENTER).arg(serde_json::to_string(&inside).unwrap_or_default()).env_clear();
+            cmd
+        } else {
+            let mut cmd = Command::new("sh");
+            cmd.arg("-c").arg(line).env_clear();
+            cmd
+        };
+        cmd.env("PATH", format!("{TOOLS}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"));
+        cmd.env("HOME", "/root").env("LC_ALL", "C").env(shim::IN_LAB, "1");
+        h.start(&net, cmd).map_err(|e| e.to_string())
+    }
+
+    /// What the plan did since it was last asked.
+    fn journal(&mut self) -> Vec<Entry> {
+        self.plan.kernel.journal.as_mut().map(|j| std::mem::take(&mut **j)).unwrap_or_default()
+    }
+
+    fn finish(mut self, text: &str, scenario: &Scenario) -> Value {
+        self.look();
+        let (state, unread) = state::state(&self.world, &Tools::find());
+        let mut r = Map::new();
+        r.insert("format".into(), 1.into());
+        r.insert("by".into(), "packetwalk".into());
+        r.insert("name".into(), scenario.name.as_str().into());
+        r.insert("title".into(), scenario.title.as_str().into());
+        // What may differ where an engine is at work is another list.
+        let topic = if self.plan.engines.is_empty() { "kernel-scenario" } else { "scenario" };
+        r.insert("topic".into(), topic.into());
+        r.insert("engine".into(), scenario.engine.as_str().into());
+        r.insert("scenario".into(), text.into());
+        r.insert("refusals".into(), self.world.refusals.clone().into());
+        r.insert("unread".into(), unread.into());
+        self.out.finish(&mut r);
+        r.insert("state".into(), json!({"end": {"ns": state}}));
+        Value::Object(r)
+    }
+}

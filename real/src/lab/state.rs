@@ -1,0 +1,119 @@
+//! The state of every namespace at a moment, in the shape of the recordings.
+
+use std::collections::BTreeMap;
+use std::os::fd::AsRawFd;
+
+use serde_json::{Map, Value};
+
+use super::netns::NetNs;
+use super::world::World;
+use crate::netlink::attr::{self, Write as _};
+use crate::netlink::{self, Netlink, Request};
+use crate::watch::dump::{Tools, netns_state};
+
+const RTM_NEWNSID: u16 = 88;
+const RTM_GETNSID: u16 = 90;
+const NETNSA_NSID: u16 = 1;
+const NETNSA_FD: u16 = 3;
+
+/// What every namespace looks like, and what could not be read.
+pub fn state(world: &World, tools: &Tools) -> (Map<String, Value>, Vec<String>) {
+    let mut unread = Vec::new();
+    let names: BTreeMap<&str, BTreeMap<u64, String>> =
+        world.spaces.iter().map(|(l, s)| (l.as_str(), devices(&s.net))).collect();
+    let mut out = Map::new();
+    for (label, space) in &world.spaces {
+        let mut value = match space.net.run(|| netns_state(tools)) {
+            Ok(Ok(s)) => {
+                unread.extend(s.unread.iter().map(|u| format!("{label}: {}: {}", u.what, u.why)));
+                s.value
+            }
+            Ok(Err(e)) => {
+                unread.push(format!("{label}: {e}"));
+                Value::Null
+            }
+            Err(e) => {
+                unread.push(format!("{label}: {e}"));
+                Value::Null
+            }
+        };
+        let ids = numbers(world, &space.net);
+        for l in value["link"].as_array_mut().into_iter().flatten() {
+            if let Some(p) = peer(l, label, &ids, &names) {
+                l["peer"] = p.into();
+            }
+        }
+        let kind = kind(label, space.host.is_none());
+        if kind == "switch" {
+            // Of a switch only the addresses it learned are of interest.
+            value = serde_json::json!({"fdb": value["fdb"]});
+        }
+        value["kind"] = kind.into();
+        out.insert(label.clone(), value);
+    }
+    (out, unread)
+}
+
+fn kind(label: &str, switch: bool) -> &'static str {
+    match label.split_once('/') {
+        _ if switch => "switch",
+        None => "host",
+        Some((_, n)) if n.starts_with("ns:") => "netns",
+        Some((_, n)) if n.starts_with("overlay:") || n.starts_with("lb:") => "overlay",
+        Some(_) => "container",
+    }
+}
+
+/// The devices of a namespace by index.
+fn devices(net: &NetNs) -> BTreeMap<u64, String> {
+    let all = net.run(|| {
+        nix::net::if_::if_nameindex()
+            .map(|l| l.iter().map(|i| (u64::from(i.index()), i.name().to_string_lossy().into_owned())).collect())
+    });
+    all.ok().and_then(Result::ok).unwrap_or_default()
+}
+
+/// The numbers by which a namespace knows others (ip-netns(8), `list-id`), with their labels.
+fn numbers(world: &World, net: &NetNs) -> BTreeMap<i64, String> {
+    let others: Vec<(String, i32)> = world.spaces.iter().map(|(l, s)| (l.clone(), s.net.fd().as_raw_fd())).collect();
+    let found = net.run(move || {
+        let Ok(mut nl) = Netlink::open(netlink::ROUTE) else { return BTreeMap::new() };
+        let mut out = BTreeMap::new();
+        for (label, fd) in others {
+            let mut r = Request::new(RTM_GETNSID, 0, &[0; 4]);
+            r.body.put_u32(NETNSA_FD, fd as u32);
+            let Ok(answer) = nl.get(&r) else { continue };
+            let id = answer.iter().find(|m| m.kind == RTM_NEWNSID).and_then(|m| {
+                let id = attr::find(m.body.get(4..)?, NETNSA_NSID)?;
+                Some(i64::from(id.i32()))
+            });
+            if let Some(id) = id.filter(|i| *i >= 0) {
+                out.insert(id, label);
+            }
+        }
+        out
+    });
+    found.unwrap_or_default()
+}
+
+/// The other end of a veth, or what a macvlan lies on, by place and name.
+fn peer(
+    link: &Value,
+    own: &str,
+    ids: &BTreeMap<i64, String>,
+    names: &BTreeMap<&str, BTreeMap<u64, String>>,
+) -> Option<String> {
+    let name = |label: &str, index: u64| names.get(label).and_then(|m| m.get(&index)).cloned();
+    if let Some(same) = link["link"].as_str() {
+        return Some(format!("{own}:{same}"));
+    }
+    let index = link["link_index"].as_u64()?;
+    let label = match link["link_netnsid"].as_i64() {
+        Some(id) => match ids.get(&id) {
+            Some(l) => l.as_str(),
+            None => return Some("outside".to_owned()),
+        },
+        None => own,
+    };
+    Some(format!("{label}:{}", name(label, index).unwrap_or_else(|| format!("if{index}"))))
+}

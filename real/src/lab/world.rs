@@ -1,0 +1,318 @@
+//! The journal of the model carried out on the live kernel.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use packetwalk_sim::app::resolver::{External, Setup};
+use packetwalk_sim::app::{AppId, Program};
+use packetwalk_sim::journal::{Called, Entry};
+use packetwalk_sim::kernel::types::{Errno, HostId, NetnsId};
+use packetwalk_sim::kernel::xtables::{Variant, XtChange};
+use packetwalk_sim::op::{Op, OpReply};
+use packetwalk_sim::session::Session;
+
+use super::apply::{Failed, Places};
+use super::host::Host;
+use super::netns::NetNs;
+use super::process::Pause;
+use super::rules;
+use crate::program::resolver::Knows;
+use crate::program::{self, Running};
+use crate::watch::capture::{Capture, TapId};
+
+/// What a namespace begins with, because it would inherit it from wherever it was made. IPv6 is off, so that its own
+/// traffic is not among the frames.
+const PINNED: &[(&str, &str)] = &[
+    ("net/ipv6/conf/all/disable_ipv6", "1"),
+    ("net/ipv6/conf/default/disable_ipv6", "1"),
+    ("net/ipv4/ip_forward", "0"),
+    ("net/ipv4/conf/all/rp_filter", "0"),
+    ("net/ipv4/conf/default/rp_filter", "0"),
+    ("net/bridge/bridge-nf-call-iptables", "1"),
+    ("net/bridge/bridge-nf-call-ip6tables", "1"),
+    ("net/bridge/bridge-nf-call-arptables", "1"),
+];
+
+/// A namespace under its name.
+pub struct Space {
+    /// It.
+    pub net: NetNs,
+    /// Host it belongs to; none for the switches'.
+    pub host: Option<HostId>,
+    /// Where its frames are heard.
+    pub tap: TapId,
+}
+
+/// The live side of a world.
+pub struct World {
+    /// Hosts.
+    pub hosts: IndexMap<HostId, Host>,
+    /// Namespaces by place: `node1`, `node1/ns:red`, `node1/web`, `sw`.
+    pub spaces: IndexMap<String, Space>,
+    /// The same by the model's numbers.
+    pub places: Places,
+    /// Frames.
+    pub capture: Capture,
+    /// Programs, by the model's number.
+    running: BTreeMap<u32, Running>,
+    /// Processes of containers.
+    processes: BTreeMap<u32, Pause>,
+    /// What the engines' name servers know.
+    resolvers: BTreeMap<u32, Arc<Mutex<Knows>>>,
+    /// Where the live kernel answered an op otherwise than the model: both answers.
+    pub refusals: Vec<String>,
+    /// Changes of tables that wait to be given to the tool together.
+    rules: Option<(NetnsId, Variant, Vec<XtChange>)>,
+}
+
+impl World {
+    /// An empty one.
+    ///
+    /// # Errors
+    /// Where there are no descriptors or threads left.
+    pub fn new() -> Result<World, Failed> {
+        Ok(World {
+            hosts: IndexMap::new(),
+            spaces: IndexMap::new(),
+            places: Places::default(),
+            capture: Capture::start()?,
+            running: BTreeMap::new(),
+            processes: BTreeMap::new(),
+            resolvers: BTreeMap::new(),
+            refusals: Vec::new(),
+            rules: None,
+        })
+    }
+
+    /// Does what the model did.
+    ///
+    /// # Errors
+    /// Where a host or namespace cannot be made; an op that the kernel refuses is noted.
+    pub fn follow(&mut self, s: &Session, entries: &[Entry]) -> Result<(), Failed> {
+        for e in entries {
+            self.one(s, e)?;
+        }
+        self.tell_resolvers(s);
+        self.flush_rules()
+    }
+
+    fn one(&mut self, s: &Session, e: &Entry) -> Result<(), Failed> {
+        match e {
+            Entry::Op(Op::Xtables { netns, variant, batch }, Ok(_), _) => {
+                return self.queue_rules(*netns, *variant, batch);
+            }
+            // What the model's kernel refused the engine has dealt with.
+            Entry::Op(Op::Xtables { .. }, Err(_), _) => return Ok(()),
+            _ => self.flush_rules()?,
+        }
+        match e {
+            Entry::Host(id, ns) => self.add_host(s, *id, *ns),
+            Entry::Switch(ns) => {
+                let net = NetNs::make()?;
+                self.adopt(s.kernel.ns(*ns).label.clone(), Some(*ns), None, net)
+            }
+            Entry::Op(Op::NetnsAdd { host, .. }, Ok(OpReply::Netns(ns)), _) => {
+                let net = NetNs::make()?;
+                self.adopt(s.kernel.ns(*ns).label.clone(), Some(*ns), Some(*host), net)
+            }
+            Entry::Op(op, told, called) => {
+                self.op(op, told, called);
+                Ok(())
+            }
+            Entry::Spawn(app) => self.spawn(s, *app),
+            Entry::Exit(app) => {
+                self.running.remove(app);
+                self.resolvers.remove(app);
+                Ok(())
+            }
+            Entry::Freeze(..) | Entry::Begin(_) | Entry::End(..) | Entry::Inside(..) => Ok(()),
+        }
+    }
+
+    /// An op; where the answers differ, both are noted.
+    fn op(&mut self, op: &Op, told: &Result<OpReply, Errno>, called: &[Called]) {
+        let done = self.places.apply(op, called);
+        let same = match (&done, told) {
+            (Ok(()), Ok(_)) => true,
+            (Err(f), Err(e)) => f.errno().is_some_and(|n| format!("{n:?}") == format!("{e:?}")),
+            _ => false,
+        };
+        if !same {
+            let live = done.map_or_else(|e| e.to_string(), |()| "done".to_owned());
+            let model = told.as_ref().map_or_else(|e| e.strerror().to_owned(), |_| "done".to_owned());
+            self.refusals.push(format!("{op:?}: model {model}, kernel {live}"));
+        }
+    }
+
+    fn queue_rules(&mut self, ns: NetnsId, variant: Variant, batch: &[XtChange]) -> Result<(), Failed> {
+        if self.rules.as_ref().is_some_and(|r| (r.0, r.1) != (ns, variant)) {
+            self.flush_rules()?;
+        }
+        self.rules.get_or_insert_with(|| (ns, variant, Vec::new())).2.extend_from_slice(batch);
+        Ok(())
+    }
+
+    fn flush_rules(&mut self) -> Result<(), Failed> {
+        let Some((ns, variant, batch)) = self.rules.take() else { return Ok(()) };
+        if let Err(e) = self.places.net(ns)?.run(|| rules::restore(variant, &batch))? {
+            self.refusals.push(e.to_string());
+        }
+        Ok(())
+    }
+
+    fn add_host(&mut self, s: &Session, id: HostId, ns: NetnsId) -> Result<(), Failed> {
+        let name = s.kernel.host(id).name.clone();
+        let file = |path: &str| s.read_file(id, ns, path).ok().map(|t| (path.to_owned(), t));
+        let files = ["/etc/hosts", "/etc/resolv.conf", "/etc/hostname"].into_iter().filter_map(file).collect();
+        let host = Host::make(&name, files)?;
+        let net = host.net.clone();
+        self.hosts.insert(id, host);
+        self.adopt(name, Some(ns), Some(id), net)
+    }
+
+    /// A namespace that came: its settings are pinned, and its frames are heard from now on.
+    ///
+    /// # Errors
+    /// Where the kernel allows no packet socket.
+    pub fn adopt(
+        &mut self,
+        label: String,
+        ns: Option<NetnsId>,
+        host: Option<HostId>,
+        net: NetNs,
+    ) -> Result<(), Failed> {
+        net.run(|| {
+            for (name, value) in PINNED {
+                let value = if host.is_none() && name.contains("bridge-nf") { "0" } else { value };
+                // A setting of a module that this kernel does not have.
+                let _ = std::fs::write(format!("/proc/sys/{name}"), value);
+            }
+        })?;
+        let tap = self.capture.add(&net)?;
+        if let Some(ns) = ns {
+            self.places.nets.insert(ns, net.clone());
+        }
+        self.spaces.insert(label, Space { net, host, tap });
+        Ok(())
+    }
+
+    /// Looks under `/run/netns` of every host for namespaces that a command made or deleted.
+    pub fn scan(&mut self, s: &Session) {
+        let hosts: Vec<HostId> = self.hosts.keys().copied().collect();
+        for id in hosts {
+            let Some(host) = self.hosts.get(&id) else { continue };
+            let name = host.name.clone();
+            let found = host.run(named_here).unwrap_or_default();
+            let prefix = format!("{name}/ns:");
+            let gone = |label: &str, net: &NetNs| {
+                label.strip_prefix(&prefix).is_some_and(|n| !found.iter().any(|(f, x)| f == n && x.ino == net.ino))
+            };
+            let old: Vec<String> =
+                self.spaces.iter().filter(|(l, x)| gone(l, &x.net)).map(|(l, _)| l.clone()).collect();
+            for label in old {
+                if let Some(space) = self.spaces.shift_remove(&label) {
+                    self.capture.let_go(space.tap);
+                    self.places.nets.retain(|_, n| n.ino != space.net.ino);
+                }
+            }
+            for (n, net) in found {
+                let label = format!("{prefix}{n}");
+                if !self.spaces.contains_key(&label) {
+                    let ns = s.kernel.host(id).named.get(&n).copied();
+                    // A namespace that cannot be listened to shows as frames that are missing.
+                    if let Err(e) = self.adopt(label, ns, Some(id), net) {
+                        self.refusals.push(format!("{name}: namespace {n}: {e}"));
+                    }
+                }
+            }
+        }
+    }
+
+    /// What a name server in a namespace knows: the model's, with the namespaces here.
+    fn knows(&self, ns: NetnsId, setup: &Setup) -> Knows {
+        let home = |e: &External| self.places.nets.get(&e.from.unwrap_or(ns)).cloned();
+        let external = setup.external.iter().filter_map(|e| Some((e.addr, home(e)?))).collect();
+        Knows { setup: setup.clone(), external }
+    }
+
+    /// Tells the name servers what they know by now.
+    fn tell_resolvers(&self, s: &Session) {
+        for (app, knows) in &self.resolvers {
+            let a = s.apps.get(AppId(*app));
+            if let Some(Program::Resolver(r)) = &a.program {
+                let now = self.knows(a.ns, &r.setup);
+                *knows.lock().unwrap_or_else(PoisonError::into_inner) = now;
+            }
+        }
+    }
+
+    /// Containers have a process with the number that the engine tells, so that `/proc/PID/ns/net` is there.
+    pub fn follow_processes(&mut self, s: &Session) {
+        let mut now: BTreeMap<u32, NetnsId> = BTreeMap::new();
+        for (host, e) in &s.engines {
+            let root = s.kernel.host(*host).root_ns;
+            now.extend(e.containers.values().filter_map(|c| Some((c.pid?.0, c.netns.unwrap_or(root)))));
+        }
+        self.processes.retain(|pid, _| now.contains_key(pid));
+        for (pid, ns) in now {
+            if let (false, Some(net)) = (self.processes.contains_key(&pid), self.places.nets.get(&ns).cloned()) {
+                match Pause::start(pid, &net) {
+                    Ok(p) => {
+                        self.processes.insert(pid, p);
+                    }
+                    Err(e) => self.refusals.push(format!("a process with number {pid}: {e}")),
+                }
+            }
+        }
+    }
+
+    /// A program of the model's that has a counterpart here.
+    fn spawn(&mut self, s: &Session, app: u32) -> Result<(), Failed> {
+        let a = s.apps.get(AppId(app));
+        let net = || self.places.net(a.ns);
+        let started = match &a.program {
+            Some(Program::Serve(p)) => {
+                let (addr, ports) = p.listens();
+                program::serve(&net()?, &a.host_name, addr, ports)
+            }
+            Some(Program::Named(n)) => program::named(&net()?, n),
+            Some(Program::Proxy(p)) => {
+                let (udp, host, to, from_asked) = p.relays();
+                program::proxy(&net()?, udp, host, to, from_asked)
+            }
+            Some(Program::Arping(p)) if p.spec().announce.is_some() => {
+                let a = p.spec();
+                program::announce(&net()?, &a.dev, a.dst, a.count, Duration::from_nanos(a.interval))
+            }
+            Some(Program::Resolver(r)) => {
+                let Some(ports) = s.apps.resolver_ports(&s.kernel, AppId(app)) else { return Ok(()) };
+                let knows = Arc::new(Mutex::new(self.knows(a.ns, &r.setup)));
+                let started = program::resolver::resolver(&net()?, ports, &knows);
+                self.resolvers.insert(app, knows);
+                started
+            }
+            _ => return Ok(()),
+        };
+        match started {
+            Ok(r) => {
+                self.running.insert(app, r);
+            }
+            Err(e) => self.refusals.push(format!("{}: {e}", a.name)),
+        }
+        Ok(())
+    }
+}
+
+/// The namespaces with a name in this mount namespace.
+fn named_here() -> Vec<(String, NetNs)> {
+    let entries = std::fs::read_dir("/run/netns").into_iter().flatten().flatten();
+    let mut all: Vec<(String, NetNs)> = entries
+        .filter_map(|e| Some((e.file_name().into_string().ok()?, NetNs::open(e.path()).ok()?)))
+        // A name whose mount is gone is a plain file.
+        .filter(|(_, n)| n.is_net())
+        .collect();
+    all.sort_by(|a, b| a.0.cmp(&b.0));
+    all
+}

@@ -1,0 +1,224 @@
+//! The processes of a lab, and what keeps it apart from the machine.
+//!
+//! The program starts itself again twice. The **outer** stage leaves the machine's namespaces: a user namespace where we
+//! are not root, then mount, PID, network, UTS and IPC namespaces. The **inner** stage is process 1 of that PID
+//! namespace and holds the whole lab: network namespaces by file descriptor, processes as its children, files on its own
+//! tmpfs. Each stage dies with the one that started it (`PR_SET_PDEATHSIG`), and a PID namespace dies with its process
+//! 1, so that nothing is left behind, whichever of them is killed and however.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
+
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::prctl;
+use nix::sys::signal::Signal;
+use nix::unistd::{Pid, getegid, geteuid, getppid};
+
+use crate::lab::{Answer, Request};
+
+/// First argument of the outer stage.
+pub const OUTER: &str = "__lab-outer";
+/// First argument of the inner stage.
+pub const INNER: &str = "__lab-inner";
+
+/// Why the lab cannot be set up on this machine, and what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}: {why}")]
+pub struct Missing {
+    /// What is missing, by name.
+    pub what: &'static str,
+    /// What the kernel said.
+    pub why: String,
+    /// The remedy.
+    pub help: &'static str,
+}
+
+/// Starts a lab's processes: `exe` is this program. Requests go to its standard input, answers come from its standard
+/// output, one JSON object a line.
+///
+/// # Errors
+/// Where the program cannot be started.
+pub fn start(exe: &Path) -> io::Result<Child> {
+    Command::new(exe)
+        .arg0("packetwalk-lab")
+        .arg(OUTER)
+        .arg(std::process::id().to_string())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+}
+
+/// The outer stage: leaves the machine's namespaces, starts the inner stage and waits for it.
+pub fn outer(parent: &str) -> ExitCode {
+    match leave(parent) {
+        Ok(code) => code,
+        Err(m) => {
+            crate::lab::answer_missing(&m);
+            ExitCode::from(3)
+        }
+    }
+}
+
+fn leave(parent: &str) -> Result<ExitCode, Missing> {
+    if !geteuid().is_root() {
+        own_user()?;
+    }
+    // After the user namespace: a change of credentials forgets it.
+    die_with(Pid::from_raw(parent.parse().unwrap_or(0)))?;
+    let all = CloneFlags::CLONE_NEWNS
+        | CloneFlags::CLONE_NEWPID
+        | CloneFlags::CLONE_NEWNET
+        | CloneFlags::CLONE_NEWUTS
+        | CloneFlags::CLONE_NEWIPC;
+    unshare(all).map_err(|e| Missing {
+        what: "namespaces",
+        why: e.desc().to_owned(),
+        help: "run as root, or allow user namespaces: sysctl -w kernel.unprivileged_userns_clone=1, user.max_user_namespaces=10000",
+    })?;
+    let inner = Command::new("/proc/self/exe").arg0("packetwalk-lab").arg(INNER).status();
+    let status = inner.map_err(|e| Missing {
+        what: "a PID namespace",
+        why: e.to_string(),
+        help: "raise user.max_pid_namespaces, or run as root",
+    })?;
+    Ok(ExitCode::from(status.code().unwrap_or(128 + status.signal().unwrap_or(0)) as u8))
+}
+
+/// A user namespace in which we are root.
+fn own_user() -> Result<(), Missing> {
+    let (uid, gid) = (geteuid(), getegid());
+    let missing = |why: String| Missing {
+        what: "user namespaces",
+        why,
+        help: "run as root, or allow them: sysctl -w kernel.unprivileged_userns_clone=1 (Debian), kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu)",
+    };
+    unshare(CloneFlags::CLONE_NEWUSER).map_err(|e| missing(e.desc().to_owned()))?;
+    let write = |file: &str, text: String| {
+        std::fs::write(format!("/proc/self/{file}"), text).map_err(|e| missing(format!("{file}: {e}")))
+    };
+    write("setgroups", "deny".to_owned())?;
+    write("uid_map", format!("0 {uid} 1"))?;
+    write("gid_map", format!("0 {gid} 1"))
+}
+
+/// The kernel kills this process when its parent ends; where that has ended already, at once.
+fn die_with(parent: Pid) -> Result<(), Missing> {
+    let missing = |why: String| Missing { what: "PR_SET_PDEATHSIG", why, help: "this kernel is too old" };
+    prctl::set_pdeathsig(Some(Signal::SIGKILL)).map_err(|e| missing(e.desc().to_owned()))?;
+    if parent.as_raw() != 0 && getppid() != parent {
+        return Err(missing("the program that wanted the lab has ended".to_owned()));
+    }
+    Ok(())
+}
+
+/// The inner stage: process 1 of the PID namespace.
+pub fn inner() -> ExitCode {
+    match own_mounts() {
+        Ok(()) => crate::lab::serve(),
+        Err(m) => {
+            crate::lab::answer_missing(&m);
+            ExitCode::from(3)
+        }
+    }
+}
+
+/// A mount tree of our own with the PID namespace's `/proc`.
+fn own_mounts() -> Result<(), Missing> {
+    // Seen from inside the parent has no number; that it has ended shows as the end of our input.
+    die_with(Pid::from_raw(0))?;
+    let none = None::<&str>;
+    let missing = |what: &'static str| {
+        move |e: nix::Error| Missing {
+            what,
+            why: e.desc().to_owned(),
+            help: "inside a container: run it with --privileged, or with --security-opt systempaths=unconfined",
+        }
+    };
+    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).map_err(missing("a mount namespace"))?;
+    let quiet = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+    mount(Some("proc"), "/proc", Some("proc"), quiet, none).map_err(missing("a /proc of its own"))
+}
+
+/// A lab that answers, one process away.
+pub struct Lab {
+    child: Child,
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+}
+
+/// Why a lab did not record a scenario.
+#[derive(Debug, thiserror::Error)]
+pub enum NoRecording {
+    /// This machine cannot do it.
+    #[error("{what}: {why}")]
+    Missing {
+        /// What is missing, by name.
+        what: String,
+        /// What the kernel said.
+        why: String,
+        /// The remedy.
+        help: String,
+    },
+    /// This scenario cannot be run.
+    #[error("{0}")]
+    Problem(String),
+    /// The lab's process ended or said what nobody understands.
+    #[error("the lab ended: {0}")]
+    Ended(String),
+}
+
+impl Lab {
+    /// Starts one; `exe` is this program.
+    ///
+    /// # Errors
+    /// Where the program cannot be started.
+    pub fn start(exe: &Path) -> io::Result<Lab> {
+        let mut child = start(exe)?;
+        let input = child.stdin.take();
+        let output = child.stdout.take().ok_or_else(|| io::Error::other("the lab has no output"))?;
+        Ok(Lab { child, input, output: BufReader::new(output) })
+    }
+
+    /// Runs a scenario on the live kernel; `progress` is told how many lines of how many are done.
+    ///
+    /// # Errors
+    /// Why there is no recording.
+    pub fn record(
+        &mut self,
+        scenario: &str,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<serde_json::Value, NoRecording> {
+        let ended = |e: io::Error| NoRecording::Ended(e.to_string());
+        let request = Request { scenario: scenario.to_owned() };
+        let mut line = serde_json::to_string(&request).map_err(|e| NoRecording::Problem(e.to_string()))?;
+        line.push('\n');
+        if let Some(input) = &mut self.input {
+            // Where it could not even begin, it has said why before it ended.
+            let _ = input.write_all(line.as_bytes()).and_then(|()| input.flush());
+        }
+        loop {
+            let mut line = String::new();
+            if self.output.read_line(&mut line).map_err(ended)? == 0 {
+                return Err(NoRecording::Ended("without a word".into()));
+            }
+            match serde_json::from_str(&line) {
+                Ok(Answer::Progress(done, of)) => progress(done, of),
+                Ok(Answer::Recording(r)) => return Ok(*r),
+                Ok(Answer::Missing { what, why, help }) => return Err(NoRecording::Missing { what, why, help }),
+                Ok(Answer::Problem(p)) => return Err(NoRecording::Problem(p)),
+                Err(e) => return Err(NoRecording::Ended(e.to_string())),
+            }
+        }
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        // The end of its input ends it; what it holds goes with it.
+        drop(self.input.take());
+        let _ = self.child.wait();
+    }
+}
