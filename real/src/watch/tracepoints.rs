@@ -34,7 +34,7 @@ use std::os::fd::RawFd;
 
 use format::{Format, Formats};
 use ring::{Ring, Sample};
-use symbols::Symbols;
+pub use symbols::Symbols;
 
 const KFREE_SKB: &str = "skb/kfree_skb";
 const RECEIVE: &str = "net/netif_receive_skb";

@@ -7,7 +7,14 @@ use std::fs;
 pub struct Symbols(Vec<(u64, String)>);
 
 impl Symbols {
+    /// Whether the kernel shows them.
+    #[must_use]
+    pub fn known(&self) -> bool {
+        !self.0.is_empty()
+    }
+
     /// Reads them; empty where the kernel hides them (`kptr_restrict`).
+    #[must_use]
     pub fn read() -> Self {
         let text = fs::read_to_string("/proc/kallsyms").unwrap_or_default();
         Symbols::parse(&text)
@@ -20,6 +27,7 @@ impl Symbols {
     }
 
     /// Name of the function around an address, or the address.
+    #[must_use]
     pub fn function(&self, addr: u64) -> String {
         let at = self.0.partition_point(|(a, _)| *a <= addr);
         at.checked_sub(1).map_or_else(|| format!("{addr:#x}"), |i| self.0[i].1.clone())
