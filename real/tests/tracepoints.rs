@@ -146,3 +146,13 @@ fn it_leaves_nothing_and_is_quick() {
     eprintln!("start {} µs, start and end {} µs", up.as_micros(), begin.elapsed().as_micros());
     assert_eq!(before, mounts());
 }
+
+/// In a PID namespace of our own only our threads have a number: here everybody has, so what is asked is that every drop
+/// of ours does.
+#[test]
+fn a_drop_knows_its_thread() {
+    let lab = Lab::new();
+    lab.r.sh("iptables -P FORWARD DROP");
+    let drops = lab.drops("10.2.0.2:9", 5, 64);
+    assert!(drops.iter().any(|d| d.at.tid == lab.a.tid.cast_unsigned()), "{drops:#?}");
+}

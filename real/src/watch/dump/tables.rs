@@ -1,6 +1,7 @@
 //! `iptables-save -c`, `iptables-legacy-save -c`, `ebtables-save`: by the real tools, where there are tables at all.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -43,7 +44,15 @@ impl Tools {
 
 /// The rules of all three, where there are any.
 pub fn rules(nf: &mut Netlink, tools: &Tools, unread: &mut Vec<Unread>) -> Result<Vec<(&'static str, Value)>, NlError> {
-    let legacy = fs::read_to_string("/proc/thread-self/net/ip_tables_names").is_ok_and(|t| !t.trim().is_empty());
+    let legacy = match fs::read_to_string("/proc/thread-self/net/ip_tables_names") {
+        Ok(names) => !names.trim().is_empty(),
+        // A kernel without them.
+        Err(e) if e.kind() == io::ErrorKind::NotFound => false,
+        Err(e) => {
+            unread.push(Unread { what: "iptables_legacy", why: format!("cannot see whether there are tables: {e}") });
+            false
+        }
+    };
     let mut out = Vec::new();
     let mut part = |what, there: bool, tool: &Option<PathBuf>, args: &[&str], package: &str| {
         if !there {
