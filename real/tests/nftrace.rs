@@ -137,6 +137,19 @@ fn it_is_invisible_and_can_be_stopped() {
     });
 }
 
+#[test]
+fn a_flushed_ruleset_is_noticed() {
+    in_netns(|| {
+        let far = pair();
+        let mut t = Tracer::start().unwrap();
+        sh("nft flush ruleset; iptables -A INPUT -p udp -j ACCEPT");
+        assert_eq!((t.drain().unwrap().len(), t.lost()), (0, 1));
+        far.run(|| send("10.0.0.1:9", 1));
+        assert_eq!(text(&t.drain().unwrap()), ["INPUT filter: INPUT/1 accept"]);
+        assert_eq!(t.lost(), 1);
+    });
+}
+
 /// What a packet costs with and without, and how many the receive buffer holds.
 #[test]
 fn cost_and_losses() {

@@ -252,9 +252,10 @@ impl Tracer {
         if self.events.events(|m| raw.extend(Event::read(&m)))? {
             self.lost += 1;
         }
-        let mut done = Vec::new();
+        let (mut done, mut cut) = (Vec::new(), false);
         for e in raw {
             match e {
+                Event::Cut => cut = true,
                 Event::Generation(n) => self.book.changed(n),
                 Event::Trace(t) => {
                     self.book.current()?;
@@ -262,12 +263,17 @@ impl Tracer {
                 }
             }
         }
+        if cut {
+            self.lost += 1;
+            own::make(&mut self.owner)?;
+        }
         // Nobody walks a chain while we look: what is still open lost its end.
         done.append(&mut self.open);
         Ok(done)
     }
 
-    /// How often the kernel had to drop events because they were not read in time.
+    /// How often packets went untraced: events that were not read in time, or our table removed by a command that flushes
+    /// everything (it is made again as soon as that is read).
     #[must_use]
     pub fn lost(&self) -> u64 {
         self.lost

@@ -10,6 +10,7 @@ use crate::netlink::attr::{Attr, Table};
 pub const NFNLGRP_NFTABLES: u32 = 7;
 /// Traces.
 pub const NFNLGRP_NFTRACE: u32 = 9;
+const DELTABLE: u16 = NFTABLES << 8 | 2;
 const NEWGEN: u16 = NFTABLES << 8 | 15;
 const TRACE: u16 = NFTABLES << 8 | 17;
 /// Length of `struct nfgenmsg`.
@@ -22,6 +23,8 @@ const RULE: u32 = 3;
 pub enum Event {
     /// The rules are of this generation now.
     Generation(u32),
+    /// Our own table is gone (`nft flush ruleset`).
+    Cut,
     /// A packet met a decision.
     Trace(Trace),
 }
@@ -66,6 +69,7 @@ impl Event {
         let body = m.body.get(HEADER..)?;
         match m.kind {
             NEWGEN => Table::<2>::new(body).get(1).map(|a| Event::Generation(a.be32())),
+            DELTABLE => Table::<2>::new(body).get(1).filter(|a| a.str() == NAME).map(|_| Event::Cut),
             TRACE => trace(Family::of(m.body[0]), &Table::new(body)).map(Event::Trace),
             _ => None,
         }
