@@ -304,13 +304,7 @@ fn changes<T: Clone>(a: &[T], b: &[T], key: impl Fn(&T) -> String) -> Vec<(Optio
     out
 }
 
-fn state(
-    label: &str,
-    want: &Value,
-    got: &Value,
-    (lossy, engine, ours): (bool, Option<u16>, bool),
-    out: &mut Vec<String>,
-) {
+fn state(label: &str, want: &Value, got: &Value, (lossy, engine, ours): (bool, Option<u16>, bool), out: &mut Vec<String>) {
     let keys = |v: &Value| v.as_object().into_iter().flat_map(|m| m.keys().cloned()).collect::<Vec<_>>();
     let bridges: Vec<String> = want
         .as_object()

@@ -19,8 +19,7 @@ const NETNSA_FD: u16 = 3;
 /// What every namespace looks like, and what could not be read.
 pub fn state(world: &World, tools: &Tools) -> (Map<String, Value>, Vec<String>) {
     let mut unread = Vec::new();
-    let names: BTreeMap<&str, BTreeMap<u64, String>> =
-        world.spaces.iter().map(|(l, s)| (l.as_str(), devices(&s.net))).collect();
+    let names: BTreeMap<&str, BTreeMap<u64, String>> = world.spaces.iter().map(|(l, s)| (l.as_str(), devices(&s.net))).collect();
     let mut out = Map::new();
     for (label, space) in &world.spaces {
         let mut value = match space.net.run(|| netns_state(tools)) {
@@ -75,7 +74,8 @@ fn devices(net: &NetNs) -> BTreeMap<u64, String> {
 
 /// The numbers by which a namespace knows others (ip-netns(8), `list-id`), with their labels.
 fn numbers(world: &World, net: &NetNs) -> BTreeMap<i64, String> {
-    let others: Vec<(String, i32)> = world.spaces.iter().map(|(l, s)| (l.clone(), s.net.fd().as_raw_fd())).collect();
+    let others: Vec<(String, i32)> =
+        world.spaces.iter().map(|(l, s)| (l.clone(), s.net.fd().as_raw_fd())).collect();
     let found = net.run(move || {
         let Ok(mut nl) = Netlink::open(netlink::ROUTE) else { return BTreeMap::new() };
         let mut out = BTreeMap::new();
