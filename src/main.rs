@@ -4,6 +4,7 @@
 
 mod compare;
 mod completions;
+mod doctor;
 mod list;
 mod load;
 mod out;
@@ -32,6 +33,8 @@ enum Command {
     Test(test::Args),
     /// Replay scenarios on the live kernel and print every divergence; exit 1 if any, 3 where this machine cannot
     Compare(compare::Args),
+    /// Say what this machine can compare and what not; exit 3 where something is missing
+    Doctor(doctor::Args),
     /// List the library, by topic
     List,
     /// Print the JSON Schema of scenario files
@@ -62,7 +65,7 @@ enum End {
 }
 
 fn main() -> ExitCode {
-    if let Some(code) = compare::stage() {
+    if let Some(code) = compare::stage().or_else(doctor::stage) {
         return code;
     }
     problem::install();
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
         Some(Command::Run(a)) => run::run(&a),
         Some(Command::Test(a)) => test::run(&a),
         Some(Command::Compare(a)) => compare::run(&a),
+        Some(Command::Doctor(a)) => doctor::run(&a),
         Some(Command::List) => list::run(),
         Some(Command::Schema) => schema::run(),
         Some(Command::Completions(a)) => completions::run(&a, &mut Cli::command()),

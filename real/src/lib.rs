@@ -10,9 +10,11 @@
 //! - [`watch`]: what the kernel does meanwhile;
 //! - [`recording`]: what came of it, as a file;
 //! - [`replay`]: the same steps in the model;
-//! - [`mod@compare`]: the two side by side; what may differ is [`compare::normalise`].
+//! - [`mod@compare`]: the two side by side; what may differ is [`compare::normalise`];
+//! - [`doctor`]: what this machine can do of all that.
 
 pub mod compare;
+pub mod doctor;
 pub mod lab;
 pub mod netlink;
 pub mod probe;

@@ -3,20 +3,19 @@
 use std::fmt::Write;
 
 use nix::errno::Errno;
-use serde_json::Value;
 
 use super::names;
 use crate::netlink::attr::{Attr, Table};
 use crate::netlink::{Netlink, NlError, Request};
 
 /// `NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET`.
-const GET: u16 = 0x101;
+pub const GET: u16 = 0x101;
 /// `NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW`.
-const NEW: u16 = 0x100;
+pub const NEW: u16 = 0x100;
 /// `NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET_STATS`.
 const GET_STATS: u16 = 0x105;
 /// Length of `struct nfgenmsg`.
-const HEADER: usize = 4;
+pub const HEADER: usize = 4;
 const SEEN_REPLY: u32 = 1 << 1;
 const ASSURED: u32 = 1 << 2;
 const OFFLOAD: u32 = 1 << 14;
@@ -35,29 +34,38 @@ const TCP_STATES: [&str; 10] = [
     "SYN_SENT2",
 ];
 
-/// Whether the namespace has connections. The table is one for the whole machine, and a dump walks all of its buckets
-/// (5 ms for the 262,144 of a small machine): not to be asked for nothing.
-fn any(nf: &mut Netlink) -> Result<bool, NlError> {
+/// How many connections the namespace has, expired ones that nobody has collected yet included; 0 where the kernel has no
+/// connection tracking.
+pub fn count(nf: &mut Netlink) -> Result<u32, NlError> {
     let stats = match nf.get(&Request::new(GET_STATS, 0, &[0, 0, 0, 0])) {
         // `nfnetlink_rcv_msg`: nobody of that subsystem.
-        Err(e) if e.errno == Errno::EINVAL => return Ok(false),
+        Err(e) if e.errno == Errno::EINVAL => return Ok(0),
         d => d?,
     };
-    let count = stats.iter().find(|m| m.kind == GET_STATS).and_then(|m| Table::<2>::new(&m.body[HEADER..]).get(1));
-    Ok(count.is_none_or(|a| a.be32() != 0))
+    let global = stats.iter().find(|m| m.kind == GET_STATS).and_then(|m| Table::<2>::new(&m.body[HEADER..]).get(1));
+    Ok(global.map_or(0, |a| a.be32()))
 }
 
-/// The lines, in the kernel's order. None where the kernel has no connection tracking.
-pub fn connections(nf: &mut Netlink) -> Result<Value, NlError> {
-    if !any(nf)? {
-        return Ok(Value::Array(Vec::new()));
+/// The lines, in the kernel's order.
+///
+/// The table is one for the whole machine, and a dump walks all of its buckets (5 ms for the 262,144 of a small machine):
+/// not to be asked for nothing, and better known by [`crate::watch::connections`].
+pub fn lines(nf: &mut Netlink) -> Result<Vec<String>, NlError> {
+    if count(nf)? == 0 {
+        return Ok(Vec::new());
     }
     let dump = nf.dump(&Request::new(GET, 0, &[names::INET, 0, 0, 0]))?;
-    Ok(dump.iter().filter(|m| m.kind == NEW && m.body.len() >= HEADER).map(|m| Value::from(line(m.body))).collect())
+    Ok(dump.iter().filter(|m| m.kind == NEW && m.body.len() >= HEADER).map(|m| line(m.body, 0)).collect())
 }
 
-/// `__snprintf_conntrack_default` of libnetfilter_conntrack.
-fn line(body: &[u8]) -> String {
+/// Whether an event or entry is of IPv4 (`nfgen_family`).
+pub fn is_ipv4(body: &[u8]) -> bool {
+    body.first() == Some(&names::INET)
+}
+
+/// `__snprintf_conntrack_default` of libnetfilter_conntrack. To ask for a single connection holds it (`held` 1), to list
+/// them does not.
+pub fn line(body: &[u8], held: u32) -> String {
     let t = Table::<22>::new(&body[HEADER..]);
     let status = t.get(3).map_or(0, |a| a.be32());
     let mut out = String::with_capacity(160);
@@ -85,7 +93,7 @@ fn line(body: &[u8]) -> String {
         let _ = write!(out, "zone={} ", zone.be16());
     }
     if let Some(used) = t.get(11) {
-        let _ = write!(out, "use={} ", used.be32());
+        let _ = write!(out, "use={} ", used.be32().saturating_sub(held));
     }
     if let Some(name) = t.get(5).and_then(|a| Table::<2>::new(a.value).get(1)) {
         let _ = write!(out, "helper={} ", name.str());

@@ -1,6 +1,7 @@
 //! `iptables-save -c`, `iptables-legacy-save -c`, `ebtables-save`: by the real tools, where there are tables at all.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -8,7 +9,7 @@ use nix::errno::Errno;
 use serde_json::Value;
 
 use super::Unread;
-use crate::netlink::attr::{self};
+use crate::netlink::attr;
 use crate::netlink::{Netlink, NlError, Request};
 
 /// `NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE`.
@@ -43,25 +44,29 @@ impl Tools {
 
 /// The rules of all three, where there are any.
 pub fn rules(nf: &mut Netlink, tools: &Tools, unread: &mut Vec<Unread>) -> Result<Vec<(&'static str, Value)>, NlError> {
-    let legacy = fs::read_to_string("/proc/thread-self/net/ip_tables_names").is_ok_and(|t| !t.trim().is_empty());
-    let parts: [(&'static str, bool, &Option<PathBuf>, &[&str], &str); 3] = [
-        ("iptables", has(nf, IP)?, &tools.iptables_save, &["-c"], "iptables-save"),
-        ("iptables_legacy", legacy, &tools.iptables_legacy_save, &["-c"], "iptables-legacy-save"),
-        ("ebtables", has(nf, BRIDGE)?, &tools.ebtables_save, &[], "ebtables-save"),
-    ];
+    let legacy = match fs::read_to_string("/proc/thread-self/net/ip_tables_names") {
+        Ok(names) => !names.trim().is_empty(),
+        // A kernel without them.
+        Err(e) if e.kind() == io::ErrorKind::NotFound => false,
+        Err(e) => {
+            unread.push(Unread { what: "iptables_legacy", why: format!("cannot see whether there are tables: {e}") });
+            false
+        }
+    };
     let mut out = Vec::new();
-    for (what, there, tool, args, name) in parts.into_iter().filter(|p| p.1) {
-        debug_assert!(there);
-        let package = if what == "ebtables" { "ebtables" } else { "iptables" };
-        let told = match tool {
-            Some(t) => save(t, args),
-            None => Err(format!("{name} is not installed (Debian package {package})")),
-        };
-        match told {
+    let mut part = |what, there: bool, tool: &Option<PathBuf>, args: &[&str], package: &str| {
+        if !there {
+            return;
+        }
+        let missing = || format!("its -save tool is not installed (Debian package {package})");
+        match tool.as_deref().ok_or_else(missing).and_then(|t| save(t, args)) {
             Ok(v) => out.push((what, v)),
             Err(why) => unread.push(Unread { what, why }),
         }
-    }
+    };
+    part("iptables", has(nf, IP)?, &tools.iptables_save, &["-c"], "iptables");
+    part("iptables_legacy", legacy, &tools.iptables_legacy_save, &["-c"], "iptables");
+    part("ebtables", has(nf, BRIDGE)?, &tools.ebtables_save, &[], "ebtables");
     Ok(out)
 }
 

@@ -1,0 +1,83 @@
+//! The rings that perf writes tracepoints into, one per tracepoint and CPU.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+
+use nix::time::{ClockId, clock_gettime};
+use perf_event::data::Record;
+use perf_event::events::Tracepoint;
+use perf_event::{Builder, Clock, SampleFlag, Sampler};
+
+use super::At;
+
+/// Room for some 4,000 records of the largest tracepoint.
+const RING: usize = 1 << 20;
+
+/// One record of a tracepoint.
+pub struct Sample {
+    /// When and where.
+    pub at: At,
+    /// Its fields.
+    pub raw: Vec<u8>,
+}
+
+/// A tracepoint on a CPU.
+pub struct Ring(Sampler);
+
+/// Opens a tracepoint on every CPU.
+pub fn open(id: u64) -> io::Result<Vec<Ring>> {
+    cpus()?.into_iter().map(|cpu| one(id, cpu).map(Ring)).collect()
+}
+
+/// What makes `CLOCK_REALTIME` of `CLOCK_MONOTONIC`: perf takes only clocks that are safe in an NMI
+/// (`perf_event_set_clock`), a captured frame has the other one.
+pub fn realtime() -> u64 {
+    let ns = |c| clock_gettime(c).map_or(0, |t| t.tv_sec() * 1_000_000_000 + t.tv_nsec());
+    (ns(ClockId::CLOCK_REALTIME) - ns(ClockId::CLOCK_MONOTONIC)).cast_unsigned()
+}
+
+fn one(id: u64, cpu: usize) -> io::Result<Sampler> {
+    let mut b = Builder::new(Tracepoint::with_id(id));
+    b.any_pid().one_cpu(cpu).include_kernel().exclude_user(false).enabled(true);
+    b.sample(SampleFlag::TID | SampleFlag::TIME | SampleFlag::CPU | SampleFlag::RAW);
+    b.sample_period(1).wakeup_events(1).clockid(Clock::MONOTONIC);
+    b.build()?.sampled(RING)
+}
+
+/// The CPUs that run: `0-3,8`.
+fn cpus() -> io::Result<Vec<usize>> {
+    let text = fs::read_to_string("/sys/devices/system/cpu/online")?;
+    let range = |r: &str| {
+        let (a, b) = r.split_once('-').unwrap_or((r, r));
+        Some(a.parse().ok()?..=b.parse::<usize>().ok()?)
+    };
+    Ok(text.trim().split(',').filter_map(range).flatten().collect())
+}
+
+impl Ring {
+    /// Hands over what is there, its times put forward by `offset`; returns how many records the kernel had to drop.
+    pub fn drain(&mut self, offset: u64, mut each: impl FnMut(Sample)) -> u64 {
+        let mut lost = 0;
+        while let Some(r) = self.0.next_record() {
+            match r.parse_record() {
+                Ok(Record::Sample(s)) => each(Sample {
+                    at: At {
+                        time_ns: s.time().unwrap_or(0).wrapping_add(offset),
+                        cpu: s.cpu().unwrap_or(0),
+                        tid: s.tid().filter(|t| t.cast_signed() > 0).unwrap_or(0),
+                    },
+                    raw: s.raw().unwrap_or_default().to_vec(),
+                }),
+                Ok(Record::Lost(l)) => lost += l.lost,
+                _ => {}
+            }
+        }
+        lost
+    }
+
+    /// For poll.
+    pub fn fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
