@@ -60,7 +60,7 @@ impl<R: Recorder> Kernel<R> {
             frags: Default::default(),
             icmp_limits: Default::default(),
             vxlans: Vec::new(),
-            nf: Box::new(crate::kernel::netfilter::Netfilter::new(R::ON)),
+            nf: Box::new(crate::kernel::netfilter::Netfilter::default()),
             ip_id: (self.rng.next_u64() & 0x7fff) as u16,
             pids: Vec::new(),
             mounted: false,
