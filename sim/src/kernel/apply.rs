@@ -12,6 +12,12 @@ impl<R: Recorder> Kernel<R> {
     /// # Errors
     /// The errno and the sentence of the kernel.
     pub fn apply(&mut self, op: &Op) -> Result<OpReply, OpError> {
+        let done = self.carry_out(op);
+        self.linkwatch_unlocked();
+        done
+    }
+
+    fn carry_out(&mut self, op: &Op) -> Result<OpReply, OpError> {
         match op {
             Op::NetnsAdd { host, name, label } => {
                 if let Some(n) = name
@@ -84,7 +90,7 @@ impl<R: Recorder> Kernel<R> {
             Next::Timer(Timer::Tcp { sock, kind: 1, .. }) => self.tcp_delack_timer(sock),
             Next::Timer(Timer::Tcp { sock, generation, .. }) => self.tcp_timer(sock, generation),
             Next::Timer(Timer::LinkWatch(dev)) => self.br_port_check(dev),
-            Next::Timer(Timer::MacvlanCarrier(dev)) => self.macvlan_carrier(dev),
+            Next::Timer(Timer::LinkWatchWork(host)) => self.linkwatch_work(host),
             Next::Timer(Timer::Parked(i)) => {
                 if let Some((dev, p)) = self.parked.get_mut(i as usize).and_then(Option::take) {
                     self.arp_parked(dev, p);

@@ -102,6 +102,7 @@ impl<R: Recorder> Kernel<R> {
             flags: IfFlags::BROADCAST | IfFlags::MULTICAST,
             was_up: false,
             carrier: false,
+            active: false,
             operstate: OperState::Unknown,
             txqlen: 1000,
             group: 0,
