@@ -22,6 +22,7 @@ pub mod misc;
 pub mod names;
 pub mod nc;
 pub mod netstat;
+pub mod nft;
 pub mod nstat;
 pub mod opts;
 pub mod ping;
@@ -284,6 +285,7 @@ pub const TOOLS: &[&str] = &[
     "mkdir",
     "nc",
     "netstat",
+    "nft",
     "nohup",
     "nsenter",
     "nstat",
@@ -407,6 +409,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         name if iptables::TOOLS.contains(&name) => iptables::run(p, argv),
         "nc" => nc::run(p, argv),
         "netstat" => netstat::run(p, argv),
+        "nft" => nft::run(p, argv),
         "nstat" => nstat::run(p, argv),
         "ping" => ping::run(p, argv),
         "pipework" => pipework::run(p, argv),
