@@ -108,6 +108,8 @@ impl<R: Recorder> Kernel<R> {
             self.nat_device_down(dev);
             self.neigh_flush_dev(dev, false);
         }
+        // `NETDEV_UP` and `NETDEV_DOWN`, which do not wait for link_watch.
+        self.macvlan_carrier(dev);
         self.br_port_check(dev);
         Ok(())
     }
