@@ -111,18 +111,6 @@ fn ten_megabytes() {
     refused(&text, &["a scenario may have"]);
 }
 
-/// What would wait for events to come is refused, not left silent.
-#[test]
-fn watching_in_the_background() {
-    for tool in ["tcpdump -ni lo", "conntrack -E"] {
-        let (_dir, path) = file(&format!("{HEAD}steps:\n  - a$ {tool} &\n"));
-        let o = packetwalk(&["test", &path.display().to_string()]);
-        assert_eq!(o.status.code(), Some(1), "{tool}");
-        let said = [o.stdout, o.stderr].map(|t| String::from_utf8_lossy(&t).into_owned()).concat();
-        assert!(said.contains("in the background"), "{said}");
-    }
-}
-
 #[test]
 fn endless_loops_end() {
     let (_dir, path) = file(&format!("{HEAD}steps:\n  - run: a$ while true; do :; done\n"));

@@ -2,7 +2,7 @@
 
 use packetwalk_sim::app::probe::Probe;
 use packetwalk_sim::command::iptables;
-use packetwalk_sim::kernel::types::{MSEC, NetnsId};
+use packetwalk_sim::kernel::types::{DevId, MSEC, NetnsId};
 use packetwalk_sim::kernel::xtables::Variant;
 use packetwalk_sim::scenario::run::begin;
 use packetwalk_sim::session::Session;
@@ -114,6 +114,9 @@ pub fn play(r: &Recording, mut s: Session) -> Played {
         if let Err(what) = one(&mut s, &mut taps, step, &mut did, &mut played.states, (&r.json, pace)) {
             did.refused = Some(what);
         }
+        if pace == OURS {
+            asked(&mut s);
+        }
         let until = began + took(step);
         s.advance(until.saturating_sub(s.kernel.now()));
         if n + 1 == count {
@@ -141,6 +144,15 @@ pub fn play(r: &Recording, mut s: Session) -> Played {
         tcp_ttl(did, step);
     }
     played
+}
+
+/// Our lab asks about every device around each step, which brings them up to date.
+fn asked(s: &mut Session) {
+    for i in 0..s.kernel.devs.len() as u32 {
+        if s.kernel.dev(DevId(i)).alive {
+            s.kernel.rtnl_getlink(DevId(i));
+        }
+    }
 }
 
 /// How long a step took.
@@ -194,7 +206,9 @@ fn one(
     states: &mut Vec<(String, Map<String, Value>)>,
     (json, pace): (&Value, Pace),
 ) -> Result<(), String> {
-    if pace != OURS {
+    if pace == OURS {
+        asked(s);
+    } else {
         relabel(s);
     }
     taps.scan(s);

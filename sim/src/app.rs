@@ -14,6 +14,7 @@ pub mod serve;
 pub mod tcp;
 pub mod traceroute;
 pub mod udp;
+pub mod watch;
 
 use indexmap::IndexMap;
 
@@ -39,6 +40,9 @@ pub enum Wake {
     /// A timer it set fired; its own word for why.
     Timer(u32),
 }
+
+/// The word of the timer with which `timeout` ends a program.
+pub const TIMED_OUT: u32 = u32::MAX;
 
 /// A program.
 #[derive(Clone, Debug)]
@@ -67,6 +71,8 @@ pub enum Program {
     Proxy(proxy::Proxy),
     /// An engine's talk with the others of its cluster.
     Gossip(gossip::Gossip),
+    /// A tool that waits for what comes.
+    Watch(watch::Watch),
 }
 
 /// A running program.
@@ -254,9 +260,33 @@ impl Apps {
         }
     }
 
-    /// Takes what an application has written so far.
-    pub fn take_out(&mut self, id: AppId) -> String {
-        self.list.get_mut(id.0 as usize).map(|a| std::mem::take(&mut a.out)).unwrap_or_default()
+    /// Takes what an application has written so far, to standard output and to standard error.
+    pub fn take_output(&mut self, id: AppId) -> [String; 2] {
+        self.list
+            .get_mut(id.0 as usize)
+            .map(|a| [std::mem::take(&mut a.out), std::mem::take(&mut a.err)])
+            .unwrap_or_default()
+    }
+
+    /// A program that the session listens for writes.
+    pub(crate) fn say(&mut self, id: AppId, out: &str, err: &str) {
+        if let Some(a) = self.list.get_mut(id.0 as usize) {
+            a.out.push_str(out);
+            a.err.push_str(err);
+        }
+    }
+
+    /// A program that watches, to see whether its timer fired.
+    pub(crate) fn watch_mut(&mut self, id: AppId) -> Option<&mut watch::Watch> {
+        match self.list.get_mut(id.0 as usize)?.program.as_mut()? {
+            Program::Watch(w) => Some(w),
+            _ => None,
+        }
+    }
+
+    /// `timeout` ends it at a time.
+    pub fn end_at<R: Recorder>(&self, k: &mut Kernel<R>, id: AppId, at: Nanos) {
+        k.queue.timer(at, Timer::App { app: id.0, token: TIMED_OUT });
     }
 
     /// Applications that have not ended.
@@ -288,6 +318,7 @@ impl Apps {
             Program::Resolver(p) => p.wake(&mut cx, why),
             Program::Proxy(p) => p.wake(&mut cx, why),
             Program::Gossip(p) => p.wake(&mut cx, why),
+            Program::Watch(p) => p.wake(&mut cx, why),
         }
         app.program = Some(program);
     }

@@ -22,6 +22,7 @@ pub mod misc;
 pub mod names;
 pub mod nc;
 pub mod netstat;
+pub mod nft;
 pub mod nstat;
 pub mod opts;
 pub mod ping;
@@ -64,8 +65,8 @@ pub struct Proc<'s> {
     pub report: Option<crate::app::probe::ProbeReport>,
     /// Virtual time at which `timeout` ends it.
     pub deadline: Option<Nanos>,
-    /// File that standard output was redirected to, for what is written after a background start.
-    pub out_file: Option<String>,
+    /// Where standard output and standard error lead, for what is written after a background start.
+    pub to: [crate::session::watch::Target; 2],
     /// Exported variables.
     pub env: Vec<(String, String)>,
     /// Working directory.
@@ -94,7 +95,7 @@ impl<'s> Proc<'s> {
             background: false,
             report: None,
             deadline: None,
-            out_file: None,
+            to: Default::default(),
             env: Vec::new(),
             cwd: "/root".to_owned(),
             depth: 0,
@@ -114,14 +115,16 @@ impl<'s> Proc<'s> {
     ) -> Option<crate::app::AppId> {
         let app = self.sess.spawn(self.host, self.ns, self.pid, name, program);
         if self.background {
-            if let Some(f) = &self.out_file {
-                self.sess.redirect(app, self.host, self.ns, f);
+            if let Some(end) = self.deadline {
+                self.sess.apps.end_at(&mut self.sess.kernel, app, end);
             }
             if self.sess.apps.get(app).exit.is_some() {
                 // It could not even begin: what it said comes at once.
                 let a = self.sess.apps.get(app);
                 self.err.push_str(&a.err);
                 self.out.push_str(&a.out);
+            } else {
+                self.sess.redirect(app, self.host, self.ns, self.to.clone());
             }
             return None;
         }
@@ -131,6 +134,52 @@ impl<'s> Proc<'s> {
         };
         self.sess.run_until_exit(app, until);
         Some(app)
+    }
+
+    /// A tool that waits for what comes has an end, or is in the background.
+    ///
+    /// # Errors
+    /// It would never end, or nobody could read what it will write.
+    pub fn must_end(&self, tool: &str, counts: bool) -> Result<(), Refusal> {
+        use crate::session::watch::Target;
+        if self.background && self.to[0] == Target::Pipe {
+            let what = format!("{tool} in the background, in a pipe: let it write to a file, and read that afterwards");
+            return Err(Refusal::new(what, 0));
+        }
+        if self.background || self.deadline.is_some() || counts {
+            return Ok(());
+        }
+        Err(Refusal::new(format!("{tool} in the foreground, which never ends: timeout N {tool} …, or add &"), 0))
+    }
+
+    /// Runs a tool that waits for what comes; `hello` is what it says to standard error as it begins.
+    ///
+    /// # Errors
+    /// It waits for packets in the foreground that nobody is going to send.
+    pub fn run_watcher(
+        &mut self,
+        name: &str,
+        program: crate::app::watch::Watch,
+        what: crate::session::watch::Watching,
+        hello: &str,
+    ) -> Exit {
+        let app = self.sess.spawn(self.host, self.ns, self.pid, name, crate::app::Program::Watch(program));
+        self.sess.watch(app, what);
+        self.sess.apps.say(app, "", hello);
+        if self.background {
+            if let Some(end) = self.deadline {
+                self.sess.apps.end_at(&mut self.sess.kernel, app, end);
+            }
+            self.sess.redirect(app, self.host, self.ns, self.to.clone());
+            return Ok(0);
+        }
+        if !self.sess.run_until_exit(app, self.deadline) && self.deadline.is_none() {
+            return Err(Refusal::new(format!("{name} in the foreground, waiting for what nobody sends: add &"), 0));
+        }
+        let [out, err] = self.sess.apps.take_output(app);
+        self.out.push_str(&out);
+        self.err.push_str(&err);
+        Ok(self.sess.apps.get(app).exit.unwrap_or(0))
     }
 
     /// The address of a name, as this process finds it.
@@ -237,6 +286,7 @@ pub const TOOLS: &[&str] = &[
     "mkdir",
     "nc",
     "netstat",
+    "nft",
     "nohup",
     "nsenter",
     "nstat",
@@ -360,6 +410,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         name if iptables::TOOLS.contains(&name) => iptables::run(p, argv),
         "nc" => nc::run(p, argv),
         "netstat" => netstat::run(p, argv),
+        "nft" => nft::run(p, argv),
         "nstat" => nstat::run(p, argv),
         "ping" => ping::run(p, argv),
         "pipework" => noted(p, argv, pipework::run),

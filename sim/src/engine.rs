@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::net::Ipv4Addr;
 
-use crate::kernel::types::{DevId, Nanos, NetnsId, SockId};
+use crate::kernel::types::{DevId, HostId, Nanos, NetnsId, SockId};
 use crate::wire::Packet;
 
 /// Time that a frame needs from one device to the next.
@@ -44,10 +44,10 @@ pub enum Timer {
         /// Whether it still counts.
         generation: u32,
     },
-    /// A port's carrier came up: the bridge looks at it (`linkwatch_event`).
+    /// A port's carrier came up: the bridge looks at it (`br_port_carrier_check`).
     LinkWatch(DevId),
-    /// A bridge's carrier changed a while ago: macvlans on it hear of it (`linkwatch_event`).
-    MacvlanCarrier(DevId),
+    /// A kernel's worker looks at carriers that changed (`linkwatch_event`).
+    LinkWatchWork(HostId),
     /// A packet held back (`proxy_delay`): index of the parked packet.
     Parked(u32),
     /// An application asked to be woken.

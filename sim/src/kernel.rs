@@ -56,6 +56,8 @@ pub struct Kernel<R> {
     pub queue: Queue,
     /// The scenario's dice.
     pub rng: Rng,
+    /// Carriers that changed and what has not followed from it yet, by host.
+    pub(crate) linkwatch: indexmap::IndexMap<HostId, link::watch::LinkWatch, crate::FxBuild>,
     /// Next packet number.
     pub next_packet: u32,
     /// Sockets that something happened to, for the applications.
@@ -87,6 +89,7 @@ impl<R: Recorder> Kernel<R> {
             devs: Vec::new(),
             queue: Queue::default(),
             rng: Rng::new(seed),
+            linkwatch: Default::default(),
             next_packet: 1,
             wakeups: std::collections::VecDeque::new(),
             socks: Vec::new(),

@@ -4,6 +4,7 @@ pub mod lookup;
 pub mod procs;
 mod run;
 pub mod topology;
+pub mod watch;
 
 use indexmap::IndexMap;
 
@@ -39,8 +40,12 @@ pub struct Session {
     pub marks: Marks,
     /// Port or ICMP id of the next probe; each probe takes twenty.
     pub next_sport: u16,
-    /// Files that background programs write to.
-    redirects: Vec<(crate::app::AppId, HostId, NetnsId, String)>,
+    /// Where background programs write to.
+    outputs: Vec<watch::Output>,
+    /// What they wrote to the terminal of a host and no step has shown: standard output and standard error.
+    terminals: IndexMap<HostId, [String; 2], FxBuild>,
+    /// Programs that wait for what comes.
+    watchers: Vec<watch::Watcher>,
     /// Bound on the frames of a step.
     storm: run::Storm,
 }
@@ -69,7 +74,9 @@ impl Session {
             procs: procs::Procs::default(),
             marks: Marks::default(),
             next_sport: 40_000,
-            redirects: Vec::new(),
+            outputs: Vec::new(),
+            terminals: IndexMap::default(),
+            watchers: Vec::new(),
             storm: run::Storm::default(),
         }
     }

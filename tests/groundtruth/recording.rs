@@ -7,7 +7,7 @@ use serde_json::Value;
 
 /// Tools and devices that later parts of the model bring, as words of a command line. The first word
 /// names the feature.
-const LATER: &[(&str, &[&str])] = &[("nft", &["nft"])];
+const LATER: &[(&str, &[&str])] = &[("IPv6 in listings", &["nft"])];
 
 /// What of Docker is still to come: a word of a command line, and the feature's name.
 const DOCKER_LATER: &[(&str, &str)] = &[("compose", "compose")];

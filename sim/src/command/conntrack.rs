@@ -1,14 +1,16 @@
 //! `conntrack` (conntrack-tools 1.4.7): the table of connection tracking.
 
+mod events;
 mod filter;
 mod help;
 mod opts;
 mod print;
 
+pub use events::Listener;
 pub use print::{Style, event_line, line, list};
 
 use self::opts::{Bad, Command, Line, Table};
-use super::{Exit, Proc, Refusal};
+use super::{Exit, Proc};
 use crate::kernel::conntrack::{Conn, CtRef, L4Id, Status, Tuple, Zone};
 use crate::kernel::types::SEC;
 
@@ -59,19 +61,18 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
             stats(p);
             0
         }
-        // As a step it tells what happened since the step before; waiting for what comes it does not.
-        Command::Events if p.background => return Err(Refusal::new("conntrack -E in the background", 0)),
-        Command::Events => events(p, &line),
+        Command::Events => return events::run(p, line),
     })
 }
 
 /// The command must know every option (`generic_opt_check`).
 fn legal(l: Line) -> Result<Line, String> {
     let may = |name: &str| match l.command {
-        Some(Command::List | Command::Events) => name != "timeout",
-        Some(Command::Delete) => name != "zero",
-        Some(Command::Get) => !matches!(name, "timeout" | "zero" | "status" | "mark"),
-        Some(Command::Update) => name != "zero",
+        Some(Command::List) => !matches!(name, "timeout" | "event-mask"),
+        Some(Command::Events) => name != "timeout",
+        Some(Command::Delete) => !matches!(name, "zero" | "event-mask"),
+        Some(Command::Get) => !matches!(name, "timeout" | "zero" | "status" | "mark" | "event-mask"),
+        Some(Command::Update) => !matches!(name, "zero" | "event-mask"),
         _ => false,
     };
     if let Some(bad) = l.given.iter().find(|n| l.command.is_some() && !may(n)) {
@@ -124,24 +125,19 @@ fn show(p: &mut Proc<'_>, l: &Line) -> i32 {
     0
 }
 
-/// What passed since the step before, as with `tcpdump`: in a scenario nobody sits and waits.
-fn events(p: &mut Proc<'_>, l: &Line) -> i32 {
-    let since = p.sess.kernel.rec.events.get(p.sess.marks.previous).map_or(0, |e| e.at);
-    let all = &p.sess.kernel.ns(p.ns).nf.ct.events;
-    let seen = all.iter().filter(|e| e.at >= since && l.filter.passes(&e.conn));
-    let lines: Vec<String> = seen.map(|e| event_line(e, l.style)).collect();
-    for l in &lines {
-        p.out.push_str(&format!("{l}\n"));
-    }
-    p.err.push_str(&format!("{NAME}: {} flow events have been shown.\n", lines.len()));
-    0
+/// The number of a process's second netlink socket (`netlink_autobind`): negative, at random.
+fn second_port(p: &mut Proc<'_>) -> u32 {
+    const BELOW: u64 = (i32::MAX as u64) + 1 - 4096;
+    0x8000_0000 + (p.sess.kernel.rng.next_u64() % BELOW) as u32
 }
 
 fn delete(p: &mut Proc<'_>, l: &Line) -> i32 {
     let found = chosen(p, l);
+    // A dump is read from one socket, and its entries are deleted by another, whose number is random.
+    let portid = if found.is_empty() { 0 } else { second_port(p) };
     for (r, c) in &found {
         put(p, c, l.style);
-        p.sess.kernel.ct_kill(p.ns, *r);
+        p.sess.kernel.ct_kill_by(p.ns, *r, portid);
     }
     said(p, found.len(), "deleted");
     i32::from(found.is_empty())
@@ -194,7 +190,8 @@ fn flush(p: &mut Proc<'_>, l: &Line) -> i32 {
         return 0;
     }
     for (r, _) in chosen(p, l) {
-        p.sess.kernel.ct_kill(p.ns, r);
+        // The first netlink socket of a process has the process's number.
+        p.sess.kernel.ct_kill_by(p.ns, r, p.pid.0);
     }
     p.err.push_str(&format!("{NAME}: connection tracking table has been emptied.\n"));
     0

@@ -2,6 +2,7 @@
 
 use super::{Exit, Proc, Refusal};
 use crate::kernel::types::{Nanos, Pid, SEC};
+use crate::session::watch::Signal;
 
 /// A time such as `0.5`, `2`, `1.5s`, `2m`, in nanoseconds.
 pub(super) fn duration(text: &str) -> Option<Nanos> {
@@ -129,19 +130,20 @@ fn seq(p: &mut Proc<'_>, args: &[String]) -> Exit {
 
 fn kill(p: &mut Proc<'_>, argv: &[String]) -> Exit {
     let tool = argv[0].as_str();
-    let (mut status, mut full) = (1, false);
+    let (mut status, mut full, mut signal) = (1, false, Signal::Term);
     for (i, a) in argv.iter().enumerate().skip(1) {
         if let Some(flag) = a.strip_prefix('-') {
-            match flag {
-                "9" | "15" | "TERM" | "KILL" | "INT" | "HUP" | "2" | "1" | "q" | "x" => {}
-                "f" if tool == "pkill" => full = true,
+            match (flag, Signal::read(flag)) {
+                (_, Some(s)) => signal = s,
+                ("q" | "x", _) => {}
+                ("f", _) if tool == "pkill" => full = true,
                 _ => return Err(Refusal::new(format!("{tool} {a}"), i)),
             }
             continue;
         }
         if tool == "kill" {
             match a.parse().ok().map(Pid) {
-                Some(pid) if p.sess.kill(pid) => status = 0,
+                Some(pid) if p.sess.kill(pid, signal) => status = 0,
                 _ => p.err.push_str(&format!("kill: ({a}) - No such process\n")),
             }
             continue;
@@ -156,7 +158,7 @@ fn kill(p: &mut Proc<'_>, argv: &[String]) -> Exit {
             .map(|x| *x.0)
             .collect();
         for pid in &found {
-            p.sess.kill(*pid);
+            p.sess.kill(*pid, signal);
             status = 0;
         }
         if found.is_empty() && tool == "killall" {

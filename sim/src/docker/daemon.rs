@@ -91,6 +91,8 @@ impl Session {
         e.running = true;
         e.last_pool = None;
         e.next_port.clear();
+        // It takes a daemon a second and more to come to its networks.
+        self.kernel.linkwatch_settle(host);
         let started = Docker { s: self, host }.start_daemon();
         match &started {
             Err(_) => self.engines.entry(host).or_default().running = false,

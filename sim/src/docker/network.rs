@@ -167,6 +167,8 @@ impl Docker<'_> {
         let (p, r) = (self.profile(), self.net_rules(&n));
         self.calls(&rules::network(p, &r));
         self.change(dev, vec![LinkChange::Up(true)])?;
+        // It reads the link again, to know its flags (`setupDeviceUp`).
+        self.s.kernel.rtnl_getlink(dev);
         self.em().networks.insert(n.id.clone(), n);
         // Up to 27 after every network (`arrangeUserFilterRule`).
         if self.profile() == Profile::V20 {

@@ -229,6 +229,8 @@ impl Docker<'_> {
 
     fn join_bridge(&mut self, n: &Network, host: DevId) -> Result<(), String> {
         let Some(bridge) = n.bridge else { return Ok(()) };
+        // It looks the bridge up by its name (`addToBridge`).
+        self.s.kernel.rtnl_getlink(bridge);
         self.change(host, vec![LinkChange::Master(Some(bridge))])?;
         if !self.e().config.userland_proxy {
             self.change(host, vec![LinkChange::Port(PortSet::Hairpin(true))])?;
@@ -272,7 +274,11 @@ impl Docker<'_> {
             }
         }
         if let Some(dev) = e.host_dev.or(e.dev).filter(|d| delete && self.s.kernel.dev(*d).alive) {
-            // Both ends go with one.
+            // The sandbox takes its end down (`Namespace.RemoveInterface`), the driver deletes the pair.
+            if let Some(inside) = e.dev.filter(|d| self.s.kernel.dev(*d).alive) {
+                // A device can always be taken down.
+                let _ = self.op(&Op::LinkSet { dev: inside, changes: vec![LinkChange::Up(false)] });
+            }
             if let Err(why) = self.op(&Op::LinkDel { dev }) {
                 self.em().log.push(format!("failed to delete {}: {why}", e.ifname));
             }

@@ -12,19 +12,20 @@ impl<R: Recorder> Kernel<R> {
     /// # Errors
     /// The errno and the sentence of the kernel.
     pub fn apply(&mut self, op: &Op) -> Result<OpReply, OpError> {
+        let kept = self.journal.is_some() && !matches!(op, Op::Xtables { .. });
         // A batch of rules tells by itself.
-        if self.journal.is_none() || matches!(op, Op::Xtables { .. }) {
-            return self.carry_out(op);
-        }
         let called = |d: DevId| {
             let x = self.dev(d);
             crate::journal::Called { dev: d, netns: x.netns, name: x.name.to_string() }
         };
-        let devs = op.devs().into_iter().map(called).collect();
-        let reply = self.carry_out(op);
-        let told = reply.as_ref().copied().map_err(|e| e.errno);
-        self.note(crate::journal::Entry::Op(op.clone(), told, devs));
-        reply
+        let devs = if kept { op.devs().into_iter().map(called).collect() } else { Vec::new() };
+        let done = self.carry_out(op);
+        if kept {
+            let told = done.as_ref().copied().map_err(|e| e.errno);
+            self.note(crate::journal::Entry::Op(op.clone(), told, devs));
+        }
+        self.linkwatch_unlocked();
+        done
     }
 
     /// Writes into the journal, where one is kept.
@@ -107,7 +108,7 @@ impl<R: Recorder> Kernel<R> {
             Next::Timer(Timer::Tcp { sock, kind: 1, .. }) => self.tcp_delack_timer(sock),
             Next::Timer(Timer::Tcp { sock, generation, .. }) => self.tcp_timer(sock, generation),
             Next::Timer(Timer::LinkWatch(dev)) => self.br_port_check(dev),
-            Next::Timer(Timer::MacvlanCarrier(dev)) => self.macvlan_carrier(dev),
+            Next::Timer(Timer::LinkWatchWork(host)) => self.linkwatch_work(host),
             Next::Timer(Timer::Parked(i)) => {
                 if let Some((dev, p)) = self.parked.get_mut(i as usize).and_then(Option::take) {
                     self.arp_parked(dev, p);

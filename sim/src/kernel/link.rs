@@ -2,6 +2,7 @@
 
 mod create;
 mod set;
+pub mod watch;
 
 use std::net::Ipv4Addr;
 
@@ -187,8 +188,10 @@ pub struct Device {
     pub flags: IfFlags,
     /// It was up since it came into its namespace: it has its queueing discipline.
     pub was_up: bool,
-    /// `netif_carrier_ok`: the far end listens.
+    /// `netif_carrier_ok`: the far end listens (`LOWER_UP`).
     pub carrier: bool,
+    /// The carrier as link_watch last saw it (`dev_activate`): without it nothing is sent.
+    pub active: bool,
     /// RFC 2863 state.
     pub operstate: OperState,
     /// `txqueuelen` in packets.
@@ -224,10 +227,22 @@ impl Device {
         self.flags.contains(IfFlags::UP)
     }
 
-    /// Up with a carrier (`IFF_RUNNING`, `LOWER_UP`).
+    /// Up, and with a state that is as good (`IFF_RUNNING`, `netif_oper_up`).
+    #[inline]
+    pub fn is_oper_up(&self) -> bool {
+        self.is_up() && matches!(self.operstate, OperState::Up | OperState::Unknown)
+    }
+
+    /// Up with a carrier (`IFF_LOWER_UP`).
+    #[inline]
+    pub fn is_lower_up(&self) -> bool {
+        self.is_up() && self.carrier
+    }
+
+    /// Up, and link_watch saw a carrier: it sends.
     #[inline]
     pub fn is_running(&self) -> bool {
-        self.is_up() && self.carrier
+        self.is_up() && self.active
     }
 
     /// `IFF_LOOPBACK`.

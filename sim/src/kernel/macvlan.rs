@@ -3,8 +3,7 @@
 use super::Kernel;
 use super::link::{DevKind, IfFlags};
 use super::netfilter::SkbNf;
-use super::types::{DevId, Errno, SEC};
-use crate::engine::Timer;
+use super::types::{DevId, Errno};
 use crate::op::OpError;
 use crate::trace::event::MacvlanVerdict;
 use crate::trace::{DropReason, EventKind, Recorder};
@@ -130,19 +129,6 @@ impl<R: Recorder> Kernel<R> {
                 Ok(())
             }
             _ => Err(Errno::EOPNOTSUPP.into()),
-        }
-    }
-
-    /// The carrier of a lower device changed. Of a bridge they hear late: link_watch is not in a hurry about it,
-    /// and what came back within that time is never told.
-    pub(crate) fn macvlan_lower_carrier(&mut self, lower: DevId) {
-        if self.dev(lower).macvlan_count == 0 {
-            return;
-        }
-        if self.dev(lower).bridge().is_some() {
-            self.queue.timer(self.queue.now + SEC, Timer::MacvlanCarrier(lower));
-        } else {
-            self.macvlan_carrier(lower);
         }
     }
 

@@ -65,15 +65,6 @@ pub struct Netfilter {
     pub active: bool,
 }
 
-impl Netfilter {
-    /// An empty firewall; `listen`: what happens to connections is kept for `conntrack -E`.
-    pub fn new(listen: bool) -> Netfilter {
-        let mut nf = Netfilter::default();
-        nf.ct.listen = listen;
-        nf
-    }
-}
-
 /// What a packet carries for netfilter beside its content (`skb->_nfct`, `nf_bridge_info`, `skb->sk`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct SkbNf {

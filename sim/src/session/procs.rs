@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 
 use super::Session;
+use super::watch::Signal;
 use crate::FxBuild;
 use crate::kernel::types::{HostId, NetnsId, Pid};
 
@@ -48,21 +49,28 @@ impl Session {
         self.procs.table.get(&pid).filter(|p| p.host == host && p.alive).map(|p| p.ns)
     }
 
-    /// Sends SIGTERM to a process; false where there is none.
-    pub fn kill(&mut self, pid: Pid) -> bool {
-        let alive = self.procs.table.get(&pid).is_some_and(|p| p.alive);
+    /// Sends a signal to a process; false where there is none.
+    pub fn kill(&mut self, pid: Pid, signal: Signal) -> bool {
+        let mut alive = self.procs.table.get(&pid).is_some_and(|p| p.alive);
         if let Some(app) = self.apps.of_pid(pid) {
-            self.apps.kill(&mut self.kernel, app, 143);
+            alive &= self.apps.get(app).exit.is_none();
+            if alive {
+                self.signal(app, signal);
+            }
         }
         self.pid_gone(pid);
         alive
     }
 
-    /// Waits until a process has ended, at most a day of virtual time.
-    pub fn wait(&mut self, pid: Pid) {
+    /// Waits until a process has ended, at most a day of virtual time: its exit status, where it had one. None
+    /// where it never ends.
+    pub fn wait(&mut self, pid: Pid) -> Option<i32> {
+        let mut status = Some(0);
         if let Some(app) = self.apps.of_pid(pid) {
-            self.run_until_exit(app, None);
+            let ended = self.run_until_exit(app, None);
+            status = self.apps.get(app).exit.filter(|_| ended);
         }
         self.pid_gone(pid);
+        status
     }
 }

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use super::Session;
 use crate::app::probe::{Probe, ProbeReport};
-use crate::app::{AppId, Program, Wake};
+use crate::app::{AppId, Program, TIMED_OUT, Wake};
 use crate::journal::Entry;
 use crate::kernel::apply::Stepped;
 use crate::kernel::types::{HostId, Nanos, NetnsId, Pid, SEC};
@@ -34,21 +34,6 @@ impl Default for Storm {
 }
 
 impl Session {
-    /// What a background program writes goes to a file.
-    pub fn redirect(&mut self, app: AppId, host: HostId, ns: NetnsId, path: &str) {
-        self.redirects.push((app, host, ns, path.to_owned()));
-    }
-
-    fn flush_redirects(&mut self) {
-        for (app, host, ns, path) in self.redirects.clone() {
-            let text = self.apps.take_out(app);
-            if !text.is_empty() {
-                // The disk of the world cannot be full, and the file was opened before.
-                let _ = self.write_file(host, ns, &path, &text, true);
-            }
-        }
-    }
-
     /// Lets the world run for a time.
     pub fn advance(&mut self, for_ns: Nanos) {
         let until = self.kernel.now().saturating_add(for_ns);
@@ -74,9 +59,16 @@ impl Session {
                 let q = &mut self.kernel.queue;
                 q.now = q.now.max(until);
             }
-            self.apps.kill(&mut self.kernel, app, 124);
+            self.signal(app, super::watch::Signal::Term);
         }
         ended
+    }
+
+    /// `timeout` ends a program that still runs.
+    fn time_out(&mut self, app: AppId) {
+        if self.apps.get(app).exit.is_none() {
+            self.signal(app, super::watch::Signal::Term);
+        }
     }
 
     /// Was the bound on frames reached in this step?
@@ -86,9 +78,10 @@ impl Session {
 
     fn run(&mut self, until: Nanos, done: impl Fn(&Session) -> bool) {
         self.run_events(until, done);
-        if !self.redirects.is_empty() {
-            self.flush_redirects();
+        if self.has_watchers() {
+            self.hear();
         }
+        self.flush_outputs();
     }
 
     fn run_events(&mut self, until: Nanos, done: impl Fn(&Session) -> bool) {
@@ -100,9 +93,13 @@ impl Session {
             match self.kernel.step(until) {
                 Stepped::Idle => return,
                 Stepped::Done => {}
+                Stepped::App { app, token: TIMED_OUT } => self.time_out(AppId(app)),
                 Stepped::App { app, token } => self.apps.wake(&mut self.kernel, AppId(app), Wake::Timer(token)),
             }
             self.apps.dispatch(&mut self.kernel);
+            if self.has_watchers() {
+                self.hear();
+            }
             while let Some((app, mail)) = self.apps.mail.pop_front() {
                 // What an engine does of its own accord stands between marks without words.
                 self.kernel.note(Entry::Begin(Vec::new()));

@@ -5,6 +5,7 @@ use super::io::Io;
 use super::parse;
 use super::vfs::{Kind, normal};
 use crate::kernel::types::Pid;
+use crate::session::watch::Signal;
 
 /// Names of the builtins.
 pub(crate) const NAMES: &[&str] = &[
@@ -176,20 +177,30 @@ impl Shell<'_> {
                     args.iter().filter_map(|a| self.job(a)).collect()
                 };
                 for p in pids {
-                    self.sess.wait(p);
-                }
-            }
-            "kill" => {
-                for (i, a) in args.iter().enumerate() {
-                    if let Some(signal) = a.strip_prefix('-') {
-                        if !matches!(signal, "9" | "15" | "TERM" | "KILL" | "INT" | "2" | "HUP" | "1") {
-                            self.refuse(format!("kill {a}"), col(i + 1));
+                    match self.sess.wait(p) {
+                        Some(code) if !args.is_empty() => status = code,
+                        Some(_) => {}
+                        None => {
+                            self.refuse("wait for a program that never ends: kill it first", col(0));
                             return true;
                         }
+                    }
+                }
+                self.terminal();
+            }
+            "kill" => {
+                let mut signal = Signal::Term;
+                for (i, a) in args.iter().enumerate() {
+                    if let Some(name) = a.strip_prefix('-') {
+                        let Some(s) = Signal::read(name) else {
+                            self.refuse(format!("kill {a}"), col(i + 1));
+                            return true;
+                        };
+                        signal = s;
                         continue;
                     }
                     match self.job(a) {
-                        Some(p) if self.sess.kill(p) => {}
+                        Some(p) if self.sess.kill(p, signal) => {}
                         _ => {
                             let text = format!("{}: line 1: kill: ({a}) - No such process\n", self.name);
                             self.write(&io.err, &text);
@@ -197,6 +208,7 @@ impl Shell<'_> {
                         }
                     }
                 }
+                self.terminal();
             }
             _ => return false,
         }

@@ -13,6 +13,7 @@ use crate::app::probe::ProbeReport;
 use crate::command::{Proc, Refusal};
 use crate::kernel::types::{HostId, Nanos, NetnsId, Pid};
 use crate::session::Session;
+use crate::session::watch::Target;
 
 /// How the walk goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +59,8 @@ pub(super) struct Shell<'s> {
     pub(super) deadline: Option<Nanos>,
     /// It runs inside a container.
     pub(super) inside: bool,
+    /// Where its own standard output and standard error lead.
+    pub(super) to: [Target; 2],
 }
 
 /// Runs a script as the login shell of a step would.
@@ -108,6 +111,7 @@ pub(crate) fn run_script_in(
         background: p.background,
         deadline: p.deadline,
         inside: p.inside,
+        to: p.to.clone(),
         sess: &mut *p.sess,
     };
     let io = Io { stdin: 0, out: Sink::Buf(0), err: Sink::Buf(1), more: Default::default() };
@@ -152,6 +156,25 @@ impl Shell<'_> {
             }
             Sink::Null => {}
         }
+    }
+
+    /// Where a program that goes on in the background writes to.
+    fn target(&self, sink: &Sink) -> Target {
+        match sink {
+            Sink::Buf(i) => self.to.get(*i).cloned().unwrap_or(Target::Pipe),
+            Sink::File(path) => Target::File(path.to_string()),
+            Sink::Null => Target::Null,
+        }
+    }
+
+    /// What programs in the background wrote to the terminal meanwhile shows in the step, if it leads there.
+    pub(super) fn terminal(&mut self) {
+        if self.to[0] != Target::Terminal || self.to[1] != Target::Terminal {
+            return;
+        }
+        let [out, err] = self.sess.take_terminal(self.host);
+        self.write(&Sink::Buf(0), &out);
+        self.write(&Sink::Buf(1), &err);
     }
 
     fn step(&mut self, col: usize) -> bool {
@@ -518,10 +541,7 @@ impl Shell<'_> {
         let exported = self.vars.iter().filter(|(_, (_, e))| *e).map(|(k, (v, _))| (k.clone(), v.clone()));
         let mut all: Vec<(String, String)> = exported.collect();
         all.extend(env);
-        let out_file = match &io.out {
-            Sink::File(p) => Some(p.to_string()),
-            _ => None,
-        };
+        let to = [self.target(&io.out), self.target(&io.err)];
         let mut p = Proc::new(self.sess, self.host, self.ns, pid);
         p.stdin = stdin;
         p.background = self.background;
@@ -529,7 +549,7 @@ impl Shell<'_> {
         p.cwd.clone_from(&self.cwd);
         p.depth = self.depth + 1;
         p.deadline = self.deadline;
-        p.out_file = out_file;
+        p.to = to;
         p.inside = self.inside;
         let exit = if p.depth > bound::DEPTH {
             Err(Refusal::new(format!("programs nested deeper than {}", bound::DEPTH), 0))
@@ -548,6 +568,7 @@ impl Shell<'_> {
         if let Ok(code) = exit {
             self.last = code;
         }
+        self.terminal();
         self.write(&io.out, &out);
         self.write(&io.err, &err);
         if let Err(r) = exit {

@@ -191,7 +191,7 @@ fn show(p: &mut Proc<'_>, c: &mut Ctx<'_>) -> Result<i32, Stop> {
 /// The flags between the angle brackets.
 fn flags(d: &Device) -> Vec<&'static str> {
     let mut out = Vec::new();
-    if d.is_up() && !d.carrier {
+    if d.is_up() && !d.is_oper_up() {
         out.push("NO-CARRIER");
     }
     let named = [
@@ -204,7 +204,7 @@ fn flags(d: &Device) -> Vec<&'static str> {
         (IfFlags::UP, "UP"),
     ];
     out.extend(named.into_iter().filter(|(f, _)| d.flags.contains(*f)).map(|(_, n)| n));
-    if d.is_running() {
+    if d.is_lower_up() {
         out.push("LOWER_UP");
     }
     out

@@ -27,7 +27,7 @@ impl Mark {
 type Nat = (Option<Ipv4Addr>, Option<u16>);
 
 /// Everything must hold.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Filter {
     pub proto: Option<u8>,
     /// Original source and destination, reply source and destination.

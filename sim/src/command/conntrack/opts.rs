@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
+use super::events::Mask;
 use super::filter::{Filter, Mark};
 use super::print::Style;
 use crate::command::Refusal;
@@ -46,6 +47,8 @@ pub(super) struct Line {
     pub status: Option<Status>,
     pub timeout: Option<u64>,
     pub style: Style,
+    /// `-e`.
+    pub mask: Mask,
     pub zero: bool,
     /// `-f ipv6`.
     pub ipv6: bool,
@@ -286,6 +289,7 @@ fn apply(line: &mut Line, f: Found, argv: &[String], at: usize) -> Result<(), Ba
         "status" => status(line, v)?,
         "timeout" => line.timeout = Some(u64::from(number(v))),
         "zero" => line.zero = true,
+        "event-mask" => line.mask = Mask::read(v)?,
         "output" => output(line, v, argv, at)?,
         _ => return Err(refused()),
     }
@@ -298,8 +302,10 @@ fn output(line: &mut Line, v: &str, argv: &[String], at: usize) -> Result<(), Ba
         match word {
             "extended" => line.style.extended = true,
             "id" => line.style.id = true,
-            // Nothing has a time stamp while nf_conntrack_timestamp is off.
-            "timestamp" | "ktimestamp" => {}
+            // Only `-E` has its own.
+            "timestamp" => line.style.timestamp = true,
+            // Nothing has one while nf_conntrack_timestamp is off.
+            "ktimestamp" => {}
             "xml" | "save" | "labels" | "userspace" => {
                 return Err(Bad::Refused(Refusal::new(format!("{} -o {word}", argv[0]), at)));
             }

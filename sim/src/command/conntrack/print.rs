@@ -9,12 +9,14 @@ use crate::kernel::types::{Nanos, NetnsId, SEC};
 use crate::trace::Recorder;
 
 /// What `-o` adds.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Style {
     /// `extended`: the network protocol in front.
     pub extended: bool,
     /// `id`: the entry's number at the end.
     pub id: bool,
+    /// `timestamp`: when an event was heard.
+    pub timestamp: bool,
     /// It was asked for by its tuple: the question holds a reference of its own.
     pub held: bool,
 }
@@ -78,9 +80,15 @@ pub fn event_line(e: &CtEvent, style: Style) -> String {
         CtEventKind::Destroy => "[DESTROY]",
     };
     let entry = line(&e.conn, e.at, style);
+    // A time that is over is not sent (`ctnetlink_dump_timeout`).
+    let over = e.kind == CtEventKind::Destroy && e.conn.left(e.at) < SEC;
+    let proto = e.conn.tuples[0].proto;
+    let entry = if over { entry.replacen(&format!(" {proto} 0 "), &format!(" {proto} "), 1) } else { entry };
+    let at = e.at / 1000;
+    let stamp = if style.timestamp { format!("[{}.{:06}]\t", at / 1_000_000, at % 1_000_000) } else { String::new() };
     let entry = entry.replace(" use=1", "");
     let entry = if e.conn.mark == 0 { entry.replace(" mark=0", "") } else { entry };
-    format!("{kind} {entry}")
+    format!("{stamp}{kind} {entry}")
 }
 
 /// Linux hides its addresses behind a keyed hash; here the number says which entry it is.

@@ -88,7 +88,7 @@ fn short_row(d: &Device) -> String {
         (d.flags.contains(IfFlags::LOOPBACK), 'L'),
         (d.flags.contains(IfFlags::MULTICAST), 'M'),
         (d.flags.contains(IfFlags::PROMISC), 'P'),
-        (d.is_running(), 'R'),
+        (d.is_oper_up(), 'R'),
         (d.is_up(), 'U'),
         (d.flags.contains(IfFlags::NOARP), 'O'),
     ];
@@ -103,7 +103,7 @@ fn short_row(d: &Device) -> String {
 pub(crate) fn flags(d: &Device) -> Vec<&'static str> {
     let mut words = Vec::new();
     for (i, (f, word)) in FLAGS.iter().enumerate() {
-        if i == 3 && d.is_running() {
+        if i == 3 && d.is_oper_up() {
             words.push("RUNNING");
         }
         if d.flags.contains(*f) {
@@ -116,7 +116,7 @@ pub(crate) fn flags(d: &Device) -> Vec<&'static str> {
 /// The paragraph of an interface or of an alias.
 fn long(name: &str, d: &Device) -> String {
     let alias = name.contains(':');
-    let bits = d.flags.bits() | if d.is_running() { 0x40 } else { 0 };
+    let bits = d.flags.bits() | if d.is_oper_up() { 0x40 } else { 0 };
     let words = flags(d);
     let mut s = format!("{name}: flags={bits}<{}>  mtu {}\n", words.join(","), d.mtu);
     if let Some(a) = d.addrs.iter().find(|a| a.label == name) {

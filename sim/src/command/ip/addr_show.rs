@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::addr::{AddrShow, Held};
 use super::args::{Bad, scope_name};
 use super::link_json::{brief_name, json_head, stats64};
-use super::link_show::{far_netns, full_name, head, state, stats, wanted};
+use super::link_show::{far_netns, full_name, head, state, stats, sync, wanted};
 use super::{Globals, print_json};
 use crate::command::Proc;
 use crate::kernel::link::{Device, IfAddr};
@@ -35,6 +35,7 @@ pub(super) fn select(p: &Proc<'_>, s: &AddrShow) -> Result<Vec<Held>, Bad> {
 }
 
 pub(super) fn show(p: &mut Proc<'_>, g: &Globals, s: &AddrShow) -> Result<i32, Bad> {
+    sync(p, &s.link);
     let k = &p.sess.kernel;
     let devs = wanted(p, &s.link)?;
     let mut text = String::new();

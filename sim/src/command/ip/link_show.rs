@@ -16,7 +16,7 @@ use crate::wire::MacAddr;
 /// Flags as `ip` lists them.
 pub fn flags(k: &Kernel<Trace>, d: &Device) -> Vec<&'static str> {
     let mut f = Vec::new();
-    if d.is_up() && !d.carrier {
+    if d.is_up() && !d.is_oper_up() {
         f.push("NO-CARRIER");
     }
     for (flag, name) in [
@@ -32,7 +32,7 @@ pub fn flags(k: &Kernel<Trace>, d: &Device) -> Vec<&'static str> {
             f.push(name);
         }
     }
-    if d.is_running() {
+    if d.is_lower_up() {
         f.push("LOWER_UP");
     }
     let peer = k.iflink(d).filter(|l| l.netns == d.netns).and_then(|l| l.dev);
@@ -90,7 +90,15 @@ pub fn wanted<'k>(p: &'k Proc<'_>, s: &Show) -> Result<Vec<&'k Device>, Bad> {
         .collect())
 }
 
+/// One device is asked about by itself, and the kernel brings its state up to date first; a list is told as it is.
+pub(super) fn sync(p: &mut Proc<'_>, s: &Show) {
+    if let Some(d) = s.dev.as_ref().and_then(|n| p.sess.kernel.dev_by_name(p.ns, n)) {
+        p.sess.kernel.rtnl_getlink(d);
+    }
+}
+
 pub(super) fn show(p: &mut Proc<'_>, g: &Globals, s: &Show) -> Result<i32, Bad> {
+    sync(p, s);
     let k = &p.sess.kernel;
     let devs = wanted(p, s)?;
     let mut text = String::new();

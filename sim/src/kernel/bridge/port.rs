@@ -133,7 +133,7 @@ impl<R: Recorder> Kernel<R> {
         let live = b.ports.iter().any(|p| self.brport(*p).state == PortState::Forwarding);
         self.set_carrier(br, live);
         // link_watch looks at the bridge even where the carrier came back at once.
-        self.update_operstate(br);
+        self.linkwatch_stale(br);
     }
 
     /// The bridge itself went up or down.

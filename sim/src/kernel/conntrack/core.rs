@@ -166,7 +166,8 @@ impl<R: Recorder> Kernel<R> {
                 table.stats.early_drop += 1;
             }
         }
-        let conn = Conntrack::blank([tuple, reply], zone, now, s.nf_conntrack_acct != 0);
+        let ecache = table.wants_events(s.nf_conntrack_events);
+        let conn = Conntrack::blank([tuple, reply], zone, now, s.nf_conntrack_acct != 0, ecache);
         Resolved::Made(table.alloc(now, conn))
     }
 
@@ -190,7 +191,7 @@ impl<R: Recorder> Kernel<R> {
         match taken(table, keys, now) {
             None => {
                 table.insert(ct, now);
-                table.event(CtEventKind::New, ct, now);
+                table.event(CtEventKind::New, ct, now, 0);
                 self.ct_ev(ns, (hook, dev), p, CtVerdict::Confirmed, Some(ct), None);
                 Verdict::Accept
             }
@@ -268,6 +269,12 @@ impl<R: Recorder> Kernel<R> {
         self.netns[ns.ix()].nf.ct.kill(ct, now)
     }
 
+    /// The same at the request of a netlink socket (`ctnetlink_del_conntrack`).
+    pub fn ct_kill_by(&mut self, ns: NetnsId, ct: CtRef, portid: u32) -> bool {
+        let now = self.queue.now;
+        self.netns[ns.ix()].nf.ct.kill_by(ct, now, portid)
+    }
+
     /// Takes what expired out of the table of a namespace. Nothing needs it: what expired is found nowhere.
     pub fn ct_expire(&mut self, ns: NetnsId) {
         let now = self.queue.now;
@@ -327,7 +334,7 @@ fn handle_packet(table: &mut Conntrack, ct: CtRef, info: CtInfo, ip: &Ipv4, now:
         table.note_expiry(e);
     }
     if changed && out == Outcome::Accept {
-        table.event(CtEventKind::Update, ct, now);
+        table.event(CtEventKind::Update, ct, now, 0);
     }
     out
 }

@@ -147,6 +147,11 @@ impl Conntrack {
 
     /// `nf_ct_delete`: out of the table. Packets that refer to it find it for a while yet. Says whether it was there.
     pub(crate) fn kill(&mut self, ct: CtRef, now: Nanos) -> bool {
+        self.kill_by(ct, now, 0)
+    }
+
+    /// The same at the request of a netlink socket, which listeners are told.
+    pub(crate) fn kill_by(&mut self, ct: CtRef, now: Nanos, portid: u32) -> bool {
         let Some(c) = self.get_mut(ct) else { return false };
         if c.status.contains(Status::DYING) {
             return false;
@@ -161,7 +166,7 @@ impl Conntrack {
                 }
             }
             self.count -= 1;
-            self.event(CtEventKind::Destroy, ct, now);
+            self.event(CtEventKind::Destroy, ct, now, portid);
         }
         self.limbo.push_back(Limbo { ct, since: now, dead: true });
         true
@@ -240,19 +245,39 @@ impl Conntrack {
         }
     }
 
-    /// Tells a listener.
+    /// A socket joins the events' groups (`ctnetlink_bind_event`): it hears of what comes after so many events.
+    pub fn listen(&mut self) -> usize {
+        self.listeners += 1;
+        self.events.len()
+    }
+
+    /// A listener leaves; after the last one nothing is kept.
+    pub fn unlisten(&mut self) {
+        self.listeners = self.listeners.saturating_sub(1);
+        if self.listeners == 0 {
+            self.events.clear();
+        }
+    }
+
+    /// Does a connection that is made now get the extension for events (`nf_ct_ecache_ext_add`)? By default
+    /// (`nf_conntrack_events` 2) only where somebody listens.
+    pub(crate) fn wants_events(&self, sysctl: i32) -> bool {
+        sysctl == 1 || (sysctl == 2 && self.listeners > 0)
+    }
+
+    /// Tells the listeners (`nf_conntrack_eventmask_report`).
     #[inline]
-    pub(crate) fn event(&mut self, kind: CtEventKind, ct: CtRef, now: Nanos) {
-        if !self.listen || self.events.len() >= MAX_EVENTS {
+    pub(crate) fn event(&mut self, kind: CtEventKind, ct: CtRef, now: Nanos, portid: u32) {
+        if self.listeners == 0 || self.events.len() >= MAX_EVENTS {
             return;
         }
-        if let Some(conn) = self.get(ct).cloned() {
-            self.events.push_back(CtEvent { at: now, kind, conn });
+        if let Some(conn) = self.get(ct).filter(|c| c.ecache).cloned() {
+            self.events.push_back(CtEvent { at: now, kind, conn, portid });
         }
     }
 
     /// A connection as it is made (`__nf_conntrack_alloc`).
-    pub(crate) fn blank(tuples: [Tuple; 2], zone: Zone, now: Nanos, acct: bool) -> Conn {
+    pub(crate) fn blank(tuples: [Tuple; 2], zone: Zone, now: Nanos, acct: bool, ecache: bool) -> Conn {
         Conn {
             tuples,
             zone,
@@ -264,6 +289,7 @@ impl Conntrack {
             masq_dev: None,
             id: 0,
             born: now,
+            ecache,
         }
     }
 }

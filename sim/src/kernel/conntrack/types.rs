@@ -207,6 +207,8 @@ pub struct Conn {
     pub id: u32,
     /// When it was made.
     pub born: Nanos,
+    /// It carries the extension for events (`nf_ct_ecache_ext_add`): without it nobody hears of it.
+    pub ecache: bool,
 }
 
 /// What `conntrack -S` counts (`struct ip_conntrack_stat`).
@@ -254,6 +256,8 @@ pub struct CtEvent {
     pub kind: CtEventKind,
     /// The connection after it.
     pub conn: Conn,
+    /// The netlink port whose request caused it; 0 where packets or time did.
+    pub portid: u32,
 }
 
 /// A connection outside the table that packets may still refer to: not confirmed yet, or taken out.
@@ -280,8 +284,8 @@ pub struct Conntrack {
     pub next_id: u32,
     /// Counters.
     pub stats: CtStats,
-    /// Somebody listens to [`Conntrack::events`].
-    pub listen: bool,
+    /// How many listen to [`Conntrack::events`] (`ctnetlink_has_listener`).
+    pub listeners: u32,
     /// What happened since somebody listens, at most [`MAX_EVENTS`].
     pub events: VecDeque<CtEvent>,
     /// No connection of the table expires before this.

@@ -97,7 +97,10 @@ impl<R: Recorder> Kernel<R> {
             self.br_updown(dev);
         }
         if up {
-            self.dev_mut(dev).was_up = true;
+            // `dev_activate`: without a carrier it waits for one.
+            let d = self.dev_mut(dev);
+            d.was_up = true;
+            d.active = d.carrier;
             self.inet_dev_up(dev);
             self.arp_notify(dev, false);
         } else {
@@ -105,11 +108,13 @@ impl<R: Recorder> Kernel<R> {
             self.nat_device_down(dev);
             self.neigh_flush_dev(dev, false);
         }
+        // `NETDEV_UP` and `NETDEV_DOWN`, which do not wait for link_watch.
+        self.macvlan_carrier(dev);
         self.br_port_check(dev);
         Ok(())
     }
 
-    /// `netif_carrier_on` and `netif_carrier_off`, with what link_watch does about it.
+    /// `netif_carrier_on` and `netif_carrier_off`.
     pub(crate) fn set_carrier(&mut self, dev: DevId, on: bool) {
         let d = self.dev_mut(dev);
         if d.carrier == on {
@@ -117,14 +122,13 @@ impl<R: Recorder> Kernel<R> {
         }
         d.carrier = on;
         d.stats.carrier_changes += 1;
-        self.update_operstate(dev);
-        self.fib_sync_carrier(dev);
-        self.macvlan_lower_carrier(dev);
-        if !on && self.dev(dev).is_up() && self.evicts_without_carrier(dev) {
-            self.neigh_flush_dev(dev, true);
-        }
+        self.linkwatch_fire_event(dev);
+    }
+
+    /// The bridge of a port hears of its carrier.
+    pub(crate) fn linkwatch_tell_bridge(&mut self, dev: DevId, on: bool) {
         if on {
-            // The bridge learns of it from link_watch, a moment later.
+            // A moment later.
             self.queue.timer(self.queue.now + LINK_WATCH, Timer::LinkWatch(dev));
         } else {
             self.br_port_check(dev);

@@ -92,11 +92,11 @@ fn flags(d: &Device, m_down: bool) -> Value {
         (IfFlags::UP, "UP"),
     ];
     let mut out = Vec::new();
-    if d.is_up() && !d.is_running() {
+    if d.is_up() && !d.is_oper_up() {
         out.push("NO-CARRIER");
     }
     out.extend(NAMES.iter().filter(|(f, _)| d.flags.contains(*f)).map(|(_, n)| *n));
-    if d.is_running() {
+    if d.is_lower_up() {
         out.push("LOWER_UP");
     }
     if m_down {
