@@ -28,7 +28,8 @@ pub const VERDICTS: [&str; 4] = ["output", "outcomes", "state", "frames"];
 pub struct Verdicts(pub [Vec<String>; 4]);
 
 /// Fields of a probe's step that say what was asked, or that [`normalise::RULES`] leaves out.
-const ASKED: &[&str] = &["n", "op", "from", "what", "to", "kind", "ms", "cap", "sport", "local", "ns", "lost", "macs"];
+const ASKED: &[&str] =
+    &["n", "op", "from", "what", "to", "kind", "ms", "cap", "sport", "local", "ns", "lost", "macs", "settle_ns"];
 
 /// Holds what the model did against what was recorded.
 pub fn compare(r: &Recording, p: &Played) -> Verdicts {

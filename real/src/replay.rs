@@ -118,7 +118,7 @@ pub fn play(r: &Recording, mut s: Session) -> Played {
             asked(&mut s);
         }
         let until = began + took(step);
-        s.advance(until.saturating_sub(s.kernel.now()));
+        s.advance(until.saturating_sub(s.kernel.now()).max(step["settle_ns"].as_u64().unwrap_or(0)));
         if n + 1 == count {
             // What comes before the recorder stops looking belongs to the last step.
             s.advance(pace.before_state_ms * MSEC);

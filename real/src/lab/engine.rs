@@ -196,6 +196,7 @@ fn follow(world: &mut World, s: &Session, entries: &[Entry]) {
     if let Err(e) = world.follow(s, entries) {
         world.refusals.push(e.to_string());
     }
+    world.follow_gone(s);
     world.follow_processes(s);
     world.follow_files(s);
 }

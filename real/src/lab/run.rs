@@ -30,6 +30,8 @@ use crate::watch::dump::Tools;
 /// What is under way after a command has this long to arrive; after a probe more, as both ends close.
 const AFTER_COMMAND: Duration = Duration::from_millis(2);
 const AFTER_PROBE: Duration = Duration::from_millis(8);
+/// What engines of a cluster do of their own accord after a step is done within this time: they gossip every 200 ms.
+const SETTLE: Duration = Duration::from_millis(300);
 /// How often it is looked whether a line has ended.
 const LOOK: Duration = Duration::from_millis(1);
 
@@ -83,6 +85,7 @@ impl Lab {
     fn follow(&mut self) -> Result<(), String> {
         let entries = self.journal();
         self.world.follow(&self.plan, &entries).map_err(|e| e.to_string())?;
+        self.world.follow_gone(&self.plan);
         self.world.follow_processes(&self.plan);
         self.world.follow_files(&self.plan);
         Ok(())
@@ -151,12 +154,16 @@ impl Lab {
         if lost > 0 {
             fields.insert("lost".into(), lost.into());
         }
+        // Engines of a cluster tell each other, which takes the plan a little.
+        let settle = if self.plan.clusters.is_empty() { Duration::ZERO } else { SETTLE };
+        thread::sleep(settle);
+        fields.insert("settle_ns".into(), (settle.as_nanos() as u64).into());
         let took = began.elapsed().as_nanos() as u64;
         fields.insert("ns".into(), took.into());
         self.out.step(fields, since, &seen);
         // The plan's clock follows, so that what its engines do in time comes in time.
         let spent = self.plan.kernel.now() - virtual_ns;
-        self.plan.advance(took.saturating_sub(spent));
+        self.plan.advance(took.saturating_sub(spent).max(settle.as_nanos() as u64));
         self.follow()
     }
 

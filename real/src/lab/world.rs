@@ -256,6 +256,21 @@ impl World {
         }
     }
 
+    /// Namespaces that the model let go are let go here.
+    pub fn follow_gone(&mut self, s: &Session) {
+        let gone: Vec<NetnsId> = self.places.nets.keys().copied().filter(|n| !s.kernel.ns(*n).alive).collect();
+        for ns in gone {
+            let Some(net) = self.places.nets.remove(&ns) else { continue };
+            let labels: Vec<String> =
+                self.spaces.iter().filter(|(_, x)| x.net.ino == net.ino).map(|(l, _)| l.clone()).collect();
+            for l in labels {
+                if let Some(space) = self.spaces.shift_remove(&l) {
+                    self.capture.let_go(space.tap);
+                }
+            }
+        }
+    }
+
     /// Containers have a process with the number that the engine tells, so that `/proc/PID/ns/net` is there.
     pub fn follow_processes(&mut self, s: &Session) {
         let mut now: BTreeMap<u32, NetnsId> = BTreeMap::new();
