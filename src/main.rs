@@ -35,6 +35,8 @@ enum Command {
     Compare(compare::Args),
     /// Say what this machine can compare and what not; exit 3 where something is missing
     Doctor(doctor::Args),
+    /// Run a scenario on the live kernel and keep what it did, for `compare --against`
+    Record(compare::RecordArgs),
     /// List the library, by topic
     List,
     /// Print the JSON Schema of scenario files
@@ -78,6 +80,7 @@ fn main() -> ExitCode {
         Some(Command::Run(a)) => run::run(&a),
         Some(Command::Test(a)) => test::run(&a),
         Some(Command::Compare(a)) => compare::run(&a),
+        Some(Command::Record(a)) => compare::run_record(&a),
         Some(Command::Doctor(a)) => doctor::run(&a),
         Some(Command::List) => list::run(),
         Some(Command::Schema) => schema::run(),

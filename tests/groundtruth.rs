@@ -38,7 +38,7 @@ fn folders() -> (Vec<PathBuf>, bool) {
 
 /// The four verdicts; a world that cannot be built or a panic fails them all.
 fn verdicts(r: &recording::Recording) -> Verdicts {
-    let all = |why: String| Verdicts(std::array::from_fn(|_| vec![why.clone()]));
+    let all = |why: String| Verdicts(std::array::from_fn(|_| vec![why.clone()]), [1; 4]);
     let played = catch_unwind(AssertUnwindSafe(|| world::build(&r.json).map(|s| compare(r, &play(r, s)))));
     match played {
         Ok(Ok(v)) => v,

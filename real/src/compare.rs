@@ -5,6 +5,7 @@ pub mod frames;
 pub mod inspected;
 mod names;
 pub mod normalise;
+pub mod report;
 mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,9 +24,9 @@ use crate::replay::{Did, Played};
 /// Names of the verdicts.
 pub const VERDICTS: [&str; 4] = ["output", "outcomes", "state", "frames"];
 
-/// The differences of each verdict, as text to show.
+/// The differences of each verdict, as text to show, and how many things were compared.
 #[derive(Clone, Default)]
-pub struct Verdicts(pub [Vec<String>; 4]);
+pub struct Verdicts(pub [Vec<String>; 4], pub [usize; 4]);
 
 /// Fields of a probe's step that say what was asked, or that [`normalise::RULES`] leaves out.
 const ASKED: &[&str] =
@@ -71,6 +72,11 @@ pub fn compare(r: &Recording, p: &Played) -> Verdicts {
     for (((s, d), cap), got) in list(&r.json["steps"]).iter().zip(&p.steps).zip(&caps).zip(&got) {
         let head = head(s);
         match text(&s["op"]) {
+            "cmd" => v.1[0] += 1,
+            "probe" => v.1[1] += 1,
+            _ => {}
+        }
+        match text(&s["op"]) {
             "cmd" => output(&head, s, d, (&theirs, &ours), lossy, &mut v.0[0]),
             "probe" => outcome(&head, s, d, (&theirs, &ours), &mut v.0[1]),
             _ => v.0[0].extend(d.refused.iter().map(|w| format!("{head}\n      refused: {w}"))),
@@ -82,13 +88,14 @@ pub fn compare(r: &Recording, p: &Played) -> Verdicts {
         };
         taken.push((head, normalise::frames(cap, own, &theirs), normalise::frames(got, own, &ours)));
     }
+    v.1[3] = taken.iter().map(|(_, w, g)| w.keys().chain(g.keys()).collect::<BTreeSet<_>>().len()).sum();
     frames_of(&mut taken, &mut v.0[3]);
     for (label, s) in recorded {
         let got = p.states.iter().find(|(l, _)| l == label).map(|(_, m)| m.clone()).unwrap_or_default();
         let want = theirs.value(&s["ns"]);
         let got = ours.value(&Value::Object(got));
         let probes = engine.then_some(steps.len() as u16);
-        state(label, &want, &got, (lossy, probes, r.is_ours(), r.json["cluster"] == true), &mut v.0[2]);
+        state(label, &want, &got, (lossy, probes, r.is_ours(), r.json["cluster"] == true), (&mut v.0[2], &mut v.1[2]));
     }
     inspected::compare(&r.json["state"]["end"]["docker"], &p.docker, (&theirs, &ours), &mut v.0[2]);
     v
@@ -315,7 +322,7 @@ fn state(
     want: &Value,
     got: &Value,
     (lossy, engine, ours, cluster): (bool, Option<u16>, bool, bool),
-    out: &mut Vec<String>,
+    (out, compared): (&mut Vec<String>, &mut usize),
 ) {
     let keys = |v: &Value| v.as_object().into_iter().flat_map(|m| m.keys().cloned()).collect::<Vec<_>>();
     let bridges: Vec<String> = want
@@ -350,6 +357,7 @@ fn state(
             }
         }
         let parts: BTreeSet<&String> = w.keys().chain(g.keys()).collect();
+        *compared += parts.len();
         for part in parts {
             let none = Value::Null;
             let (a, b) = (w.get(part).unwrap_or(&none), g.get(part).unwrap_or(&none));

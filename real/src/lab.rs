@@ -17,6 +17,7 @@ mod process;
 mod rules;
 mod run;
 mod state;
+mod versions;
 mod world;
 
 use std::io::{BufRead, Write};

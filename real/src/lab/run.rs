@@ -20,8 +20,8 @@ use super::engine::{self, Call, Calls};
 use super::host::{Ran, TOOLS};
 use super::netns::NetNs;
 use super::process;
-use super::state;
 use super::world::World;
+use super::{state, versions};
 use crate::probe::{self, NameFiles};
 use crate::recording::writer::Writer;
 use crate::shim;
@@ -248,6 +248,8 @@ impl Lab {
         r.insert("engine".into(), scenario.engine.as_str().into());
         r.insert("scenario".into(), text.into());
         r.insert("refusals".into(), self.world.refusals.clone().into());
+        r.insert("versions".into(), versions::versions().into());
+        r.insert("ops".into(), self.world.ops.into());
         r.insert("unread".into(), unread.into());
         self.out.finish(&mut r);
         r.insert("state".into(), json!({"end": {"ns": state}}));

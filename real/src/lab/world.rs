@@ -65,6 +65,8 @@ pub struct World {
     processes: BTreeMap<u32, Pause>,
     /// What the engines' name servers know.
     resolvers: BTreeMap<u32, Arc<Mutex<Knows>>>,
+    /// Ops that were carried out.
+    pub ops: usize,
     /// Where the live kernel answered an op otherwise than the model: both answers.
     pub refusals: Vec<String>,
     /// Changes of tables that wait to be given to the tool together.
@@ -86,6 +88,7 @@ impl World {
             files: BTreeMap::new(),
             processes: BTreeMap::new(),
             resolvers: BTreeMap::new(),
+            ops: 0,
             refusals: Vec::new(),
             rules: None,
         })
@@ -138,6 +141,7 @@ impl World {
 
     /// An op; where the answers differ, both are noted.
     fn op(&mut self, op: &Op, told: &Result<OpReply, Errno>, called: &[Called]) {
+        self.ops += 1;
         let done = self.places.apply(op, called);
         let same = match (&done, told) {
             (Ok(()), Ok(_)) => true,
@@ -162,6 +166,7 @@ impl World {
 
     fn flush_rules(&mut self) -> Result<(), Failed> {
         let Some((ns, variant, batch)) = self.rules.take() else { return Ok(()) };
+        self.ops += batch.len();
         if let Err(e) = self.places.net(ns)?.run(|| rules::restore(variant, &batch))? {
             self.refusals.push(e.to_string());
         }
