@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use packetwalk_real::compare::{Verdicts, compare, normalise};
-use packetwalk_real::replay::play;
+use packetwalk_real::replay::{self, play};
 use report::{Known, Row, Table};
 
 /// Differences shown of each verdict: ordinarily, and when one asks for more.
@@ -39,7 +39,9 @@ fn folders() -> (Vec<PathBuf>, bool) {
 /// The four verdicts; a world that cannot be built or a panic fails them all.
 fn verdicts(r: &recording::Recording) -> Verdicts {
     let all = |why: String| Verdicts(std::array::from_fn(|_| vec![why.clone()]), [1; 4]);
-    let played = catch_unwind(AssertUnwindSafe(|| world::build(&r.json).map(|s| compare(r, &play(r, s)))));
+    let played = catch_unwind(AssertUnwindSafe(|| {
+        if r.is_ours() { replay::world(r) } else { world::build(&r.json) }.map(|s| compare(r, &play(r, s)))
+    }));
     match played {
         Ok(Ok(v)) => v,
         Ok(Err(e)) => all(format!("the hosts cannot be built: {e}")),

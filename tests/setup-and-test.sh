@@ -11,6 +11,18 @@ if ! command -v cc >/dev/null; then
     $SUDO apt-get update -q
     $SUDO apt-get install -y -q gcc libc6-dev
 fi
+# What the live kernel's side runs; a machine that has them is left as it is.
+missing=()
+for pair in ip:iproute2 bridge:iproute2 nstat:iproute2 iptables:iptables ebtables:ebtables conntrack:conntrack \
+    brctl:bridge-utils sysctl:procps busybox:busybox-static ping:iputils-ping nc:netcat-openbsd; do
+    PATH=$PATH:/usr/sbin:/sbin command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
+done
+if [ ${#missing[@]} -gt 0 ]; then
+    step "install ${missing[*]}"
+    SUDO=$([ "$(id -u)" = 0 ] || echo sudo)
+    $SUDO apt-get update -q
+    $SUDO apt-get install -y -q "${missing[@]}"
+fi
 if command -v rustup >/dev/null; then
     rustup component add rustfmt clippy >/dev/null 2>&1 || true
 fi
@@ -30,7 +42,10 @@ if command -v cargo-nextest >/dev/null; then
     cargo test --workspace --doc --locked --quiet
     # The ground truth prints one table over all recordings, so it runs as one process.
     cargo test --test groundtruth --locked
-    cargo nextest run --workspace --locked -E 'not binary(groundtruth)'
+    cargo nextest run --workspace --locked -E 'not binary(groundtruth) and not binary(live)'
+    # One scenario after the other, for their times' sake.
+    step "the library on the live kernel"
+    cargo test --test live --locked
 else
     cargo test --workspace --locked
 fi

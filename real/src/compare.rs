@@ -6,6 +6,7 @@ pub mod inspected;
 mod names;
 pub mod normalise;
 pub mod report;
+pub mod rules;
 mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,8 +30,24 @@ pub const VERDICTS: [&str; 4] = ["output", "outcomes", "state", "frames"];
 pub struct Verdicts(pub [Vec<String>; 4], pub [usize; 4]);
 
 /// Fields of a probe's step that say what was asked, or that [`normalise::RULES`] leaves out.
-const ASKED: &[&str] =
-    &["n", "op", "from", "what", "to", "kind", "ms", "cap", "sport", "local", "ns", "lost", "macs", "settle_ns"];
+const ASKED: &[&str] = &[
+    "n",
+    "op",
+    "from",
+    "what",
+    "to",
+    "kind",
+    "ms",
+    "cap",
+    "sport",
+    "local",
+    "ns",
+    "lost",
+    "macs",
+    "settle_ns",
+    "rules",
+    "rules_untold",
+];
 
 /// Holds what the model did against what was recorded.
 pub fn compare(r: &Recording, p: &Played) -> Verdicts {
@@ -156,7 +173,8 @@ fn outcome(head: &str, s: &Value, d: &Did, names: (&Names, &Names), out: &mut Ve
     }
     let empty = Map::new();
     let want = s.as_object().unwrap_or(&empty);
-    let keys: BTreeSet<&String> = want.keys().filter(|k| !ASKED.contains(&k.as_str())).chain(d.fields.keys()).collect();
+    let asked = |k: &&String| !ASKED.contains(&k.as_str());
+    let keys: BTreeSet<&String> = want.keys().filter(asked).chain(d.fields.keys().filter(asked)).collect();
     for k in keys {
         let mut w = want.get(k).cloned().unwrap_or_default();
         if k == "notes" {

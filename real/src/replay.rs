@@ -11,7 +11,7 @@ use packetwalk_sim::trace::{Outcome, state};
 use serde_json::{Map, Value, json};
 
 use crate::compare::frames::{Frame, Taps};
-use crate::compare::inspected;
+use crate::compare::{inspected, rules};
 use crate::recording::{Recording, list, text};
 
 /// What a recorder spends around the steps, which the model's clock follows.
@@ -124,6 +124,10 @@ pub fn play(r: &Recording, mut s: Session) -> Played {
             s.advance(pace.before_state_ms * MSEC);
         }
         taps.take(&s, first, r.is_ours());
+        if r.is_ours() {
+            let own = 40_000 + 20 * step["n"].as_u64().unwrap_or(0) as u16;
+            did.fields.insert("rules".into(), rules::modelled(&s, first, own).into());
+        }
         played.steps.push(did);
         for n in s.engines.values().flat_map(|e| e.networks.values()) {
             if !played.networks.iter().any(|(id, _)| *id == n.id) {

@@ -22,6 +22,8 @@ pub struct Part {
     pub compared: usize,
     /// Those that differ, as text: the kernel's side and the model's.
     pub divergent: Vec<String>,
+    /// The same for people, where it is told shorter.
+    pub shown: Option<Vec<String>>,
 }
 
 /// What a comparison found.
@@ -42,8 +44,12 @@ impl Report {
     pub fn of(r: &Recording, played: &Played) -> Report {
         let Verdicts(found, compared) = compare(r, played);
         let parts = VERDICTS.iter().zip(found).zip(compared);
-        let parts =
-            parts.map(|((name, f), n)| Part { name, compared: n, divergent: f.iter().map(|d| sides(d)).collect() });
+        let parts = parts.map(|((name, f), n)| Part {
+            name,
+            compared: n,
+            divergent: f.iter().map(|d| sides(d)).collect(),
+            shown: None,
+        });
         let mut not_compared: Vec<String> = list(&r.json["unread"]).iter().map(|u| text(u).to_owned()).collect();
         for s in list(&r.json["steps"]).iter().filter(|s| !s["lost"].is_null()) {
             not_compared.push(format!("step {}: {} frames did not fit into the socket's buffer", s["n"], s["lost"]));
@@ -51,6 +57,9 @@ impl Report {
         if r.json["cluster"] == true {
             not_compared.push("the engines' talk with each other: only the model's engines have it".into());
         }
+        let order = |d: &str| device_order(r, d);
+        let (ways, walked, untold) = super::rules::compare(r, played);
+        not_compared.extend(untold);
         let mut report = Report {
             scenario: text(&r.json["name"]).to_owned(),
             versions: r.json["versions"]
@@ -62,9 +71,19 @@ impl Report {
             parts: parts.collect(),
             not_compared,
         };
+        for p in report.parts.iter_mut().filter(|p| p.name == "frames") {
+            p.shown = Some(first_places(&p.divergent, &order));
+        }
+        let ways: Vec<String> = ways.iter().map(|d| sides(d)).collect();
+        report.parts.push(Part { name: "rules", compared: walked, divergent: ways, shown: None });
         // An op that the two kernels answered otherwise, or a call that only one of the shells made.
         let ops: Vec<String> = list(&r.json["refusals"]).iter().map(|o| text(o).to_owned()).collect();
-        report.parts.push(Part { name: "ops", compared: r.json["ops"].as_u64().unwrap_or(0) as usize, divergent: ops });
+        report.parts.push(Part {
+            name: "ops",
+            compared: r.json["ops"].as_u64().unwrap_or(0) as usize,
+            divergent: ops,
+            shown: None,
+        });
         report
     }
 
@@ -94,14 +113,15 @@ impl Report {
                 d => writeln!(out, "  {:<9} {n} compared, {d} differ", p.name),
             };
             let shown = if all { usize::MAX } else { SHOWN };
-            for d in p.divergent.iter().take(shown) {
+            let told = p.shown.as_ref().unwrap_or(&p.divergent);
+            for d in told.iter().take(shown) {
                 for line in d.lines() {
                     let indent = 4 + line.len() - line.trim_start().len();
                     out.push_str(&wrapped(line.trim_start(), indent, indent + 9));
                 }
             }
-            if p.divergent.len() > shown {
-                let _ = writeln!(out, "    and {} more; `--all` shows them", p.divergent.len() - shown);
+            if told.len() > shown {
+                let _ = writeln!(out, "    and {} more; `--all` shows them", told.len() - shown);
             }
         }
         for n in &self.not_compared {
@@ -132,6 +152,42 @@ impl Report {
             "divergent": self.divergent(),
         })
     }
+}
+
+/// Where a device stands among those of its step, by the kernel's time; one that carried nothing there comes last.
+fn device_order(r: &Recording, d: &str) -> usize {
+    let mut lines = d.lines();
+    let n =
+        lines.next().and_then(|l| l.strip_prefix("step ")?.split_whitespace().next()?.parse().ok()).unwrap_or(0usize);
+    let dev = lines.next().unwrap_or("").trim();
+    let step = list(&r.json["steps"]).iter().find(|s| s["n"].as_u64() == Some(n as u64));
+    let rows = step.map_or(&[][..], |s| list(&s["cap"]));
+    let is = |row: &Value| {
+        let name = text(&r.json["devs"][row[1].as_u64().unwrap_or(0) as usize]);
+        dev == format!("{name} {}", text(&row[2]))
+    };
+    rows.iter().position(is).unwrap_or(usize::MAX)
+}
+
+/// Of each step's differing frames those at the first device; behind it they differ for the same reason.
+fn first_places(found: &[String], order: &dyn Fn(&str) -> usize) -> Vec<String> {
+    let head = |d: &str| d.lines().next().unwrap_or("").to_owned();
+    let mut out = Vec::new();
+    let mut rest = found;
+    while let Some(first) = rest.first() {
+        let same = rest.iter().take_while(|d| head(d) == head(first)).count();
+        let (step, after) = rest.split_at(same);
+        rest = after;
+        let mut step: Vec<&String> = step.iter().collect();
+        step.sort_by_key(|d| order(d));
+        let mut told = step[0].clone();
+        if step.len() > 1 {
+            let behind: Vec<&str> = step[1..].iter().filter_map(|d| d.lines().nth(1)).map(str::trim).collect();
+            let _ = write!(told, "\n    and behind it: {}", behind.join(", "));
+        }
+        out.push(told);
+    }
+    out
 }
 
 /// The line that a report ends with.

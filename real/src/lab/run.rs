@@ -22,6 +22,7 @@ use super::netns::NetNs;
 use super::process;
 use super::world::World;
 use super::{state, versions};
+use crate::compare::rules;
 use crate::probe::{self, NameFiles};
 use crate::recording::writer::Writer;
 use crate::shim;
@@ -150,6 +151,7 @@ impl Lab {
         }
         let since = clock.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as i64);
         let seen = self.world.capture.take();
+        self.rules(n, &mut fields);
         let lost: u64 = self.world.spaces.values().map(|s| self.world.capture.lost(s.tap)).sum();
         if lost > 0 {
             fields.insert("lost".into(), lost.into());
@@ -165,6 +167,27 @@ impl Lab {
         let spent = self.plan.kernel.now() - virtual_ns;
         self.plan.advance(took.saturating_sub(spent).max(settle.as_nanos() as u64));
         self.follow()
+    }
+
+    /// The ways that packets went through the rules of each namespace since it was last asked.
+    fn rules(&mut self, n: usize, fields: &mut Map<String, Value>) {
+        let (mut told, mut untold) = (Map::new(), Vec::new());
+        for (label, space) in &mut self.world.spaces {
+            let Ok(tracer) = &mut space.tracer else { continue };
+            let before = tracer.lost();
+            let passages = tracer.drain().unwrap_or_default();
+            let (lines, hidden) = rules::live(&passages, 40_000 + 20 * n as u16);
+            if hidden || tracer.lost() != before {
+                untold.push(label.clone());
+            }
+            if !lines.is_empty() {
+                told.insert(label.clone(), lines.into_iter().collect::<Vec<_>>().into());
+            }
+        }
+        fields.insert("rules".into(), told.into());
+        if !untold.is_empty() {
+            fields.insert("rules_untold".into(), untold.into());
+        }
     }
 
     fn space_of(&self, ns: NetnsId) -> Result<NetNs, String> {
@@ -232,7 +255,14 @@ impl Lab {
 
     fn finish(mut self, text: &str, scenario: &Scenario) -> Value {
         self.look();
-        let (state, unread) = state::state(&self.world, &Tools::find());
+        let (state, mut unread) = state::state(&self.world, &Tools::find());
+        for (label, space) in &self.world.spaces {
+            if let Err(why) = &space.tracer
+                && space.host.is_some()
+            {
+                unread.push(format!("{label}: rules: {why}"));
+            }
+        }
         let mut r = Map::new();
         r.insert("format".into(), 1.into());
         r.insert("by".into(), "packetwalk".into());

@@ -21,6 +21,7 @@ use super::rules;
 use crate::program::resolver::Knows;
 use crate::program::{self, Running};
 use crate::watch::capture::{Capture, TapId};
+use crate::watch::nftrace::Tracer;
 
 /// What a namespace begins with, because it would inherit it from wherever it was made. IPv6 is off, so that its own
 /// traffic is not among the frames.
@@ -45,6 +46,8 @@ pub struct Space {
     pub host: Option<HostId>,
     /// Where its frames are heard.
     pub tap: TapId,
+    /// Its rules' trace; none where there can be none, and why.
+    pub tracer: Result<Tracer, String>,
 }
 
 /// The live side of a world.
@@ -202,10 +205,15 @@ impl World {
             }
         })?;
         let tap = self.capture.add(&net)?;
+        // The switches have no firewall.
+        let tracer = match host {
+            None => Err(String::new()),
+            Some(_) => net.run(Tracer::start)?.map_err(|e| e.to_string()),
+        };
         if let Some(ns) = ns {
             self.places.nets.insert(ns, net.clone());
         }
-        self.spaces.insert(label, Space { net, host, tap });
+        self.spaces.insert(label, Space { net, host, tap, tracer });
         Ok(())
     }
 

@@ -1,0 +1,75 @@
+//! Every scenario of the library on the live kernel: model and kernel must not differ anywhere.
+//!
+//! Where this machine cannot build a lab the tests are ignored, with the reason; `PACKETWALK_LIVE=must` makes that a
+//! failure. A scenario whose comparison diverges is run once more, because the machine may have been too busy to keep
+//! the scenario's times; that it took a second run is printed, and it fails where the second run diverges too.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Output};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+/// The smallest scenario: whether this machine can build a lab at all.
+const SMALLEST: &str = "veth";
+
+fn compare(scenario: &str) -> Output {
+    let exe = env!("CARGO_BIN_EXE_packetwalk");
+    Command::new(exe).args(["compare", "--all", scenario]).output().expect("the program runs")
+}
+
+fn files(dir: &Path, out: &mut Vec<PathBuf>) {
+    let mut all: Vec<PathBuf> = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|e| e.path()).collect();
+    all.sort();
+    for p in all {
+        if p.is_dir() {
+            files(&p, out);
+        } else if p.extension().is_some_and(|e| e == "yaml") {
+            out.push(p);
+        }
+    }
+}
+
+fn equal(file: &str) -> Result<(), Failed> {
+    let first = compare(file);
+    if first.status.success() {
+        return Ok(());
+    }
+    let second = compare(file);
+    if second.status.success() {
+        eprintln!("{file}: equal at the second run only; at the first:\n{}", said(&first));
+        return Ok(());
+    }
+    Err(said(&second).into())
+}
+
+fn said(o: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&o.stdout), String::from_utf8_lossy(&o.stderr))
+}
+
+fn main() -> ExitCode {
+    let mut args = Arguments::from_args();
+    // A lab is itself several processes; more at once would make the scenarios' times wrong.
+    args.test_threads.get_or_insert(1);
+    let probe = if args.list { None } else { Some(compare(SMALLEST)) };
+    let cannot = probe.filter(|o| o.status.code() == Some(3)).map(|o| said(&o));
+    let must = std::env::var_os("PACKETWALK_LIVE").is_some_and(|v| v == "must");
+    let mut found = Vec::new();
+    files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios"), &mut found);
+    let trial = |file: PathBuf| {
+        let name = file.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap_or(&file).display().to_string();
+        match &cannot {
+            Some(why) if !must => {
+                let why = why.clone();
+                let kind = why.lines().next().unwrap_or("no lab").to_owned();
+                Trial::test(name, move || Err(why.into())).with_kind(kind).with_ignored_flag(true)
+            }
+            Some(why) => {
+                let why = why.clone();
+                Trial::test(name, move || Err(why.into()))
+            }
+            None => Trial::test(name, move || equal(&file.display().to_string())),
+        }
+    };
+    let trials = found.into_iter().map(trial).collect();
+    libtest_mimic::run(&args, trials).exit_code()
+}
