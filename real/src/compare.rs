@@ -76,7 +76,12 @@ pub fn compare(r: &Recording, p: &Played) -> Verdicts {
     };
     let cluster = r.is_ours() && r.json["cluster"] == true;
     let heard = |frames: Vec<Frame>| -> Vec<Frame> {
-        frames.into_iter().filter(|f| !cluster || !frames::engines_talk(f)).collect()
+        let kept = |f: &Frame| {
+            let nameless = r.is_ours() && frames::nameless(f);
+            let late = r.is_ours() && engine && frames::others_announcement(f);
+            !nameless && !late && !(cluster && frames::engines_talk(f))
+        };
+        frames.into_iter().filter(kept).collect()
     };
     let got: Vec<Vec<Frame>> = p.steps.iter().map(|d| heard(renamed(&d.frames, &ours))).collect();
     let mut v = Verdicts::default();

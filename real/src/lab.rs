@@ -16,7 +16,7 @@ pub mod netns;
 mod process;
 mod rules;
 mod run;
-mod state;
+pub mod state;
 mod versions;
 mod world;
 

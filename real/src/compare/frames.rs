@@ -128,6 +128,16 @@ impl Taps {
     }
 }
 
+/// A frame in a namespace without a name: nobody looks into it.
+pub fn nameless(f: &Frame) -> bool {
+    f.dev.starts_with("?:") || f.dev.split_once("/ns:").is_some_and(|(_, dev)| !dev.contains(':'))
+}
+
+/// A gratuitous ARP anywhere but where it is sent: whether another container is there to hear it depends on when.
+pub fn others_announcement(f: &Frame) -> bool {
+    f.flag == "garp" && !(f.dev.contains('/') && f.dev.ends_with(" o") && !f.dev.contains("/overlay:"))
+}
+
 /// What only the model's engines send, in a recording of ours: their talk over TCP and UDP, and the ARP that comes of it
 /// on the hosts' own network.
 pub fn engines_talk(f: &Frame) -> bool {
@@ -173,7 +183,6 @@ impl<K> Default for Flags<K> {
 impl<K: Ord> Flags<K> {
     /// A step ends: what it asked may be asked again, but a segment that comes again is a repeat all the same.
     pub fn next_step(&mut self) {
-        self.asked.clear();
         self.seen.retain(|(_, key)| key.len() != 42);
     }
 

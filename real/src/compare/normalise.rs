@@ -42,6 +42,8 @@ pub const RULES: &[(&str, &str, &str)] = &[
     ("state", "fdb: a bridge's address learned by another bridge", "a bridge announces itself by IGMP, which is not recorded"),
     ("state", "nstat, beyond zero or not, where a TCP probe timed out or stalled", "how often TCP repeats is a matter of time"),
     ("ours", "files of containers", "the plan wrote them on both sides"),
+    ("ours", "gratuitous ARPs but where they are sent", "whether another container is there to hear one depends on when"),
+    ("ours", "namespaces without a name", "nobody looks into them"),
     ("ours", "IPv6 sysctls", "it is off on the live side, so that its own traffic is not among the frames"),
     ("ours", "conntrack entries of IGMP", "bridges announce themselves with it; the model has none"),
     ("ours", "in a cluster: frames, counters, sockets, neighbours and conntrack entries of the engines' own talk", "engines talk to each other in the model only"),

@@ -20,8 +20,9 @@ use super::engine::{self, Call, Calls};
 use super::host::{Ran, TOOLS};
 use super::netns::NetNs;
 use super::process;
+use super::state::{self, Device};
+use super::versions;
 use super::world::World;
-use super::{state, versions};
 use crate::compare::rules;
 use crate::probe::{self, NameFiles};
 use crate::recording::writer::Writer;
@@ -99,12 +100,12 @@ impl Lab {
         let (mut new, mut macs) = (Vec::new(), Vec::new());
         for (label, space) in &self.world.spaces {
             let all = state::devices(&space.net);
-            macs.extend(all.iter().map(|d| d.2.clone()));
+            macs.extend(all.iter().map(|d| d.mac.clone()));
             new.extend(self.out.names(space.tap, label, all));
         }
         // A bridge that has a port's address by now rolled another.
-        new.retain(|d: &(String, String)| macs.iter().filter(|m| **m == d.1).count() == 1);
-        new
+        new.retain(|d: &Device| !d.bridge || macs.iter().filter(|m| **m == d.mac).count() == 1);
+        new.into_iter().map(|d| (d.name, d.mac)).collect()
     }
 
     fn step(&mut self, n: usize, what: &What) -> Result<(), String> {

@@ -15,6 +15,7 @@ const RTM_NEWNSID: u16 = 88;
 const RTM_GETNSID: u16 = 90;
 const NETNSA_NSID: u16 = 1;
 const NETNSA_FD: u16 = 3;
+const INFO_KIND: u16 = 1;
 
 /// What every namespace looks like, and what could not be read.
 pub fn state(world: &World, tools: &Tools) -> (Map<String, Value>, Vec<String>) {
@@ -22,7 +23,8 @@ pub fn state(world: &World, tools: &Tools) -> (Map<String, Value>, Vec<String>) 
     let names: BTreeMap<&str, BTreeMap<u64, String>> =
         world.spaces.iter().map(|(l, s)| (l.as_str(), by_index(&s.net))).collect();
     let mut out = Map::new();
-    for (label, space) in &world.spaces {
+    // Namespaces without a name are not looked into.
+    for (label, space) in world.spaces.iter().filter(|(l, _)| !l.ends_with("/ns")) {
         let mut value = match space.net.run(|| netns_state(tools)) {
             Ok(Ok(s)) => {
                 unread.extend(s.unread.iter().map(|u| format!("{label}: {}: {}", u.what, u.why)));
@@ -65,8 +67,21 @@ fn kind(label: &str, switch: bool) -> &'static str {
     }
 }
 
-/// The devices of a namespace: index, name, address.
-pub fn devices(net: &NetNs) -> Vec<(u32, String, String)> {
+/// A device as a look finds it.
+#[derive(Clone, Debug)]
+pub struct Device {
+    /// Index.
+    pub index: u32,
+    /// Name.
+    pub name: String,
+    /// Ethernet address.
+    pub mac: String,
+    /// It is a bridge.
+    pub bridge: bool,
+}
+
+/// The devices of a namespace.
+pub fn devices(net: &NetNs) -> Vec<Device> {
     let ask = || {
         let mut nl = Netlink::open(netlink::ROUTE).ok()?;
         // `struct ifinfomsg`: any family, any device.
@@ -76,10 +91,12 @@ pub fn devices(net: &NetNs) -> Vec<(u32, String, String)> {
             let name = attr::find(attrs, libc::IFLA_IFNAME)?.str().to_owned();
             let mac = attr::find(attrs, libc::IFLA_ADDRESS).map_or(&[][..], |a| a.value);
             let mac = mac.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(":");
-            Some((attr::u32_at(m.body, 4), name, mac))
+            let info = attr::find(attrs, libc::IFLA_LINKINFO);
+            let kind = info.and_then(|i| attr::find(i.value, INFO_KIND)).map_or("", |k| k.str()).to_owned();
+            Some(Device { index: attr::u32_at(m.body, 4), name, mac, bridge: kind == "bridge" })
         };
         let found: Vec<_> = all.iter().filter(|m| m.kind == libc::RTM_NEWLINK).filter_map(one).collect();
-        for (index, ..) in &found {
+        for Device { index, .. } in &found {
             // A single look settles what linkwatch has not told yet (rtnl_getlink); a device may have gone.
             let mut head = [0u8; 16];
             head[4..8].copy_from_slice(&index.to_ne_bytes());
@@ -91,7 +108,7 @@ pub fn devices(net: &NetNs) -> Vec<(u32, String, String)> {
 }
 
 fn by_index(net: &NetNs) -> BTreeMap<u64, String> {
-    devices(net).into_iter().map(|(i, name, _)| (u64::from(i), name)).collect()
+    devices(net).into_iter().map(|d| (u64::from(d.index), d.name)).collect()
 }
 
 /// The numbers by which a namespace knows others (ip-netns(8), `list-id`), with their labels.
@@ -128,6 +145,7 @@ fn peer(
     let index = link["link_index"].as_u64()?;
     let label = match link["link_netnsid"].as_i64() {
         Some(id) => match ids.get(&id) {
+            Some(l) if l.ends_with("/ns") => return Some("outside".to_owned()),
             Some(l) => l.as_str(),
             None => return Some("outside".to_owned()),
         },

@@ -23,8 +23,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What passes between two writes: long enough for the first to be acknowledged nearby, as in the model.
 const BETWEEN_WRITES: Duration = Duration::from_micros(500);
-/// What passes between the last write and the end, likewise.
-const BEFORE_CLOSE: Duration = Duration::from_micros(200);
 
 /// Starts a server on ports of an address; `true` for UDP. It calls itself `name`.
 ///
@@ -164,7 +162,6 @@ fn client(mut s: TcpStream, name: &str) -> io::Result<()> {
             s.write_all(&vec![b'z'; n.fold(0, |a, b| a * 10 + usize::from(b - b'0'))])?;
         }
     }
-    thread::sleep(BEFORE_CLOSE);
     s.shutdown(Shutdown::Write)?;
     while s.read(&mut buf)? > 0 {}
     Ok(())

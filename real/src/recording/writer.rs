@@ -7,6 +7,7 @@ use indexmap::IndexSet;
 use serde_json::{Map, Value, json};
 
 use crate::compare::frames::{Flags, Frame, SNAP};
+use crate::lab::state::Device;
 use crate::replay::syn_ack_ttl;
 use crate::watch::capture::{Seen, TapId};
 
@@ -23,15 +24,10 @@ pub struct Writer {
 
 impl Writer {
     /// A namespace is called so, and its devices so, with their addresses. Says which of them were not known before.
-    pub fn names(&mut self, tap: TapId, label: &str, devices: Vec<(u32, String, String)>) -> Vec<(String, String)> {
+    pub fn names(&mut self, tap: TapId, label: &str, devices: Vec<Device>) -> Vec<Device> {
         self.labels.insert(tap, label.to_owned());
-        let mut new = Vec::new();
-        for (index, name, mac) in devices {
-            if self.names.insert((tap, index), name.clone()).is_none() {
-                new.push((name, mac));
-            }
-        }
-        new
+        let mut unknown = |d: &Device| self.names.insert((tap, d.index), d.name.clone()).is_none();
+        devices.into_iter().filter(|d| unknown(d)).collect()
     }
 
     /// A step, when it began (nanoseconds since the epoch), and the frames of its time.

@@ -230,7 +230,8 @@ impl Nc {
         if let Some(e) = cx.k.sock_take_err(s) {
             cx.app.report.outcome =
                 Some(if e == Errno::ECONNREFUSED { Outcome::UnreachablePort } else { local_class(e) });
-            return cx.exit(1);
+            // It was connected, which is all that its status says (readwrite in netcat.c); -z asks for more (udptest).
+            return cx.exit(i32::from(self.spec.scan));
         }
         while let Some(Rcv::Udp { from, payload, .. }) = cx.k.sock_recv(s) {
             self.took(cx, &payload);
