@@ -79,7 +79,7 @@ pub fn compare(r: &Recording, p: &Played) -> Verdicts {
         let kept = |f: &Frame| {
             let nameless = r.is_ours() && frames::nameless(f);
             let late = r.is_ours() && engine && frames::others_announcement(f);
-            !nameless && !late && !(cluster && frames::engines_talk(f))
+            !(nameless || late || cluster && frames::engines_talk(f))
         };
         frames.into_iter().filter(kept).collect()
     };
