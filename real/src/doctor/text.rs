@@ -93,8 +93,8 @@ mod tests {
             text,
             "Linux 6.18.44, root\n\nDevices\n  ok  veth\n  \
              --  vxlan                         Operation not supported (EOPNOTSUPP)\n        \
-             costs   scenarios with overlay networks or tunnels, and a few more words to\n                \
-             fill the line up\n        remedy  modprobe vxlan\n\n\
+             costs   scenarios with overlay networks or tunnels, and a few more words\n                \
+             to fill the line up\n        remedy  modprobe vxlan\n\n\
              1 of 2 are missing: what they cost is not compared.\n"
         );
         assert!(text.lines().all(|l| l.chars().count() <= WIDTH));

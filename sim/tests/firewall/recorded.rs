@@ -7,7 +7,7 @@ use packetwalk_sim::kernel::Kernel;
 use packetwalk_sim::kernel::netfilter::{Hook, SkbNf, Verdict};
 use packetwalk_sim::kernel::types::HostId;
 use packetwalk_sim::kernel::xtables::{Counters, Policy, TableKind, Variant, XtChange};
-use packetwalk_sim::op::{LinkSpec, NewLink, Op};
+use packetwalk_sim::op::{LinkChange, LinkSpec, NewLink, Op};
 use packetwalk_sim::trace::Recorder;
 use packetwalk_sim::wire::packet::{Body, Icmp, L4, Tcp, TcpFlags, TcpOpts, Udp};
 use packetwalk_sim::wire::{Ipv4, MacAddr, Packet, PacketId};
@@ -104,17 +104,20 @@ fn changes(variant: Variant, dump: &str) -> Vec<XtChange> {
 pub fn run<R: Recorder>(rec: R, variant: Variant, dump: &str, packets: &[Draft]) -> (Vec<bool>, String) {
     let mut k = Kernel::new(1, rec);
     let ns = k.new_netns(HostId(0), "h".into());
-    let spec = |name: &str| LinkSpec {
+    // A peer cannot be up from the start: it would be brought up before it has its own peer.
+    let spec = |name: &str, up: bool| LinkSpec {
         netns: ns,
         name: Some(name.to_owned()),
         mac: None,
         mtu: None,
         index: None,
         txqlen: None,
-        up: true,
+        up,
     };
-    k.apply(&Op::LinkAdd { spec: spec("eth0"), kind: NewLink::Veth { peer: spec("wan1") } }).expect("two devices");
+    let kind = NewLink::Veth { peer: spec("wan1", false) };
+    k.apply(&Op::LinkAdd { spec: spec("eth0", true), kind }).expect("two devices");
     let [iif, oif] = ["eth0", "wan1"].map(|d| k.dev_by_name(ns, d).expect("a device"));
+    k.apply(&Op::LinkSet { dev: oif, changes: vec![LinkChange::Up(true)] }).expect("it comes up");
     k.xt_commit(ns, variant, &changes(variant, dump)).expect("the rules are valid");
     let mut passed = Vec::new();
     for (n, draft) in packets.iter().enumerate() {
