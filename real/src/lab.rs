@@ -32,6 +32,9 @@ use crate::stage::Missing;
 pub struct Request {
     /// Text of a scenario file.
     pub scenario: String,
+    /// The lab panics after so many lines: for the test of what stays then.
+    #[serde(default)]
+    pub panic_after: Option<usize>,
 }
 
 /// What a lab answers, one JSON object a line.
@@ -67,6 +70,11 @@ fn answer(a: &Answer) {
 /// Tells that this machine cannot do it.
 pub fn answer_missing(m: &Missing) {
     answer(&Answer::Missing { what: m.what.to_owned(), why: m.why.clone(), help: m.help.to_owned() });
+}
+
+/// Tells that a bug of ours ends the lab.
+pub fn answer_bug(what: &str) {
+    answer(&Answer::Problem(format!("packetwalk has a bug, please report it: {what}")));
 }
 
 /// Answers requests until there are no more.

@@ -45,6 +45,7 @@ pub fn run(r: &Request, progress: &mut dyn FnMut(usize, usize)) -> Result<Value,
     for (i, a) in actions.enumerate() {
         lab.step(i + 1, &a.what)?;
         progress(i + 1, all);
+        assert!(r.panic_after != Some(i + 1), "asked for after line {}", i + 1);
     }
     Ok(lab.finish(&r.scenario, &scenario))
 }
