@@ -93,6 +93,21 @@ fn leave(parent: &str) -> Result<ExitCode, Missing> {
     Ok(ExitCode::from(status.code().unwrap_or(128 + status.signal().unwrap_or(0)) as u8))
 }
 
+/// Leaves the machine's network, for what is tried and goes with this process.
+///
+/// # Errors
+/// What is not allowed.
+pub(crate) fn away_with_network() -> Result<(), Missing> {
+    if !geteuid().is_root() {
+        own_user()?;
+    }
+    unshare(CloneFlags::CLONE_NEWNET).map_err(|e| Missing {
+        what: "network namespaces",
+        why: e.desc().to_owned(),
+        help: "run as root, or allow user namespaces",
+    })
+}
+
 /// A user namespace in which we are root.
 fn own_user() -> Result<(), Missing> {
     let (uid, gid) = (geteuid(), getegid());

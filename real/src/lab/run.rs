@@ -226,7 +226,7 @@ impl Lab {
 
     fn finish(mut self, text: &str, scenario: &Scenario) -> Value {
         self.look();
-        let (state, unread) = state::state(&self.world, &Tools::find());
+        let (state, mut unread) = state::state(&self.world, &Tools::find());
         let mut r = Map::new();
         r.insert("format".into(), 1.into());
         r.insert("by".into(), "packetwalk".into());
@@ -242,6 +242,7 @@ impl Lab {
         r.insert("engine".into(), scenario.engine.as_str().into());
         r.insert("scenario".into(), text.into());
         r.insert("refusals".into(), self.world.refusals.clone().into());
+        unread.extend(self.world.unread.iter().cloned());
         r.insert("unread".into(), unread.into());
         self.out.finish(&mut r);
         r.insert("state".into(), json!({"end": {"ns": state}}));
