@@ -6,12 +6,13 @@
 //!
 //! - [`netns`], [`host`]: what a host is made of;
 //! - [`world`]: the journal carried out, by [`apply`] and [`rules`];
-//! - [`run`]: the steps; [`engine`]: where a line calls `docker`; [`process`]: processes with a number we choose;
+//! - [`run`]: the steps; [`engine`]: where a line calls `docker`; [`means`]: the tools that lines call; [`process`]: processes with a number we choose;
 //! - this file: requests and answers between the processes ([`crate::stage`]).
 
 pub mod apply;
 pub mod engine;
 pub mod host;
+mod means;
 pub mod netns;
 mod process;
 mod rules;
@@ -58,6 +59,21 @@ pub enum Answer {
     Problem(String),
 }
 
+/// Why a scenario was not run.
+#[derive(Debug)]
+pub(crate) enum NoRun {
+    /// This machine cannot do it.
+    Missing(Missing),
+    /// It cannot be read or built: the sentence to show.
+    Problem(String),
+}
+
+impl From<String> for NoRun {
+    fn from(what: String) -> Self {
+        NoRun::Problem(what)
+    }
+}
+
 /// Tells the other side.
 fn answer(a: &Answer) {
     let mut line = serde_json::to_string(a).unwrap_or_else(|e| format!("{{\"problem\":\"{e}\"}}"));
@@ -83,12 +99,13 @@ pub fn serve() -> ExitCode {
         let Ok(line) = line else { break };
         let done = match serde_json::from_str::<Request>(&line) {
             Ok(r) => run::run(&r, &mut |done, of| answer(&Answer::Progress(done, of))),
-            Err(e) => Err(format!("a request that cannot be read: {e}")),
+            Err(e) => Err(NoRun::Problem(format!("a request that cannot be read: {e}"))),
         };
-        answer(&match done {
-            Ok(recording) => Answer::Recording(Box::new(recording)),
-            Err(what) => Answer::Problem(what),
-        });
+        match done {
+            Ok(recording) => answer(&Answer::Recording(Box::new(recording))),
+            Err(NoRun::Problem(what)) => answer(&Answer::Problem(what)),
+            Err(NoRun::Missing(m)) => answer_missing(&m),
+        }
     }
     ExitCode::SUCCESS
 }

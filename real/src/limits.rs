@@ -37,9 +37,35 @@ const MACHINE_WIDE: &[&str] = &[
 
 /// Words after `type` of `ip link add` that name a kind of device.
 const KINDS: &[&str] = &[
-    "bareudp", "bond", "bridge", "dummy", "erspan", "geneve", "gre", "gretap", "ifb", "ipip", "ipvlan", "ipvtap",
-    "macsec", "macvlan", "macvtap", "netdevsim", "nlmon", "sit", "team", "tun", "vcan", "veth", "vlan", "vrf", "vti",
-    "vxcan", "vxlan", "wireguard", "xfrm",
+    "bareudp",
+    "bond",
+    "bridge",
+    "dummy",
+    "erspan",
+    "geneve",
+    "gre",
+    "gretap",
+    "ifb",
+    "ipip",
+    "ipvlan",
+    "ipvtap",
+    "macsec",
+    "macvlan",
+    "macvtap",
+    "netdevsim",
+    "nlmon",
+    "sit",
+    "team",
+    "tun",
+    "vcan",
+    "veth",
+    "vlan",
+    "vrf",
+    "vti",
+    "vxcan",
+    "vxlan",
+    "wireguard",
+    "xfrm",
 ];
 
 /// Kinds that every lab needs: where they are missing nothing is built at all, and that is told elsewhere.
@@ -129,9 +155,10 @@ fn setting(step: usize, name: &str) -> Limit {
     Limit {
         step,
         what: name.to_owned(),
-        why: "the setting is the whole machine's: it can be written in the first network namespace only, and a lab does \
+        why:
+            "the setting is the whole machine's: it can be written in the first network namespace only, and a lab does \
               not touch that"
-            .to_owned(),
+                .to_owned(),
     }
 }
 
@@ -194,12 +221,16 @@ mod tests {
         let max = "net.netfilter.nf_conntrack_max";
         assert_eq!(limits(&["sysctl net.ipv4.ip_forward=1", &format!("sysctl -w {max}=2")]), [(2, max.to_owned())]);
         assert_eq!(limits(&["echo 2 > /proc/sys/net/netfilter/nf_conntrack_max"]), [(1, max.to_owned())]);
-        assert_eq!(limits(&["sysctl net.netfilter.nf_conntrack_max", "cat /proc/sys/net/netfilter/nf_conntrack_max"]), []);
+        assert_eq!(
+            limits(&["sysctl net.netfilter.nf_conntrack_max", "cat /proc/sys/net/netfilter/nf_conntrack_max"]),
+            []
+        );
     }
 
     #[test]
     fn kinds_of_devices() {
-        let lines = ["ip link add d0 type dummy; ip link add b type bridge", "ip link add v type vxlan id 1 dstport 4789"];
+        let lines =
+            ["ip link add d0 type dummy; ip link add b type bridge", "ip link add v type vxlan id 1 dstport 4789"];
         assert_eq!(limits(&lines), [(1, "devices of type dummy".to_owned())]);
     }
 }

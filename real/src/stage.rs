@@ -114,7 +114,7 @@ fn own_user() -> Result<(), Missing> {
     let missing = |why: String| Missing {
         what: "user namespaces",
         why,
-        help: "run as root, or allow them: sysctl -w kernel.unprivileged_userns_clone=1 (Debian), kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu)",
+        help: "run as root, or allow them: sysctl -w kernel.unprivileged_userns_clone=1 (Debian), kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu), user.max_user_namespaces=10000",
     };
     unshare(CloneFlags::CLONE_NEWUSER).map_err(|e| missing(e.desc().to_owned()))?;
     let write = |file: &str, text: String| {

@@ -15,13 +15,13 @@ use packetwalk_sim::session::Session;
 use packetwalk_sim::shell::run_line;
 use serde_json::{Map, Value, json};
 
-use super::Request;
 use super::engine::{self, Call, Calls};
 use super::host::{Ran, TOOLS};
 use super::netns::NetNs;
-use super::process;
 use super::state;
 use super::world::World;
+use super::{NoRun, Request};
+use super::{means, process};
 use crate::probe::{self, NameFiles};
 use crate::recording::writer::Writer;
 use crate::shim;
@@ -36,9 +36,10 @@ const LOOK: Duration = Duration::from_millis(1);
 /// Runs a scenario to its end.
 ///
 /// # Errors
-/// Where it cannot be read or built; the sentence to show.
-pub fn run(r: &Request, progress: &mut dyn FnMut(usize, usize)) -> Result<Value, String> {
+/// Why it was not run.
+pub(crate) fn run(r: &Request, progress: &mut dyn FnMut(usize, usize)) -> Result<Value, NoRun> {
     let scenario = packetwalk_sim::scenario::parse(&r.scenario).map_err(|i| i.to_string())?;
+    means::check(&scenario).map_err(NoRun::Missing)?;
     let mut lab = Lab::build(&scenario)?;
     let actions = scenario.setup.iter().chain(scenario.steps.iter().map(|s| &s.action));
     let all = scenario.setup.len() + scenario.steps.len();
