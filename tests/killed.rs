@@ -1,6 +1,8 @@
 //! `packetwalk compare` killed at random moments leaves no process, namespace, mount or file; nor does a lab that panics.
 //!
 //! `PACKETWALK_KILLS=200` kills so many times, `PACKETWALK_SEED=…` at other moments.
+#![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "the moments are those of real processes")]
+#![expect(clippy::zombie_processes, reason = "runs are waited for by their number, as orphans are")]
 
 #[path = "killed/lineage.rs"]
 mod lineage;

@@ -76,9 +76,10 @@ fn hosts() -> impl Iterator<Item = (usize, usize, String)> {
 }
 
 fn scenario() -> String {
-    let mut t = "name: speed\ntitle: speed\nhosts:\n  r:\n    interfaces: {eth0: {lan: l1, address: 10.0.1.254/24}, eth1: \
+    let mut t =
+        "name: speed\ntitle: speed\nhosts:\n  r:\n    interfaces: {eth0: {lan: l1, address: 10.0.1.254/24}, eth1: \
                  {lan: l2, address: 10.0.2.254/24}}\n    sysctl: {net.ipv4.ip_forward: 1}\n"
-        .to_owned();
+            .to_owned();
     for (lan, n, name) in hosts() {
         let _ = writeln!(
             t,

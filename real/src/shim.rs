@@ -1,5 +1,6 @@
 //! Tools that are ours: inside a lab this program is found under their names, ahead of the machine's own.
 
+use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -48,8 +49,9 @@ fn call(argv: Vec<String>) -> ExitCode {
             if let Some(inside) = told.inside {
                 return enter(&inside);
             }
-            print!("{}", told.out);
-            eprint!("{}", told.err);
+            // Where nobody reads any more, the tool's status is what is left to tell.
+            let _ = std::io::stdout().write_all(told.out.as_bytes());
+            let _ = std::io::stderr().write_all(told.err.as_bytes());
             ExitCode::from(told.exit as u8)
         }
         Err(e) => {
