@@ -48,7 +48,7 @@ pub fn stage() -> Option<ExitCode> {
     let mut args = std::env::args().skip(1);
     match args.next()?.as_str() {
         stage::OUTER => Some(stage::outer(&args.next().unwrap_or_default())),
-        stage::INNER => Some(stage::inner()),
+        stage::INNER => Some(stage::inner(&args.next().unwrap_or_default())),
         _ => None,
     }
 }

@@ -6,12 +6,13 @@
 //!
 //! - [`netns`], [`host`]: what a host is made of;
 //! - `world`: the journal carried out, by `apply` and `rules`;
-//! - `run`: the steps; [`engine`]: where a line calls `docker`; `process`: processes with a number we choose;
+//! - `run`: the steps; [`engine`]: where a line calls `docker`; [`means`]: the tools that lines call; `process`: processes with a number we choose;
 //! - this file: requests and answers between the processes ([`crate::stage`]).
 
 pub mod apply;
 pub mod engine;
 pub mod host;
+mod means;
 pub mod netns;
 mod process;
 mod rules;
@@ -33,6 +34,9 @@ use crate::stage::Missing;
 pub struct Request {
     /// Text of a scenario file.
     pub scenario: String,
+    /// The lab panics after so many lines: for the test of what stays then.
+    #[serde(default)]
+    pub panic_after: Option<usize>,
 }
 
 /// What a lab answers, one JSON object a line.
@@ -56,6 +60,21 @@ pub enum Answer {
     Problem(String),
 }
 
+/// Why a scenario was not run.
+#[derive(Debug)]
+pub(crate) enum NoRun {
+    /// This machine cannot do it.
+    Missing(Missing),
+    /// It cannot be read or built: the sentence to show.
+    Problem(String),
+}
+
+impl From<String> for NoRun {
+    fn from(what: String) -> Self {
+        NoRun::Problem(what)
+    }
+}
+
 /// Tells the other side.
 fn answer(a: &Answer) {
     let mut line = serde_json::to_string(a).unwrap_or_else(|e| format!("{{\"problem\":\"{e}\"}}"));
@@ -70,18 +89,24 @@ pub fn answer_missing(m: &Missing) {
     answer(&Answer::Missing { what: m.what.to_owned(), why: m.why.clone(), help: m.help.to_owned() });
 }
 
+/// Tells that a bug of ours ends the lab.
+pub fn answer_bug(what: &str) {
+    answer(&Answer::Problem(format!("packetwalk has a bug, please report it: {what}")));
+}
+
 /// Answers requests until there are no more.
 pub fn serve() -> ExitCode {
     for line in std::io::stdin().lock().lines() {
         let Ok(line) = line else { break };
         let done = match serde_json::from_str::<Request>(&line) {
             Ok(r) => run::run(&r, &mut |done, of| answer(&Answer::Progress(done, of))),
-            Err(e) => Err(format!("a request that cannot be read: {e}")),
+            Err(e) => Err(NoRun::Problem(format!("a request that cannot be read: {e}"))),
         };
-        answer(&match done {
-            Ok(recording) => Answer::Recording(Box::new(recording)),
-            Err(what) => Answer::Problem(what),
-        });
+        match done {
+            Ok(recording) => answer(&Answer::Recording(Box::new(recording))),
+            Err(NoRun::Problem(what)) => answer(&Answer::Problem(what)),
+            Err(NoRun::Missing(m)) => answer_missing(&m),
+        }
     }
     ExitCode::SUCCESS
 }

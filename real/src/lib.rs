@@ -11,11 +11,13 @@
 //! - [`recording`]: what came of it, as a file;
 //! - [`replay`]: the same steps in the model;
 //! - [`mod@compare`]: the two side by side; what may differ is [`compare::normalise`];
+//! - [`limits`]: what of a scenario no lab can build here;
 //! - [`doctor`]: what this machine can do of all that.
 
 pub mod compare;
 pub mod doctor;
 pub mod lab;
+pub mod limits;
 pub mod netlink;
 pub mod probe;
 pub mod program;

@@ -49,7 +49,7 @@ fn call(argv: Vec<String>) -> ExitCode {
             if let Some(inside) = told.inside {
                 return enter(&inside);
             }
-            // Who started us may have closed either.
+            // Where nobody reads any more, the tool's status is what is left to tell.
             let _ = std::io::stdout().write_all(told.out.as_bytes());
             let _ = std::io::stderr().write_all(told.err.as_bytes());
             ExitCode::from(told.exit as u8)

@@ -6,16 +6,19 @@
 //! tmpfs. Each stage dies with the one that started it (`PR_SET_PDEATHSIG`), and a PID namespace dies with its process
 //! 1, so that nothing is left behind, whichever of them is killed and however.
 
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
 
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
-use nix::unistd::{Pid, getegid, geteuid, getppid};
+use nix::unistd::{Pid, getegid, geteuid, getppid, pipe2};
 
 use crate::lab::{Answer, Request};
 
@@ -78,7 +81,10 @@ fn leave(parent: &str) -> Result<ExitCode, Missing> {
         why: e.desc().to_owned(),
         help: "run as root, or allow user namespaces: sysctl -w kernel.unprivileged_userns_clone=1, user.max_user_namespaces=10000",
     })?;
-    let inner = Command::new("/proc/self/exe").arg0("packetwalk-lab").arg(INNER).status();
+    let (theirs, _ours) = pipe2(OFlag::O_CLOEXEC).map_err(|e| ended(e.desc()))?;
+    fcntl(&theirs, FcntlArg::F_SETFD(FdFlag::empty())).map_err(|e| ended(e.desc()))?;
+    let held = theirs.as_raw_fd().to_string();
+    let inner = Command::new("/proc/self/exe").arg0("packetwalk-lab").args([INNER, &held]).status();
     let status = inner.map_err(|e| Missing {
         what: "a PID namespace",
         why: e.to_string(),
@@ -87,13 +93,28 @@ fn leave(parent: &str) -> Result<ExitCode, Missing> {
     Ok(ExitCode::from(status.code().unwrap_or(128 + status.signal().unwrap_or(0)) as u8))
 }
 
+/// Leaves the machine's network, for what is tried and goes with this process.
+///
+/// # Errors
+/// What is not allowed.
+pub(crate) fn away_with_network() -> Result<(), Missing> {
+    if !geteuid().is_root() {
+        own_user()?;
+    }
+    unshare(CloneFlags::CLONE_NEWNET).map_err(|e| Missing {
+        what: "network namespaces",
+        why: e.desc().to_owned(),
+        help: "run as root, or allow user namespaces",
+    })
+}
+
 /// A user namespace in which we are root.
 fn own_user() -> Result<(), Missing> {
     let (uid, gid) = (geteuid(), getegid());
     let missing = |why: String| Missing {
         what: "user namespaces",
         why,
-        help: "run as root, or allow them: sysctl -w kernel.unprivileged_userns_clone=1 (Debian), kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu)",
+        help: "run as root, or allow them: sysctl -w kernel.unprivileged_userns_clone=1 (Debian), kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu), user.max_user_namespaces=10000",
     };
     unshare(CloneFlags::CLONE_NEWUSER).map_err(|e| missing(e.desc().to_owned()))?;
     let write = |file: &str, text: String| {
@@ -109,14 +130,19 @@ fn die_with(parent: Pid) -> Result<(), Missing> {
     let missing = |why: String| Missing { what: "PR_SET_PDEATHSIG", why, help: "this kernel is too old" };
     prctl::set_pdeathsig(Some(Signal::SIGKILL)).map_err(|e| missing(e.desc().to_owned()))?;
     if parent.as_raw() != 0 && getppid() != parent {
-        return Err(missing("the program that wanted the lab has ended".to_owned()));
+        return Err(ended("the program that wanted the lab has ended"));
     }
     Ok(())
 }
 
 /// The inner stage: process 1 of the PID namespace.
-pub fn inner() -> ExitCode {
-    match own_mounts() {
+pub fn inner(held: &str) -> ExitCode {
+    // Not to its end by unwinding: what waits for threads might wait for ever.
+    std::panic::set_hook(Box::new(|info| {
+        crate::lab::answer_bug(&info.to_string());
+        std::process::exit(101);
+    }));
+    match stay_with_outer(held.parse().unwrap_or(-1)).and_then(|()| own_mounts()) {
         Ok(()) => crate::lab::serve(),
         Err(m) => {
             crate::lab::answer_missing(&m);
@@ -125,10 +151,30 @@ pub fn inner() -> ExitCode {
     }
 }
 
-/// A mount tree of our own with the PID namespace's `/proc`.
-fn own_mounts() -> Result<(), Missing> {
-    // Seen from inside the parent has no number; that it has ended shows as the end of our input.
+/// The inner stage ends with the outer one. Seen from inside the parent has no number; that it ended before the kernel
+/// was asked to tell shows at a pipe: `held` is our end, and only the outer stage has the other.
+fn stay_with_outer(held: RawFd) -> Result<(), Missing> {
     die_with(Pid::from_raw(0))?;
+    let mut pipe = std::fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(format!("/proc/self/fd/{held}"))
+        .map_err(|e| ended(&e.to_string()))?;
+    let _ = nix::unistd::close(held);
+    // Nothing is ever written: the end of it is the end of the outer stage.
+    match pipe.read(&mut [0]) {
+        Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(()),
+        _ => Err(ended("the outer stage has ended")),
+    }
+}
+
+/// There is no more parent.
+fn ended(why: &str) -> Missing {
+    Missing { what: "PR_SET_PDEATHSIG", why: why.to_owned(), help: "start it again" }
+}
+
+/// A mount tree of our own, in which what is the machine's cannot be written, with the PID namespace's `/proc`.
+fn own_mounts() -> Result<(), Missing> {
     let none = None::<&str>;
     let missing = |what: &'static str| {
         move |e: nix::Error| Missing {
@@ -138,8 +184,32 @@ fn own_mounts() -> Result<(), Missing> {
         }
     };
     mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).map_err(missing("a mount namespace"))?;
+    crate::sys::read_only(c"/").map_err(|e| Missing {
+        what: "a file system that cannot be written",
+        why: e.to_string(),
+        help: "mount_setattr(2) is of Linux 5.12; inside a container: run it with --security-opt seccomp=unconfined",
+    })?;
     let quiet = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-    mount(Some("proc"), "/proc", Some("proc"), quiet, none).map_err(missing("a /proc of its own"))
+    mount(Some("proc"), "/proc", Some("proc"), quiet, none).map_err(missing("a /proc of its own"))?;
+    own_settings().map_err(missing("settings of its own"))
+}
+
+/// Settings that may be written: a network namespace's, and the number of the next process. The others are the machine's.
+const SETTINGS: [&str; 2] = ["/proc/sys/net", "/proc/sys/kernel/ns_last_pid"];
+
+/// Leaves of `/proc/sys` only those writable.
+fn own_settings() -> nix::Result<()> {
+    let none = None::<&str>;
+    let bind = |path: &str, flags| mount(Some(path), path, none, MsFlags::MS_BIND | flags, none);
+    for path in ["/proc/sysrq-trigger", "/proc/sys"].into_iter().filter(|p| Path::new(p).exists()) {
+        bind(path, MsFlags::empty())?;
+        for s in SETTINGS.iter().filter(|s| s.starts_with(path) && Path::new(s).exists()) {
+            bind(s, MsFlags::empty())?;
+        }
+        let keep = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+        bind(path, MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY | keep)?;
+    }
+    Ok(())
 }
 
 /// A lab that answers, one process away.
@@ -192,7 +262,7 @@ impl Lab {
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<serde_json::Value, NoRecording> {
         let ended = |e: io::Error| NoRecording::Ended(e.to_string());
-        let request = Request { scenario: scenario.to_owned() };
+        let request = Request { scenario: scenario.to_owned(), panic_after: None };
         let mut line = serde_json::to_string(&request).map_err(|e| NoRecording::Problem(e.to_string()))?;
         line.push('\n');
         if let Some(input) = &mut self.input {

@@ -97,3 +97,35 @@ pub fn packet_address(fd: &impl AsRawFd) -> io::Result<[u8; 6]> {
     let a = at.sll_addr;
     Ok([a[0], a[1], a[2], a[3], a[4], a[5]])
 }
+
+/// `struct mount_attr` (`include/uapi/linux/mount.h`).
+#[repr(C)]
+struct MountAttr {
+    set: u64,
+    clear: u64,
+    propagation: u64,
+    userns_fd: u64,
+}
+
+/// `MOUNT_ATTR_RDONLY`.
+const RDONLY: u64 = 1;
+
+/// Makes a tree of mounts read-only (`mount_setattr(2)`), with all that is mounted below.
+///
+/// # Errors
+/// As the call.
+pub fn read_only(tree: &std::ffi::CStr) -> io::Result<()> {
+    let attr = MountAttr { set: RDONLY, clear: 0, propagation: 0, userns_fd: 0 };
+    // SAFETY: the path ends in a zero, and the struct is of the size that is told.
+    let r = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            libc::AT_FDCWD,
+            tree.as_ptr(),
+            libc::AT_RECURSIVE,
+            &raw const attr,
+            size_of::<MountAttr>(),
+        )
+    };
+    if r < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}

@@ -11,6 +11,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::geteuid;
 
 use super::{About, Check, Group, devices, netfilter, tools, watching};
+use crate::limits;
 
 /// Its first argument; a second one says that it is only there to be started in a PID namespace.
 const DOCTOR: &str = "__doctor";
@@ -29,7 +30,11 @@ pub(super) fn start(exe: &Path) -> io::Result<Vec<Check>> {
 #[must_use]
 pub fn stage() -> Option<ExitCode> {
     let mut args = std::env::args().skip(1);
-    if args.next()? != DOCTOR {
+    let first = args.next()?;
+    if first == limits::KIND {
+        return Some(ExitCode::from(limits::try_kind(&args.next()?)));
+    }
+    if first != DOCTOR {
         return None;
     }
     if args.next().is_none() {

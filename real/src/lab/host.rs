@@ -128,6 +128,7 @@ fn settle(name: &str, net: &NetNs, files: &[(String, String)]) -> io::Result<()>
     for dir in OWN.iter().filter(|d| Path::new(d).is_dir()) {
         mount(Some("tmpfs"), *dir, Some("tmpfs"), MsFlags::empty(), Some("mode=755"))?;
     }
+    own_etc();
     std::fs::create_dir_all("/run/netns")?;
     std::fs::create_dir_all(TOOLS)?;
     image_tools()?;
@@ -140,6 +141,21 @@ fn settle(name: &str, net: &NetNs, files: &[(String, String)]) -> io::Result<()>
         place(path, text)?;
     }
     std::env::set_current_dir("/root").or_else(|_| std::env::set_current_dir("/"))
+}
+
+/// What is written under `/etc` stays in the host. Where the kernel has no overlayfs for us, `/etc` cannot be written,
+/// and only the files that a host begins with are its own.
+fn own_etc() {
+    let dir = "/run/packetwalk/etc";
+    let made = ["upper", "work"].iter().try_for_each(|d| std::fs::create_dir_all(format!("{dir}/{d}")));
+    // `userxattr` is how overlayfs keeps its notes where the user namespace is not the first (Linux 5.11).
+    for more in ["", ",userxattr"] {
+        let how = format!("lowerdir=/etc,upperdir={dir}/upper,workdir={dir}/work{more}");
+        let overlay = mount(Some("overlay"), "/etc", Some("overlay"), MsFlags::empty(), Some(how.as_str()));
+        if made.is_ok() && overlay.is_ok() {
+            return;
+        }
+    }
 }
 
 /// The tools of an image are busybox', where this machine has it.

@@ -15,7 +15,6 @@ use packetwalk_sim::session::Session;
 use packetwalk_sim::shell::run_line;
 use serde_json::{Map, Value, json};
 
-use super::Request;
 use super::engine::{self, Call, Calls};
 use super::host::{Ran, TOOLS};
 use super::netns::NetNs;
@@ -24,6 +23,7 @@ use super::state::{self, Device};
 use super::versions;
 use super::world::World;
 use crate::compare::rules;
+use super::{NoRun, Request, means};
 use crate::probe::{self, NameFiles};
 use crate::recording::writer::Writer;
 use crate::shim;
@@ -40,15 +40,17 @@ const LOOK: Duration = Duration::from_millis(1);
 /// Runs a scenario to its end.
 ///
 /// # Errors
-/// Where it cannot be read or built; the sentence to show.
-pub fn run(r: &Request, progress: &mut dyn FnMut(usize, usize)) -> Result<Value, String> {
+/// Why it was not run.
+pub(crate) fn run(r: &Request, progress: &mut dyn FnMut(usize, usize)) -> Result<Value, NoRun> {
     let scenario = packetwalk_sim::scenario::parse(&r.scenario).map_err(|i| i.to_string())?;
+    means::check(&scenario).map_err(NoRun::Missing)?;
     let mut lab = Lab::build(&scenario)?;
     let actions = scenario.setup.iter().chain(scenario.steps.iter().map(|s| &s.action));
     let all = scenario.setup.len() + scenario.steps.len();
     for (i, a) in actions.enumerate() {
         lab.step(i + 1, &a.what)?;
         progress(i + 1, all);
+        assert!(r.panic_after != Some(i + 1), "asked for after line {}", i + 1);
     }
     Ok(lab.finish(&r.scenario, &scenario))
 }
@@ -281,6 +283,7 @@ impl Lab {
         r.insert("refusals".into(), self.world.refusals.clone().into());
         r.insert("versions".into(), versions::versions().into());
         r.insert("ops".into(), self.world.ops.into());
+        unread.extend(self.world.unread.iter().cloned());
         r.insert("unread".into(), unread.into());
         self.out.finish(&mut r);
         r.insert("state".into(), json!({"end": {"ns": state}}));

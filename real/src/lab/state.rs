@@ -1,7 +1,10 @@
 //! The state of every namespace at a moment, in the shape of the recordings.
 
 use std::collections::BTreeMap;
+use std::io;
+use std::num::NonZero;
 use std::os::fd::AsRawFd;
+use std::thread;
 
 use serde_json::{Map, Value};
 
@@ -9,7 +12,7 @@ use super::netns::NetNs;
 use super::world::World;
 use crate::netlink::attr::{self, Write as _};
 use crate::netlink::{self, Netlink, Request};
-use crate::watch::dump::{Tools, netns_state};
+use crate::watch::dump::{DumpError, State, Tools, netns_state};
 
 const RTM_NEWNSID: u16 = 88;
 const RTM_GETNSID: u16 = 90;
@@ -24,8 +27,9 @@ pub fn state(world: &World, tools: &Tools) -> (Map<String, Value>, Vec<String>) 
         world.spaces.iter().map(|(l, s)| (l.as_str(), by_index(&s.net))).collect();
     let mut out = Map::new();
     // Namespaces without a name are not looked into.
-    for (label, space) in world.spaces.iter().filter(|(l, _)| !l.ends_with("/ns")) {
-        let mut value = match space.net.run(|| netns_state(tools)) {
+    let dumped = world.spaces.iter().zip(dump_all(world, tools));
+    for ((label, space), dumped) in dumped.filter(|((l, _), _)| !l.ends_with("/ns")) {
+        let mut value = match dumped {
             Ok(Ok(s)) => {
                 unread.extend(s.unread.iter().map(|u| format!("{label}: {}: {}", u.what, u.why)));
                 s.value
@@ -54,6 +58,23 @@ pub fn state(world: &World, tools: &Tools) -> (Map<String, Value>, Vec<String>) 
         out.insert(label.clone(), value);
     }
     (out, unread)
+}
+
+type Dumped = io::Result<Result<State, DumpError>>;
+
+/// Every namespace's state, in their order; several are read at a time.
+fn dump_all(world: &World, tools: &Tools) -> Vec<Dumped> {
+    let nets: Vec<&NetNs> = world.spaces.values().map(|s| &s.net).collect();
+    let at_a_time = thread::available_parallelism().map_or(1, NonZero::get);
+    let mut all = Vec::with_capacity(nets.len());
+    for some in nets.chunks(at_a_time) {
+        thread::scope(|s| {
+            let begun: Vec<_> = some.iter().map(|net| s.spawn(|| net.run(|| netns_state(tools)))).collect();
+            // A panic ends the whole lab before anybody could join.
+            all.extend(begun.into_iter().map(|t| t.join().unwrap_or_else(|p| std::panic::resume_unwind(p))));
+        });
+    }
+    all
 }
 
 fn kind(label: &str, switch: bool) -> &'static str {

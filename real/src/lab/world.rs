@@ -1,6 +1,6 @@
 //! The journal of the model carried out on the live kernel.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -72,6 +72,8 @@ pub struct World {
     pub ops: usize,
     /// Where the live kernel answered an op otherwise than the model: both answers.
     pub refusals: Vec<String>,
+    /// What differs from the model's because of the privileges at hand.
+    pub unread: BTreeSet<String>,
     /// Changes of tables that wait to be given to the tool together.
     rules: Option<(NetnsId, Variant, Vec<XtChange>)>,
 }
@@ -93,6 +95,7 @@ impl World {
             resolvers: BTreeMap::new(),
             ops: 0,
             refusals: Vec::new(),
+            unread: BTreeSet::new(),
             rules: None,
         })
     }
@@ -145,7 +148,7 @@ impl World {
     /// An op; where the answers differ, both are noted.
     fn op(&mut self, op: &Op, told: &Result<OpReply, Errno>, called: &[Called]) {
         self.ops += 1;
-        let done = self.places.apply(op, called);
+        let done = self.places.apply(op, called).or_else(|e| self.only_group_zero(op, e));
         let same = match (&done, told) {
             (Ok(()), Ok(_)) => true,
             (Err(f), Err(e)) => f.errno().is_some_and(|n| format!("{n:?}") == format!("{e:?}")),
@@ -157,6 +160,19 @@ impl World {
             let names: Vec<&str> = called.iter().map(|c| c.name.as_str()).collect();
             self.refusals.push(format!("{op:?} ({}): model {model}, kernel {live}", names.join(" ")));
         }
+    }
+
+    /// In a user namespace of ours there is one group, number 0. A range with others is refused (`ipv4_ping_group_range`:
+    /// `gid_valid`); with that one alone everybody who can be there may do what the range allows.
+    fn only_group_zero(&mut self, op: &Op, e: Failed) -> Result<(), Failed> {
+        let Op::Sysctl { netns, name, value } = op else { return Err(e) };
+        let all = name == "net.ipv4.ping_group_range" && value.starts_with("0 ");
+        if !all || e.errno() != Some(nix::Error::EINVAL) {
+            return Err(e);
+        }
+        self.places.apply(&Op::Sysctl { netns: *netns, name: name.clone(), value: "0 0".into() }, &[])?;
+        self.unread.insert(format!("{name}: a user namespace of ours has no other group than 0; run as root"));
+        Ok(())
     }
 
     fn queue_rules(&mut self, ns: NetnsId, variant: Variant, batch: &[XtChange]) -> Result<(), Failed> {
