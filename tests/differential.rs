@@ -3,7 +3,7 @@
 //!
 //! - `PACKETWALK_FUZZ_CASES=N`: so many cases, with progress and a summary by mechanism;
 //! - `PACKETWALK_FUZZ_SEED=N`: the first seed, otherwise the one of ordinary runs;
-//! - `PACKETWALK_FUZZ_INTO=FOLDER`: where smallest scenarios go instead;
+//! - `PACKETWALK_FUZZ_INTO=FOLDER`: where smallest scenarios go instead, and the folder whose scenarios are run;
 //! - `PACKETWALK_FUZZ_WORKERS=N`: labs side by side, otherwise two for each core.
 
 #[path = "differential/case.rs"]
@@ -46,7 +46,8 @@ fn number(name: &str) -> Option<u64> {
 }
 
 fn regressions() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/regressions")
+    let own = || Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/regressions");
+    std::env::var_os("PACKETWALK_FUZZ_INTO").map_or_else(own, PathBuf::from)
 }
 
 /// Why this machine cannot run any case.
@@ -73,7 +74,7 @@ fn regression(file: &Path) -> Result<(), Failed> {
 
 fn seeds() -> Result<(), Failed> {
     let asked = number("PACKETWALK_FUZZ_CASES");
-    let into = std::env::var_os("PACKETWALK_FUZZ_INTO").map_or_else(regressions, PathBuf::from);
+    let into = regressions();
     let seed = number("PACKETWALK_FUZZ_SEED").unwrap_or(SEED);
     let found = hunt::hunt(&Wanted { seed, cases: asked.unwrap_or(CASES), progress: asked.is_some(), into });
     let text = summary(&found);

@@ -15,7 +15,7 @@ use crate::case::{self, Case};
 use crate::judge::{Verdict, judge};
 use crate::render::render;
 
-/// Most runs that a divergence is shrunk with.
+/// Most runs that a divergence is shrunk with; `PACKETWALK_FUZZ_SHRINKS` is another number.
 const SHRINKS: u32 = 150;
 
 /// What a hunt is asked for.
@@ -180,7 +180,8 @@ fn shrunk(
     if !tree.simplify() {
         return best;
     }
-    while runs < SHRINKS {
+    let most = std::env::var("PACKETWALK_FUZZ_SHRINKS").ok().and_then(|n| n.parse().ok()).unwrap_or(SHRINKS);
+    while runs < most {
         let text = render(&tree.current(), name).text;
         // A number that chooses the same thing is the same case.
         let bad = if text == best.0 {

@@ -60,7 +60,7 @@ impl<R: Recorder> Kernel<R> {
     /// the bridge.
     fn br_nf_translated(&mut self, br: DevId, port: DevId, mut p: Packet) -> Bridged {
         let ns = self.devs[br.ix()].netns;
-        let Some((src, dst, tos)) = p.ipv4().map(|ip| (ip.src, ip.dst, ip.tos)) else { return Bridged::On(p) };
+        let Some((dst, tos)) = p.ipv4().map(|ip| (ip.dst, ip.tos)) else { return Bridged::On(p) };
         let nexthop = match self.ip_route_input(br, &mut p) {
             Ok(rt) if rt.error.is_none() => (rt.dev == br && !rt.local).then(|| rt.gateway.unwrap_or(dst)),
             // Without forwarding a frame that stays on the bridge needs no route but an output one.
@@ -71,9 +71,10 @@ impl<R: Recorder> Kernel<R> {
                     _ => return self.br_nf_lost(br, p),
                 }
             }
-            _ => return self.br_nf_lost(br, p),
+            // Routed to an error, which the bridge itself will tell of (`ip_error`).
+            Ok(_) => None,
+            Err(_) => return self.br_nf_lost(br, p),
         };
-        let _ = src;
         match nexthop {
             Some(hop) => self.br_nf_bridged_dnat(br, port, hop, p),
             None => {
