@@ -39,7 +39,8 @@ const SEED: u64 = 7_000_000;
 const CASES: u64 = 300;
 
 /// The smallest scenario there is: whether the machine can do any.
-const NOTHING: &str = "name: nothing\ntitle: Nothing\nhosts:\n  h1: 10.0.0.1/24\nsteps:\n  - 'h1> ping -W 1 10.0.0.1'\n";
+const NOTHING: &str =
+    "name: nothing\ntitle: Nothing\nhosts:\n  h1: 10.0.0.1/24\nsteps:\n  - 'h1> ping -W 1 10.0.0.1'\n";
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
@@ -68,6 +69,7 @@ fn regression(file: &Path) -> Result<(), Failed> {
     match judge(&mut hunt::lab()?, &text) {
         Verdict::Equal => Ok(()),
         Verdict::Differs(how) => Err(how.join("\n").into()),
+        Verdict::Chance(what) => Err(format!("not compared: {what}").into()),
         Verdict::Impossible(why) => Err(why.into()),
     }
 }
@@ -94,7 +96,14 @@ fn summary(f: &Found) -> String {
         let _ = writeln!(t, "seed {seed}, once and not again: {how}");
     }
     for (seed, file, how) in &f.divergent {
-        let _ = writeln!(t, "seed {seed}, {}: {how}", file.file_name().map_or_else(String::new, |n| n.to_string_lossy().into()));
+        let _ = writeln!(
+            t,
+            "seed {seed}, {}: {how}",
+            file.file_name().map_or_else(String::new, |n| n.to_string_lossy().into())
+        );
+    }
+    for (what, n) in &f.chance {
+        let _ = writeln!(t, "not compared: {what}: {n}");
     }
     for why in &f.impossible {
         let _ = writeln!(t, "not run: {why}");

@@ -360,7 +360,8 @@ fn state(
             let mut found = Vec::new();
             if SETS.contains(&part.as_str()) {
                 let stray = |e: &Value| part == "fdb" && normalise::igmp_fdb(e, &bridges);
-                values::sets(a, b, &stray, &mut found);
+                let gone = |e: &Value| ours && part == "neigh" && normalise::collected(e);
+                values::sets(a, b, &stray, &gone, &mut found);
             } else {
                 values::diff("", a, b, &mut found);
             }

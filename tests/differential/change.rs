@@ -29,7 +29,9 @@ impl Change {
         let (what, word) = match self.kind % 16 {
             0 => (format!("ip link set {name} down"), "link down"),
             1 => (format!("ip link set {name} down; ip link set {name} up"), "link down and up"),
-            2 if !d.addrs.is_empty() => (format!("ip addr del {} dev {name}", pick(&d.addrs, self.how)), "address gone"),
+            2 if !d.addrs.is_empty() => {
+                (format!("ip addr del {} dev {name}", pick(&d.addrs, self.how)), "address gone")
+            }
             3 if !d.addrs.is_empty() => {
                 let a = pick(&d.addrs, self.how);
                 (format!("ip addr del {a} dev {name}; ip addr add {a} dev {name}"), "address gone and back")

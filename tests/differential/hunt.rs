@@ -39,6 +39,8 @@ pub struct Found {
     pub divergent: Vec<(u64, PathBuf, String)>,
     /// Diverged once and not again: chance on the live side.
     pub once: Vec<(u64, String)>,
+    /// Cases in which the kernel rolled dice: which, how many. Not compared.
+    pub chance: BTreeMap<&'static str, u64>,
     /// Cases that could not be run: why.
     pub impossible: Vec<String>,
     /// Cases that were run.
@@ -128,6 +130,10 @@ fn one(w: &Wanted, lab: &mut Lab, seed: u64, found: &Mutex<Found>) -> bool {
     }
     match verdict {
         Verdict::Equal => false,
+        Verdict::Chance(what) => {
+            *lock(found).chance.entry(what).or_default() += 1;
+            false
+        }
         Verdict::Impossible(why) => {
             lock(found).impossible.push(format!("{name}: {why}"));
             true
@@ -138,7 +144,7 @@ fn one(w: &Wanted, lab: &mut Lab, seed: u64, found: &Mutex<Found>) -> bool {
                 lock(found).once.push((seed, how[0].clone()));
                 return false;
             };
-            let (text, how) = shrunk(&mut *tree_of(&mut tree), lab, &name, (first.text, again));
+            let (text, how) = shrunk(&mut tree, lab, &name, (first.text, again));
             let file = w.into.join(format!("{name}.yaml"));
             // Where it cannot be written it is told all the same.
             let _ = std::fs::write(&file, commented(&text, &how));
@@ -148,29 +154,9 @@ fn one(w: &Wanted, lab: &mut Lab, seed: u64, found: &Mutex<Found>) -> bool {
     }
 }
 
-fn tree_of(t: &mut (impl ValueTree<Value = Case> + 'static)) -> Box<dyn ValueTree<Value = Case> + '_> {
-    Box::new(Borrowed(t))
-}
-
-/// A tree that is somebody else's.
-struct Borrowed<'a, T>(&'a mut T);
-
-impl<T: ValueTree> ValueTree for Borrowed<'_, T> {
-    type Value = T::Value;
-    fn current(&self) -> T::Value {
-        self.0.current()
-    }
-    fn simplify(&mut self) -> bool {
-        self.0.simplify()
-    }
-    fn complicate(&mut self) -> bool {
-        self.0.complicate()
-    }
-}
-
 /// The smallest case that still diverges, with its differences.
 fn shrunk(
-    tree: &mut dyn ValueTree<Value = Case>,
+    tree: &mut impl ValueTree<Value = Case>,
     lab: &mut Lab,
     name: &str,
     first: (String, Vec<String>),

@@ -13,6 +13,8 @@ pub enum Verdict {
     Equal,
     /// They did not: differences.
     Differs(Vec<String>),
+    /// They did not, and need not: the kernel rolled dice that the model cannot know. Which.
+    Chance(&'static str),
     /// It could not be run on the live kernel.
     Impossible(String),
 }
@@ -29,16 +31,25 @@ pub fn judge(lab: &mut Lab, text: &str) -> Verdict {
         found.extend(json[key].as_array().into_iter().flatten().map(|e| format!("{what}: {e}")));
     }
     let r = Recording { json };
-    let played = catch_unwind(AssertUnwindSafe(|| replay::world(&r).map(|s| compare(&r, &replay::play(&r, s)))));
+    let played = catch_unwind(AssertUnwindSafe(|| {
+        replay::world(&r).map(|s| {
+            let p = replay::play(&r, s);
+            (compare(&r, &p), p.nat_rolls)
+        })
+    }));
     match played {
-        Ok(Ok(v)) => {
+        Ok(Ok((v, rolls))) => {
+            if rolls > 0 && v.0.iter().any(|d| !d.is_empty()) {
+                return Verdict::Chance("a port that NAT chose");
+            }
             for (name, all) in VERDICTS.iter().zip(&v.0) {
                 found.extend(all.iter().map(|d| format!("{name}: {d}")));
             }
         }
         Ok(Err(e)) => found.push(format!("problem: {e}")),
         Err(p) => {
-            let said = p.downcast_ref::<String>().cloned().or_else(|| p.downcast_ref::<&str>().map(|s| (*s).to_owned()));
+            let said =
+                p.downcast_ref::<String>().cloned().or_else(|| p.downcast_ref::<&str>().map(|s| (*s).to_owned()));
             found.push(format!("panic: {}", said.unwrap_or_default()));
         }
     }

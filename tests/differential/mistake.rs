@@ -87,12 +87,17 @@ impl Mistake {
             "missing route" => drop(p.nodes[n].routes.pop()),
             "route that refuses" => {
                 let kind = pick(&["blackhole", "unreachable", "prohibit", "throw"], self.how);
-                p.nodes[n].routes.push(format!("ip route add {kind} {}", pick(&[net(&other), format!("{other}/32")], self.how / 4)));
+                p.nodes[n]
+                    .routes
+                    .push(format!("ip route add {kind} {}", pick(&[net(&other), format!("{other}/32")], self.how / 4)));
             }
             "rule from" => {
                 let own = first.and_then(|d| p.devs[d].addrs.first().cloned()).unwrap_or(other.clone());
                 let gw = format!("{}.{}", stem(&own), pick(&[1, 2, 253], self.how));
-                let lines = [format!("ip rule add from {} lookup 100", bare(&own)), format!("ip route add default via {gw} table 100")];
+                let lines = [
+                    format!("ip rule add from {} lookup 100", bare(&own)),
+                    format!("ip route add default via {gw} table 100"),
+                ];
                 p.nodes[n].routes.extend(lines);
             }
             "rule to" => {

@@ -63,14 +63,23 @@ pub struct Plan {
     pub ruled: Vec<usize>,
     /// Lines on hosts that make namespaces, bridges and links.
     pub made: Vec<Vec<String>>,
+    /// There are rules, which may track packets.
+    pub tracks: bool,
     join: Vec<usize>,
 }
 
 impl Plan {
     /// Lays a case out.
     pub fn of(c: &Case) -> Plan {
-        let mut p =
-            Plan { nodes: Vec::new(), devs: Vec::new(), hosts: c.hosts.len(), ruled: Vec::new(), made: Vec::new(), join: Vec::new() };
+        let mut p = Plan {
+            nodes: Vec::new(),
+            devs: Vec::new(),
+            hosts: c.hosts.len(),
+            ruled: Vec::new(),
+            made: Vec::new(),
+            tracks: !c.rules.is_empty(),
+            join: Vec::new(),
+        };
         p.hosts(c);
         p.spaces(c);
         p.bridges(c);
@@ -178,7 +187,9 @@ impl Plan {
             let host = self.nodes[me].host;
             for to in &s.links {
                 let near: Vec<usize> = (0..self.devs.len())
-                    .filter(|d| self.devs[*d].bridge && self.devs[*d].node != me && self.nodes[self.devs[*d].node].host == host)
+                    .filter(|d| {
+                        self.devs[*d].bridge && self.devs[*d].node != me && self.nodes[self.devs[*d].node].host == host
+                    })
                     .collect();
                 let others: Vec<usize> =
                     (0..me).filter(|n| *n == host || (*n >= self.hosts && self.nodes[*n].host == host)).collect();

@@ -19,7 +19,14 @@ pub struct Ask {
 /// All probes.
 pub fn strategy() -> impl Strategy<Value = Ask> {
     let n = any::<u8>;
-    (n(), n(), n(), n(), n(), n()).prop_map(|(from, to, odd, kind, option, how)| Ask { from, to, odd, kind, option, how })
+    (n(), n(), n(), n(), n(), n()).prop_map(|(from, to, odd, kind, option, how)| Ask {
+        from,
+        to,
+        odd,
+        kind,
+        option,
+        how,
+    })
 }
 
 /// How long a probe waits: longer than three requests for a neighbour, shorter than TCP's first repeat.
@@ -71,7 +78,11 @@ impl Ask {
         match self.option {
             0..=169 => self.sourced(p, from),
             170..=220 => {
-                let size = pick(&[900, 1200, 1372, 1400, 1472, 1473, 2000, 3000, 0], self.how);
+                // Where packets are tracked, pieces are joined and cut again in place: a packet socket that still holds
+                // such a piece shows what became of it.
+                let sizes: &[u16] =
+                    if p.tracks { &[900, 500, 0] } else { &[900, 1200, 1372, 1400, 1472, 1473, 2000, 3000, 0] };
+                let size = pick(sizes, self.how);
                 format!("-s {size} {}", pick(&["", "-M do ", "-M dont ", "-M want "], self.how / 16))
             }
             _ => format!("-t {} ", pick(&[1, 2, 3], self.how)),

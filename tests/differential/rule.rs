@@ -20,9 +20,8 @@ pub struct Rule {
 /// The rules of a case: none, or some on few nodes.
 pub fn strategy() -> impl Strategy<Value = Vec<Rule>> {
     let n = any::<u8>;
-    let one = (n(), (n(), n()), prop::bool::weighted(0.2), n(), vec((n(), n()), 0..4), (n(), n())).prop_map(
-        |(at, chain, insert, proto, matches, target)| Rule { at, chain, insert, proto, matches, target },
-    );
+    let one = (n(), (n(), n()), prop::bool::weighted(0.2), n(), vec((n(), n()), 0..4), (n(), n()))
+        .prop_map(|(at, chain, insert, proto, matches, target)| Rule { at, chain, insert, proto, matches, target });
     prop_oneof![1 => Just(Vec::new()), 4 => vec(one, 1..7)]
 }
 
@@ -112,7 +111,6 @@ impl Rule {
                 let port = pick(&[80, 8080, 53], how / 8);
                 let ported = matches!(proto, "tcp" | "udp");
                 match kind {
-                    0..=79 => format!("DNAT --to-destination {ip}"),
                     80..=159 if ported => format!("DNAT --to-destination {ip}:{port}"),
                     160..=199 if ported => format!("REDIRECT --to-ports {port}"),
                     200..=219 => "REDIRECT".into(),
@@ -134,7 +132,7 @@ impl Rule {
             }
             ("raw", _) => (*pick(&["NOTRACK", "NOTRACK", "DROP", "ACCEPT", "MARK --set-mark 1"], kind)).into(),
             ("mangle", _) if proto == "tcp" && kind > 200 && matches!(chain, "FORWARD" | "OUTPUT" | "POSTROUTING") => {
-                format!("TCPMSS {}", pick(&["--set-mss 700", "--set-mss 1300"], how)).replace("TCPMSS", "TCPMSS")
+                format!("TCPMSS {}", pick(&["--set-mss 700", "--set-mss 1300"], how))
             }
             ("mangle", _) => (*pick(
                 &[

@@ -348,7 +348,16 @@ impl<R: Recorder> Kernel<R> {
 
     /// `tcp_v4_err`: an ICMP error about one of our segments.
     #[expect(clippy::too_many_arguments, reason = "an ICMP error and the packet it quotes")]
-    pub(crate) fn tcp_v4_err(&mut self, ns: NetnsId, rx: Rx, inner: &Ipv4, from: Ipv4Addr, ty: u8, code: u8, info: u32) {
+    pub(crate) fn tcp_v4_err(
+        &mut self,
+        ns: NetnsId,
+        rx: Rx,
+        inner: &Ipv4,
+        from: Ipv4Addr,
+        ty: u8,
+        code: u8,
+        info: u32,
+    ) {
         use crate::kernel::socket::SockErr;
         let ports = match &inner.l4 {
             L4::Tcp(t) => (t.sport, t.dport),
