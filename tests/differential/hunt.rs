@@ -1,5 +1,7 @@
 //! Cases side by side: each worker has a lab of its own and takes seeds one after the other.
 
+#![expect(clippy::disallowed_types, reason = "a rate is told by the wall clock")]
+
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

@@ -30,7 +30,7 @@ pub const KINDS: [&str; 20] = [
 impl Mistake {
     /// Its name.
     pub fn name(&self) -> &'static str {
-        *pick(&KINDS, self.kind)
+        KINDS[usize::from(self.kind) % KINDS.len()]
     }
 
     /// Before addresses are given.

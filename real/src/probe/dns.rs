@@ -67,7 +67,7 @@ fn ask(server: Ipv4Addr, name: &str, qtype: QType, id: u16) -> Asked {
 
 fn exchange(server: Ipv4Addr, name: &str, qtype: QType, id: u16) -> std::io::Result<Option<Message>> {
     let query = Message::query(id, name, qtype).bytes(false);
-    let query = query.ok_or_else(|| std::io::Error::other(format!("{}", Rcode::FormErr.name())))?;
+    let query = query.ok_or_else(|| std::io::Error::other(Rcode::FormErr.name()))?;
     let s = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
     s.set_read_timeout(Some(WAIT))?;
     s.connect((server, PORT))?;
