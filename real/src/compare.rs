@@ -183,7 +183,7 @@ fn outcome(head: &str, s: &Value, d: &Did, names: (&Names, &Names), out: &mut Ve
     for k in keys {
         let mut w = want.get(k).cloned().unwrap_or_default();
         if k == "notes" {
-            w = list(&w).iter().map(|n| Value::from(vec![n["redirect"].clone(), n["from"].clone()])).collect();
+            w = list(&w).iter().map(note).collect();
         }
         let mut g = d.fields.get(k).cloned().unwrap_or_default();
         if names.0.engine {
@@ -202,6 +202,11 @@ fn outcome(head: &str, s: &Value, d: &Did, names: (&Names, &Names), out: &mut Ve
     if !found.is_empty() {
         out.push(format!("{head}\n      {}", found.join("\n      ")));
     }
+}
+
+/// A redirect that came along: gateway and sender, whichever recorder wrote it.
+fn note(n: &Value) -> Value {
+    if n.is_array() { n.clone() } else { vec![n["redirect"].clone(), n["from"].clone()].into() }
 }
 
 /// Frames by device and direction.
@@ -387,7 +392,8 @@ fn state(
             let mut found = Vec::new();
             if SETS.contains(&part.as_str()) {
                 let stray = |e: &Value| part == "fdb" && normalise::igmp_fdb(e, &bridges);
-                values::sets(a, b, &stray, &mut found);
+                let gone = |e: &Value| ours && part == "neigh" && normalise::collected(e);
+                values::sets(a, b, &stray, &gone, &mut found);
             } else {
                 values::diff("", a, b, &mut found);
             }

@@ -83,6 +83,8 @@ pub struct Played {
     pub networks: Vec<(String, String)>,
     /// What its engines say of themselves at the end, by host.
     pub docker: Map<String, Value>,
+    /// How often a translation chose a port by chance, which the live kernel chose otherwise.
+    pub nat_rolls: u64,
 }
 
 /// The world that a recording of ours begins with.
@@ -101,7 +103,8 @@ pub fn world(r: &Recording) -> Result<Session, String> {
 pub fn play(r: &Recording, mut s: Session) -> Played {
     let pace = if r.is_ours() { OURS } else { ENGINES };
     let mut taps = Taps::default();
-    let mut played = Played { steps: Vec::new(), states: Vec::new(), networks: Vec::new(), docker: Map::new() };
+    let mut played =
+        Played { steps: Vec::new(), states: Vec::new(), networks: Vec::new(), docker: Map::new(), nat_rolls: 0 };
     s.advance(pace.before_steps_ms * MSEC);
     taps.scan(&s);
     let count = list(&r.json["steps"]).len();
@@ -140,6 +143,7 @@ pub fn play(r: &Recording, mut s: Session) -> Played {
     }
     taps.scan(&s);
     played.states.push(("end".to_owned(), dump(&s, &r.json["state"]["end"])));
+    played.nat_rolls = s.kernel.nat_rolls;
     played.docker = inspected::ask(&mut s, &r.json["state"]["end"]["docker"]);
     for (did, frames) in played.steps.iter_mut().zip(taps.finish()) {
         did.frames = frames;

@@ -68,6 +68,10 @@ pub struct Kernel<R> {
     pub parked: Vec<Option<(DevId, crate::wire::Packet)>>,
     /// Packets whose fate the model does not know (`PACKETWALK_UNMODELLED`).
     pub unmodelled: u64,
+    /// How often a translation chose a port by chance: a live kernel chooses another.
+    pub nat_rolls: u64,
+    /// An ICMP message is on its way out (`icmp_xmit_lock`): no error is sent about it meanwhile.
+    pub(crate) icmp_busy: bool,
     /// Devices that the frame being sent has gone through (`dev_xmit_recursion`).
     pub(crate) xmit_depth: u8,
     /// Frames received by devices so far (`lo` included).
@@ -95,6 +99,8 @@ impl<R: Recorder> Kernel<R> {
             socks: Vec::new(),
             parked: Vec::new(),
             unmodelled: 0,
+            nat_rolls: 0,
+            icmp_busy: false,
             xmit_depth: 0,
             receptions: 0,
             rolled_macs: std::collections::BTreeMap::new(),

@@ -45,6 +45,9 @@ pub const RULES: &[(&str, &str, &str)] = &[
     ("ours", "gratuitous ARPs but where they are sent", "whether another container is there to hear one depends on when"),
     ("ours", "namespaces without a name", "nobody looks into them"),
     ("ours", "IPv6 sysctls", "it is off on the live side, so that its own traffic is not among the frames"),
+    ("ours", "neigh: FAILED entries of the model alone", "the kernel has one table for all namespaces and collects what failed when there are 128 entries, the machine's own among them"),
+    ("ours", "TcpAttemptFails where ICMP errors came", "an error that comes at once may find connect still at work or not: two processors"),
+    ("ours", "operstate: DOWN and LOWERLAYERDOWN", "which of the two depends on another device's carrier at the moment that linkwatch gets to this one"),
     ("ours", "conntrack entries of IGMP", "bridges announce themselves with it; the model has none"),
     ("ours", "in a cluster: frames, counters, sockets, neighbours and conntrack entries of the engines' own talk", "engines talk to each other in the model only"),
     ("docker", "ids of containers, networks, endpoints, and what is named after them: br-…, host names", "random"),
@@ -91,6 +94,24 @@ pub fn our_state(out: &mut Map<String, Value>) {
     if let Some(Value::Array(c)) = out.get_mut("conntrack") {
         c.retain(|l| !l.as_str().is_some_and(|l| l.starts_with("unknown  2 ") || l.starts_with("igmp ")));
     }
+    if let Some(Value::Object(n)) = out.get_mut("nstat")
+        && (n.contains_key("IcmpInDestUnreachs") || n.contains_key("IcmpInTimeExcds"))
+    {
+        n.remove("TcpAttemptFails");
+    }
+    let links: Vec<&mut Value> = match out.get_mut("link") {
+        Some(Value::Array(a)) => a.iter_mut().collect(),
+        Some(Value::Object(o)) => o.values_mut().collect(),
+        _ => Vec::new(),
+    };
+    for l in links.into_iter().filter(|l| l["operstate"] == "LOWERLAYERDOWN") {
+        l["operstate"] = "DOWN".into();
+    }
+}
+
+/// A neighbour that the live kernel may have forgotten.
+pub fn collected(neigh: &Value) -> bool {
+    neigh["state"].as_array().is_some_and(|s| s.iter().all(|w| w == "FAILED"))
 }
 
 /// A namespace's state in a recording of ours where engines form a cluster.

@@ -27,8 +27,15 @@ pub fn diff(path: &str, a: &Value, b: &Value, out: &mut Vec<String>) {
     }
 }
 
-/// What two sets do not share; `stray`: an entry that may be on the left alone.
-pub fn sets(a: &Value, b: &Value, stray: &dyn Fn(&Value) -> bool, out: &mut Vec<String>) {
+/// What two sets do not share; `stray`: an entry that may be on the left alone; `gone`: one that may be on the right
+/// alone.
+pub fn sets(
+    a: &Value,
+    b: &Value,
+    stray: &dyn Fn(&Value) -> bool,
+    gone: &dyn Fn(&Value) -> bool,
+    out: &mut Vec<String>,
+) {
     let (mut missing, mut extra): (Vec<&Value>, Vec<&Value>) = (Vec::new(), list(b).iter().collect());
     for x in list(a) {
         match extra.iter().position(|y| *y == x) {
@@ -45,5 +52,5 @@ pub fn sets(a: &Value, b: &Value, stray: &dyn Fn(&Value) -> bool, out: &mut Vec<
             None => out.push(format!("missing {x}")),
         }
     }
-    out.extend(extra.into_iter().map(|y| format!("  extra {y}")));
+    out.extend(extra.into_iter().filter(|y| !gone(y)).map(|y| format!("  extra {y}")));
 }

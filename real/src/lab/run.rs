@@ -7,6 +7,9 @@ use std::sync::mpsc::{Receiver, Sender};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::waitpid;
+use nix::unistd::Pid;
 use packetwalk_sim::journal::Entry;
 use packetwalk_sim::kernel::types::{HostId, NetnsId};
 use packetwalk_sim::scenario::run::begin;
@@ -42,6 +45,20 @@ const LOOK: Duration = Duration::from_millis(1);
 /// # Errors
 /// Why it was not run.
 pub(crate) fn run(r: &Request, progress: &mut dyn FnMut(usize, usize)) -> Result<Value, NoRun> {
+    let done = walk(r, progress);
+    end_processes();
+    done
+}
+
+/// Ends what the scenario left in the background, which would keep its namespaces and their neighbours: the kernel has
+/// one table of these for all. We are process 1 of the PID namespace, and one scenario runs at a time.
+fn end_processes() {
+    if std::process::id() == 1 && kill(Pid::from_raw(-1), Signal::SIGKILL).is_ok() {
+        while waitpid(None, None).is_ok() {}
+    }
+}
+
+fn walk(r: &Request, progress: &mut dyn FnMut(usize, usize)) -> Result<Value, NoRun> {
     let scenario = packetwalk_sim::scenario::parse(&r.scenario).map_err(|i| i.to_string())?;
     means::check(&scenario).map_err(NoRun::Missing)?;
     let mut lab = Lab::build(&scenario)?;

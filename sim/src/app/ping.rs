@@ -268,8 +268,7 @@ impl Ping {
     }
 
     fn error<R: Recorder>(&mut self, cx: &mut Cx<'_, R>, ip: &Ipv4, i: &Icmp) {
-        let Some(L4::Icmp(q)) = quoted(i).map(|q| q.l4) else { return };
-        let (ident, seq) = ((q.rest >> 16) as u16, q.rest as u16);
+        let Some((ident, seq)) = quoted(i).and_then(|q| echo_of(&q.l4)) else { return };
         if ident != self.spec.ident || !self.sent.iter().any(|s| s.0 == seq) {
             return;
         }
@@ -307,5 +306,17 @@ impl Ping {
             r.outcome = Some(Outcome::Timeout);
         }
         cx.exit(0);
+    }
+}
+
+/// Identifier and number of an echo message, which the first piece of a fragmented one shows too.
+fn echo_of(l4: &L4) -> Option<(u16, u16)> {
+    match l4 {
+        L4::Icmp(q) => Some(((q.rest >> 16) as u16, q.rest as u16)),
+        L4::Raw(1, b) => {
+            let at = |n: usize| Some(u16::from_be_bytes([*b.get(n)?, *b.get(n + 1)?]));
+            Some((at(4)?, at(6)?))
+        }
+        _ => None,
     }
 }

@@ -10,8 +10,7 @@ use super::Kernel;
 use super::dev::{PktType, is_gso};
 use super::mib::MibItem as M;
 use super::netfilter::{Hook, Verdict};
-use super::route::OutputKey;
-use super::types::{DevId, Errno};
+use super::types::DevId;
 use super::xtables::view::HookAt;
 use crate::trace::event::Birth;
 use crate::trace::{DropReason, EventKind, Recorder};
@@ -59,21 +58,14 @@ impl<R: Recorder> Kernel<R> {
     /// `br_nf_pre_routing_finish` of a frame whose destination was translated: routing says whether it stays on
     /// the bridge.
     fn br_nf_translated(&mut self, br: DevId, port: DevId, mut p: Packet) -> Bridged {
-        let ns = self.devs[br.ix()].netns;
-        let Some((src, dst, tos)) = p.ipv4().map(|ip| (ip.src, ip.dst, ip.tos)) else { return Bridged::On(p) };
+        let Some(dst) = p.ipv4().map(|ip| ip.dst) else { return Bridged::On(p) };
         let nexthop = match self.ip_route_input(br, &mut p) {
             Ok(rt) if rt.error.is_none() => (rt.dev == br && !rt.local).then(|| rt.gateway.unwrap_or(dst)),
-            // Without forwarding a frame that stays on the bridge needs no route but an output one.
-            Ok(rt) if rt.error == Some(Errno::EHOSTUNREACH) && self.devs[br.ix()].conf.forwarding == 0 => {
-                let key = OutputKey { tos: tos & 0x1e, ..OutputKey::to(dst, 0) };
-                match self.ip_route_output(ns, key, None) {
-                    Ok(rt) if rt.dev == br => Some(rt.gateway.unwrap_or(dst)),
-                    _ => return self.br_nf_lost(br, p),
-                }
-            }
-            _ => return self.br_nf_lost(br, p),
+            // Routed to an error, which the bridge itself will tell of (`ip_error`). That `br_nf_pre_routing_finish`
+            // would ask for an output route where forwarding is off never happens: such a route is no failure.
+            Ok(_) => None,
+            Err(_) => return self.br_nf_lost(br, p),
         };
-        let _ = src;
         match nexthop {
             Some(hop) => self.br_nf_bridged_dnat(br, port, hop, p),
             None => {

@@ -180,6 +180,11 @@ impl<R: Recorder> Kernel<R> {
             advmss: None,
             nh_scope: if local { scope::NOWHERE } else { scope::HOST },
         };
+        // As for any route (`fib_create_info`), the source must be known as local: where another address has it for its
+        // broadcast address, it is not, and the prefix goes without a route.
+        if !self.valid_prefsrc(ns, &r, src) {
+            return;
+        }
         // It may be there already, from another address.
         let _ = self.fib_table_insert(ns, RouteVerb::Append, r);
     }

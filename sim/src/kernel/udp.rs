@@ -243,7 +243,8 @@ impl<R: Recorder> Kernel<R> {
             },
             _ => return,
         };
-        let Some(id) = self.udp_lookup(ns, (inner.src, ports.0), (inner.dst, ports.1), rx.sock_dev) else {
+        // Unlike a datagram, an error that came round by `lo` is `lo`'s (`skb->dev`), whosever the address is.
+        let Some(id) = self.udp_lookup(ns, (inner.src, ports.0), (inner.dst, ports.1), rx.dev) else {
             // A tunnel sends from other ports than it listens on (`__udp4_lib_err_encap`).
             let tunnels = self.netns[ns.ix()].socks.udp.get(&ports.1);
             if tunnels.is_some_and(|l| l.iter().any(|s| self.sock(*s).encap)) {

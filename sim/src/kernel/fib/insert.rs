@@ -95,7 +95,8 @@ impl<R: Recorder> Kernel<R> {
         Ok(r)
     }
 
-    fn valid_prefsrc(&self, ns: NetnsId, r: &Route, src: Ipv4Addr) -> bool {
+    /// `fib_valid_prefsrc`.
+    pub(crate) fn valid_prefsrc(&self, ns: NetnsId, r: &Route, src: Ipv4Addr) -> bool {
         if r.kind == RouteType::Local && r.dst.addr() == src && r.dst.prefix_len() == 32 {
             return true;
         }

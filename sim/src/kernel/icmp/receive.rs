@@ -28,6 +28,7 @@ impl<R: Recorder> Kernel<R> {
             return self.drop_at(rx.dev, &mut p, DropReason::INVALID_PROTO, "icmp_rcv");
         }
         if group && self.netns[ns.ix()].sysctl.icmp_echo_ignore_broadcasts != 0 {
+            self.netns[ns.ix()].mib.inc(M::IcmpInErrors);
             return self.drop_at(rx.dev, &mut p, DropReason::INVALID_PROTO, "icmp_rcv");
         }
         match ty {
@@ -77,8 +78,10 @@ impl<R: Recorder> Kernel<R> {
             self.netns[ns.ix()].mib.inc(M::IcmpInErrors);
             return self.drop_at(rx.dev, &mut p, DropReason::PKT_TOO_SMALL, "icmp_unreach");
         };
-        // A broadcast cannot have been sent by us as a source.
-        if self.inet_addr_type(ns, inner.dst) == RouteType::Broadcast {
+        // Nobody may answer a broadcast with an error; ordinarily it is taken all the same.
+        if self.netns[ns.ix()].sysctl.icmp_ignore_bogus_error_responses == 0
+            && self.inet_addr_type(ns, inner.dst) == RouteType::Broadcast
+        {
             return self.drop_at(rx.dev, &mut p, DropReason::NOT_SPECIFIED, "icmp_unreach");
         }
         match (ty, code) {
@@ -88,10 +91,10 @@ impl<R: Recorder> Kernel<R> {
             }
             _ => {}
         }
-        self.raw_err(ns, &inner, from, ty, code, rest);
+        self.raw_err(ns, rx, &inner, from, ty, code, rest);
         match inner.proto() {
             17 => self.udp_err(ns, rx, &inner, from, ty, code, rest, &mut p),
-            6 => self.tcp_v4_err(ns, &inner, from, ty, code, rest),
+            6 => self.tcp_v4_err(ns, rx, &inner, from, ty, code, rest),
             _ => {}
         }
         self.consume(rx.dev, &mut p, "ICMP error read");

@@ -9,7 +9,7 @@ use crate::kernel::dev::PktType;
 use crate::kernel::fib::{Flow, Lookup, RouteType, scope};
 use crate::kernel::ip::{IpMeta, Rx};
 use crate::kernel::mib::MibItem as M;
-use crate::kernel::route::OutputKey;
+use crate::kernel::route::{Dst, OutputKey};
 use crate::kernel::types::{DevId, MSEC, NetnsId};
 use crate::trace::{EventKind, Recorder};
 use crate::wire::{Icmp, Ipv4, L4, Packet, encode};
@@ -25,6 +25,9 @@ fn is_error_type(ty: u8) -> bool {
 impl<R: Recorder> Kernel<R> {
     /// `__icmp_send`. `rx` tells how the packet came here; none for what the host itself sent.
     pub(crate) fn icmp_send(&mut self, ns: NetnsId, rx: Option<Rx>, p: &mut Packet, ty: u8, code: u8, info: u32) {
+        if self.icmp_busy {
+            return;
+        }
         let Some(ip) = p.ipv4() else { return };
         if let Some(rx) = rx
             && (!matches!(rx.ty, PktType::Host) || matches!(rx.kind, RouteType::Broadcast | RouteType::Multicast))
@@ -62,7 +65,15 @@ impl<R: Recorder> Kernel<R> {
         let id = self.next_ip_id(ns);
         let msg = L4::Icmp(Icmp { ty, code, rest: info, payload: quoted.into() });
         let m = IpMeta { tos, id, ..IpMeta::error(p) };
-        let _ = self.ip_local_out(ns, &rt, src, msg, 0, m);
+        self.icmp_push(ns, &rt, src, msg, m);
+    }
+
+    /// `icmp_push_reply`, under the lock that a second message of this processor would not get (`icmp_xmit_lock`): no
+    /// error is ever told about what ICMP itself sends.
+    fn icmp_push(&mut self, ns: NetnsId, rt: &Dst, to: Ipv4Addr, msg: L4, m: IpMeta) {
+        self.icmp_busy = true;
+        let _ = self.ip_local_out(ns, rt, to, msg, 0, m);
+        self.icmp_busy = false;
     }
 
     /// Counts an ICMP message that leaves (`icmp_out_count`).
@@ -115,7 +126,7 @@ impl<R: Recorder> Kernel<R> {
         self.icmp_out(ns, ty);
         let id = self.next_ip_id(ns);
         let msg = L4::Icmp(Icmp { ty, code: 0, rest, payload });
-        let _ = self.ip_local_out(ns, &rt, to, msg, 0, IpMeta { tos, id, ..IpMeta::answer(p.id) });
+        self.icmp_push(ns, &rt, to, msg, IpMeta { tos, id, ..IpMeta::answer(p.id) });
     }
 
     /// `fib_compute_spec_dst`: the address to answer a broadcast from.

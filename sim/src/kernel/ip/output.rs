@@ -110,7 +110,8 @@ impl<R: Recorder> Kernel<R> {
             (None, RouteType::Multicast) => 1,
             (None, _) => self.netns[ns.ix()].sysctl.ip_default_ttl as u8,
         };
-        let tcp = matches!(l4, L4::Tcp(_));
+        // A TCP socket repeats what did not leave (`__ip_queue_xmit`); the kernel's own resets are datagrams here.
+        let queued = matches!(l4, L4::Tcp(_)) && m.sock != KERNEL_SOCKET;
         let mut p = self.ip_packet(rt.src, dst, l4, IpMeta { ttl: Some(ttl), ..m });
         if gso_size != 0
             && let Some(ip) = p.ipv4_mut()
@@ -118,7 +119,7 @@ impl<R: Recorder> Kernel<R> {
             ip.gso_size = gso_size;
         }
         let r = self.local_out(ns, rt, dst, p);
-        if r.is_err() && !tcp {
+        if r.is_err() && !queued {
             // `ip_send_skb`: a datagram that the link or a hook refused.
             self.netns[ns.ix()].mib.inc(M::IpOutDiscards);
         }

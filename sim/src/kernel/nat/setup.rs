@@ -158,7 +158,7 @@ impl<R: Recorder> Kernel<R> {
         };
         let mut off = match r.base {
             Some(base) => u32::from(own.wrapping_sub(base)),
-            None if r.random || manip == Manip::Src || icmp => self.rng.below(65536) as u32,
+            None if r.random || manip == Manip::Src || icmp => self.roll_port(),
             None => 0,
         };
         let mut attempts = size.min(MAX_ATTEMPTS);
@@ -174,8 +174,13 @@ impl<R: Recorder> Kernel<R> {
                 return t;
             }
             attempts /= 2;
-            off = self.rng.below(65536) as u32;
+            off = self.roll_port();
         }
+    }
+
+    fn roll_port(&mut self) -> u32 {
+        self.nat_rolls += 1;
+        self.rng.below(65536) as u32
     }
 }
 

@@ -141,13 +141,15 @@ impl<R: Recorder> Kernel<R> {
         s.ip_id
     }
 
-    /// `raw_icmp_error`, `raw_err`.
-    pub(crate) fn raw_err(&mut self, ns: NetnsId, inner: &Ipv4, from: Ipv4Addr, ty: u8, code: u8, info: u32) {
+    /// `raw_icmp_error`, `raw_err`. A socket of one device hears only what came in there, not what came round by `lo`.
+    #[expect(clippy::too_many_arguments, reason = "an ICMP error and the packet it quotes")]
+    pub(crate) fn raw_err(&mut self, ns: NetnsId, rx: Rx, inner: &Ipv4, from: Ipv4Addr, ty: u8, code: u8, info: u32) {
         for id in self.netns[ns.ix()].socks.raw.clone() {
             let s = &mut self.socks[id.ix()];
             let fits = matches!(s.kind, SockKind::Raw { proto } if proto == inner.proto())
                 && (s.local.is_unspecified() || s.local == inner.src)
-                && (s.remote.is_unspecified() || s.remote == inner.dst);
+                && (s.remote.is_unspecified() || s.remote == inner.dst)
+                && s.dev.is_none_or(|d| d == rx.dev);
             if !fits || !s.opts.recverr || ty == 5 {
                 continue;
             }

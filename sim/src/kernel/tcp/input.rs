@@ -347,7 +347,17 @@ impl<R: Recorder> Kernel<R> {
     }
 
     /// `tcp_v4_err`: an ICMP error about one of our segments.
-    pub(crate) fn tcp_v4_err(&mut self, ns: NetnsId, inner: &Ipv4, from: Ipv4Addr, ty: u8, code: u8, info: u32) {
+    #[expect(clippy::too_many_arguments, reason = "an ICMP error and the packet it quotes")]
+    pub(crate) fn tcp_v4_err(
+        &mut self,
+        ns: NetnsId,
+        rx: Rx,
+        inner: &Ipv4,
+        from: Ipv4Addr,
+        ty: u8,
+        code: u8,
+        info: u32,
+    ) {
         use crate::kernel::socket::SockErr;
         let ports = match &inner.l4 {
             L4::Tcp(t) => (t.sport, t.dport),
@@ -358,7 +368,8 @@ impl<R: Recorder> Kernel<R> {
             _ => return,
         };
         let quad = (inner.src, ports.0, inner.dst, ports.1);
-        let Some(id) = self.ns(ns).socks.tcp_established.get(&quad).copied() else {
+        let found = self.ns(ns).socks.tcp_established.get(&quad).copied();
+        let Some(id) = found.filter(|id| self.sock(*id).dev.is_none_or(|d| d == rx.sock_dev)) else {
             self.ns_mut(ns).mib.inc(M::IcmpInErrors);
             return;
         };

@@ -280,6 +280,10 @@ impl<R: Recorder> Kernel<R> {
         }
         let (src, dst) = to;
         let key = OutputKey { src: dst, ports: (t.dport, t.sport), ..OutputKey::to(src, 6) };
+        // Counted whether there is a way back or not: `ip_send_unicast_reply` tells nobody.
+        let mib = &mut self.ns_mut(ns).mib;
+        mib.inc(M::TcpOutSegs);
+        mib.inc(M::TcpOutRsts);
         let Ok(rt) = self.ip_route_output(ns, key, None) else { return };
         let (seq, ack, flags) = if t.flags.contains(TcpFlags::ACK) {
             (t.ack, 0, TcpFlags::RST)
@@ -296,9 +300,6 @@ impl<R: Recorder> Kernel<R> {
             opts: TcpOpts::default(),
             payload: Bytes::new(),
         };
-        let mib = &mut self.ns_mut(ns).mib;
-        mib.inc(M::TcpOutSegs);
-        mib.inc(M::TcpOutRsts);
         let _ = self.ip_local_out(ns, &rt, src, L4::Tcp(rst), 0, IpMeta { df: true, ..IpMeta::answer(parent) });
     }
 }

@@ -1,0 +1,174 @@
+//! A case as the text of a scenario.
+
+use std::fmt::Write as _;
+
+use crate::case::{Case, Step};
+use crate::plan::{Plan, pick};
+
+/// The text, and the mechanisms in it by the names they are counted under.
+pub struct Rendered {
+    /// YAML.
+    pub text: String,
+    /// Mechanisms.
+    pub words: Vec<String>,
+}
+
+/// Timers that are short, so that a case is: three requests for a neighbour in 0.12 s instead of 3 s; a used entry is
+/// not asked about again during the case; a proxied answer is not held back, which would be for a random time.
+const NEIGHBOUR: [(&str, u32); 3] = [("retrans_time_ms", 40), ("delay_first_probe_time", 60), ("proxy_delay", 0)];
+
+/// Settings and the values that they are given.
+const SYSCTLS: [(&str, &[u32]); 17] = [
+    ("net.ipv4.conf.all.rp_filter", &[1, 2]),
+    ("net.ipv4.conf.all.rp_filter", &[1]),
+    ("net.ipv4.conf.all.send_redirects", &[0]),
+    ("net.ipv4.conf.all.accept_redirects", &[0]),
+    ("net.ipv4.conf.all.arp_ignore", &[1, 2, 3, 8]),
+    ("net.ipv4.conf.all.arp_announce", &[1, 2]),
+    ("net.ipv4.conf.all.arp_filter", &[1]),
+    ("net.ipv4.conf.all.arp_accept", &[1]),
+    ("net.ipv4.conf.all.proxy_arp", &[1]),
+    ("net.ipv4.conf.all.accept_local", &[1]),
+    ("net.ipv4.conf.all.route_localnet", &[1]),
+    ("net.ipv4.icmp_echo_ignore_all", &[1]),
+    ("net.ipv4.icmp_echo_ignore_broadcasts", &[0]),
+    ("net.bridge.bridge-nf-call-iptables", &[0]),
+    ("net.ipv4.ip_default_ttl", &[2, 128]),
+    ("net.ipv4.ip_forward", &[0, 1]),
+    ("net.ipv4.conf.all.log_martians", &[1]),
+];
+
+/// Writes a case down.
+pub fn render(c: &Case, name: &str) -> Rendered {
+    let mut words = Vec::new();
+    let mut p = Plan::of(c);
+    for m in &c.mistakes {
+        m.early(&mut p);
+        words.push(m.name().to_owned());
+    }
+    p.address();
+    p.route();
+    for m in &c.mistakes {
+        m.late(&mut p);
+    }
+    let mut out = format!("name: {name}\ntitle: A random case\nhosts:\n");
+    for (i, bits) in c.hosts.iter().enumerate() {
+        host(&mut out, &p, i, *bits);
+    }
+    out.push_str("steps:\n");
+    let mut lines: Vec<String> = Vec::new();
+    for (i, made) in p.made.iter().enumerate().filter(|m| !m.1.is_empty()) {
+        lines.push(format!("h{}$ {}", i + 1, made.join("; ")));
+    }
+    let mut served = false;
+    for n in 0..p.nodes.len() {
+        let (line, serves) = settled(c, &p, n);
+        served |= serves;
+        lines.extend(line);
+    }
+    for (at, key, value) in &c.sysctls {
+        let n = &p.nodes[usize::from(*at) % p.nodes.len()];
+        let (key, values) = pick(&SYSCTLS, *key);
+        words.push((*key).to_owned());
+        lines.push(format!("{}$ sysctl -qw {key}={}", n.place, pick(values, *value)));
+    }
+    rules(c, &mut p, &mut lines, &mut words);
+    for l in &lines {
+        let _ = writeln!(out, "  - '{}'", l.replace('\'', "''"));
+    }
+    if served {
+        out.push_str("  - sleep: 0.03\n");
+    }
+    for s in &c.walk {
+        let (line, word) = match s {
+            Step::Ask(a) => a.line(&p),
+            Step::Change(x) => x.line(&p),
+        };
+        words.push(word.to_owned());
+        let _ = writeln!(out, "  - '{}'", line.replace('\'', "''"));
+    }
+    Rendered { text: out, words }
+}
+
+fn host(out: &mut String, p: &Plan, i: usize, bits: u8) {
+    let nics: Vec<String> = p
+        .devs
+        .iter()
+        .filter(|d| d.node == i && d.nic)
+        .map(|d| {
+            let lan = if d.name == "eth0" { "lan" } else { "dmz" };
+            format!("{}: {{lan: {lan}, address: {}, mac: \"{}\"}}", d.name, d.addrs[0], d.mac)
+        })
+        .collect();
+    let serve = if bits & 2 == 2 { ", serve: [80, 53/udp]" } else { "" };
+    let _ = writeln!(
+        out,
+        "  h{}: {{interfaces: {{{}}}, sysctl: {{net.ipv4.icmp_ratelimit: 0}}{serve}}}",
+        i + 1,
+        nics.join(", ")
+    );
+}
+
+/// The line that sets a node up; says whether it starts a server.
+fn settled(c: &Case, p: &Plan, n: usize) -> (Option<String>, bool) {
+    let node = &p.nodes[n];
+    let mut all = Vec::new();
+    let mut serves = false;
+    if node.ns.is_some() {
+        all.push("ip link set lo up".to_owned());
+        let serve = c.spaces.get(n - p.hosts).map_or(0, |s| s.serve);
+        if serve > 0 {
+            let ports = pick(&["", "80 53/udp", "80 8080 53/udp", "8080"], serve);
+            all.push(format!("serve {ports} >/dev/null 2>&1 &"));
+            serves = true;
+        }
+    }
+    all.extend(node.lines.iter().cloned());
+    for d in p.devs.iter().filter(|d| d.node == n && !d.nic) {
+        if let (Some(b), false) = (d.master, d.left_out) {
+            all.push(format!("ip link set {} master {}", d.name, p.devs[b].name));
+        }
+        all.extend(d.addrs.iter().map(|a| format!("ip addr add {a} dev {}", d.name)));
+        if !d.down {
+            all.push(format!("ip link set {} up", d.name));
+        }
+    }
+    let mut set: Vec<String> = p
+        .devs
+        .iter()
+        .filter(|d| d.node == n && d.master.is_none())
+        .flat_map(|d| NEIGHBOUR.map(|(k, v)| format!("net.ipv4.neigh.{}.{k}={v}", d.name)))
+        .collect();
+    if node.ns.is_some() {
+        set.push("net.ipv4.icmp_ratelimit=0".into());
+    }
+    if node.forwards {
+        set.push("net.ipv4.ip_forward=1".into());
+    }
+    if !set.is_empty() {
+        all.push(format!("sysctl -qw {}", set.join(" ")));
+    }
+    all.extend(node.routes.iter().cloned());
+    let line = all.join("; ").replace("&; ", "& ");
+    ((!all.is_empty()).then(|| format!("{}$ {line}", node.place)), serves)
+}
+
+/// Rules, those of a node on one line; most of them where packets pass.
+fn rules(c: &Case, p: &mut Plan, lines: &mut Vec<String>, words: &mut Vec<String>) {
+    let routers: Vec<usize> = (0..p.nodes.len()).filter(|n| p.nodes[*n].forwards).collect();
+    let of = |at: u8| {
+        if at < 200 && !routers.is_empty() { *pick(&routers, at) } else { usize::from(at) % p.nodes.len() }
+    };
+    let nodes: Vec<usize> = c.rules.iter().map(|r| of(r.at)).collect();
+    for n in 0..p.nodes.len() {
+        let here: Vec<(String, String)> =
+            c.rules.iter().zip(&nodes).filter(|x| *x.1 == n).map(|(r, _)| r.line(p, n)).collect();
+        if here.is_empty() {
+            continue;
+        }
+        p.ruled.push(n);
+        let (rules, what): (Vec<String>, Vec<String>) = here.into_iter().unzip();
+        lines.push(format!("{}$ {}", p.nodes[n].place, rules.join("; ")));
+        words.extend(what);
+    }
+}
