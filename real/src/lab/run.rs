@@ -118,7 +118,7 @@ impl Lab {
         self.world.scan(&self.plan);
         let (mut new, mut macs) = (Vec::new(), Vec::new());
         for (label, space) in &self.world.spaces {
-            let all = state::devices(&space.net);
+            let all = state::devices(space);
             macs.extend(all.iter().map(|d| d.mac.clone()));
             new.extend(self.out.names(space.tap, label, all));
         }

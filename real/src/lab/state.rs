@@ -9,7 +9,7 @@ use std::thread;
 use serde_json::{Map, Value};
 
 use super::netns::NetNs;
-use super::world::World;
+use super::world::{Space, World};
 use crate::netlink::attr::{self, Write as _};
 use crate::netlink::{self, Netlink, Request};
 use crate::watch::dump::{DumpError, State, Tools, netns_state};
@@ -24,7 +24,7 @@ const INFO_KIND: u16 = 1;
 pub fn state(world: &World, tools: &Tools) -> (Map<String, Value>, Vec<String>) {
     let mut unread = Vec::new();
     let names: BTreeMap<&str, BTreeMap<u64, String>> =
-        world.spaces.iter().map(|(l, s)| (l.as_str(), by_index(&s.net))).collect();
+        world.spaces.iter().map(|(l, s)| (l.as_str(), by_index(s))).collect();
     let mut out = Map::new();
     // Namespaces without a name are not looked into.
     let dumped = world.spaces.iter().zip(dump_all(world, tools));
@@ -101,35 +101,40 @@ pub struct Device {
     pub bridge: bool,
 }
 
-/// The devices of a namespace.
-pub fn devices(net: &NetNs) -> Vec<Device> {
-    let ask = || {
-        let mut nl = Netlink::open(netlink::ROUTE).ok()?;
-        // `struct ifinfomsg`: any family, any device.
-        let all = nl.dump(&Request::new(libc::RTM_GETLINK, 0, &[0; 16])).ok()?;
-        let one = |m: netlink::Message<'_>| {
-            let attrs = m.body.get(16..)?;
-            let name = attr::find(attrs, libc::IFLA_IFNAME)?.str().to_owned();
-            let mac = attr::find(attrs, libc::IFLA_ADDRESS).map_or(&[][..], |a| a.value);
-            let mac = mac.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(":");
-            let info = attr::find(attrs, libc::IFLA_LINKINFO);
-            let kind = info.and_then(|i| attr::find(i.value, INFO_KIND)).map_or("", |k| k.str()).to_owned();
-            Some(Device { index: attr::u32_at(m.body, 4), name, mac, bridge: kind == "bridge" })
-        };
-        let found: Vec<_> = all.iter().filter(|m| m.kind == libc::RTM_NEWLINK).filter_map(one).collect();
-        for Device { index, .. } in &found {
-            // A single look settles what linkwatch has not told yet (rtnl_getlink); a device may have gone.
-            let mut head = [0u8; 16];
-            head[4..8].copy_from_slice(&index.to_ne_bytes());
-            let _ = nl.get(&Request::new(libc::RTM_GETLINK, 0, &head));
-        }
-        Some(found)
-    };
-    net.run(ask).ok().flatten().unwrap_or_default()
+/// The devices of a namespace. Its socket is opened once: a socket stays in its namespace, and a
+/// thread for each look costs more than the look.
+pub fn devices(space: &Space) -> Vec<Device> {
+    let mut rt = space.rt.borrow_mut();
+    if rt.is_none() {
+        *rt = space.net.run(|| Netlink::open(netlink::ROUTE).ok()).ok().flatten();
+    }
+    rt.as_mut().and_then(ask_devices).unwrap_or_default()
 }
 
-fn by_index(net: &NetNs) -> BTreeMap<u64, String> {
-    devices(net).into_iter().map(|d| (u64::from(d.index), d.name)).collect()
+fn ask_devices(nl: &mut Netlink) -> Option<Vec<Device>> {
+    // `struct ifinfomsg`: any family, any device.
+    let all = nl.dump(&Request::new(libc::RTM_GETLINK, 0, &[0; 16])).ok()?;
+    let one = |m: netlink::Message<'_>| {
+        let attrs = m.body.get(16..)?;
+        let name = attr::find(attrs, libc::IFLA_IFNAME)?.str().to_owned();
+        let mac = attr::find(attrs, libc::IFLA_ADDRESS).map_or(&[][..], |a| a.value);
+        let mac = mac.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(":");
+        let info = attr::find(attrs, libc::IFLA_LINKINFO);
+        let kind = info.and_then(|i| attr::find(i.value, INFO_KIND)).map_or("", |k| k.str()).to_owned();
+        Some(Device { index: attr::u32_at(m.body, 4), name, mac, bridge: kind == "bridge" })
+    };
+    let found: Vec<_> = all.iter().filter(|m| m.kind == libc::RTM_NEWLINK).filter_map(one).collect();
+    for Device { index, .. } in &found {
+        // A single look settles what linkwatch has not told yet (rtnl_getlink); a device may have gone.
+        let mut head = [0u8; 16];
+        head[4..8].copy_from_slice(&index.to_ne_bytes());
+        let _ = nl.get(&Request::new(libc::RTM_GETLINK, 0, &head));
+    }
+    Some(found)
+}
+
+fn by_index(space: &Space) -> BTreeMap<u64, String> {
+    devices(space).into_iter().map(|d| (u64::from(d.index), d.name)).collect()
 }
 
 /// The numbers by which a namespace knows others (ip-netns(8), `list-id`), with their labels.

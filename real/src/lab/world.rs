@@ -1,5 +1,6 @@
 //! The journal of the model carried out on the live kernel.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,6 +19,7 @@ use super::host::Host;
 use super::netns::NetNs;
 use super::process::Pause;
 use super::rules;
+use crate::netlink::Netlink;
 use crate::program::resolver::Knows;
 use crate::program::{self, Running};
 use crate::watch::capture::{Capture, TapId};
@@ -48,6 +50,8 @@ pub struct Space {
     pub tap: TapId,
     /// Its rules' trace; none where there can be none, and why.
     pub tracer: Result<Tracer, String>,
+    /// A socket that asks about its devices, once somebody did.
+    pub(super) rt: RefCell<Option<Netlink>>,
 }
 
 /// The live side of a world.
@@ -229,7 +233,7 @@ impl World {
         if let Some(ns) = ns {
             self.places.nets.insert(ns, net.clone());
         }
-        self.spaces.insert(label, Space { net, host, tap, tracer });
+        self.spaces.insert(label, Space { net, host, tap, tracer, rt: RefCell::default() });
         Ok(())
     }
 
