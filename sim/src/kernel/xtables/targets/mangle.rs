@@ -7,7 +7,6 @@ use crate::kernel::conntrack::{CtDir, CtInfo, Zone};
 use crate::kernel::fib::{Flow, Lookup};
 use crate::kernel::xtables::view::HookAt;
 use crate::trace::Recorder;
-use crate::wire::packet::TcpFlags;
 use crate::wire::{L4, Packet};
 
 impl MarkTarget {
@@ -68,13 +67,11 @@ pub(crate) fn set_tos(p: &mut Packet, value: u8, mask: u8) {
 }
 
 impl<R: Recorder> Kernel<R> {
-    /// `tcpmss_mangle_packet`: lowers the MSS of a SYN, never raises it.
+    /// `tcpmss_mangle_packet`: lowers the MSS, never raises it, and adds it to a segment without data that has none. That
+    /// only SYNs come here is left to the rule, which nft does not check (`tcpmss_tg4_check`).
     pub(crate) fn xt_tcpmss(&mut self, at: &HookAt, set: Option<u16>, p: &mut Packet) {
         let Some(ip) = p.ipv4() else { return };
         let L4::Tcp(t) = &ip.l4 else { return };
-        if !t.flags.contains(TcpFlags::SYN) {
-            return;
-        }
         let new = match set {
             Some(n) => n,
             None => {
