@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use packetwalk_real::compare::report::{Report, totals};
+use packetwalk_real::limits;
 use packetwalk_real::recording::Recording;
 use packetwalk_real::replay;
 use packetwalk_real::stage::{self, Lab, NoRecording};
@@ -57,7 +58,7 @@ pub fn stage() -> Option<ExitCode> {
 pub fn run(a: &Args) -> End {
     let mut reports = Vec::new();
     let mut end = End::Good;
-    let mut one = |json: Value| match report(json) {
+    let mut one = |r: Result<Report, String>| match r {
         Ok(r) => {
             if a.format == Format::Text {
                 out::print(&r.text(a.all));
@@ -74,7 +75,7 @@ pub fn run(a: &Args) -> End {
     };
     if let Some(file) = &a.against {
         match recording(file, &a.scenarios) {
-            Ok(json) => one(json),
+            Ok(json) => one(report(json)),
             Err((what, help)) => {
                 problem::error(&what, &help);
                 return End::Bad;
@@ -88,8 +89,14 @@ pub fn run(a: &Args) -> End {
                 bad = true;
                 continue;
             };
+            let limits = limits::of(&l.scenario);
+            if !limits.is_empty() {
+                // What comes after such a step walks in another world on either side.
+                one(Ok(Report::not_here(&l.scenario.name, &limits)));
+                continue;
+            }
             match record(&mut lab, &l) {
-                Ok(json) => one(json),
+                Ok(json) => one(report(json)),
                 Err(e) => match told(&l, &e) {
                     End::Missing => return End::Missing,
                     _ => bad = true,

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::{VERDICTS, Verdicts, compare};
+use crate::limits::Limit;
 use crate::recording::{Recording, list, text};
 use crate::replay::Played;
 
@@ -85,6 +86,20 @@ impl Report {
             shown: None,
         });
         report
+    }
+
+    /// A scenario that no lab can build here: nothing of it is compared, and why.
+    pub fn not_here(scenario: &str, limits: &[Limit]) -> Report {
+        let line = |l: &Limit| match l.step {
+            0 => format!("{}: {}", l.what, l.why),
+            n => format!("step {n}: {}: {}", l.what, l.why),
+        };
+        Report {
+            scenario: scenario.to_owned(),
+            versions: Vec::new(),
+            parts: Vec::new(),
+            not_compared: limits.iter().map(line).collect(),
+        }
     }
 
     /// How many things were compared.
