@@ -13,13 +13,12 @@ use nix::unistd::geteuid;
 /// An ordinary user: nobody.
 const NOBODY: u32 = 65534;
 /// One of each kind whose live run does not hang on what the kernel picks at random.
-const SCENARIOS: [&str; 10] = [
+const SCENARIOS: [&str; 9] = [
     "forwarding-off",
     "rp-filter",
     "namespaces",
     "masquerade",
     "hairpin",
-    "bridge-nf-call",
     "bridge-publish",
     "container-files",
     "internal-network",
