@@ -6,7 +6,7 @@
 //!
 //! - [`netns`], [`host`]: what a host is made of;
 //! - `world`: the journal carried out, by `apply` and `rules`;
-//! - `run`: the steps; [`engine`]: where a line calls `docker`; [`means`]: the tools that lines call; `process`: processes
+//! - `run`: the steps; [`engine`]: where a line calls `docker`; `means`: the tools that lines call; `process`: processes
 //!   with a number we choose;
 //! - this file: requests and answers between the processes ([`crate::stage`]).
 
