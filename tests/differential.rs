@@ -36,7 +36,7 @@ use packetwalk_real::{shim, stage};
 
 /// Seeds and cases of ordinary runs. Nobody develops with these seeds.
 const SEED: u64 = 7_000_000;
-const CASES: u64 = 60;
+const CASES: u64 = 150;
 
 /// The smallest scenario there is: whether the machine can do any.
 const NOTHING: &str =
