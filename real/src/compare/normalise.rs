@@ -41,6 +41,7 @@ pub const RULES: &[(&str, &str, &str)] = &[
     ("state", "order of listen, conntrack, neigh, link, fdb, blink, route", "hashes with a random key"),
     ("state", "fdb: a bridge's address learned by another bridge", "a bridge announces itself by IGMP, which is not recorded"),
     ("state", "nstat, beyond zero or not, where a TCP probe timed out or stalled", "how often TCP repeats is a matter of time"),
+    ("ours", "counters, beyond zero or not, where a bulk probe ran", "how many segments one ACK answers is a matter of time"),
     ("ours", "files of containers", "the plan wrote them on both sides"),
     ("ours", "gratuitous ARPs but where they are sent", "whether another container is there to hear one depends on when"),
     ("ours", "namespaces without a name", "nobody looks into them"),
