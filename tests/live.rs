@@ -1,14 +1,17 @@
 //! Every scenario of the library on the live kernel: model and kernel must not differ anywhere.
 //!
 //! Where this machine cannot build a lab the tests are ignored, with the reason; `PACKETWALK_LIVE=must` makes that a
-//! failure. A scenario whose comparison diverges is run once more, because the machine may have been too busy to keep
-//! the scenario's times; that it took a second run is printed, and it fails where the second run diverges too. Those that
+//! failure. A scenario whose comparison diverges is run up to twice more, because the machine may have been too busy to
+//! keep the scenario's times; that it took another run is printed, and it fails where the last one diverges too. Those that
 //! are known to differ are in `tests/live/differences.txt`, each with its reason.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output};
 
 use libtest_mimic::{Arguments, Failed, Trial};
+
+/// How often a scenario is run before its divergence counts.
+const RUNS: usize = 3;
 
 /// The smallest scenario: whether this machine can build a lab at all.
 const SMALLEST: &str = "veth";
@@ -51,12 +54,16 @@ fn equal(path: &Path) -> Result<(), Failed> {
         (None, Some(0)) | (Some(_), Some(0 | 1)) => return Ok(()),
         _ => {}
     }
-    let second = compare(file);
-    if second.status.success() {
-        eprintln!("{file}: equal at the second run only; at the first:\n{}", said(&first));
-        return Ok(());
+    let mut last = first;
+    for run in 2..=RUNS {
+        let again = compare(file);
+        if again.status.success() {
+            eprintln!("{file}: equal at run {run} only; before:\n{}", said(&last));
+            return Ok(());
+        }
+        last = again;
     }
-    Err(said(&second).into())
+    Err(said(&last).into())
 }
 
 fn said(o: &Output) -> String {
