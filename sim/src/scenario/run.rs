@@ -128,12 +128,30 @@ fn start_daemons(session: &mut Session, scenario: &Scenario) -> Result<(), WalkE
 /// # Errors
 /// As [`walk`].
 pub fn walk_with(scenario: &Scenario, progress: &mut dyn FnMut(usize, usize)) -> Result<Walk, WalkError> {
+    let all = scenario.setup.len() + scenario.steps.len();
+    let (mut session, setup) = set_up(scenario, &mut |done| progress(done, all))?;
+    let mut steps = Vec::new();
+    for (i, s) in scenario.steps.iter().enumerate() {
+        steps.push(step(&mut session, i + 1, &s.action.what, s.action.at)?);
+        progress(setup.len() + i + 1, all);
+    }
+    Ok(Walk { scenario: scenario.clone(), setup, steps, session })
+}
+
+/// Builds the world of a scenario and runs its setup: the world as the first step finds it. A world is a value: who
+/// wants to go back to a step keeps a copy of the one before.
+///
+/// # Errors
+/// As [`walk`].
+pub fn set_up(
+    scenario: &Scenario,
+    progress: &mut dyn FnMut(usize),
+) -> Result<(Session, Vec<StepResult>), WalkError> {
     let mut session = Session::new(scenario.seed);
     begin(&mut session, scenario)?;
-    let all = scenario.setup.len() + scenario.steps.len();
     let mut setup = Vec::new();
     for (i, a) in scenario.setup.iter().enumerate() {
-        let r = one(&mut session, i + 1, &a.what, a.at)?;
+        let r = step(&mut session, i + 1, &a.what, a.at)?;
         let failed = match (&r.refusal, r.exit, r.outcome()) {
             (Some((refusal, col)), ..) => Some(format!("{refusal} (column {} of the command)", col + 1)),
             (_, Some(code), _) if code != 0 => Some(format!("exit status {code}\n{}", r.stderr.trim_end())),
@@ -148,17 +166,16 @@ pub fn walk_with(scenario: &Scenario, progress: &mut dyn FnMut(usize, usize)) ->
             });
         }
         setup.push(r);
-        progress(i + 1, all);
+        progress(i + 1);
     }
-    let mut steps = Vec::new();
-    for (i, s) in scenario.steps.iter().enumerate() {
-        steps.push(one(&mut session, i + 1, &s.action.what, s.action.at)?);
-        progress(setup.len() + i + 1, all);
-    }
-    Ok(Walk { scenario: scenario.clone(), setup, steps, session })
+    Ok((session, setup))
 }
 
-fn one(session: &mut Session, index: usize, what: &What, at: At) -> Result<StepResult, WalkError> {
+/// Runs one line in a world, and lets what is under way arrive. `at` is its place in the file, for the error.
+///
+/// # Errors
+/// Where it has no place to run.
+pub fn step(session: &mut Session, index: usize, what: &What, at: At) -> Result<StepResult, WalkError> {
     session.marks.previous = session.marks.present;
     session.marks.present = session.kernel.rec.events.len();
     let mut r = StepResult {
