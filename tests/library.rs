@@ -1,23 +1,14 @@
 //! Every scenario of the library: its expectations hold, and its trace is the one in `tests/snapshots`.
 
-use std::path::{Path, PathBuf};
+mod common;
+
+use std::path::Path;
 use std::process::ExitCode;
 
+use common::files;
 use libtest_mimic::{Arguments, Failed, Trial};
 use packetwalk_sim::scenario::{self, expect, run};
 use packetwalk_sim::trace::text;
-
-fn files(dir: &Path, out: &mut Vec<PathBuf>) {
-    let mut all: Vec<PathBuf> = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|e| e.path()).collect();
-    all.sort();
-    for p in all {
-        if p.is_dir() {
-            files(&p, out);
-        } else if p.extension().is_some_and(|e| e == "yaml") {
-            out.push(p);
-        }
-    }
-}
 
 fn one(path: &Path) -> Result<(), Failed> {
     let source = std::fs::read_to_string(path)?;

@@ -5,9 +5,12 @@
 //! keep the scenario's times; that it took another run is printed, and it fails where the last one diverges too. Those that
 //! are known to differ are in `tests/live/differences.txt`, each with its reason.
 
+mod common;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output};
 
+use common::files;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 /// How often a scenario is run before its divergence counts.
@@ -19,18 +22,6 @@ const SMALLEST: &str = "veth";
 fn compare(scenario: &str) -> Output {
     let exe = env!("CARGO_BIN_EXE_packetwalk");
     Command::new(exe).args(["compare", "--all", scenario]).output().expect("the program runs")
-}
-
-fn files(dir: &Path, out: &mut Vec<PathBuf>) {
-    let mut all: Vec<PathBuf> = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|e| e.path()).collect();
-    all.sort();
-    for p in all {
-        if p.is_dir() {
-            files(&p, out);
-        } else if p.extension().is_some_and(|e| e == "yaml") {
-            out.push(p);
-        }
-    }
 }
 
 /// How a scenario is known to differ, and why.

@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use packetwalk_sim::app::dns::Resolved;
-use packetwalk_sim::app::probe::{DEFAULT_TIMEOUT, Probe, ProbeKind, ProbeReport};
+use packetwalk_sim::app::probe::{self, DEFAULT_TIMEOUT, Probe, ProbeKind, ProbeReport};
+use packetwalk_sim::kernel::types::Errno as KernelErrno;
 use packetwalk_sim::trace::Outcome;
 
 /// The files that a C library looks names up in.
@@ -71,19 +72,7 @@ fn refused(e: Errno) -> ProbeReport {
     ProbeReport { outcome: Some(local_class(e)), local_errno: Some(format!("{e:?}")), ..Default::default() }
 }
 
-/// Outcome of an errno of one's own kernel.
+/// Outcome of an errno of one's own kernel; one that the model does not know is a bad request.
 fn local_class(e: Errno) -> Outcome {
-    match e {
-        Errno::ENETUNREACH => Outcome::NoRoute,
-        Errno::EHOSTUNREACH | Errno::EHOSTDOWN => Outcome::UnreachableHost,
-        Errno::EPERM | Errno::EACCES => Outcome::NotPermitted,
-        Errno::EMSGSIZE => Outcome::FragNeeded,
-        Errno::ECONNREFUSED => Outcome::Refused,
-        Errno::ETIMEDOUT => Outcome::Timeout,
-        Errno::ENODEV => Outcome::NoDevice,
-        Errno::EADDRNOTAVAIL => Outcome::NoAddress,
-        Errno::ECONNRESET => Outcome::Reset,
-        Errno::ENOPROTOOPT => Outcome::UnreachableProto,
-        _ => Outcome::Invalid,
-    }
+    KernelErrno::of(e as i32).map_or(Outcome::Invalid, probe::local_class)
 }

@@ -1,7 +1,6 @@
 //! What the kernel does meanwhile.
 
 pub mod capture;
-pub mod connections;
 pub mod dump;
 pub mod nftrace;
 pub mod tracepoints;

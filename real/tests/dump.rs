@@ -6,7 +6,6 @@ use std::net::{TcpListener, UdpSocket};
 use std::time::Duration;
 
 use common::{Place, in_netns, sh, try_sh};
-use packetwalk_real::watch::connections::Connections;
 use packetwalk_real::watch::dump::{Tools, netns_state};
 use serde_json::{Map, Value, json};
 
@@ -362,68 +361,6 @@ fn tables_and_connections() {
         let s = UdpSocket::bind("10.0.0.1:0").unwrap();
         let _ = s.send_to(b"x", "10.0.0.1:99");
         same();
-    });
-}
-
-/// Who listens from the start says the same as the table, and faster.
-#[test]
-fn known_connections() {
-    in_netns(|| {
-        sh(NO_IPV6);
-        let mut known = Connections::start().unwrap();
-        sh("ip link set lo up; ip addr add 10.0.0.1/24 dev lo
-            iptables -A INPUT -m conntrack --ctstate NEW -j ACCEPT
-            iptables -t raw -A OUTPUT -p udp --dport 99 -j CT --zone 5
-            iptables -t raw -A OUTPUT -p udp --dport 98 -j CT --zone-orig 6
-            iptables -t nat -A OUTPUT -d 10.0.0.1 -p tcp --dport 82 -j DNAT --to 10.0.0.1:83");
-        let listener = TcpListener::bind("10.0.0.1:83").unwrap();
-        let one = std::net::TcpStream::connect("10.0.0.1:82").unwrap();
-        let other = listener.accept().unwrap();
-        let s = UdpSocket::bind("10.0.0.1:0").unwrap();
-        for port in [97, 98, 99] {
-            let _ = s.send_to(b"x", format!("10.0.0.1:{port}"));
-        }
-        let mut check = |n: usize| {
-            let sorted = |mut v: Vec<String>| {
-                v.sort();
-                v
-            };
-            let theirs = sorted(lines("conntrack -L 2>/dev/null"));
-            let ours = sorted(known.lines().unwrap());
-            assert_eq!(theirs.len(), n, "{theirs:#?}");
-            // A second may have passed in between.
-            let untimed = |v: &[String]| -> Vec<String> {
-                v.iter()
-                    .map(|l| {
-                        l.split_whitespace()
-                            .enumerate()
-                            .filter(|(i, _)| *i != 2)
-                            .map(|(_, w)| format!("{w} "))
-                            .collect()
-                    })
-                    .collect()
-            };
-            assert_eq!(untimed(&ours), untimed(&theirs));
-        };
-        check(4);
-        drop((one, other));
-        sh(
-            "conntrack -D -p udp --dport 97 2>&1; conntrack -I -p udp -s 10.1.0.1 -d 10.1.0.2 --sport 5 --dport 6 -t 99",
-        );
-        check(4);
-        let begin = std::time::Instant::now();
-        (0..100).for_each(|_| drop(known.lines().unwrap()));
-        let by_event = begin.elapsed();
-        let tools = Tools::find();
-        let begin = std::time::Instant::now();
-        (0..20).for_each(|_| drop(netns_state(&tools).unwrap()));
-        eprintln!(
-            "4 connections: {} µs; a whole state without {} µs",
-            by_event.as_micros() / 100,
-            begin.elapsed().as_micros() / 20
-        );
-        sh("conntrack -F 2>&1");
-        assert_eq!(known.lines().unwrap(), Vec::<String>::new());
     });
 }
 

@@ -22,7 +22,8 @@ impl Lab {
     fn new() -> Self {
         let (a, r, b) = (Place::new(), Place::new(), Place::new());
         static LABS: AtomicU32 = AtomicU32::new(0);
-        let name = format!("pw{}", LABS.fetch_add(1, Ordering::Relaxed));
+        // Tests run in processes of their own, side by side.
+        let name = format!("p{}x{}", std::process::id(), LABS.fetch_add(1, Ordering::Relaxed));
         let no_ipv6 = "echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6; \
                        echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6; ip link set lo up";
         [&a, &r, &b].iter().for_each(|p| drop(p.sh(no_ipv6)));

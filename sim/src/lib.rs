@@ -20,6 +20,7 @@ pub mod app;
 pub mod command;
 pub mod docker;
 pub mod engine;
+pub mod etc;
 pub mod journal;
 pub mod kernel;
 pub mod op;

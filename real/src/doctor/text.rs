@@ -55,22 +55,9 @@ fn check(out: &mut String, c: &Check) {
 
 /// Words behind a head, further lines below the first word.
 fn wrap(out: &mut String, head: &str, words: &str) {
-    let indent = head.chars().count();
-    let mut line = head.to_owned();
-    let mut empty = true;
-    for w in words.split_whitespace() {
-        if !empty && line.chars().count() + 1 + w.chars().count() > WIDTH {
-            let _ = writeln!(out, "{}", line.trim_end());
-            line = " ".repeat(indent);
-            empty = true;
-        }
-        if !empty {
-            line.push(' ');
-        }
-        line.push_str(w);
-        empty = false;
-    }
-    let _ = writeln!(out, "{}", line.trim_end());
+    let indent = " ".repeat(head.chars().count());
+    let options = textwrap::Options::new(WIDTH).initial_indent(head).subsequent_indent(&indent).break_words(false);
+    let _ = writeln!(out, "{}", textwrap::fill(words, options));
 }
 
 #[cfg(test)]

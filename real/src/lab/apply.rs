@@ -477,7 +477,7 @@ fn route_request(kind: u16, flags: u16, route: &RouteSpec, oif: Option<u32>) -> 
     let proto = route.proto.unwrap_or(if del { 0 } else { 3 });
     let onlink: u32 = if route.onlink { 4 } else { 0 };
     let f = onlink.to_ne_bytes();
-    let kind_no = route_type(route.kind);
+    let kind_no = route.kind.number();
     let head = [
         libc::AF_INET as u8,
         route.dst.prefix_len(),
@@ -525,21 +525,6 @@ fn route_request(kind: u16, flags: u16, route: &RouteSpec, oif: Option<u32>) -> 
         });
     }
     r
-}
-
-/// `RTN_*` (linux/rtnetlink.h).
-fn route_type(t: RouteType) -> u8 {
-    match t {
-        RouteType::Unicast => 1,
-        RouteType::Local => 2,
-        RouteType::Broadcast => 3,
-        RouteType::Anycast => 4,
-        RouteType::Multicast => 5,
-        RouteType::Blackhole => 6,
-        RouteType::Unreachable => 7,
-        RouteType::Prohibit => 8,
-        RouteType::Throw => 9,
-    }
 }
 
 fn neigh_flags(v: NeighVerb) -> u16 {

@@ -154,7 +154,7 @@ impl Calls {
     }
 
     fn told(&mut self, ask: &Ask, s: &Session, host: HostId, world: &mut World) -> Told {
-        let Some((argv, entries)) = self.waiting.pop_front().filter(|(a, _)| same_words(a, &ask.argv)) else {
+        let Some((_, entries)) = self.waiting.pop_front().filter(|(a, _)| same_words(a, &ask.argv)) else {
             let what = ask.argv.join(" ");
             world.refusals.push(format!("the live shell called `{what}`, the model's did not"));
             return Told {
@@ -163,7 +163,6 @@ impl Calls {
                 ..Told::default()
             };
         };
-        let _ = argv;
         let mut told = Told::default();
         let mut inside: Option<NetnsId> = None;
         let mut own = Vec::new();

@@ -81,7 +81,7 @@ fn shown(d: &Data) -> Option<String> {
     match d {
         Data::A(a) => Some(a.to_string()),
         Data::Ptr(n) => Some(n.clone()),
-        #[allow(unreachable_patterns, reason = "other kinds of records are passed over")]
+        // Other kinds of records are passed over.
         _ => None,
     }
 }

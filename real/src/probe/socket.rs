@@ -28,8 +28,6 @@ pub fn open(p: &Probe, ty: SockType, proto: Option<SockProtocol>, sport: u16) ->
             PmtuDisc::Dont => 0,
             PmtuDisc::Want => 1,
             PmtuDisc::Do => 2,
-            #[allow(unreachable_patterns, reason = "a probe knows no other")]
-            _ => 1,
         };
         crate::sys::mtu_discover(&fd, how).map_err(|e| Errno::from_raw(e.raw_os_error().unwrap_or(22)))?;
     }

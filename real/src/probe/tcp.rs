@@ -76,16 +76,8 @@ fn why(fd: &OwnedFd, e: Errno) -> ProbeReport {
     }
 }
 
-fn request(p: &Probe) -> String {
-    match (p.kind, p.bulk) {
-        (ProbeKind::Http, _) => format!("GET / HTTP/1.0\r\nHost: {}\r\n\r\n", p.target),
-        (ProbeKind::Bulk, n) if n != Some(0) => format!("BULK {}\n", n.unwrap_or(20_000)),
-        _ => "PROBE\n".to_owned(),
-    }
-}
-
 fn talk(fd: &OwnedFd, p: &Probe, until: Instant, got: &mut Vec<u8>) -> Result<Outcome, Errno> {
-    send(fd.as_raw_fd(), request(p).as_bytes(), MsgFlags::MSG_NOSIGNAL)?;
+    send(fd.as_raw_fd(), p.request().as_bytes(), MsgFlags::MSG_NOSIGNAL)?;
     let mut buf = vec![0u8; 1 << 16];
     while wait(fd, PollFlags::POLLIN, until)?.is_some() {
         match recv(fd.as_raw_fd(), &mut buf, MsgFlags::empty()) {

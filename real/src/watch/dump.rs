@@ -24,10 +24,7 @@ use serde_json::{Map, Value};
 
 use crate::netlink::{self, Netlink, NlError};
 use link::Links;
-pub(super) use names::INET;
 pub use tables::Tools;
-
-use super::connections::Connections;
 
 /// What a namespace looked like.
 #[derive(Clone, Debug, Default)]
@@ -72,18 +69,6 @@ fn opened(what: &'static str) -> impl Fn(io::Error) -> DumpError {
 /// # Errors
 /// Where netlink itself refuses; what merely lacks a tool or a module is told in [`State::unread`].
 pub fn netns_state(tools: &Tools) -> Result<State, DumpError> {
-    state(tools, None)
-}
-
-/// The same where somebody has known its connections from the start, which is faster where there are any.
-///
-/// # Errors
-/// As [`netns_state`].
-pub fn netns_state_with(tools: &Tools, known: &mut Connections) -> Result<State, DumpError> {
-    state(tools, Some(known))
-}
-
-fn state(tools: &Tools, known: Option<&mut Connections>) -> Result<State, DumpError> {
     let mut rt = Netlink::open(netlink::ROUTE).map_err(opened("link"))?;
     let mut unread = Vec::new();
     let dump = link::ask(&mut rt).map_err(about("link"))?;
@@ -101,11 +86,7 @@ fn state(tools: &Tools, known: Option<&mut Connections>) -> Result<State, DumpEr
         ("nstat", nstat::counters().map_err(opened("nstat"))?),
     ];
     let mut nf = Netlink::open(netlink::NETFILTER).map_err(opened("conntrack"))?;
-    let connections = match known {
-        Some(k) => k.lines(),
-        None => conntrack::lines(&mut nf),
-    };
-    parts.push(("conntrack", connections.map_err(about("conntrack"))?.into()));
+    parts.push(("conntrack", conntrack::lines(&mut nf).map_err(about("conntrack"))?.into()));
     parts.extend(tables::rules(&mut nf, tools, &mut unread).map_err(about("iptables"))?);
     let mut out = Map::new();
     for (name, v) in parts {

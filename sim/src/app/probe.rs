@@ -14,6 +14,9 @@ use crate::kernel::ip::PmtuDisc;
 use crate::kernel::types::{Errno, MSEC, Nanos, SEC};
 use crate::trace::Outcome;
 
+/// Bytes that a bulk probe asks for, where it does not say.
+const DEFAULT_BULK: u64 = 20_000;
+
 /// Kinds of probes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(missing_docs)]
@@ -233,6 +236,15 @@ impl Probe {
         Ok(())
     }
 
+    /// What a TCP probe asks its server.
+    pub fn request(&self) -> String {
+        match (self.kind, self.bulk) {
+            (ProbeKind::Http, _) => format!("GET / HTTP/1.0\r\nHost: {}\r\n\r\n", self.target),
+            (ProbeKind::Bulk, n) if n != Some(0) => format!("BULK {}\n", n.unwrap_or(DEFAULT_BULK)),
+            _ => "PROBE\n".to_owned(),
+        }
+    }
+
     /// The program that asks, for an address that was looked up; `sport` is its port or ICMP id.
     pub fn program(&self, dst: Ipv4Addr, sport: u16) -> Option<Program> {
         let timeout = self.timeout.unwrap_or(DEFAULT_TIMEOUT);
@@ -248,12 +260,7 @@ impl Probe {
             }
             ProbeKind::Tcp | ProbeKind::Http | ProbeKind::Bulk => {
                 let http = self.kind == ProbeKind::Http;
-                let bulk = (self.kind == ProbeKind::Bulk).then(|| self.bulk.unwrap_or(20_000));
-                let request = match (http, bulk) {
-                    (true, _) => format!("GET / HTTP/1.0\r\nHost: {}\r\n\r\n", self.target),
-                    (_, Some(n)) if n > 0 => format!("BULK {n}\n"),
-                    _ => "PROBE\n".to_owned(),
-                };
+                let bulk = (self.kind == ProbeKind::Bulk).then(|| self.bulk.unwrap_or(DEFAULT_BULK));
                 Program::Tcp(TcpClient::new(TcpSpec {
                     dst,
                     port: self.port,
@@ -261,7 +268,7 @@ impl Probe {
                     src: self.src,
                     dev: self.dev.clone(),
                     ttl: self.ttl,
-                    request: request.into(),
+                    request: self.request().into(),
                     until: if self.kind == ProbeKind::Tcp { Until::Line } else { Until::Close },
                     count: bulk.is_some_and(|n| n > 0),
                     timeout,

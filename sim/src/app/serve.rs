@@ -53,12 +53,12 @@ impl Serve {
                 for (udp, port) in self.ports.clone() {
                     if let Err(e) = self.open(cx, udp, port) {
                         self.failed = Some((port, e));
-                        let n = match e {
-                            Errno::EADDRINUSE => 98,
-                            Errno::EADDRNOTAVAIL => 99,
-                            _ => 22,
-                        };
-                        let line = format!("[emerg] bind() to {}:{port} failed ({n}: {})\n", self.addr, e.strerror());
+                        let line = format!(
+                            "[emerg] bind() to {}:{port} failed ({}: {})\n",
+                            self.addr,
+                            e.number(),
+                            e.strerror()
+                        );
                         cx.app.err.push_str(&line);
                         return cx.exit(1);
                     }

@@ -7,7 +7,7 @@ mod opts;
 mod print;
 
 pub use events::Listener;
-pub use print::{Style, event_line, line, list};
+pub use print::{Style, event_line, line, list, proto_name};
 
 use self::opts::{Bad, Command, Line, Table};
 use super::{Exit, Proc};

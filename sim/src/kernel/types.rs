@@ -51,49 +51,98 @@ id!(
 /// A device name: at most 15 bytes (`IFNAMSIZ` - 1).
 pub type IfName = ArrayString<15>;
 
-/// The errno of a refused system call or netlink request.
+/// The errno of a refused system call or netlink request, with its number (asm-generic/errno.h).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[allow(missing_docs, clippy::upper_case_acronyms)]
 pub enum Errno {
-    EPERM,
-    ENOENT,
-    ESRCH,
-    EAGAIN,
-    EACCES,
-    EBUSY,
-    EEXIST,
-    EXDEV,
-    ENODEV,
-    EINVAL,
-    ENOTDIR,
-    EISDIR,
-    ERANGE,
-    EMSGSIZE,
-    EPROTO,
-    EOPNOTSUPP,
-    ENOPROTOOPT,
-    ENOSPC,
-    EADDRINUSE,
-    EADDRNOTAVAIL,
-    ENETDOWN,
-    ENETUNREACH,
-    ECONNRESET,
-    ECONNREFUSED,
-    ENOBUFS,
-    ENOTCONN,
-    EISCONN,
-    ETIMEDOUT,
-    EHOSTDOWN,
-    EHOSTUNREACH,
-    ENOMEM,
-    EPIPE,
-    ELOOP,
-    EMLINK,
-    ENOTEMPTY,
-    E2BIG,
+    EPERM = 1,
+    ENOENT = 2,
+    ESRCH = 3,
+    E2BIG = 7,
+    EAGAIN = 11,
+    ENOMEM = 12,
+    EACCES = 13,
+    EBUSY = 16,
+    EEXIST = 17,
+    EXDEV = 18,
+    ENODEV = 19,
+    ENOTDIR = 20,
+    EISDIR = 21,
+    EINVAL = 22,
+    ENOSPC = 28,
+    EMLINK = 31,
+    EPIPE = 32,
+    ERANGE = 34,
+    ENOTEMPTY = 39,
+    ELOOP = 40,
+    EPROTO = 71,
+    EMSGSIZE = 90,
+    ENOPROTOOPT = 92,
+    EOPNOTSUPP = 95,
+    EADDRINUSE = 98,
+    EADDRNOTAVAIL = 99,
+    ENETDOWN = 100,
+    ENETUNREACH = 101,
+    ECONNRESET = 104,
+    ENOBUFS = 105,
+    EISCONN = 106,
+    ENOTCONN = 107,
+    ETIMEDOUT = 110,
+    ECONNREFUSED = 111,
+    EHOSTDOWN = 112,
+    EHOSTUNREACH = 113,
 }
 
 impl Errno {
+    /// The number that a system call returns.
+    pub fn number(self) -> i32 {
+        self as i32
+    }
+
+    /// The errno of a number, where the model has it.
+    pub fn of(number: i32) -> Option<Errno> {
+        Self::ALL.iter().copied().find(|e| e.number() == number)
+    }
+
+    const ALL: &[Errno] = &[
+        Errno::EPERM,
+        Errno::ENOENT,
+        Errno::ESRCH,
+        Errno::E2BIG,
+        Errno::EAGAIN,
+        Errno::ENOMEM,
+        Errno::EACCES,
+        Errno::EBUSY,
+        Errno::EEXIST,
+        Errno::EXDEV,
+        Errno::ENODEV,
+        Errno::ENOTDIR,
+        Errno::EISDIR,
+        Errno::EINVAL,
+        Errno::ENOSPC,
+        Errno::EMLINK,
+        Errno::EPIPE,
+        Errno::ERANGE,
+        Errno::ENOTEMPTY,
+        Errno::ELOOP,
+        Errno::EPROTO,
+        Errno::EMSGSIZE,
+        Errno::ENOPROTOOPT,
+        Errno::EOPNOTSUPP,
+        Errno::EADDRINUSE,
+        Errno::EADDRNOTAVAIL,
+        Errno::ENETDOWN,
+        Errno::ENETUNREACH,
+        Errno::ECONNRESET,
+        Errno::ENOBUFS,
+        Errno::EISCONN,
+        Errno::ENOTCONN,
+        Errno::ETIMEDOUT,
+        Errno::ECONNREFUSED,
+        Errno::EHOSTDOWN,
+        Errno::EHOSTUNREACH,
+    ];
+
     /// `strerror(3)`: the sentence that tools print.
     pub fn strerror(self) -> &'static str {
         use Errno::*;

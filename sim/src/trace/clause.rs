@@ -4,6 +4,7 @@ mod firewall;
 
 use super::event::{ArpVerdict, BrSkip, BrVerdict, EventKind, FibResult, MacvlanVerdict, RuleMiss, SourceCheck};
 use super::words;
+use crate::etc::rt_table_name;
 use crate::kernel::fib::{Route, RouteType, RuleAction, table};
 use crate::kernel::neigh::Nud;
 use crate::kernel::types::DevId;
@@ -206,18 +207,9 @@ pub fn clause(s: &Session, kind: &EventKind) -> (&'static str, String, Weight) {
     }
 }
 
-fn table_name(n: u32) -> String {
-    match n {
-        table::DEFAULT => "default".into(),
-        table::MAIN => "main".into(),
-        table::LOCAL => "local".into(),
-        n => n.to_string(),
-    }
-}
-
 fn action_text(a: &RuleAction) -> String {
     match a {
-        RuleAction::Table(t) => format!("lookup {}", table_name(*t)),
+        RuleAction::Table(t) => format!("lookup {}", rt_table_name(*t)),
         RuleAction::Goto(p) => format!("goto {p}"),
         RuleAction::Nop => "nop".into(),
         RuleAction::Blackhole => "blackhole".into(),
@@ -228,7 +220,7 @@ fn action_text(a: &RuleAction) -> String {
 
 /// A route as evidence: `table main 10.0.0.0/24 dev docker0`.
 pub fn route_text(s: &Session, r: &Route) -> String {
-    let mut out = format!("table {}", table_name(r.table));
+    let mut out = format!("table {}", rt_table_name(r.table));
     if !matches!((r.kind, r.table), (RouteType::Unicast, _) | (RouteType::Local, table::LOCAL)) {
         out.push_str(&format!(" {}", r.kind.as_str()));
     }

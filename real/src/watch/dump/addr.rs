@@ -1,5 +1,6 @@
 //! `ip -j addr`.
 
+use packetwalk_sim::etc;
 use serde_json::{Map, Value, json};
 
 use super::link::Links;
@@ -41,7 +42,7 @@ fn address(body: &[u8]) -> (u32, Value) {
     if let Some(b) = t.get(4) {
         put(&mut o, "broadcast", names::ip(b.value));
     }
-    put(&mut o, "scope", names::scope(body[3]));
+    put(&mut o, "scope", etc::rt_scope_name(body[3]));
     if v4 && flags & SECONDARY != 0 {
         put(&mut o, "secondary", true);
     }

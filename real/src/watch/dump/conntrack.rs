@@ -3,36 +3,26 @@
 use std::fmt::Write;
 
 use nix::errno::Errno;
+use packetwalk_sim::command::conntrack::proto_name;
+use packetwalk_sim::kernel::conntrack::state_name;
 
 use super::names;
 use crate::netlink::attr::{Attr, Table};
 use crate::netlink::{Netlink, NlError, Request};
 
 /// `NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET`.
-pub const GET: u16 = 0x101;
+const GET: u16 = 0x101;
 /// `NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW`.
-pub const NEW: u16 = 0x100;
+const NEW: u16 = 0x100;
 /// `NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET_STATS`.
 const GET_STATS: u16 = 0x105;
 /// Length of `struct nfgenmsg`.
-pub const HEADER: usize = 4;
+const HEADER: usize = 4;
 const SEEN_REPLY: u32 = 1 << 1;
 const ASSURED: u32 = 1 << 2;
 const OFFLOAD: u32 = 1 << 14;
 const HW_OFFLOAD: u32 = 1 << 15;
 const GRE: u8 = 47;
-const TCP_STATES: [&str; 10] = [
-    "NONE",
-    "SYN_SENT",
-    "SYN_RECV",
-    "ESTABLISHED",
-    "FIN_WAIT",
-    "CLOSE_WAIT",
-    "LAST_ACK",
-    "TIME_WAIT",
-    "CLOSE",
-    "SYN_SENT2",
-];
 
 /// How many connections the namespace has, expired ones that nobody has collected yet included; 0 where the kernel has no
 /// connection tracking.
@@ -48,24 +38,18 @@ pub fn count(nf: &mut Netlink) -> Result<u32, NlError> {
 
 /// The lines, in the kernel's order.
 ///
-/// The table is one for the whole machine, and a dump walks all of its buckets (5 ms for the 262,144 of a small machine):
-/// not to be asked for nothing, and better known by [`crate::watch::connections`].
+/// The table is one for the whole machine, and a dump walks all of its buckets (5 ms for the 262,144 of a small machine): it
+/// is not asked for nothing.
 pub fn lines(nf: &mut Netlink) -> Result<Vec<String>, NlError> {
     if count(nf)? == 0 {
         return Ok(Vec::new());
     }
     let dump = nf.dump(&Request::new(GET, 0, &[names::INET, 0, 0, 0]))?;
-    Ok(dump.iter().filter(|m| m.kind == NEW && m.body.len() >= HEADER).map(|m| line(m.body, 0)).collect())
+    Ok(dump.iter().filter(|m| m.kind == NEW && m.body.len() >= HEADER).map(|m| line(m.body)).collect())
 }
 
-/// Whether an event or entry is of IPv4 (`nfgen_family`).
-pub fn is_ipv4(body: &[u8]) -> bool {
-    body.first() == Some(&names::INET)
-}
-
-/// `__snprintf_conntrack_default` of libnetfilter_conntrack. To ask for a single connection holds it (`held` 1), to list
-/// them does not.
-pub fn line(body: &[u8], held: u32) -> String {
+/// `__snprintf_conntrack_default` of libnetfilter_conntrack.
+fn line(body: &[u8]) -> String {
     let t = Table::<22>::new(&body[HEADER..]);
     let status = t.get(3).map_or(0, |a| a.be32());
     let mut out = String::with_capacity(160);
@@ -93,27 +77,13 @@ pub fn line(body: &[u8], held: u32) -> String {
         let _ = write!(out, "zone={} ", zone.be16());
     }
     if let Some(used) = t.get(11) {
-        let _ = write!(out, "use={} ", used.be32().saturating_sub(held));
+        let _ = write!(out, "use={} ", used.be32());
     }
     if let Some(name) = t.get(5).and_then(|a| Table::<2>::new(a.value).get(1)) {
         let _ = write!(out, "helper={} ", name.str());
     }
     out.truncate(out.trim_end().len());
     out
-}
-
-fn proto_name(proto: u8) -> &'static str {
-    match proto {
-        1 => "icmp",
-        6 => "tcp",
-        17 => "udp",
-        33 => "dccp",
-        47 => "gre",
-        58 => "icmpv6",
-        132 => "sctp",
-        136 => "udplite",
-        _ => "unknown",
-    }
 }
 
 fn proto_of(tuple: Attr<'_>) -> u8 {
@@ -124,7 +94,7 @@ fn proto_of(tuple: Attr<'_>) -> u8 {
 fn tcp_state(info: Attr<'_>) -> Option<&'static str> {
     let tcp = Table::<2>::new(info.value).get(1)?;
     let state = Table::<2>::new(tcp.value).get(1)?;
-    TCP_STATES.get(usize::from(state.u8())).copied()
+    Some(state_name(state.u8()))
 }
 
 /// Addresses, ports or ICMP, zone and counters of one direction.

@@ -1,4 +1,4 @@
-//! Numbers by the names that iproute2 has for them, and addresses.
+//! Numbers and addresses as iproute2 prints them; names of files under `/etc` are the model's (`packetwalk_sim::etc`).
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -8,58 +8,6 @@ pub const INET: u8 = 2;
 pub const BRIDGE: u8 = 7;
 /// `AF_INET6`.
 pub const INET6: u8 = 10;
-
-/// `/etc/iproute2/rt_scopes`.
-pub fn scope(s: u8) -> String {
-    match s {
-        0 => "global".to_owned(),
-        200 => "site".to_owned(),
-        253 => "link".to_owned(),
-        254 => "host".to_owned(),
-        255 => "nowhere".to_owned(),
-        n => n.to_string(),
-    }
-}
-
-/// `/etc/iproute2/rt_tables`.
-pub fn table(t: u32) -> String {
-    match t {
-        253 => "default".to_owned(),
-        254 => "main".to_owned(),
-        255 => "local".to_owned(),
-        n => n.to_string(),
-    }
-}
-
-/// `/etc/iproute2/rt_protos`.
-pub fn proto(p: u8) -> String {
-    let name = match p {
-        0 => "unspec",
-        1 => "redirect",
-        2 => "kernel",
-        3 => "boot",
-        4 => "static",
-        8 => "gated",
-        9 => "ra",
-        10 => "mrt",
-        11 => "zebra",
-        12 => "bird",
-        13 => "dnrouted",
-        14 => "xorp",
-        15 => "ntk",
-        16 => "dhcp",
-        18 => "keepalived",
-        42 => "babel",
-        99 => "openr",
-        186 => "bgp",
-        187 => "isis",
-        188 => "ospf",
-        189 => "rip",
-        192 => "eigrp",
-        n => return n.to_string(),
-    };
-    name.to_owned()
-}
 
 /// A route's type, which is also a rule's action (`rtnl_rtntype_n2a`).
 pub fn rtntype(t: u8) -> String {
@@ -77,22 +25,6 @@ pub fn rtntype(t: u8) -> String {
         10 => "nat",
         11 => "xresolve",
         n => return n.to_string(),
-    };
-    name.to_owned()
-}
-
-/// A protocol over IP (`inet_proto_n2a`).
-pub fn ipproto(p: u8) -> String {
-    let name = match p {
-        1 => "icmp",
-        2 => "igmp",
-        6 => "tcp",
-        17 => "udp",
-        47 => "gre",
-        50 => "esp",
-        51 => "ah",
-        132 => "sctp",
-        n => return format!("ipproto-{n}"),
     };
     name.to_owned()
 }

@@ -1,5 +1,6 @@
 //! `ip -j route show table all`, IPv4.
 
+use packetwalk_sim::etc;
 use serde_json::{Map, Value, json};
 
 use super::link::Links;
@@ -81,13 +82,13 @@ fn route(all: &Links<'_>, body: &[u8]) -> Value {
     next_hop(all, &t, &mut o);
     let table = t.get(RTA_TABLE).map_or(table.into(), |a| a.u32());
     if table != MAIN {
-        put(&mut o, "table", names::table(table));
+        put(&mut o, "table", etc::rt_table_name(table));
     }
     if proto != BOOT {
-        put(&mut o, "protocol", names::proto(proto));
+        put(&mut o, "protocol", etc::rt_proto_name(proto));
     }
     if scope != 0 {
-        put(&mut o, "scope", names::scope(scope));
+        put(&mut o, "scope", etc::rt_scope_name(scope));
     }
     if let Some(src) = t.get(RTA_PREFSRC) {
         put(&mut o, "prefsrc", names::ip(src.value));

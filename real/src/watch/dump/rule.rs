@@ -1,5 +1,6 @@
 //! `ip -j rule`, IPv4.
 
+use packetwalk_sim::etc;
 use serde_json::{Map, Value};
 
 use super::{names, put};
@@ -60,7 +61,7 @@ fn rule(body: &[u8]) -> Value {
         put(&mut o, "uid_end", attr::u32_at(range.value, 4));
     }
     if let Some(p) = t.get(22) {
-        put(&mut o, "ipproto", names::ipproto(p.u8()));
+        put(&mut o, "ipproto", etc::inet_proto_name(p.u8()));
     }
     for (kind, name) in [(23, "sport"), (24, "dport")] {
         if let Some(a) = t.get(kind) {
@@ -69,12 +70,12 @@ fn rule(body: &[u8]) -> Value {
     }
     let table = t.get(15).map_or(table.into(), |a| a.u32());
     if table != 0 {
-        put(&mut o, "table", names::table(table));
+        put(&mut o, "table", etc::rt_table_name(table));
         suppress(&mut o, t.get(14), t.get(13));
     }
     act(&mut o, action, t.get(4), flags);
     if let Some(p) = t.get(21).map(|a| a.u8()).filter(|p| *p != 0 && *p != KERNEL) {
-        put(&mut o, "protocol", names::proto(p));
+        put(&mut o, "protocol", etc::rt_proto_name(p));
     }
     Value::Object(o)
 }

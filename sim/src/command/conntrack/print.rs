@@ -28,7 +28,7 @@ pub fn list<R: Recorder>(k: &Kernel<R>, ns: NetnsId) -> Vec<String> {
 }
 
 /// The name of a protocol that the library knows.
-pub(super) fn proto_name(proto: u8) -> &'static str {
+pub fn proto_name(proto: u8) -> &'static str {
     match proto {
         1 => "icmp",
         6 => "tcp",

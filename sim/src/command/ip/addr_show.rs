@@ -4,11 +4,12 @@ use ipnet::Ipv4Net;
 use serde_json::{Map, Value, json};
 
 use super::addr::{AddrShow, Held};
-use super::args::{Bad, scope_name};
+use super::args::Bad;
 use super::link_json::{brief_name, json_head, stats64};
 use super::link_show::{far_netns, full_name, head, state, stats, sync, wanted};
 use super::{Globals, print_json};
 use crate::command::Proc;
+use crate::etc::rt_scope_name;
 use crate::kernel::link::{Device, IfAddr};
 
 impl AddrShow {
@@ -109,7 +110,7 @@ fn attributes(a: &IfAddr) -> String {
     if let Some(b) = a.broadcast {
         s.push_str(&format!("brd {b} "));
     }
-    s.push_str(&format!("scope {} ", scope_name(a.scope)));
+    s.push_str(&format!("scope {} ", rt_scope_name(a.scope)));
     if a.secondary {
         s.push_str("secondary ");
     }
@@ -157,7 +158,7 @@ pub fn json_addr(a: &IfAddr) -> Value {
     if let Some(b) = a.broadcast {
         o.insert("broadcast".into(), json!(b.to_string()));
     }
-    o.insert("scope".into(), json!(scope_name(a.scope)));
+    o.insert("scope".into(), json!(rt_scope_name(a.scope)));
     if a.secondary {
         o.insert("secondary".into(), json!(true));
     }

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use ipnet::Ipv4Net;
 
 use crate::command::{Exit, Proc, Refusal};
+use crate::etc;
 
 /// Why a command is not carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -265,26 +266,12 @@ pub fn parse_host_prefix(v: &str) -> Result<(Ipv4Addr, u8, bool), Bad> {
     Ok((parse_addr(a).ok_or_else(bad)?, len, given))
 }
 
-/// A table by number or name (`/etc/iproute2/rt_tables`).
+/// A table by number or name.
 pub fn table(v: &str) -> Option<u32> {
-    Some(match v {
-        "main" => 254,
-        "local" => 255,
-        "default" => 253,
-        "unspec" | "all" => 0,
-        _ => parse_u64(v)?.try_into().ok()?,
-    })
-}
-
-/// A table as it is printed.
-pub fn table_name(t: u32) -> String {
-    match t {
-        254 => "main".into(),
-        255 => "local".into(),
-        253 => "default".into(),
-        0 => "unspec".into(),
-        n => n.to_string(),
+    if v == "all" {
+        return Some(0);
     }
+    etc::rt_table(v).or_else(|| parse_u64(v)?.try_into().ok())
 }
 
 /// A table as a command names it: all of them by name, one by number.
@@ -292,62 +279,18 @@ pub fn table_word(t: u32) -> String {
     if t == 0 { "all".into() } else { t.to_string() }
 }
 
-const PROTOS: &[(u8, &str)] = &[
-    (0, "unspec"),
-    (1, "redirect"),
-    (2, "kernel"),
-    (3, "boot"),
-    (4, "static"),
-    (8, "gated"),
-    (9, "ra"),
-    (10, "mrt"),
-    (11, "zebra"),
-    (12, "bird"),
-    (13, "dnrouted"),
-    (14, "xorp"),
-    (15, "ntk"),
-    (16, "dhcp"),
-    (18, "keepalived"),
-    (42, "babel"),
-    (99, "openr"),
-    (186, "bgp"),
-    (187, "isis"),
-    (188, "ospf"),
-    (189, "rip"),
-    (192, "eigrp"),
-];
-
-/// Who made a route, by number or name (`/etc/iproute2/rt_protos`).
+/// Who made a route, by number or name.
 pub fn proto(v: &str) -> Option<u8> {
-    let named = PROTOS.iter().find(|p| p.1 == v).map(|p| p.0);
-    named.or_else(|| parse_u64(v)?.try_into().ok())
+    etc::rt_proto(v).or_else(|| parse_u64(v)?.try_into().ok())
 }
 
-/// A maker as it is printed.
-pub fn proto_name(n: u8) -> String {
-    PROTOS.iter().find(|p| p.0 == n).map_or_else(|| n.to_string(), |p| p.1.to_owned())
-}
-
-/// A scope by number or name (`/etc/iproute2/rt_scopes`).
+/// A scope by number or name; `universe` is an older word.
 pub fn scope(v: &str) -> Option<u8> {
-    Some(match v {
-        "global" | "universe" => 0,
-        "nowhere" => 255,
-        "host" => 254,
-        "link" => 253,
-        "site" => 200,
-        _ => parse_u64(v)?.try_into().ok()?,
-    })
+    let v = if v == "universe" { "global" } else { v };
+    etc::rt_scope(v).or_else(|| parse_u64(v)?.try_into().ok())
 }
 
-/// A scope as it is printed.
-pub fn scope_name(n: u8) -> String {
-    match n {
-        0 => "global".into(),
-        200 => "site".into(),
-        253 => "link".into(),
-        254 => "host".into(),
-        255 => "nowhere".into(),
-        n => n.to_string(),
-    }
+/// A protocol over IP, by decimal number or name (`inet_proto_a2n`).
+pub fn inet_proto(v: &str) -> Option<u8> {
+    v.parse().ok().or_else(|| etc::protocol(v))
 }

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
-use super::args::{Args, Bad, invarg, matches, proto, scope, table};
+use super::args::{Args, Bad, inet_proto, invarg, matches, proto, scope, table};
 use super::{Globals, apply, dev, route_get, route_show};
 use crate::command::Proc;
 use crate::kernel::fib::RouteType;
@@ -335,7 +335,7 @@ fn get(a: &mut Args<'_>) -> Result<RouteGet, Bad> {
             "dport" => g.ports.1 = a.number("invalid dport\n")?,
             "ipproto" => {
                 let v = a.value()?;
-                g.proto = super::rule::ipproto(v).ok_or_else(|| invarg("Invalid \"ipproto\" value\n", v))?;
+                g.proto = inet_proto(v).ok_or_else(|| invarg("Invalid \"ipproto\" value\n", v))?;
             }
             "uid" | "fibmatch" | "connected" | "notify" | "vrf" | "as" => {
                 return Err(a.refuse_last(&format!("ip route get {w}")));

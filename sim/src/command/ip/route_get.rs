@@ -2,10 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::args::{Bad, table_name};
+use super::args::Bad;
 use super::route::RouteGet;
 use super::{Globals, dev, nl_error, print_json};
 use crate::command::Proc;
+use crate::etc::rt_table_name;
 use crate::kernel::fib::{RouteType, table};
 use crate::kernel::route::{Dst, OutputKey};
 use crate::kernel::types::{DevId, Errno, SEC};
@@ -44,7 +45,7 @@ pub(super) fn get(p: &mut Proc<'_>, g: &Globals, q: &RouteGet) -> Result<i32, Ba
         }
         o.insert("dev".into(), json!(name.as_str()));
         if let Some(t) = t {
-            o.insert("table".into(), json!(table_name(t)));
+            o.insert("table".into(), json!(rt_table_name(t)));
         }
         if from.is_none() && !rt.src.is_unspecified() {
             o.insert("prefsrc".into(), json!(rt.src.to_string()));
@@ -86,7 +87,7 @@ pub(super) fn get(p: &mut Proc<'_>, g: &Globals, q: &RouteGet) -> Result<i32, Ba
     }
     s.push_str(&format!("dev {name} "));
     if let Some(t) = t {
-        s.push_str(&format!("table {} ", table_name(t)));
+        s.push_str(&format!("table {} ", rt_table_name(t)));
     }
     if from.is_none() && !rt.src.is_unspecified() {
         s.push_str(&format!("src {} ", rt.src));

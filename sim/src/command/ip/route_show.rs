@@ -2,10 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::args::{Bad, proto_name, scope_name, table_name};
+use super::args::Bad;
 use super::route::RouteShow;
 use super::{Globals, apply, dev, flushed, print_json};
 use crate::command::Proc;
+use crate::etc::{rt_proto_name, rt_scope_name, rt_table_name};
 use crate::kernel::Kernel;
 use crate::kernel::fib::{Route, RouteType, proto, scope, table};
 use crate::kernel::types::{DevId, NetnsId, SEC};
@@ -94,13 +95,13 @@ pub fn line(k: &Kernel<Trace>, r: &Route, f: &RouteShow, g: &Globals) -> String 
     }
     // The table is told only where more than one may show.
     if (r.table != table::MAIN || g.details) && f.table == Some(0) {
-        s.push_str(&format!("table {} ", table_name(r.table)));
+        s.push_str(&format!("table {} ", rt_table_name(r.table)));
     }
     if (r.proto != proto::BOOT || g.details) && f.proto.is_none() {
-        s.push_str(&format!("proto {} ", proto_name(r.proto)));
+        s.push_str(&format!("proto {} ", rt_proto_name(r.proto)));
     }
     if (r.scope != scope::UNIVERSE || g.details) && f.scope.is_none() {
-        s.push_str(&format!("scope {} ", scope_name(r.scope)));
+        s.push_str(&format!("scope {} ", rt_scope_name(r.scope)));
     }
     if f.src.is_none()
         && let Some(a) = r.prefsrc
@@ -162,13 +163,13 @@ pub fn json_route(k: &Kernel<Trace>, r: &Route, f: &RouteShow, g: &Globals) -> M
         o.insert("dev".into(), json!(k.dev(d).name.as_str()));
     }
     if (r.table != table::MAIN || g.details) && f.table == Some(0) {
-        o.insert("table".into(), json!(table_name(r.table)));
+        o.insert("table".into(), json!(rt_table_name(r.table)));
     }
     if (r.proto != proto::BOOT || g.details) && f.proto.is_none() {
-        o.insert("protocol".into(), json!(proto_name(r.proto)));
+        o.insert("protocol".into(), json!(rt_proto_name(r.proto)));
     }
     if (r.scope != scope::UNIVERSE || g.details) && f.scope.is_none() {
-        o.insert("scope".into(), json!(scope_name(r.scope)));
+        o.insert("scope".into(), json!(rt_scope_name(r.scope)));
     }
     if let Some(a) = r.prefsrc.filter(|_| f.src.is_none()) {
         o.insert("prefsrc".into(), json!(a.to_string()));

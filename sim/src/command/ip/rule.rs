@@ -3,10 +3,11 @@
 use ipnet::Ipv4Net;
 use serde_json::{Map, Value, json};
 
-use super::args::{Args, Bad, invarg, matches, parse_u64, proto_name, table, table_name};
+use super::args::{Args, Bad, inet_proto, invarg, matches, parse_u64, table};
 use super::route::dsfield;
 use super::{Globals, apply, nl_error, print_json};
 use crate::command::Proc;
+use crate::etc::{inet_proto_name, rt_proto_name, rt_table_name};
 use crate::kernel::fib::{FibRule, RuleAction, proto};
 use crate::kernel::types::{Errno, IfName};
 use crate::op::{Op, OpError, RuleMatch};
@@ -110,32 +111,7 @@ fn fwmark(a: &mut Args<'_>) -> Result<(u32, u32), Bad> {
 
 fn protocol(a: &mut Args<'_>) -> Result<u8, Bad> {
     let v = a.value()?;
-    ipproto(v).ok_or_else(|| invarg("Invalid \"ipproto\" value\n", v))
-}
-
-/// A protocol by number or name.
-pub fn ipproto(v: &str) -> Option<u8> {
-    Some(match v {
-        "icmp" => 1,
-        "tcp" => 6,
-        "udp" => 17,
-        "gre" => 47,
-        "esp" => 50,
-        "sctp" => 132,
-        _ => parse_u64(v)?.try_into().ok()?,
-    })
-}
-
-fn ipproto_name(n: u8) -> String {
-    match n {
-        1 => "icmp".into(),
-        6 => "tcp".into(),
-        17 => "udp".into(),
-        47 => "gre".into(),
-        50 => "esp".into(),
-        132 => "sctp".into(),
-        n => n.to_string(),
-    }
+    inet_proto(v).ok_or_else(|| invarg("Invalid \"ipproto\" value\n", v))
 }
 
 fn range(a: &mut Args<'_>, what: &str) -> Result<(u16, u16), Bad> {
@@ -334,7 +310,7 @@ pub fn line(r: &FibRule, n: &Notes, g: &Globals) -> String {
         s.push_str(&format!(" uidrange {a}-{b}"));
     }
     if let Some(x) = r.ipproto {
-        s.push_str(&format!(" ipproto {}", ipproto_name(x)));
+        s.push_str(&format!(" ipproto {}", inet_proto_name(x)));
     }
     for (name, v) in [("sport", r.sport), ("dport", r.dport)] {
         match v {
@@ -345,7 +321,7 @@ pub fn line(r: &FibRule, n: &Notes, g: &Globals) -> String {
     }
     match r.action {
         RuleAction::Table(t) => {
-            s.push_str(&format!(" lookup {}", table_name(t)));
+            s.push_str(&format!(" lookup {}", rt_table_name(t)));
             if let Some(n) = r.suppress_prefixlength {
                 s.push_str(&format!(" suppress_prefixlength {n}"));
             }
@@ -360,7 +336,7 @@ pub fn line(r: &FibRule, n: &Notes, g: &Globals) -> String {
         RuleAction::Prohibit => s.push_str(" prohibit"),
     }
     if told_proto(r, g) {
-        s.push_str(&format!(" proto {}", proto_name(r.proto)));
+        s.push_str(&format!(" proto {}", rt_proto_name(r.proto)));
     }
     s
 }
@@ -415,7 +391,7 @@ pub fn json_rule(r: &FibRule, notes: &Notes, g: &Globals) -> Map<String, Value> 
         o.insert("uid_end".into(), json!(b));
     }
     if let Some(n) = r.ipproto {
-        o.insert("ipproto".into(), json!(ipproto_name(n)));
+        o.insert("ipproto".into(), json!(inet_proto_name(n)));
     }
     for (name, v) in [("sport", r.sport), ("dport", r.dport)] {
         match v {
@@ -431,7 +407,7 @@ pub fn json_rule(r: &FibRule, notes: &Notes, g: &Globals) -> Map<String, Value> 
     }
     match r.action {
         RuleAction::Table(t) => {
-            o.insert("table".into(), json!(table_name(t)));
+            o.insert("table".into(), json!(rt_table_name(t)));
             if let Some(n) = r.suppress_prefixlength {
                 o.insert("suppress_prefixlen".into(), json!(n));
             }
@@ -459,7 +435,7 @@ pub fn json_rule(r: &FibRule, notes: &Notes, g: &Globals) -> Map<String, Value> 
         }
     }
     if told_proto(r, g) {
-        o.insert("protocol".into(), json!(proto_name(r.proto)));
+        o.insert("protocol".into(), json!(rt_proto_name(r.proto)));
     }
     o
 }

@@ -1,10 +1,6 @@
-//! Names of protocols and services, as Debian 12 has them in `/etc/protocols` and `/etc/services` (netbase), and
-//! those that iptables has built in.
+//! Names of protocols and ports as iptables reads and prints them: those it has built in, then those of `/etc`.
 
-/// Lines of number, name and aliases.
-const PROTOCOLS: &str = include_str!("protocols.txt");
-/// Lines of name, port/protocol and aliases.
-const SERVICES: &str = include_str!("services.txt");
+use crate::etc::{self, service_port};
 
 /// `xtables_chain_protos`: names that iptables knows by itself; the first of a number is the one that is printed.
 const BUILT_IN: &[(&str, u8)] = &[
@@ -31,11 +27,7 @@ pub fn protocol(text: &str) -> Option<u8> {
     if let Some((_, n)) = BUILT_IN.iter().find(|(name, _)| *name == text) {
         return Some(*n);
     }
-    PROTOCOLS.lines().find_map(|l| {
-        let mut w = l.split(' ');
-        let number = w.next()?.parse().ok()?;
-        w.any(|name| name == text).then_some(number)
-    })
+    etc::protocol(text)
 }
 
 /// Name of a protocol; with `lookup`, also those of `/etc/protocols`.
@@ -43,37 +35,7 @@ pub fn protocol_name(number: u8, lookup: bool) -> Option<&'static str> {
     if let Some((name, _)) = BUILT_IN.iter().find(|(_, n)| *n == number) {
         return Some(name);
     }
-    if !lookup {
-        return None;
-    }
-    PROTOCOLS.lines().find_map(|l| {
-        let mut w = l.split(' ');
-        (w.next()?.parse() == Ok(number)).then(|| w.next()).flatten()
-    })
-}
-
-fn services() -> impl Iterator<Item = (u16, &'static str, &'static str)> {
-    SERVICES.lines().filter_map(|l| {
-        let (name, rest) = l.split_once(' ')?;
-        let (port, proto) = rest.split(' ').next()?.split_once('/')?;
-        Some((port.parse().ok()?, proto, name))
-    })
-}
-
-/// Port of a service, of one protocol or of any.
-pub fn service_port(name: &str, proto: Option<&str>) -> Option<u16> {
-    SERVICES.lines().find_map(|l| {
-        let mut w = l.split(' ');
-        let first = w.next()?;
-        let (port, p) = w.next()?.split_once('/')?;
-        let fits = proto.is_none_or(|want| want == p) && (first == name || w.any(|alias| alias == name));
-        fits.then(|| port.parse().ok()).flatten()
-    })
-}
-
-/// Name of a port of a protocol.
-pub fn service_name(port: u16, proto: Option<&str>) -> Option<&'static str> {
-    services().find(|(p, pr, _)| *p == port && proto.is_none_or(|want| want == *pr)).map(|s| s.2)
+    if lookup { etc::protocol_name(number) } else { None }
 }
 
 /// A port of an extension whose options libxtables reads (`XTTYPE_PORT`): a decimal number or a name of any

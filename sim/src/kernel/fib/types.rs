@@ -50,18 +50,23 @@ pub mod proto {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[allow(missing_docs)]
 pub enum RouteType {
-    Unicast,
-    Local,
-    Broadcast,
-    Multicast,
-    Anycast,
-    Blackhole,
-    Unreachable,
-    Prohibit,
-    Throw,
+    Unicast = 1,
+    Local = 2,
+    Broadcast = 3,
+    Anycast = 4,
+    Multicast = 5,
+    Blackhole = 6,
+    Unreachable = 7,
+    Prohibit = 8,
+    Throw = 9,
 }
 
 impl RouteType {
+    /// Its number (linux/rtnetlink.h).
+    pub fn number(self) -> u8 {
+        self as u8
+    }
+
     /// The word `ip route` uses.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -27,7 +27,7 @@ fn address(a: &IfAddr) -> Value {
     if let Some(b) = a.broadcast {
         o.insert("broadcast".to_owned(), b.to_string().into());
     }
-    o.insert("scope".to_owned(), super::route::scope(a.scope).into());
+    o.insert("scope".to_owned(), crate::etc::rt_scope_name(a.scope).into());
     o.insert("label".to_owned(), a.label.clone().into());
     if a.secondary {
         o.insert("secondary".to_owned(), true.into());

@@ -3,6 +3,7 @@
 use ipnet::Ipv4Net;
 use serde_json::{Map, Value, json};
 
+use crate::etc::{inet_proto_name, rt_proto_name, rt_scope_name, rt_table_name};
 use crate::kernel::Kernel;
 use crate::kernel::fib::{FibRule, Route, RouteType, RuleAction, proto, scope as scopes, table};
 use crate::kernel::types::NetnsId;
@@ -10,57 +11,6 @@ use crate::trace::Recorder;
 
 fn put(o: &mut Map<String, Value>, key: &str, v: impl Into<Value>) {
     o.insert(key.to_owned(), v.into());
-}
-
-/// A scope as `/etc/iproute2/rt_scopes` names it.
-pub(super) fn scope(s: u8) -> String {
-    match s {
-        scopes::UNIVERSE => "global".to_owned(),
-        scopes::SITE => "site".to_owned(),
-        scopes::LINK => "link".to_owned(),
-        scopes::HOST => "host".to_owned(),
-        scopes::NOWHERE => "nowhere".to_owned(),
-        n => n.to_string(),
-    }
-}
-
-/// A table as `/etc/iproute2/rt_tables` names it.
-fn table_name(t: u32) -> String {
-    match t {
-        table::DEFAULT => "default".to_owned(),
-        table::MAIN => "main".to_owned(),
-        table::LOCAL => "local".to_owned(),
-        n => n.to_string(),
-    }
-}
-
-/// A protocol as `/etc/iproute2/rt_protos` names it.
-fn proto_name(p: u8) -> String {
-    let name = match p {
-        proto::UNSPEC => "unspec",
-        proto::REDIRECT => "redirect",
-        proto::KERNEL => "kernel",
-        proto::BOOT => "boot",
-        proto::STATIC => "static",
-        8 => "gated",
-        9 => "ra",
-        10 => "mrt",
-        11 => "zebra",
-        12 => "bird",
-        13 => "dnrouted",
-        14 => "xorp",
-        15 => "ntk",
-        16 => "dhcp",
-        18 => "keepalived",
-        42 => "babel",
-        186 => "bgp",
-        187 => "isis",
-        188 => "ospf",
-        189 => "rip",
-        192 => "eigrp",
-        n => return n.to_string(),
-    };
-    name.to_owned()
 }
 
 /// The routes of all tables, in the order of the kernel's table hash (256 buckets by number).
@@ -91,13 +41,13 @@ fn route<R: Recorder>(k: &Kernel<R>, r: &Route) -> Value {
         put(&mut o, "dev", k.dev(dev).name.as_str());
     }
     if r.table != table::MAIN {
-        put(&mut o, "table", table_name(r.table));
+        put(&mut o, "table", rt_table_name(r.table));
     }
     if r.proto != proto::BOOT {
-        put(&mut o, "protocol", proto_name(r.proto));
+        put(&mut o, "protocol", rt_proto_name(r.proto));
     }
     if r.scope != scopes::UNIVERSE {
-        put(&mut o, "scope", scope(r.scope));
+        put(&mut o, "scope", rt_scope_name(r.scope));
     }
     if let Some(src) = r.prefsrc {
         put(&mut o, "prefsrc", src.to_string());
@@ -185,18 +135,7 @@ fn rule<R: Recorder>(k: &Kernel<R>, ns: NetnsId, r: &FibRule) -> Value {
         put(&mut o, "uid_end", b);
     }
     if let Some(p) = r.ipproto {
-        let name = match p {
-            1 => "icmp".to_owned(),
-            2 => "igmp".to_owned(),
-            47 => "gre".to_owned(),
-            50 => "esp".to_owned(),
-            51 => "ah".to_owned(),
-            132 => "sctp".to_owned(),
-            6 => "tcp".to_owned(),
-            17 => "udp".to_owned(),
-            n => format!("ipproto-{n}"),
-        };
-        put(&mut o, "ipproto", name);
+        put(&mut o, "ipproto", inet_proto_name(p));
     }
     if let Some(p) = r.sport {
         range(&mut o, "sport", p);
@@ -205,7 +144,7 @@ fn rule<R: Recorder>(k: &Kernel<R>, ns: NetnsId, r: &FibRule) -> Value {
         range(&mut o, "dport", p);
     }
     if let RuleAction::Table(t) = r.action {
-        put(&mut o, "table", table_name(t));
+        put(&mut o, "table", rt_table_name(t));
         if let Some(n) = r.suppress_prefixlength {
             put(&mut o, "suppress_prefixlen", n);
         }

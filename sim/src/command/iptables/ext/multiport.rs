@@ -6,6 +6,7 @@ use super::opt::{Given, Item, Ty, opt};
 use super::{Ctx, MatchExt, bang};
 use crate::command::iptables::fail::Fail;
 use crate::command::iptables::names;
+use crate::etc;
 use crate::kernel::xtables::matches::{Match, MultiportMatch, MultiportSide, Ports};
 use crate::kernel::xtables::types::IpMatch;
 
@@ -30,7 +31,7 @@ pub static MATCH: MatchExt = MatchExt {
     list: |m, ip, numeric| match m {
         Match::Multiport(p) => {
             let proto = protocol(ip).ok();
-            let name = |n: u16| match names::service_name(n, proto) {
+            let name = |n: u16| match etc::service_name(n, proto) {
                 Some(s) if !numeric => s.to_owned(),
                 _ => n.to_string(),
             };

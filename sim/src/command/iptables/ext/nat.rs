@@ -4,9 +4,10 @@ use std::net::Ipv4Addr;
 
 use super::opt::{Given, Item, Ty, opt};
 use super::{Ctx, TargetExt};
+use crate::command::iptables::addr;
 use crate::command::iptables::fail::Fail;
 use crate::command::iptables::number::leading_u32;
-use crate::command::iptables::{addr, names};
+use crate::etc;
 use crate::kernel::xtables::targets::{NatKind, NatTarget, Target};
 
 const TO: u8 = 0;
@@ -152,7 +153,7 @@ fn ports(text: &str, t: &mut NatTarget, may: bool) -> Result<(), Fail> {
     let number = |p| leading_u32(p, 65535).and_then(|(v, rest)| Some((u16::try_from(v).ok()?, rest)));
     let (first, rest) = match number(text) {
         Some(found) => found,
-        None => (names::service_port(text, None).ok_or_else(|| bad(text))?, ""),
+        None => (etc::service_port(text, None).ok_or_else(|| bad(text))?, ""),
     };
     t.ports = Some((first, first));
     let range = match rest.chars().next() {
@@ -171,7 +172,7 @@ fn ports(text: &str, t: &mut NatTarget, may: bool) -> Result<(), Fail> {
         Some('/') => &rest[1..],
         Some(_) => return Err(Fail::param(format!("Garbage after port range: `{rest}'"))),
     };
-    let found = number(base).map(|(v, _)| v).filter(|v| *v > 0).or_else(|| names::service_port(base, None));
+    let found = number(base).map(|(v, _)| v).filter(|v| *v > 0).or_else(|| etc::service_port(base, None));
     t.base = Some(found.ok_or_else(|| bad(base))?);
     Ok(())
 }

@@ -5,6 +5,7 @@ use super::{Ctx, MatchExt, bang};
 use crate::command::iptables::fail::Fail;
 use crate::command::iptables::names;
 use crate::command::iptables::number::whole;
+use crate::etc;
 use crate::kernel::xtables::matches::{Match, Ports, TcpMatch};
 
 const SPORT: u8 = 0;
@@ -128,7 +129,7 @@ pub fn list_ports(what: &str, (a, b): Ports, inv: bool, proto: &str, numeric: bo
     if (a, b) == (0, u16::MAX) && !inv {
         return String::new();
     }
-    let name = |p: u16| match names::service_name(p, Some(proto)) {
+    let name = |p: u16| match etc::service_name(p, Some(proto)) {
         Some(s) if !numeric => s.to_owned(),
         _ => p.to_string(),
     };

@@ -8,17 +8,7 @@ use crate::trace::event::Saw;
 
 /// `RTN_*` of a kind of route: the bit that `--src-type` and `--dst-type` set.
 pub fn rtn(kind: RouteType) -> u16 {
-    1 << match kind {
-        RouteType::Unicast => 1,
-        RouteType::Local => 2,
-        RouteType::Broadcast => 3,
-        RouteType::Anycast => 4,
-        RouteType::Multicast => 5,
-        RouteType::Blackhole => 6,
-        RouteType::Unreachable => 7,
-        RouteType::Prohibit => 8,
-        RouteType::Throw => 9,
-    }
+    1 << kind.number()
 }
 
 impl AddrtypeMatch {
