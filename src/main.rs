@@ -12,6 +12,7 @@ mod problem;
 mod run;
 mod schema;
 mod test;
+mod why;
 
 use std::process::ExitCode;
 
@@ -31,6 +32,8 @@ enum Command {
     Run(run::Args),
     /// Run the expectations of scenarios; exit 0 if all hold, 1 if some fail, 2 on bad input
     Test(test::Args),
+    /// Explain a probe that failed: cause, evidence, fix; exit 1 where there was something to explain
+    Why(why::Args),
     /// Replay scenarios on the live kernel and print every divergence; exit 1 if any, 3 where this machine cannot
     Compare(compare::Args),
     /// Say what this machine can compare and what not; exit 3 where something is missing
@@ -79,6 +82,7 @@ fn main() -> ExitCode {
         }
         Some(Command::Run(a)) => run::run(&a),
         Some(Command::Test(a)) => test::run(&a),
+        Some(Command::Why(a)) => why::run(&a),
         Some(Command::Compare(a)) => compare::run(&a),
         Some(Command::Record(a)) => compare::run_record(&a),
         Some(Command::Doctor(a)) => doctor::run(&a),

@@ -11,7 +11,9 @@
 //! - [`engine`]: the virtual clock and the queue of events;
 //! - [`app`]: the programs that own sockets: ping, a TCP client, a server;
 //! - [`session`]: a world that a scenario's steps run in, one by one;
-//! - [`trace`]: what happened, as values, and the forms it is printed in.
+//! - [`trace`]: what happened, as values, and the forms it is printed in;
+//! - [`explain`]: why a probe failed, and what would mend it;
+//! - [`etc`], [`journal`]: names that files under `/etc` give to numbers; what was done to the kernels from outside.
 //!
 //! Invariants: no IO, no wall clock, no threads, no randomness without a seed. `kernel` imports
 //! neither `command` nor `scenario`. What is not modelled is refused by name.
@@ -21,6 +23,7 @@ pub mod command;
 pub mod docker;
 pub mod engine;
 pub mod etc;
+pub mod explain;
 pub mod journal;
 pub mod kernel;
 pub mod op;

@@ -1,0 +1,171 @@
+//! What went wrong in a scene: every unwanted end, in the order in which it came, as a cause with its evidence and the
+//! changes that might mend it.
+
+mod firewall;
+mod link;
+mod local;
+mod mtu;
+mod name;
+mod neigh;
+mod route;
+mod socket;
+mod source;
+mod track;
+mod vxlan;
+
+use super::scene::Scene;
+use super::world;
+use super::{Blocker, Cause, Evidence, Line};
+use crate::kernel::types::NetnsId;
+use crate::trace::DropReason as R;
+use crate::trace::Outcome;
+use crate::trace::event::{ArpVerdict, CtVerdict, EventKind, FibResult};
+
+/// A cause that may be the one, and changes that may mend it.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// What it says.
+    pub blocker: Blocker,
+    /// Changes to try, the likeliest first.
+    pub fixes: Vec<Vec<Line>>,
+}
+
+impl Found {
+    /// Without evidence and fixes yet.
+    pub fn new(cause: Cause, at: String, says: String) -> Found {
+        Found { blocker: Blocker { cause, at, says, evidence: Vec::new() }, fixes: Vec::new() }
+    }
+
+    /// With something that shows it.
+    pub fn shown(mut self, what: impl Into<String>, show: Option<Line>) -> Found {
+        self.blocker.evidence.push(Evidence { what: what.into(), show });
+        self
+    }
+
+    /// With a change to try.
+    pub fn fix(mut self, lines: Vec<Line>) -> Found {
+        if !lines.is_empty() && !self.fixes.contains(&lines) {
+            self.fixes.push(lines);
+        }
+        self
+    }
+
+    /// What tells it from another: the same thing at the same place.
+    pub fn key(&self) -> (Cause, String, String) {
+        (self.blocker.cause, self.blocker.at.clone(), self.blocker.says.clone())
+    }
+}
+
+/// Everything that went wrong, the likeliest cause first.
+pub fn find(sc: &Scene<'_>) -> Vec<Found> {
+    let mut out: Vec<Found> = Vec::new();
+    local::refused(sc, &mut out);
+    if sc.result.outcome() == Some(Outcome::ResolveFailed) {
+        name::unknown(sc, &mut out);
+    }
+    let mut late = Vec::new();
+    for i in 0..sc.events().len() {
+        event(sc, i, &mut out, &mut late);
+    }
+    neigh::stale(sc, &mut out);
+    out.append(&mut late);
+    neigh::waiting(sc, &mut out);
+    track::stale(sc, &mut out);
+    track::rules_missing(sc, &mut out);
+    let mut seen = Vec::new();
+    out.retain(|f| {
+        let new = !seen.contains(&f.key());
+        seen.push(f.key());
+        new
+    });
+    out
+}
+
+/// One event: an unwanted end in `out`, what may only be its company in `late`.
+fn event(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>, late: &mut Vec<Found>) {
+    let e = &sc.events()[i];
+    match &e.kind {
+        EventKind::Drop { reason, func } => match *reason {
+            R::OTHERHOST | R::UNHANDLED_PROTO => {}
+            R::NETFILTER_DROP => firewall::dropped(sc, i, out),
+            R::IP_INADDRERRORS => route::not_forwarding(sc, i, out),
+            R::IP_INNOROUTES | R::IP_OUTNOROUTES => route::missing(sc, i, out),
+            R::IP_RPFILTER => source::rp_filter(sc, i, out),
+            R::IP_LOCALNET | R::IP_LOCAL_SOURCE | R::IP_INVALID_SOURCE | R::IP_INVALID_DEST => {
+                source::martian(sc, i, *reason, out);
+            }
+            R::NEIGH_FAILED | R::NEIGH_CREATEFAIL | R::NEIGH_DEAD | R::NEIGH_QUEUEFULL => neigh::failed(sc, i, out),
+            R::NO_SOCKET => socket::none(sc, i, out),
+            R::PKT_TOO_BIG => mtu::too_big(sc, i, out),
+            R::IP_INHDR | R::IP_TTL_EXPIRED => route::used_up(sc, i, out),
+            R::VXLAN_VNI_NOT_FOUND => vxlan::vni(sc, i, out),
+            R::NO_TX_TARGET if *func == "vxlan_xmit" => vxlan::no_target(sc, i, out),
+            R::PACKETWALK_UNMODELLED => {
+                let says = "the packet met something that the model does not have".to_owned();
+                out.push(Found::new(Cause::Unmodelled, at(sc, i), says));
+            }
+            R::TCP_FLAGS | R::TCP_RESET | R::TCP_CLOSE | R::TCP_OLD_DATA | R::TCP_INVALID_SEQUENCE => {}
+            _ => link::dropped(sc, i, *reason, func, out),
+        },
+        EventKind::Fib { key, result } if key.iif.is_none() => {
+            if !matches!(result, FibResult::Route { .. }) {
+                route::missing(sc, i, out);
+            }
+        }
+        EventKind::Arp { verdict } => match verdict {
+            ArpVerdict::SourceRefused => source::silent(sc, i, out),
+            ArpVerdict::Ignored(_) | ArpVerdict::Filtered | ArpVerdict::NoArp => link::no_arp(sc, i, *verdict, late),
+            _ => {}
+        },
+        EventKind::Ct { verdict: CtVerdict::Invalid(why), .. } => track::invalid(sc, i, why, late),
+        EventKind::VxlanTooBig { .. } => mtu::too_big(sc, i, out),
+        _ => {}
+    }
+}
+
+/// The place of an event: namespace, and device where there is one.
+fn at(sc: &Scene<'_>, i: usize) -> String {
+    let e = &sc.events()[i];
+    let ns = world::place(sc.after, e.ns);
+    match e.dev {
+        Some(d) => format!("{ns}/{}", world::name(sc.after, d)),
+        None => ns,
+    }
+}
+
+/// The drop itself as evidence, with the counter or the trace that shows it on a real host.
+fn drop_shown(sc: &Scene<'_>, i: usize) -> Option<Evidence> {
+    let e = &sc.events()[i];
+    let EventKind::Drop { reason, func } = e.kind else { return None };
+    let counter = match reason {
+        R::IP_INADDRERRORS => Some("IpInAddrErrors"),
+        R::IP_INNOROUTES => Some("IpInNoRoutes"),
+        R::IP_RPFILTER => Some("TcpExtIPReversePathFilter"),
+        R::PKT_TOO_BIG => Some("IpFragFails"),
+        R::IP_INHDR => Some("IpInHdrErrors"),
+        _ => None,
+    };
+    let show = match counter {
+        Some(c) => world::line(sc.after, e.ns, &format!("nstat -az {c}")),
+        None => world::host_line(sc.after, sc.after.kernel.ns(e.ns).host, "perf trace -e skb:kfree_skb"),
+    };
+    Some(Evidence { what: format!("drop {} in {func} at {}", reason.name(), at(sc, i)), show: Some(show) })
+}
+
+/// Puts the drop in front of other evidence.
+fn with_drop(sc: &Scene<'_>, i: usize, mut f: Found) -> Found {
+    if let Some(d) = drop_shown(sc, i) {
+        f.blocker.evidence.insert(0, d);
+    }
+    f
+}
+
+/// A command line in a namespace.
+fn line(sc: &Scene<'_>, ns: NetnsId, command: impl AsRef<str>) -> Line {
+    world::line(sc.after, ns, command.as_ref())
+}
+
+/// The packet of an event in words.
+fn words(sc: &Scene<'_>, i: usize) -> String {
+    sc.packet_before(i).map_or_else(|| "a packet".to_owned(), crate::trace::words::packet)
+}

@@ -1,0 +1,24 @@
+//! What the sender's own kernel refuses, and what the model refuses.
+
+use super::Found;
+use crate::explain::scene::Scene;
+use crate::explain::{Cause, world};
+use crate::trace::Outcome;
+
+/// The line could not do what it says.
+pub fn refused(sc: &Scene<'_>, out: &mut Vec<Found>) {
+    let place = world::place(sc.after, sc.ns);
+    if let Some((r, _)) = &sc.result.refusal {
+        out.push(Found::new(Cause::Unmodelled, place, format!("the model has not: {r}")));
+        return;
+    }
+    let why = match sc.result.outcome() {
+        Some(Outcome::NoDevice) => "there is no such device",
+        Some(Outcome::NoAddress) => "the address to send from is none of its own",
+        Some(Outcome::Invalid) => "its kernel does not accept the request",
+        _ => return,
+    };
+    let told = sc.result.report.as_ref().and_then(|r| r.local_errno.clone()).unwrap_or_default();
+    let f = Found::new(Cause::Refused, place.clone(), format!("{place}: {why} ({told})"));
+    out.push(f.shown("its devices and addresses", Some(super::line(sc, sc.ns, "ip addr"))));
+}

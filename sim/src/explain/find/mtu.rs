@@ -1,0 +1,76 @@
+//! Packets that are too big for the way.
+
+use super::{Found, at, line, with_drop, words};
+use crate::explain::scene::Scene;
+use crate::explain::{Cause, Line, world};
+use crate::kernel::types::DevId;
+use crate::trace::DropReason;
+use crate::trace::event::{EventKind, FibResult};
+use crate::wire::packet::L4;
+
+/// A packet must not be cut, and is too big for a device.
+pub fn too_big(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
+    let e = &sc.events()[i];
+    let s = sc.after;
+    let Some(p) = sc.packet_before(i) else { return };
+    let size = p.ipv4().map_or(0, crate::wire::packet::Ipv4::total_len);
+    let out_dev = sc
+        .back(i)
+        .find_map(|x| match x.kind {
+            EventKind::Fib { result: FibResult::Route { route, .. }, .. } => route.dev,
+            _ => None,
+        })
+        .or(e.dev);
+    let Some(dev) = out_dev else { return };
+    let d = s.kernel.dev(dev);
+    let place = format!("{}/{}", world::place(s, d.netns), d.name);
+    let lost = error_lost(sc, i);
+    let cause = if lost { Cause::MtuBlackHole } else { Cause::MtuTooSmall };
+    let tail = if lost { ", and the message that says so does not reach the sender" } else { "" };
+    let says = format!("{} is too big for {place}, whose MTU is {}, and must not be cut{tail}", words(sc, i), d.mtu);
+    let mut f = Found::new(cause, at(sc, i), says)
+        .shown(format!("mtu {}", d.mtu), Some(line(sc, d.netns, format!("ip link show {}", d.name))));
+    if lost {
+        let clamp = "iptables -t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu";
+        f = f.fix(vec![line(sc, d.netns, clamp)]);
+        for r in sc.routers().into_iter().filter(|r| *r != d.netns) {
+            f = f.fix(vec![line(sc, r, clamp)]);
+        }
+    }
+    f = f.fix(raise(sc, dev, size as u32));
+    out.push(with_drop(sc, i, f));
+}
+
+/// Greater MTUs, wherever a wire's devices have smaller ones.
+fn raise(sc: &Scene<'_>, dev: DevId, size: u32) -> Vec<Line> {
+    let s = sc.after;
+    let lower = |d: DevId| s.kernel.dev(d).vxlan().and_then(|v| v.cfg.lower).into_iter().chain(s.kernel.macvlan_lower(d));
+    let mut all = world::segment(s, dev);
+    let below: Vec<DevId> = all.iter().flat_map(|d| lower(*d)).collect();
+    all.extend(below);
+    all.retain(|d| s.kernel.dev(*d).mtu < size && !s.kernel.ns(s.kernel.dev(*d).netns).is_switch);
+    all.into_iter()
+        .map(|d| {
+            let d = s.kernel.dev(d);
+            line(sc, d.netns, format!("ip link set {} mtu {size}", d.name))
+        })
+        .collect()
+}
+
+/// An ICMP "fragmentation needed" of the step was dropped, or never came to the sender.
+fn error_lost(sc: &Scene<'_>, from: usize) -> bool {
+    let is_error = |i: usize| {
+        let p = sc.packet_before(i).and_then(|p| p.ipv4());
+        matches!(p.map(|ip| &ip.l4), Some(L4::Icmp(x)) if x.ty == 3 && x.code == 4)
+    };
+    let dropped = |(j, e): (usize, &crate::trace::Event)| {
+        matches!(e.kind, EventKind::Drop { reason, .. } if reason != DropReason::OTHERHOST) && is_error(j)
+    };
+    let all = || sc.events().iter().enumerate().skip(from);
+    all().any(dropped) || !all().any(|(j, e)| matches!(e.kind, EventKind::Rx) && e.ns == sc.ns && is_error(j)) && sent_on(sc, from)
+}
+
+/// The packet had left its sender: an own device that is too small refuses at once, and nothing is lost.
+fn sent_on(sc: &Scene<'_>, i: usize) -> bool {
+    sc.back(i).any(|e| matches!(e.kind, EventKind::Rx))
+}

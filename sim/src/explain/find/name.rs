@@ -1,0 +1,93 @@
+//! Names that nobody could tell the address of.
+
+use super::{Found, line};
+use crate::explain::scene::{Flow, Scene};
+use crate::explain::{Cause, world};
+
+/// The name that was asked for: the target of the probe, or the last word of the command that looks like one.
+fn asked(sc: &Scene<'_>) -> Option<String> {
+    let words: Vec<&str> = sc.result.command.split_whitespace().skip(1).collect();
+    let bare = |w: &str| {
+        let w = w.trim_start_matches("http://");
+        w.split(['/', ':']).next().unwrap_or(w).to_owned()
+    };
+    words.iter().rev().map(|w| bare(w)).find(|w| w.contains(|c: char| c.is_alphabetic()) && !w.starts_with('-'))
+}
+
+/// A name is not known.
+pub fn unknown(sc: &Scene<'_>, out: &mut Vec<Found>) {
+    let Some(name) = asked(sc) else { return };
+    let s = sc.after;
+    let place = world::place(s, sc.ns);
+    let mut f = Found::new(Cause::NameNotFound, place.clone(), format!("{place} found no address for {name}"))
+        .shown("where it asks", Some(line(sc, sc.ns, "cat /etc/resolv.conf")));
+    let host = s.kernel.ns(sc.ns).host;
+    if let Some((e, c)) = world::container(s, sc.ns) {
+        let called = |x: &&crate::docker::types::Container| {
+            x.name == name || x.endpoints.values().any(|p| p.aliases.contains(&name))
+        };
+        let Some(other) = e.containers.values().find(called) else {
+            out.push(f);
+            return;
+        };
+        let shared = world::networks(e, c).any(|n| n.name != "bridge" && other.endpoints.contains_key(&n.name));
+        if shared {
+            // Both are on a network that tells names: what went wrong is in the asking.
+            return;
+        }
+        let both = world::networks(e, c).any(|n| other.endpoints.contains_key(&n.name));
+        f.blocker.says = match both {
+            true => format!(
+                "{place} and {name} share only the default bridge, where containers are not known by name"
+            ),
+            false => format!("{place} and {name} share no network, and names are told on a common network only"),
+        };
+        let show = world::host_line(s, host, &format!("docker inspect -f '{{{{json .NetworkSettings.Networks}}}}' {}", other.name));
+        f = f.shown(format!("the networks of {}", other.name), Some(show));
+        let on = world::networks(e, other).map(|n| n.name.as_str()).filter(|n| !matches!(*n, "bridge" | "host" | "none"));
+        for n in on {
+            f = f.fix(vec![world::host_line(s, host, &format!("docker network connect {n} {}", c.name))]);
+        }
+        let mine = world::networks(e, c).map(|n| n.name.as_str()).filter(|n| !matches!(*n, "bridge" | "host" | "none"));
+        for n in mine {
+            f = f.fix(vec![world::host_line(s, host, &format!("docker network connect {n} {}", other.name))]);
+        }
+        let joint = ["docker network create joint".to_owned()]
+            .into_iter()
+            .chain([&c.name, &other.name].map(|x| format!("docker network connect joint {x}")));
+        f = f.fix(joint.map(|l| world::host_line(s, host, &l)).collect());
+    }
+    out.push(f);
+}
+
+/// The name server at a loopback address does not answer: the rules that lead to it are gone, or it was never there.
+pub fn no_resolver(sc: &Scene<'_>, i: usize, flow: &Flow) -> Found {
+    let e = &sc.events()[i];
+    let s = sc.after;
+    let place = world::place(s, e.ns);
+    let own = flow.dst.octets() == [127, 0, 0, 11];
+    let says = match own {
+        true => format!("{place} asks Docker's name server at {}, and the rules that lead there are gone", flow.dst),
+        false => format!("{place} asks for names at {}, its own loopback, where no name server runs", flow.dst),
+    };
+    let mut f = Found::new(Cause::ResolverUnreachable, place, says)
+        .shown("where it asks", Some(line(sc, e.ns, "cat /etc/resolv.conf")));
+    if own {
+        f = f.shown("no rules of Docker in the container", Some(line(sc, e.ns, "iptables -t nat -S")));
+    }
+    if let Some((_, c)) = world::container(s, e.ns) {
+        let host = s.kernel.ns(e.ns).host;
+        f = f.fix(vec![world::host_line(s, host, &format!("docker restart {}", c.name))]);
+    }
+    // Another server that some place of the scenario runs.
+    for d in world::devices(s).filter(|d| !d.is_loopback()) {
+        let serves = s.kernel.sockets(d.netns).iter().any(|x| x.proto == "udp" && x.lport == 53);
+        let outside = d.netns != e.ns && world::container(s, d.netns).is_none();
+        if let Some(a) = d.addrs.first().filter(|_| serves && outside) {
+            let place = s.kernel.ns(e.ns).label.clone();
+            let command = format!("sh -c 'echo nameserver {} > /etc/resolv.conf'", a.local);
+            f = f.fix(vec![crate::explain::Line { place, command }]);
+        }
+    }
+    f
+}

@@ -1,0 +1,184 @@
+//! Neighbours: nobody answers ARP, or the table names the wrong Ethernet address.
+
+use std::net::Ipv4Addr;
+
+use super::{Found, at, line, with_drop};
+use crate::explain::scene::{Flow, Scene};
+use crate::explain::{Cause, world};
+use crate::kernel::link::Device;
+use crate::kernel::neigh::Nud;
+use crate::kernel::types::{DevId, NetnsId};
+use crate::trace::event::EventKind;
+
+/// A packet was given up because nobody answered for its next hop.
+pub fn failed(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
+    let e = &sc.events()[i];
+    let asked = sc.back(i).find_map(|x| match x.kind {
+        EventKind::NeighWait { ip } | EventKind::Neigh { ip, .. } => Some((ip, x.dev)),
+        _ => None,
+    });
+    let Some((ip, dev)) = asked else { return };
+    let Some(dev) = dev.or(e.dev) else { return };
+    if sc.is_outer(e.packet) {
+        super::vxlan::wrong_remote(sc, i, ip, out);
+    }
+    let f = unanswered(sc, e.ns, dev, ip, sc.packet_before(i).and_then(Flow::of).map(|f| f.dst));
+    out.push(with_drop(sc, i, f));
+}
+
+/// Packets that still wait for a neighbour when the step ends.
+pub fn waiting(sc: &Scene<'_>, out: &mut Vec<Found>) {
+    if out.iter().any(|f| f.blocker.cause == Cause::NeighbourFailed) {
+        return;
+    }
+    for (i, e) in sc.events().iter().enumerate() {
+        let EventKind::NeighWait { ip } = e.kind else { continue };
+        let later = |x: &crate::trace::Event| x.packet == e.packet && matches!(x.kind, EventKind::Tx);
+        let Some(dev) = e.dev else { continue };
+        if !sc.events()[i..].iter().any(later) {
+            out.push(unanswered(sc, e.ns, dev, ip, sc.packet_before(i).and_then(Flow::of).map(|f| f.dst)));
+        }
+    }
+}
+
+fn unanswered(sc: &Scene<'_>, ns: NetnsId, dev: DevId, ip: Ipv4Addr, dst: Option<Ipv4Addr>) -> Found {
+    let s = sc.after;
+    let place = format!("{}/{}", world::place(s, ns), world::name(s, dev));
+    let show = line(sc, ns, format!("ip neigh show {ip}"));
+    let says = format!("nobody answers ARP for {ip} on {place}");
+    let mut f = Found::new(Cause::NeighbourFailed, place, says).shown(format!("{ip} is FAILED"), Some(show));
+    let owners = world::owners(s, ip);
+    let near: Vec<&&Device> = owners.iter().filter(|o| world::wires(s, dev, o.id).is_some()).collect();
+    if let Some(o) = near.first() {
+        f = on_the_wire(sc, dev, o, f);
+    } else if let Some(o) = owners.first() {
+        f = elsewhere(sc, ns, dev, o, ip, f);
+    } else {
+        f = nobody(sc, ns, dev, ip, dst, f);
+    }
+    f
+}
+
+/// Whoever has the address is wired to the asker: something between them is down.
+fn on_the_wire(sc: &Scene<'_>, dev: DevId, owner: &Device, mut f: Found) -> Found {
+    let s = sc.after;
+    let way = world::wires(s, dev, owner.id).unwrap_or_default();
+    let above = |a: DevId, b: DevId| s.kernel.macvlan_lower(a) == Some(b) || s.kernel.macvlan_lower(b) == Some(a);
+    if way.len() == 2 && above(way[0], way[1]) {
+        f.blocker.cause = Cause::MacvlanHost;
+        f.blocker.says = format!(
+            "{}: a macvlan and the device it lies on do not hear each other, by design",
+            f.blocker.says
+        );
+        return f;
+    }
+    for d in way.iter().map(|d| s.kernel.dev(*d)).filter(|d| !d.is_up()) {
+        let place = format!("{}/{}", world::place(s, d.netns), d.name);
+        f.blocker.cause = Cause::LinkDown;
+        f.blocker.says = format!("{}: {place} on the way is down", f.blocker.says);
+        f.blocker.at = place.clone();
+        f = f
+            .shown(format!("{place} is DOWN"), Some(line(sc, d.netns, format!("ip link show {}", d.name))))
+            .fix(vec![line(sc, d.netns, format!("ip link set {} up", d.name))]);
+    }
+    f
+}
+
+/// Whoever has the address is on no wire with the asker: an end that is no port, or another network of the same numbers.
+fn elsewhere(sc: &Scene<'_>, ns: NetnsId, dev: DevId, owner: &Device, ip: Ipv4Addr, mut f: Found) -> Found {
+    let s = sc.after;
+    let told = f.blocker.says.clone();
+    for (port, bridge) in super::link::loose_ends(sc, dev, owner.id) {
+        let (p, b) = (s.kernel.dev(port), s.kernel.dev(bridge));
+        f.blocker.cause = Cause::PortNotEnslaved;
+        f.blocker.at = format!("{}/{}", world::place(s, p.netns), p.name);
+        f.blocker.says = format!("{told}: {} is no port of {}", f.blocker.at, b.name);
+        f = f
+            .shown(format!("{} has no master", p.name), Some(line(sc, p.netns, format!("ip link show {}", p.name))))
+            .fix(super::link::enslave(sc, port, bridge));
+    }
+    if f.blocker.cause == Cause::PortNotEnslaved {
+        return f;
+    }
+    if let Some(h) = world::next_hop(s, ns, ip, None) {
+        f.blocker.cause = Cause::SubnetOverlap;
+        f.blocker.says = format!(
+            "{told}: the route leads there, but {ip} is {}'s, reached by {}",
+            world::place(s, owner.netns),
+            h.via
+        );
+        f = f.shown("the route that wins", Some(line(sc, ns, format!("ip route get {ip}"))));
+        f = f.fix(vec![line(sc, ns, format!("ip route add {ip} via {}", h.via))]);
+    }
+    f
+}
+
+/// Nobody has the address: a gateway that lost it, a route to a gateway that is not, or simply no such host.
+fn nobody(sc: &Scene<'_>, ns: NetnsId, dev: DevId, ip: Ipv4Addr, dst: Option<Ipv4Addr>, mut f: Found) -> Found {
+    let s = sc.after;
+    let told = f.blocker.says.clone();
+    let prefix = s.kernel.dev(dev).addrs.iter().find(|a| {
+        ipnet::Ipv4Net::new(a.local, a.prefix).is_ok_and(|n| n.contains(&ip))
+    });
+    let prefix = prefix.map_or(24, |a| a.prefix);
+    let gateway = dst.is_some_and(|d| d != ip);
+    f.blocker.cause = Cause::NoSuchAddress;
+    f.blocker.says = format!("{told}: no place of the scenario has that address");
+    if gateway {
+        f.blocker.cause = Cause::WrongGateway;
+        f.blocker.says = format!("{told}: the route leads by it, and no place of the scenario has that address");
+        f = f.shown("the route", Some(line(sc, ns, format!("ip route get {}", dst.unwrap_or(ip)))));
+    }
+    // A device on this wire that stands there without an address: a bridge, or the far end.
+    for d in world::segment(s, dev).into_iter().map(|d| s.kernel.dev(d)) {
+        let bare = d.netns != ns && d.master.is_none() && d.addrs.is_empty() && !s.kernel.ns(d.netns).is_switch;
+        if bare && d.vxlan().is_none() {
+            let place = format!("{}/{}", world::place(s, d.netns), d.name);
+            f.blocker.cause = Cause::AddressMissing;
+            f.blocker.says = format!("{told}: {place} stands on that wire without an address");
+            f = f
+                .shown(format!("{place} has no address"), Some(line(sc, d.netns, format!("ip addr show {}", d.name))))
+                .fix(vec![line(sc, d.netns, format!("ip addr add {ip}/{prefix} dev {}", d.name))]);
+        }
+    }
+    if gateway && let Some(dst) = dst {
+        if let Some(h) = world::next_hop(s, ns, dst, Some(ip)) {
+            f = f
+                .fix(vec![line(sc, ns, format!("ip route replace {} via {}", h.net, h.via))])
+                .fix(vec![line(sc, ns, format!("ip route replace default via {}", h.via))]);
+        }
+    }
+    // Others on the wire whose address is another than is asked for: it may have moved.
+    for d in world::segment(s, dev).into_iter().map(|d| s.kernel.dev(d)) {
+        if d.netns != ns && d.master.is_none() && !d.addrs.is_empty() && !s.kernel.ns(d.netns).is_switch {
+            f = f.fix(vec![line(sc, d.netns, format!("ip addr add {ip}/{prefix} dev {}", d.name))]);
+        }
+    }
+    f
+}
+
+/// Entries that were used, with an Ethernet address that is not the neighbour's.
+pub fn stale(sc: &Scene<'_>, out: &mut Vec<Found>) {
+    let s = sc.after;
+    let mut seen = Vec::new();
+    for (i, e) in sc.events().iter().enumerate() {
+        let EventKind::Neigh { ip, lladdr: Some(mac), nud } = e.kind else { continue };
+        let Some(dev) = e.dev else { continue };
+        if seen.contains(&(e.ns, ip)) {
+            continue;
+        }
+        seen.push((e.ns, ip));
+        let wired: Vec<&Device> =
+            world::owners(s, ip).into_iter().filter(|o| world::wires(s, dev, o.id).is_some()).collect();
+        let Some(right) = wired.first().filter(|_| wired.iter().all(|o| o.mac != mac)) else { continue };
+        let name = world::name(s, dev);
+        let says = format!("the neighbour table of {} says {ip} is at {mac}, which is {} now", at(sc, i), right.mac);
+        let mut f = Found::new(Cause::StaleNeighbour, at(sc, i), says)
+            .shown(format!("{ip} lladdr {mac} {}", nud.as_str()), Some(line(sc, e.ns, format!("ip neigh show {ip}"))));
+        if nud != Nud::Permanent {
+            f = f.fix(vec![line(sc, e.ns, format!("ip neigh del {ip} dev {name}"))]);
+        }
+        f = f.fix(vec![line(sc, e.ns, format!("ip neigh replace {ip} lladdr {} dev {name}", right.mac))]);
+        out.push(f);
+    }
+}

@@ -1,0 +1,219 @@
+//! Routing: forwarding that is off, routes that are not there, circles.
+
+use std::net::Ipv4Addr;
+
+use super::{Found, line, with_drop, words};
+use crate::explain::scene::{Flow, Scene};
+use crate::explain::{Cause, Line, world};
+use crate::kernel::types::{DevId, NetnsId};
+use crate::trace::event::EventKind;
+
+/// A packet for another came to a host that does not forward.
+pub fn not_forwarding(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
+    let e = &sc.events()[i];
+    let s = sc.after;
+    let place = world::place(s, e.ns);
+    let on = s.kernel.ns(e.ns).sysctl.all.forwarding != 0;
+    let key = match e.dev {
+        Some(d) if on => format!("net.ipv4.conf.{}.forwarding", world::name(s, d)),
+        _ => "net.ipv4.ip_forward".to_owned(),
+    };
+    let says = format!("{place} does not forward: {key} is 0, and {} is not for it", words(sc, i));
+    let f = Found::new(Cause::ForwardingDisabled, place, says)
+        .shown(format!("{key} = 0"), Some(line(sc, e.ns, format!("sysctl {key}"))))
+        .fix(vec![line(sc, e.ns, format!("sysctl -w {key}=1"))])
+        .fix(vec![line(sc, e.ns, "sysctl -w net.ipv4.ip_forward=1")]);
+    out.push(with_drop(sc, i, f));
+}
+
+/// There is no route to a destination.
+pub fn missing(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
+    let e = &sc.events()[i];
+    let s = sc.after;
+    let dst = match &e.kind {
+        EventKind::Fib { key, .. } => key.dst,
+        _ => match sc.packet_before(i).and_then(Flow::of) {
+            Some(f) => f.dst,
+            None => return,
+        },
+    };
+    // What is for everybody, and what asks for a way back only to tell an error, is no conversation.
+    if dst.is_broadcast() || dst.is_multicast() || dst.is_unspecified() {
+        return;
+    }
+    let back = e.ns != sc.ns && !matches!(e.kind, EventKind::Drop { .. }) || world::has(s, sc.ns, dst);
+    let place = world::place(s, e.ns);
+    let cause = match back {
+        true if translates(sc, e.ns).is_some() => Cause::MasqueradeMissing,
+        true => Cause::NoReturnRoute,
+        false => Cause::NoRoute,
+    };
+    let says = match cause {
+        Cause::MasqueradeMissing => format!("{place} got the request, and has no route back to {dst}: the source was not translated on its way out"),
+        Cause::NoReturnRoute => format!("{place} has no route back to {dst}"),
+        _ => format!("{place} has no route to {dst}"),
+    };
+    let mut f = Found::new(cause, place, says)
+        .shown(format!("no route to {dst}"), Some(line(sc, e.ns, format!("ip route get {dst}"))));
+    if cause == Cause::MasqueradeMissing {
+        f = masquerade(sc, e.ns, dst, f);
+    }
+    f = down(sc, e.ns, dst, f);
+    f = routes(sc, e.ns, dst, f);
+    f = container(sc, e.ns, f);
+    if cause == Cause::NoReturnRoute {
+        f = masquerade(sc, e.ns, dst, f);
+    }
+    out.push(with_drop(sc, i, f));
+}
+
+/// Routes that would lead there.
+pub fn routes(sc: &Scene<'_>, ns: NetnsId, dst: Ipv4Addr, mut f: Found) -> Found {
+    let s = sc.after;
+    if let Some(hop) = world::next_hop(s, ns, dst, None) {
+        if hop.direct {
+            f = f.fix(vec![line(sc, ns, format!("ip route add {} via {}", hop.net, hop.via))]);
+        } else {
+            f = f.fix(vec![line(sc, ns, format!("ip route add {} via {}", hop.net, hop.via))]);
+            f = f.fix(vec![line(sc, ns, format!("ip route replace default via {}", hop.via))]);
+        }
+    }
+    // A device on the same wire as the one that has the address, without an address of its own.
+    for o in world::owners(s, dst) {
+        let Some(net) = world::net_of(o, dst) else { continue };
+        for d in own_on_wire(sc, ns, o.id) {
+            let name = world::name(s, d);
+            let dev = s.kernel.dev(d);
+            if dev.addrs.iter().any(|a| net.contains(&a.local)) {
+                f = f.fix(vec![line(sc, ns, format!("ip route add {net} dev {name}"))]);
+            } else if let Some(a) = wanted_address(sc, net) {
+                let add = line(sc, ns, format!("ip addr add {a}/{} dev {name}", net.prefix_len()));
+                let up = (!dev.is_up()).then(|| line(sc, ns, format!("ip link set {name} up")));
+                f = f.fix(up.into_iter().chain([add]).collect());
+            }
+        }
+    }
+    f
+}
+
+/// An address that others of the network send to though nobody has it, else a free one.
+fn wanted_address(sc: &Scene<'_>, net: ipnet::Ipv4Net) -> Option<Ipv4Addr> {
+    let s = sc.after;
+    let gateways = world::devices(s).flat_map(|d| {
+        let ns = s.kernel.ns(d.netns);
+        ns.fib.tables.values().flat_map(|t| t.routes.iter().flat_map(|(_, r)| r.iter().filter_map(|r| r.via)))
+    });
+    let missing = gateways.into_iter().find(|g| net.contains(g) && world::owners(s, *g).is_empty());
+    missing.or_else(|| world::free_address(s, net))
+}
+
+/// Devices of a namespace on the wire of another device.
+fn own_on_wire(sc: &Scene<'_>, ns: NetnsId, other: DevId) -> Vec<DevId> {
+    let s = sc.after;
+    let mut all: Vec<DevId> = world::segment(s, other).into_iter().filter(|d| s.kernel.dev(*d).netns == ns).collect();
+    // Ports have no addresses: their bridge has.
+    all.retain(|d| s.kernel.dev(*d).master.is_none());
+    all
+}
+
+/// A device that is down has no routes.
+fn down(sc: &Scene<'_>, ns: NetnsId, dst: Ipv4Addr, mut f: Found) -> Found {
+    let s = sc.after;
+    for d in s.kernel.devs_of(ns).filter(|d| d.alive && !d.is_up()) {
+        let near = d.addrs.iter().any(|a| {
+            ipnet::Ipv4Net::new(a.local, a.prefix).is_ok_and(|n| n.contains(&dst)) || d.addrs.iter().any(|x| x.local == dst)
+        });
+        let up = line(sc, ns, format!("ip link set {} up", d.name));
+        if near || d.is_loopback() && (dst.is_loopback() || world::has(s, ns, dst)) {
+            f.blocker.cause = Cause::LinkDown;
+            f.blocker.says = format!("{} is down in {}, and with it its routes", d.name, world::place(s, ns));
+            f = f.shown(format!("{} is DOWN", d.name), Some(line(sc, ns, format!("ip link show {}", d.name)))).fix(vec![up]);
+        } else if !d.is_loopback() {
+            // The routes that it carried are gone with it: they must be set anew.
+            let route = world::next_hop(s, ns, dst, None)
+                .map(|h| line(sc, ns, format!("ip route replace {} via {}", h.net, h.via)));
+            f = f.fix([up].into_iter().chain(route).collect());
+        }
+    }
+    f
+}
+
+/// A container without a way out gets one by another network.
+fn container(sc: &Scene<'_>, ns: NetnsId, mut f: Found) -> Found {
+    let s = sc.after;
+    let Some((e, c)) = world::container(s, ns) else { return f };
+    let host = s.kernel.ns(ns).host;
+    let leave: Vec<Line> = c
+        .endpoints
+        .keys()
+        .filter(|n| *n == "none")
+        .map(|n| world::host_line(s, host, &format!("docker network disconnect {n} {}", c.name)))
+        .collect();
+    let mut nets: Vec<&crate::docker::types::Network> = e.networks.values().collect();
+    nets.sort_by_key(|n| (n.internal, n.name != "bridge"));
+    for n in nets.into_iter().filter(|n| !n.internal && n.driver == "bridge" && !c.endpoints.contains_key(&n.name)).take(3) {
+        let connect = world::host_line(s, host, &format!("docker network connect {} {}", n.name, c.name));
+        f = f.fix(leave.iter().cloned().chain([connect]).collect());
+    }
+    f
+}
+
+/// The router that put the request on the wire of whoever answers, and the device it left by.
+fn translates(sc: &Scene<'_>, answers: NetnsId) -> Option<(NetnsId, DevId)> {
+    let s = sc.after;
+    let forwards: Vec<NetnsId> = sc.routers().into_iter().filter(|n| *n != answers).collect();
+    let router = *forwards.last()?;
+    let out = sc.events().iter().rev().find_map(|e| match e.kind {
+        EventKind::Tx if e.ns == router => e.dev,
+        _ => None,
+    })?;
+    // The last device of the way out: one that the answering side is wired to, and that has an address to hide behind.
+    let dev = sc.events().iter().find_map(|e| match (&e.kind, e.dev) {
+        (EventKind::Tx, Some(d)) if e.ns == router => {
+            let wired = world::segment(s, d).iter().any(|x| s.kernel.dev(*x).netns == answers);
+            (wired && !s.kernel.dev(d).addrs.is_empty()).then_some(d)
+        }
+        _ => None,
+    });
+    Some((router, dev.unwrap_or(out)))
+}
+
+fn masquerade(sc: &Scene<'_>, answers: NetnsId, client: Ipv4Addr, mut f: Found) -> Found {
+    let Some((router, dev)) = translates(sc, answers) else { return f };
+    let s = sc.after;
+    let net = world::owners(s, client).first().and_then(|d| world::net_of(d, client));
+    let src = net.map_or_else(|| client.to_string(), |n| n.to_string());
+    let rule = format!("iptables -t nat -A POSTROUTING -s {src} -o {} -j MASQUERADE", world::name(s, dev));
+    f = f.shown("no rule translates the source", Some(line(sc, router, "iptables -t nat -S POSTROUTING")));
+    f.fix(vec![line(sc, router, rule)])
+}
+
+/// The time to live was used up.
+pub fn used_up(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
+    let e = &sc.events()[i];
+    let s = sc.after;
+    let Some(flow) = sc.packet_before(i).and_then(Flow::of) else { return };
+    let visits = sc.back(i).filter(|x| matches!(x.kind, EventKind::Forward { .. }) && x.ns == e.ns).count();
+    let circle = visits > 0 || sc.routers().len() == 2 && world::owners(s, flow.dst).is_empty();
+    let place = world::place(s, e.ns);
+    let f = if circle {
+        let says = format!("{} goes round in a circle: it came to {place} again until its time to live was used up", words(sc, i));
+        let f = Found::new(Cause::RoutingLoop, place, says);
+        let show = line(sc, sc.ns, format!("traceroute -n {}", flow.dst));
+        let mut f = f.shown("the same routers again and again", Some(show));
+        for r in sc.routers() {
+            f = f.shown(
+                format!("the route of {}", world::place(s, r)),
+                Some(line(sc, r, format!("ip route get {}", flow.dst))),
+            );
+            if let Some(h) = world::next_hop(s, r, flow.dst, None) {
+                f = f.fix(vec![line(sc, r, format!("ip route replace {} via {}", h.net, h.via))]);
+            }
+        }
+        f
+    } else {
+        let says = format!("the time to live of {} is used up at {place}", words(sc, i));
+        Found::new(Cause::TtlTooSmall, place, says)
+    };
+    out.push(with_drop(sc, i, f));
+}

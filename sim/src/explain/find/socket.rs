@@ -1,0 +1,105 @@
+//! Packets that arrived where nobody wants them.
+
+use super::{Found, at, line, with_drop, words};
+use crate::explain::scene::{Flow, FlowL4, Scene};
+use crate::explain::{Cause, Line, world};
+use crate::kernel::types::NetnsId;
+use crate::trace::event::EventKind;
+use crate::wire::packet::{L4, TcpFlags};
+
+/// No socket takes the packet.
+pub fn none(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
+    let e = &sc.events()[i];
+    let Some(p) = sc.packet_before(i) else { return };
+    let Some(flow) = Flow::of(p) else { return };
+    if sc.is_outer(e.packet) {
+        out.push(with_drop(sc, i, super::vxlan::wrong_port(sc, i, &flow)));
+        return;
+    }
+    if let Some(L4::Tcp(t)) = p.ipv4().map(|ip| &ip.l4) {
+        if t.flags.contains(TcpFlags::RST) {
+            return;
+        }
+        if t.flags.contains(TcpFlags::SYN | TcpFlags::ACK) {
+            out.push(with_drop(sc, i, untranslated(sc, i, &flow)));
+            return;
+        }
+        if !t.flags.contains(TcpFlags::SYN) {
+            return;
+        }
+    }
+    let (FlowL4::Tcp(_, port, _) | FlowL4::Udp(_, port)) = flow.l4 else { return };
+    if port == 53 && flow.dst.is_loopback() {
+        out.push(with_drop(sc, i, super::name::no_resolver(sc, i, &flow)));
+        return;
+    }
+    out.push(with_drop(sc, i, no_listener(sc, i, &flow, port)));
+}
+
+fn no_listener(sc: &Scene<'_>, i: usize, flow: &Flow, port: u16) -> Found {
+    let e = &sc.events()[i];
+    let s = sc.after;
+    let place = world::place(s, e.ns);
+    let proto = flow.proto();
+    let show = line(sc, e.ns, if proto == "tcp" { "ss -ltn" } else { "ss -lun" });
+    let waits = if proto == "tcp" { "LISTEN" } else { "UNCONN" };
+    let sockets = s.kernel.sockets(e.ns);
+    let other = sockets.iter().find(|x| x.proto == proto && x.lport == port && x.state == waits);
+    let f = match other {
+        Some(o) => {
+            let says = format!(
+                "{place} has a socket on port {port}, but it listens at {}, and {} asks for {}",
+                o.local,
+                words(sc, i),
+                flow.dst
+            );
+            Found::new(Cause::ListenerOnLoopback, place, says)
+                .shown(format!("{proto} {}:{port} {waits}", o.local), Some(show))
+                .fix(vec![serve(sc, e.ns, proto, &format!("{}:{port}", flow.dst))])
+        }
+        None => {
+            let says = format!("nothing listens on {proto} port {port} of {place}");
+            Found::new(Cause::NoListener, place, says).shown(format!("no {proto} socket on port {port}"), Some(show))
+        }
+    };
+    f.fix(vec![serve(sc, e.ns, proto, &port.to_string())])
+}
+
+/// A server on the port, as a stand-in for the one that should run there.
+fn serve(sc: &Scene<'_>, ns: NetnsId, proto: &str, at: &str) -> Line {
+    line(sc, ns, format!("serve {proto} {at} &"))
+}
+
+/// An answer that the client does not know: it came from another address than was asked.
+fn untranslated(sc: &Scene<'_>, i: usize, flow: &Flow) -> Found {
+    let e = &sc.events()[i];
+    let s = sc.after;
+    let says = format!(
+        "{} came to {} from {}, which it did not ask: the answer took a way on which nobody translates it back",
+        words(sc, i),
+        at(sc, i),
+        flow.src
+    );
+    let mut f = Found::new(Cause::ReplyNotTranslated, world::place(s, e.ns), says);
+    let nat = sc.events().iter().find_map(|x| match x.kind {
+        EventKind::Nat { before, after, .. } if before.dst != after.dst => Some((x.ns, after)),
+        _ => None,
+    });
+    let FlowL4::Tcp(port, ..) = flow.l4 else { return f };
+    if let Some((router, to)) = nat {
+        f = f.shown(
+            format!("{} translated the request to {}", world::place(s, router), to.dst),
+            Some(line(sc, router, "conntrack -L")),
+        );
+        let root = s.kernel.host(s.kernel.ns(router).host).root_ns;
+        let key = "net.bridge.bridge-nf-call-iptables";
+        if s.kernel.sysctl_get(root, key).is_ok_and(|v| v.trim() == "0") {
+            f = f
+                .shown(format!("{key} = 0"), Some(line(sc, root, format!("sysctl {key}"))))
+                .fix(vec![line(sc, root, format!("sysctl -w {key}=1"))]);
+        }
+        let rule = format!("-s {} -d {} -p tcp --dport {port} -j MASQUERADE", flow.dst, flow.src);
+        f = f.fix(vec![line(sc, router, format!("iptables -t nat -A POSTROUTING {rule}"))]);
+    }
+    f
+}

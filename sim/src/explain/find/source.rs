@@ -1,0 +1,95 @@
+//! Sources that a host does not accept: reverse path filter, martians.
+
+use super::{Found, at, line, with_drop, words};
+use crate::explain::scene::{Flow, Scene};
+use crate::explain::{Cause, Line, world};
+use crate::kernel::types::{DevId, NetnsId};
+use crate::trace::DropReason;
+
+/// `rp_filter` of a device: the greater of its own and `all` counts; lines that make it loose, and off.
+fn filter(sc: &Scene<'_>, ns: NetnsId, dev: DevId) -> (String, Vec<Line>, Vec<Line>) {
+    let s = sc.after;
+    let name = world::name(s, dev);
+    let own = s.kernel.dev(dev).conf.rp_filter;
+    let all = s.kernel.ns(ns).sysctl.all.rp_filter;
+    let shown = format!("net.ipv4.conf.all.rp_filter = {all}, net.ipv4.conf.{name}.rp_filter = {own}: the greater counts");
+    let set = |v: u8| {
+        let mut lines = Vec::new();
+        // Loose wins over strict, so one line is enough; off needs both.
+        if v != 0 || own != 0 {
+            lines.push(line(sc, ns, format!("sysctl -w net.ipv4.conf.{name}.rp_filter={v}")));
+        }
+        if v == 0 && all != 0 {
+            lines.push(line(sc, ns, "sysctl -w net.ipv4.conf.all.rp_filter=0"));
+        }
+        lines
+    };
+    (shown, set(2), set(0))
+}
+
+/// A packet was dropped because the way back to its source leaves by another device.
+pub fn rp_filter(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
+    let e = &sc.events()[i];
+    let Some(dev) = e.dev else { return };
+    let Some(flow) = sc.packet_before(i).and_then(Flow::of) else { return };
+    let says = format!(
+        "{} came in by {}, and the way back to {} does not leave by it: rp_filter drops it",
+        words(sc, i),
+        at(sc, i),
+        flow.src
+    );
+    let f = refused(sc, e.ns, dev, flow.src, Found::new(Cause::RpFilter, at(sc, i), says));
+    out.push(with_drop(sc, i, f));
+}
+
+/// An ARP request was not answered because of its source.
+pub fn silent(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
+    let e = &sc.events()[i];
+    let Some(dev) = e.dev else { return };
+    let Some(src) = sc.packet_before(i).and_then(crate::explain::scene::arp).map(|a| a.spa) else { return };
+    let says = format!(
+        "{} keeps silent: an ARP request of {src} came in by it, the way back to {src} does not leave by it, and rp_filter is on",
+        at(sc, i)
+    );
+    out.push(refused(sc, e.ns, dev, src, Found::new(Cause::RpFilter, at(sc, i), says)));
+}
+
+fn refused(sc: &Scene<'_>, ns: NetnsId, dev: DevId, src: std::net::Ipv4Addr, f: Found) -> Found {
+    let (shown, loose, off) = filter(sc, ns, dev);
+    let name = world::name(sc.after, dev);
+    let via = world::next_hop(sc.after, ns, src, None);
+    let mut f = f
+        .shown(shown, Some(line(sc, ns, format!("sysctl net.ipv4.conf.all.rp_filter net.ipv4.conf.{name}.rp_filter"))))
+        .shown(format!("the way back to {src}"), Some(line(sc, ns, format!("ip route get {src}"))))
+        .fix(loose)
+        .fix(off);
+    if let Some(h) = via {
+        f = f.fix(vec![line(sc, ns, format!("ip route replace {} via {} dev {name}", h.net, h.via))]);
+        if h.direct {
+            f = f.fix(vec![line(sc, ns, format!("ip route add {src} dev {name}"))]);
+        }
+    }
+    f
+}
+
+/// An address that must not come from that wire.
+pub fn martian(sc: &Scene<'_>, i: usize, reason: DropReason, out: &mut Vec<Found>) {
+    let e = &sc.events()[i];
+    let Some(dev) = e.dev else { return };
+    let name = world::name(sc.after, dev);
+    let why = match reason {
+        DropReason::IP_LOCALNET => "an address of 127.0.0.0/8 must not be on a wire, and route_localnet is off",
+        DropReason::IP_LOCAL_SOURCE => "its source is one of the host's own addresses",
+        DropReason::IP_INVALID_SOURCE => "its source is no address of a single host",
+        _ => "its destination is no address that one may send to",
+    };
+    let says = format!("{} is refused at {}: {why}", words(sc, i), at(sc, i));
+    let key = if reason == DropReason::IP_LOCALNET { "route_localnet" } else { "accept_local" };
+    let mut lines = vec![line(sc, e.ns, format!("sysctl -w net.ipv4.conf.{name}.{key}=1"))];
+    let f = Found::new(Cause::Martian, at(sc, i), says)
+        .shown(format!("net.ipv4.conf.{name}.{key} = 0"), Some(line(sc, e.ns, format!("sysctl net.ipv4.conf.{name}.{key}"))))
+        .fix(lines.clone());
+    // Where the far side is asked at a loopback address, it must also send one.
+    lines.push(line(sc, sc.ns, "sysctl -w net.ipv4.conf.all.route_localnet=1"));
+    out.push(with_drop(sc, i, f.fix(lines)));
+}

@@ -1,0 +1,215 @@
+//! Tries changes on copies of the world. What makes the probe work is a fix; where no single change does, those that
+//! take a blocker away are tried together, one after the other, and every blocker that came to light on the way is told.
+
+use super::find::{Found, find};
+use super::scene::Scene;
+use super::{Blocker, Cause, Fix, Line, Why, copy, opens};
+use crate::kernel::types::SEC;
+use crate::scenario::run::{StepResult, WalkError, step};
+use crate::scenario::{At, What};
+use crate::session::Session;
+use crate::shell::run_line;
+use crate::trace::Outcome;
+
+/// How many changes are tried at most.
+const BUDGET: usize = 250;
+/// How many blockers behind each other are looked for.
+const DEPTH: usize = 4;
+/// How many findings of one scene are followed.
+const FINDINGS: usize = 10;
+/// How many fixes are offered.
+const OFFERED: usize = 3;
+/// What may wait for a change: an entry that expires, a link that comes up.
+const SETTLE: u64 = SEC / 10;
+
+struct Search<'a> {
+    what: &'a What,
+    at: At,
+    number: usize,
+    tried: usize,
+}
+
+/// A world after the step, with what went wrong there.
+struct Tried {
+    works: bool,
+    result: StepResult,
+    found: Vec<Found>,
+}
+
+/// One blocker and the change that takes it away.
+type Pace = (Blocker, Vec<Line>);
+
+/// Explains a line.
+pub fn search(before: &Session, what: &What, at: At, number: usize) -> Result<Why, WalkError> {
+    let before = copy(before);
+    let mut s = Search { what, at, number, tried: 0 };
+    let first = s.run(&before)?;
+    let r = &first.result;
+    let mut why = Why {
+        step: number,
+        place: r.place.clone(),
+        command: r.command.clone(),
+        probe: r.probe,
+        outcome: r.outcome(),
+        blockers: Vec::new(),
+        fixes: Vec::new(),
+        tried: 0,
+    };
+    if first.works {
+        return Ok(why);
+    }
+    let (ways, blockers) = s.mend(&before, &first);
+    why.blockers = blockers;
+    if why.blockers.is_empty() {
+        why.blockers = vec![first.found.first().map_or_else(|| unexplained(r), |f| f.blocker.clone())];
+    }
+    why.tried = s.tried;
+    why.fixes = offer(&before, what, ways);
+    Ok(why)
+}
+
+fn unexplained(r: &StepResult) -> Blocker {
+    Blocker {
+        cause: Cause::Unexplained,
+        at: r.place.clone(),
+        says: "no decision on the way explains the outcome".to_owned(),
+        evidence: Vec::new(),
+    }
+}
+
+impl Search<'_> {
+    /// Runs the line in a copy of a world.
+    fn run(&mut self, world: &Session) -> Result<Tried, WalkError> {
+        let mut after = world.clone();
+        let result = step(&mut after, self.number, self.what, self.at)?;
+        let works = result.outcome() == Some(Outcome::Reply);
+        let ns = world.place(&result.place).map(|p| p.1).ok();
+        let found = match ns {
+            Some(ns) if !works => find(&Scene { before: world, after: &after, result: &result, ns }),
+            _ => Vec::new(),
+        };
+        Ok(Tried { works, result, found })
+    }
+
+    /// The line in the world after a change; none where the change cannot be made, or enough was tried.
+    fn with(&mut self, world: &Session, lines: &[Line]) -> Option<(Session, Tried)> {
+        if self.tried >= BUDGET {
+            return None;
+        }
+        self.tried += 1;
+        let changed = apply(world, lines)?;
+        let tried = self.run(&changed).ok()?;
+        Some((changed, tried))
+    }
+
+    /// Ways to make the line work, and the blockers that they take away.
+    fn mend(&mut self, world: &Session, first: &Tried) -> (Vec<Vec<Line>>, Vec<Blocker>) {
+        let (mut single, mut cause) = (Vec::new(), None);
+        let mut partly = Vec::new();
+        for f in first.found.iter().take(FINDINGS) {
+            for fix in &f.fixes {
+                let Some((changed, t)) = self.with(world, fix) else { continue };
+                if t.works {
+                    cause.get_or_insert_with(|| f.blocker.clone());
+                    if !single.contains(fix) {
+                        single.push(fix.clone());
+                    }
+                } else if !t.found.iter().any(|x| x.key() == f.key()) {
+                    partly.push((f.clone(), fix.clone(), changed, t));
+                }
+            }
+        }
+        if let Some(b) = cause {
+            return (single, vec![b]);
+        }
+        for (f, fix, changed, t) in partly {
+            let keys = vec![f.key()];
+            if let Some(mut paces) = self.deeper(&changed, &t, keys, 1) {
+                paces.insert(0, (f.blocker, fix));
+                let paces = self.needed(world, paces);
+                let lines = paces.iter().flat_map(|p| p.1.iter().cloned()).collect();
+                return (vec![lines], paces.into_iter().map(|p| p.0).collect());
+            }
+        }
+        (Vec::new(), Vec::new())
+    }
+
+    /// The blockers behind those that are already away.
+    fn deeper(
+        &mut self,
+        world: &Session,
+        t: &Tried,
+        met: Vec<(Cause, String, String)>,
+        depth: usize,
+    ) -> Option<Vec<Pace>> {
+        let mut partly = Vec::new();
+        for f in t.found.iter().take(FINDINGS).filter(|f| !met.contains(&f.key())) {
+            for fix in &f.fixes {
+                let Some((changed, next)) = self.with(world, fix) else { continue };
+                if next.works {
+                    return Some(vec![(f.blocker.clone(), fix.clone())]);
+                }
+                if !next.found.iter().any(|x| x.key() == f.key()) {
+                    partly.push((f, fix, changed, next));
+                }
+            }
+        }
+        if depth >= DEPTH {
+            return None;
+        }
+        for (f, fix, changed, next) in partly {
+            let mut met = met.clone();
+            met.push(f.key());
+            if let Some(mut paces) = self.deeper(&changed, &next, met, depth + 1) {
+                paces.insert(0, (f.blocker.clone(), fix.clone()));
+                return Some(paces);
+            }
+        }
+        None
+    }
+
+    /// Leaves out what is not needed.
+    fn needed(&mut self, world: &Session, mut paces: Vec<Pace>) -> Vec<Pace> {
+        let mut i = 0;
+        while i < paces.len() && paces.len() > 1 {
+            let others = paces.iter().enumerate().filter(|(j, _)| *j != i);
+            let lines: Vec<Line> = others.flat_map(|(_, p)| p.1.iter().cloned()).collect();
+            match self.with(world, &lines) {
+                Some((_, t)) if t.works => drop(paces.remove(i)),
+                _ => i += 1,
+            }
+        }
+        paces
+    }
+}
+
+/// A copy of a world in which lines were typed; none where one of them fails.
+pub fn apply(world: &Session, lines: &[Line]) -> Option<Session> {
+    let mut s = world.clone();
+    for l in lines {
+        let (host, ns) = s.place(&l.place).ok()?;
+        let ran = run_line(&mut s, host, ns, &l.command);
+        if ran.refusal.is_some() || ran.exit != 0 {
+            return None;
+        }
+    }
+    s.advance(SETTLE);
+    s.kernel.rec = crate::trace::Trace::default();
+    s.marks = crate::session::Marks::default();
+    Some(s)
+}
+
+/// The fixes with what else they let through, the smallest first.
+fn offer(world: &Session, what: &What, ways: Vec<Vec<Line>>) -> Vec<Fix> {
+    let mut ways = ways;
+    ways.sort_by_key(Vec::len);
+    ways.truncate(2 * OFFERED);
+    if ways.is_empty() {
+        return Vec::new();
+    }
+    let others = opens::Others::of(world, what);
+    let mut fixes: Vec<Fix> = ways.into_iter().map(|lines| others.fix(world, lines)).collect();
+    fixes.sort_by_key(|f| (f.closes.len(), f.lines.len(), f.opens.len()));
+    fixes.truncate(OFFERED);
+    fixes
+}

@@ -1,0 +1,196 @@
+//! Questions about the world: who has an address, what is wired to what, who is the way to whom.
+
+use std::collections::VecDeque;
+use std::net::Ipv4Addr;
+
+use ipnet::Ipv4Net;
+
+use super::Line;
+use crate::docker::Engine;
+use crate::docker::types::{Container, Network};
+use crate::kernel::link::Device;
+use crate::kernel::types::{DevId, HostId, NetnsId};
+use crate::session::Session;
+
+/// The container that owns a namespace.
+pub fn container(s: &Session, ns: NetnsId) -> Option<(&Engine, &Container)> {
+    let e = s.engines.get(&s.kernel.ns(ns).host)?;
+    let c = e.containers.values().find(|c| c.netns == Some(ns) && !matches!(c.mode, crate::docker::types::Mode::Host))?;
+    Some((e, c))
+}
+
+/// A command line that runs in a namespace, typed where a person would: on the host, for a container.
+pub fn line(s: &Session, ns: NetnsId, command: &str) -> Line {
+    let label = s.kernel.ns(ns).label.clone();
+    let host = s.kernel.host(s.kernel.ns(ns).host).name.clone();
+    match container(s, ns) {
+        Some((_, c)) if label != host => {
+            let enter = format!("nsenter -t $(docker inspect -f {{{{.State.Pid}}}} {}) -n", c.name);
+            Line { place: host, command: format!("{enter} {command}") }
+        }
+        _ => Line { place: label, command: command.to_owned() },
+    }
+}
+
+/// A command line of the host that a namespace lives on.
+pub fn host_line(s: &Session, host: HostId, command: &str) -> Line {
+    Line { place: s.kernel.host(host).name.clone(), command: command.to_owned() }
+}
+
+/// The name of a namespace.
+pub fn place(s: &Session, ns: NetnsId) -> String {
+    s.kernel.ns(ns).label.clone()
+}
+
+/// The name of a device.
+pub fn name(s: &Session, d: DevId) -> String {
+    s.kernel.dev(d).name.to_string()
+}
+
+/// Devices that are there, of namespaces that are there.
+pub fn devices(s: &Session) -> impl Iterator<Item = &Device> {
+    s.kernel.devs.iter().filter(|d| d.alive && s.kernel.ns(d.netns).alive)
+}
+
+/// Devices that have an address, `lo` aside.
+pub fn owners(s: &Session, a: Ipv4Addr) -> Vec<&Device> {
+    devices(s).filter(|d| !d.is_loopback() && d.addrs.iter().any(|x| x.local == a)).collect()
+}
+
+/// A namespace has the address.
+pub fn has(s: &Session, ns: NetnsId, a: Ipv4Addr) -> bool {
+    a.is_loopback() || s.kernel.devs_of(ns).any(|d| d.addrs.iter().any(|x| x.local == a))
+}
+
+/// The network that an address of a device spans.
+pub fn net_of(d: &Device, a: Ipv4Addr) -> Option<Ipv4Net> {
+    let x = d.addrs.iter().find(|x| x.local == a)?;
+    Ipv4Net::new(a, x.prefix).ok().map(|n| n.trunc())
+}
+
+/// What a device is wired to, whatever is up: veth ends, bridges and their ports, lower devices, and the tunnels of one
+/// network.
+pub fn segment(s: &Session, from: DevId) -> Vec<DevId> {
+    let mut seen = vec![from];
+    let mut todo = VecDeque::from([from]);
+    while let Some(id) = todo.pop_front() {
+        for n in wired(s, id) {
+            if !seen.contains(&n) {
+                seen.push(n);
+                todo.push_back(n);
+            }
+        }
+    }
+    seen
+}
+
+fn wired(s: &Session, id: DevId) -> Vec<DevId> {
+    let d = s.kernel.dev(id);
+    let mut next: Vec<DevId> = d.veth_peer().into_iter().chain(d.master).collect();
+    if let Some(b) = d.bridge() {
+        next.extend(&b.ports);
+    }
+    if let Some(v) = d.vxlan() {
+        let same = |o: &&Device| o.vxlan().is_some_and(|w| w.cfg.vni == v.cfg.vni && o.id != id);
+        next.extend(devices(s).filter(same).map(|o| o.id));
+    }
+    next.extend(s.kernel.macvlan_lower(id));
+    let above = |o: &&Device| s.kernel.macvlan_lower(o.id) == Some(id);
+    next.extend(devices(s).filter(above).map(|o| o.id));
+    next.retain(|n| s.kernel.dev(*n).alive);
+    next
+}
+
+/// The devices from one to another along the wires, both included; none where they are not wired.
+pub fn wires(s: &Session, from: DevId, to: DevId) -> Option<Vec<DevId>> {
+    let mut came: Vec<(DevId, DevId)> = vec![(from, from)];
+    let mut todo = VecDeque::from([from]);
+    while let Some(id) = todo.pop_front() {
+        if id == to {
+            let mut way = vec![to];
+            let mut at = to;
+            while at != from {
+                at = came.iter().find(|c| c.0 == at)?.1;
+                way.push(at);
+            }
+            way.reverse();
+            return Some(way);
+        }
+        for n in wired(s, id) {
+            if !came.iter().any(|c| c.0 == n) {
+                came.push((n, id));
+                todo.push_back(n);
+            }
+        }
+    }
+    None
+}
+
+/// A way between namespaces: the next one's address, and the device that leads to it.
+pub struct Hop {
+    /// Address of the next namespace on the shared network.
+    pub via: Ipv4Addr,
+    /// The network of the destination.
+    pub net: Ipv4Net,
+    /// The next namespace has the destination itself.
+    pub direct: bool,
+}
+
+/// The next hop from a namespace towards an address, by what shares a network and a wire with what; `but` is no way.
+pub fn next_hop(s: &Session, from: NetnsId, to: Ipv4Addr, but: Option<Ipv4Addr>) -> Option<Hop> {
+    let owner = owners(s, to).into_iter().find(|d| d.netns != from)?;
+    let net = net_of(owner, to)?;
+    let mut seen = vec![from];
+    let mut todo: VecDeque<(NetnsId, Option<Ipv4Addr>)> = VecDeque::from([(from, None)]);
+    while let Some((ns, first)) = todo.pop_front() {
+        if ns == owner.netns
+            && let Some(via) = first
+        {
+            return Some(Hop { via, net, direct: via == to });
+        }
+        for (a, n) in adjacent(s, ns) {
+            if seen.contains(&n) || (ns == from && Some(a) == but) {
+                continue;
+            }
+            seen.push(n);
+            todo.push_back((n, first.or(Some(a))));
+        }
+    }
+    None
+}
+
+/// Namespaces that share a network and a wire with this one, each with its address there.
+fn adjacent(s: &Session, ns: NetnsId) -> Vec<(Ipv4Addr, NetnsId)> {
+    let mut out = Vec::new();
+    for d in s.kernel.devs_of(ns).filter(|d| d.alive && !d.is_loopback()) {
+        let nets: Vec<Ipv4Net> =
+            d.addrs.iter().filter_map(|a| Ipv4Net::new(a.local, a.prefix).ok()).filter(|n| n.prefix_len() < 32).collect();
+        if nets.is_empty() {
+            continue;
+        }
+        for o in segment(s, d.id).into_iter().map(|i| s.kernel.dev(i)).filter(|o| o.netns != ns) {
+            for a in &o.addrs {
+                if nets.iter().any(|n| n.contains(&a.local)) && !out.iter().any(|x: &(_, _)| x.1 == o.netns) {
+                    out.push((a.local, o.netns));
+                }
+            }
+        }
+    }
+    out
+}
+
+/// An address of a network that nobody has: a high one, for the low ones are what gateways and pools take first.
+pub fn free_address(s: &Session, net: Ipv4Net) -> Option<Ipv4Addr> {
+    net.hosts().take(1024).filter(|a| owners(s, *a).is_empty()).last()
+}
+
+/// The networks that a container is on.
+pub fn networks<'a>(e: &'a Engine, c: &'a Container) -> impl Iterator<Item = &'a Network> {
+    c.endpoints.keys().filter_map(|k| e.network(k))
+}
+
+/// The network of an engine whose bridge has this name.
+pub fn bridge_network<'a>(s: &'a Session, ns: NetnsId, bridge: &str) -> Option<&'a Network> {
+    let host = s.kernel.ns(ns).host;
+    s.engines.get(&host)?.networks.values().find(|n| n.bridge_name == bridge)
+}
