@@ -50,6 +50,15 @@ impl Found {
         self
     }
 
+    /// The change takes something away that should not be there: where it works, it is the cause, whatever else would
+    /// also let the probe through.
+    pub fn is_rubbish(&self) -> bool {
+        matches!(
+            self.blocker.cause,
+            Cause::StaleConntrack | Cause::StaleNeighbour | Cause::DockerRulesMissing | Cause::SubnetOverlap
+        )
+    }
+
     /// What tells it from another: the same thing at the same place.
     pub fn key(&self) -> (Cause, String, String) {
         (self.blocker.cause, self.blocker.at.clone(), self.blocker.says.clone())
@@ -60,6 +69,7 @@ impl Found {
 pub fn find(sc: &Scene<'_>) -> Vec<Found> {
     let mut out: Vec<Found> = Vec::new();
     local::refused(sc, &mut out);
+    mtu::own(sc, &mut out);
     if sc.result.outcome() == Some(Outcome::ResolveFailed) {
         name::unknown(sc, &mut out);
     }
@@ -119,6 +129,7 @@ fn event(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>, late: &mut Vec<Found>) 
         },
         EventKind::Ct { verdict: CtVerdict::Invalid(why), .. } => track::invalid(sc, i, why, late),
         EventKind::VxlanTooBig { .. } => mtu::too_big(sc, i, out),
+        EventKind::VxlanProxy { ip, lladdr: None } => vxlan::no_neighbour(sc, i, *ip, out),
         _ => {}
     }
 }
@@ -147,7 +158,7 @@ fn drop_shown(sc: &Scene<'_>, i: usize) -> Option<Evidence> {
     };
     let show = match counter {
         Some(c) => world::line(sc.after, e.ns, &format!("nstat -az {c}")),
-        None => world::host_line(sc.after, sc.after.kernel.ns(e.ns).host, "perf trace -e skb:kfree_skb"),
+        None => world::line(sc.after, world::root(sc.after, e.ns), "perf trace -e skb:kfree_skb"),
     };
     Some(Evidence { what: format!("drop {} in {func} at {}", reason.name(), at(sc, i)), show: Some(show) })
 }

@@ -110,7 +110,10 @@ impl Search<'_> {
             for fix in &f.fixes {
                 let Some((changed, t)) = self.with(world, fix) else { continue };
                 if t.works {
-                    cause.get_or_insert_with(|| f.blocker.clone());
+                    let better = cause.as_ref().is_none_or(|(c, rubbish): &(Blocker, bool)| !rubbish && f.is_rubbish() && *c != f.blocker);
+                    if better {
+                        cause = Some((f.blocker.clone(), f.is_rubbish()));
+                    }
                     if !single.contains(fix) {
                         single.push(fix.clone());
                     }
@@ -119,7 +122,7 @@ impl Search<'_> {
                 }
             }
         }
-        if let Some(b) = cause {
+        if let Some((b, _)) = cause {
             return (single, vec![b]);
         }
         for (f, fix, changed, t) in partly {
@@ -199,17 +202,29 @@ pub fn apply(world: &Session, lines: &[Line]) -> Option<Session> {
     Some(s)
 }
 
+/// How much a line changes, by its words: a policy or a whole table is more than a rule, and all routes more than one.
+fn breadth(l: &Line) -> usize {
+    let words: Vec<&str> = l.command.split_whitespace().collect();
+    let has = |w: &str| words.contains(&w);
+    match () {
+        () if has("-P") || has("-F") || has("restart") => 5,
+        () if has("serve") || has("default") => 3,
+        () if has("network") || has("mtu") => 2,
+        () => 1,
+    }
+}
+
 /// The fixes with what else they let through, the smallest first.
 fn offer(world: &Session, what: &What, ways: Vec<Vec<Line>>) -> Vec<Fix> {
     let mut ways = ways;
-    ways.sort_by_key(Vec::len);
+    ways.sort_by_key(|w| w.iter().map(breadth).sum::<usize>());
     ways.truncate(2 * OFFERED);
     if ways.is_empty() {
         return Vec::new();
     }
     let others = opens::Others::of(world, what);
     let mut fixes: Vec<Fix> = ways.into_iter().map(|lines| others.fix(world, lines)).collect();
-    fixes.sort_by_key(|f| (f.closes.len(), f.lines.len(), f.opens.len()));
+    fixes.sort_by_key(|f| (f.closes.len(), f.opens.len(), f.lines.iter().map(breadth).sum::<usize>()));
     fixes.truncate(OFFERED);
     fixes
 }

@@ -62,11 +62,6 @@ impl Scene<'_> {
         false
     }
 
-    /// The namespace sends it on its own, to answer somebody: it is not the one that probes.
-    pub fn answers(&self, ns: NetnsId) -> bool {
-        ns != self.ns
-    }
-
     /// Namespaces that forwarded a packet in the step, in order.
     pub fn routers(&self) -> Vec<NetnsId> {
         let mut all = Vec::new();

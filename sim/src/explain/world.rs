@@ -8,6 +8,7 @@ use ipnet::Ipv4Net;
 use super::Line;
 use crate::docker::Engine;
 use crate::docker::types::{Container, Network};
+use crate::kernel::fib::{Flow, Lookup, proto, table};
 use crate::kernel::link::Device;
 use crate::kernel::types::{DevId, HostId, NetnsId};
 use crate::session::Session;
@@ -22,6 +23,9 @@ pub fn container(s: &Session, ns: NetnsId) -> Option<(&Engine, &Container)> {
 /// A command line that runs in a namespace, typed where a person would: on the host, for a container.
 pub fn line(s: &Session, ns: NetnsId, command: &str) -> Line {
     let label = s.kernel.ns(ns).label.clone();
+    if s.kernel.ns(ns).is_switch {
+        return Line { place: label, command: command.to_owned() };
+    }
     let host = s.kernel.host(s.kernel.ns(ns).host).name.clone();
     match container(s, ns) {
         Some((_, c)) if label != host => {
@@ -35,6 +39,11 @@ pub fn line(s: &Session, ns: NetnsId, command: &str) -> Line {
 /// A command line of the host that a namespace lives on.
 pub fn host_line(s: &Session, host: HostId, command: &str) -> Line {
     Line { place: s.kernel.host(host).name.clone(), command: command.to_owned() }
+}
+
+/// The first namespace of a namespace's host; a switch has none but itself.
+pub fn root(s: &Session, ns: NetnsId) -> NetnsId {
+    if s.kernel.ns(ns).is_switch { ns } else { s.kernel.host(s.kernel.ns(ns).host).root_ns }
 }
 
 /// The name of a namespace.
@@ -66,6 +75,19 @@ pub fn has(s: &Session, ns: NetnsId, a: Ipv4Addr) -> bool {
 pub fn net_of(d: &Device, a: Ipv4Addr) -> Option<Ipv4Net> {
     let x = d.addrs.iter().find(|x| x.local == a)?;
     Ipv4Net::new(a, x.prefix).ok().map(|n| n.trunc())
+}
+
+/// The route that a namespace takes to an address, as `ip route del` names it; none where it is one of a connected
+/// network's, which comes with the address.
+pub fn winner(s: &Session, ns: NetnsId, to: Ipv4Addr) -> Option<String> {
+    let Lookup::Route(_, route) = s.kernel.lookup_rules_quietly(ns, &Flow::to(to)) else { return None };
+    if route.table == table::LOCAL || route.proto == proto::KERNEL {
+        return None;
+    }
+    let dst = if route.dst.prefix_len() == 0 { "default".to_owned() } else { route.dst.to_string() };
+    let via = route.via.map(|v| format!(" via {v}")).unwrap_or_default();
+    let dev = route.dev.map(|d| format!(" dev {}", name(s, d))).unwrap_or_default();
+    Some(format!("{dst}{via}{dev}"))
 }
 
 /// What a device is wired to, whatever is up: veth ends, bridges and their ports, lower devices, and the tunnels of one
@@ -193,4 +215,11 @@ pub fn networks<'a>(e: &'a Engine, c: &'a Container) -> impl Iterator<Item = &'a
 pub fn bridge_network<'a>(s: &'a Session, ns: NetnsId, bridge: &str) -> Option<&'a Network> {
     let host = s.kernel.ns(ns).host;
     s.engines.get(&host)?.networks.values().find(|n| n.bridge_name == bridge)
+}
+
+/// The address by which a namespace reaches another beside it, and the network of an address beyond.
+pub fn by_way_of(s: &Session, from: NetnsId, router: NetnsId, to: Ipv4Addr) -> Option<(Ipv4Addr, Ipv4Net)> {
+    let (via, _) = adjacent(s, from).into_iter().find(|(_, n)| *n == router)?;
+    let net = owners(s, to).into_iter().find_map(|d| net_of(d, to))?;
+    Some((via, net))
 }

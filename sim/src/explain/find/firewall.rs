@@ -96,6 +96,12 @@ fn exceptions(sc: &Scene<'_>, i: usize, v: Variant, t: TableKind, h: Hook) -> Ve
     }
     if let Some(f) = flow {
         add(&f.spec());
+        if !of_a_connection(sc, i) && t == TableKind::Filter {
+            // The answers have to come back as well.
+            let established = format!("{iptables} -I {chain} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT");
+            let own = line(sc, ns, format!("{iptables} -I {chain} {} -j ACCEPT", f.spec()));
+            all.push(vec![own, line(sc, ns, established)]);
+        }
     }
     all
 }
@@ -218,7 +224,7 @@ fn past_the_bridge(sc: &Scene<'_>, i: usize, f: Found) -> Found {
         return f;
     }
     let key = "net.bridge.bridge-nf-call-iptables";
-    let root = sc.after.kernel.host(sc.after.kernel.ns(e.ns).host).root_ns;
+    let root = world::root(sc.after, e.ns);
     f.shown(format!("{key} = 1: iptables sees what the bridge forwards"), Some(line(sc, root, format!("sysctl {key}"))))
         .fix(vec![line(sc, e.ns, format!("sysctl -w {key}=0"))])
 }
@@ -243,7 +249,7 @@ fn ebtables(sc: &Scene<'_>, i: usize, chain: &str, rule: Option<&str>) -> Found 
 }
 
 fn full(sc: &Scene<'_>, ns: NetnsId) -> Found {
-    let root = sc.after.kernel.host(sc.after.kernel.ns(ns).host).root_ns;
+    let root = world::root(sc.after, ns);
     let max = sc.after.kernel.ns(ns).nf.ct.live(sc.after.kernel.now()).max(8);
     let says = "the table of connections is full, and a packet that opens a new one is dropped".to_owned();
     Found::new(Cause::ConntrackFull, world::place(sc.after, ns), says)
@@ -255,8 +261,11 @@ fn full(sc: &Scene<'_>, ns: NetnsId) -> Found {
 
 /// Dropped by netfilter without a rule: address translation, or the model does not say.
 fn unnamed(sc: &Scene<'_>, i: usize) -> Found {
-    let says = format!("address translation could not be done for {}", words(sc, i));
     let ns = sc.events()[i].ns;
+    if let Some(f) = sc.packet_before(i).and_then(Flow::of).filter(|f| f.src.is_loopback() && !f.dst.is_loopback()) {
+        return super::source::loopback_out(sc, ns, f.dst, words(sc, i));
+    }
+    let says = format!("address translation could not be done for {}", words(sc, i));
     let f = Found::new(Cause::DroppedByRule, at(sc, i), says);
     f.shown("no translation fits", Some(line(sc, ns, "conntrack -L")))
 }

@@ -41,6 +41,35 @@ pub fn too_big(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
     out.push(with_drop(sc, i, f));
 }
 
+/// The sender's own device is too small: its kernel refuses at once.
+pub fn own(sc: &Scene<'_>, out: &mut Vec<Found>) {
+    let s = sc.after;
+    let report = sc.result.report.as_ref();
+    if sc.result.outcome() != Some(crate::trace::Outcome::FragNeeded) || report.is_none_or(|r| r.local_errno.is_none()) {
+        return;
+    }
+    let route = sc.events().iter().find_map(|x| match x.kind {
+        EventKind::Fib { result: FibResult::Route { route, .. }, key } if x.ns == sc.ns && key.iif.is_none() => route.dev,
+        _ => None,
+    });
+    let Some(dev) = route else { return };
+    let d = s.kernel.dev(dev);
+    let size = asked(&sc.result.command).map_or(d.mtu + 1, |n| n + 28);
+    let place = format!("{}/{}", world::place(s, d.netns), d.name);
+    let says = format!("{size} bytes are too many for {place}, whose MTU is {}, and must not be cut", d.mtu);
+    let f = Found::new(Cause::MtuTooSmall, place, says)
+        .shown(format!("mtu {}", d.mtu), Some(line(sc, d.netns, format!("ip link show {}", d.name))))
+        .fix(raise(sc, dev, size));
+    out.push(f);
+}
+
+/// `-s N` of a probe or of ping.
+fn asked(command: &str) -> Option<u32> {
+    let mut w = command.split_whitespace();
+    w.find(|x| *x == "-s")?;
+    w.next()?.parse().ok()
+}
+
 /// Greater MTUs, wherever a wire's devices have smaller ones.
 fn raise(sc: &Scene<'_>, dev: DevId, size: u32) -> Vec<Line> {
     let s = sc.after;

@@ -70,7 +70,7 @@ fn on_the_wire(sc: &Scene<'_>, dev: DevId, owner: &Device, mut f: Found) -> Foun
             "{}: a macvlan and the device it lies on do not hear each other, by design",
             f.blocker.says
         );
-        return f;
+        return shim(sc, &way, f);
     }
     for d in way.iter().map(|d| s.kernel.dev(*d)).filter(|d| !d.is_up()) {
         let place = format!("{}/{}", world::place(s, d.netns), d.name);
@@ -82,6 +82,25 @@ fn on_the_wire(sc: &Scene<'_>, dev: DevId, owner: &Device, mut f: Found) -> Foun
             .fix(vec![line(sc, d.netns, format!("ip link set {} up", d.name))]);
     }
     f
+}
+
+/// A macvlan of the host's own on the same device hears the others.
+fn shim(sc: &Scene<'_>, way: &[DevId], f: Found) -> Found {
+    let s = sc.after;
+    let (upper, lower) = match s.kernel.macvlan_lower(way[0]) {
+        Some(l) if l == way[1] => (way[0], way[1]),
+        _ => (way[1], way[0]),
+    };
+    let host = s.kernel.dev(lower).netns;
+    let inside = s.kernel.dev(upper);
+    let (Some(a), Some(own)) = (inside.addrs.first(), s.kernel.dev(lower).addrs.first()) else { return f };
+    let lines = [
+        format!("ip link add shim link {} type macvlan mode bridge", world::name(s, lower)),
+        format!("ip addr add {}/32 dev shim", own.local),
+        "ip link set shim up".to_owned(),
+        format!("ip route add {}/32 dev shim", a.local),
+    ];
+    f.fix(lines.iter().map(|l| line(sc, host, l)).collect())
 }
 
 /// Whoever has the address is on no wire with the asker: an end that is no port, or another network of the same numbers.
@@ -100,17 +119,15 @@ fn elsewhere(sc: &Scene<'_>, ns: NetnsId, dev: DevId, owner: &Device, ip: Ipv4Ad
     if f.blocker.cause == Cause::PortNotEnslaved {
         return f;
     }
-    if let Some(h) = world::next_hop(s, ns, ip, None) {
-        f.blocker.cause = Cause::SubnetOverlap;
-        f.blocker.says = format!(
-            "{told}: the route leads there, but {ip} is {}'s, reached by {}",
-            world::place(s, owner.netns),
-            h.via
-        );
-        f = f.shown("the route that wins", Some(line(sc, ns, format!("ip route get {ip}"))));
-        f = f.fix(vec![line(sc, ns, format!("ip route add {ip} via {}", h.via))]);
-    }
-    f
+    let Some(h) = world::next_hop(s, ns, ip, None) else {
+        f.blocker.says = format!("{told}: {} has it, and no wire leads there", world::place(s, owner.netns));
+        return f;
+    };
+    f.blocker.cause = Cause::SubnetOverlap;
+    f.blocker.says =
+        format!("{told}: the route leads there, but {ip} is {}'s, reached by {}", world::place(s, owner.netns), h.via);
+    f.shown("the route that wins", Some(line(sc, ns, format!("ip route get {ip}"))))
+        .fix(vec![line(sc, ns, format!("ip route add {ip} via {}", h.via))])
 }
 
 /// Nobody has the address: a gateway that lost it, a route to a gateway that is not, or simply no such host.
@@ -142,6 +159,9 @@ fn nobody(sc: &Scene<'_>, ns: NetnsId, dev: DevId, ip: Ipv4Addr, dst: Option<Ipv
         }
     }
     if gateway && let Some(dst) = dst {
+        if let Some(route) = world::winner(s, ns, dst) {
+            f = f.fix(vec![line(sc, ns, format!("ip route del {route}"))]);
+        }
         if let Some(h) = world::next_hop(s, ns, dst, Some(ip)) {
             f = f
                 .fix(vec![line(sc, ns, format!("ip route replace {} via {}", h.net, h.via))])
@@ -150,7 +170,8 @@ fn nobody(sc: &Scene<'_>, ns: NetnsId, dev: DevId, ip: Ipv4Addr, dst: Option<Ipv
     }
     // Others on the wire whose address is another than is asked for: it may have moved.
     for d in world::segment(s, dev).into_iter().map(|d| s.kernel.dev(d)) {
-        if d.netns != ns && d.master.is_none() && !d.addrs.is_empty() && !s.kernel.ns(d.netns).is_switch {
+        let end = s.kernel.ns(d.netns).sysctl.all.forwarding == 0 || gateway;
+        if d.netns != ns && end && d.master.is_none() && !d.addrs.is_empty() && !s.kernel.ns(d.netns).is_switch {
             f = f.fix(vec![line(sc, d.netns, format!("ip addr add {ip}/{prefix} dev {}", d.name))]);
         }
     }

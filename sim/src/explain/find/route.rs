@@ -44,7 +44,7 @@ pub fn missing(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
     let back = e.ns != sc.ns && !matches!(e.kind, EventKind::Drop { .. }) || world::has(s, sc.ns, dst);
     let place = world::place(s, e.ns);
     let cause = match back {
-        true if translates(sc, e.ns).is_some() => Cause::MasqueradeMissing,
+        true if hidden_behind(sc, e.ns) => Cause::MasqueradeMissing,
         true => Cause::NoReturnRoute,
         false => Cause::NoRoute,
     };
@@ -84,7 +84,9 @@ pub fn routes(sc: &Scene<'_>, ns: NetnsId, dst: Ipv4Addr, mut f: Found) -> Found
         for d in own_on_wire(sc, ns, o.id) {
             let name = world::name(s, d);
             let dev = s.kernel.dev(d);
-            if dev.addrs.iter().any(|a| net.contains(&a.local)) {
+            if net.prefix_len() == 32 && !dev.addrs.is_empty() {
+                f = f.fix(vec![line(sc, ns, format!("ip route add {dst} dev {name}"))]);
+            } else if dev.addrs.iter().any(|a| net.contains(&a.local)) {
                 f = f.fix(vec![line(sc, ns, format!("ip route add {net} dev {name}"))]);
             } else if let Some(a) = wanted_address(sc, net) {
                 let add = line(sc, ns, format!("ip addr add {a}/{} dev {name}", net.prefix_len()));
@@ -147,6 +149,9 @@ fn container(sc: &Scene<'_>, ns: NetnsId, mut f: Found) -> Found {
         .endpoints
         .keys()
         .filter(|n| *n == "none")
+        .cloned()
+        .chain((c.mode == crate::docker::types::Mode::None).then(|| "none".to_owned()))
+        .take(1)
         .map(|n| world::host_line(s, host, &format!("docker network disconnect {n} {}", c.name)))
         .collect();
     let mut nets: Vec<&crate::docker::types::Network> = e.networks.values().collect();
@@ -156,6 +161,14 @@ fn container(sc: &Scene<'_>, ns: NetnsId, mut f: Found) -> Found {
         f = f.fix(leave.iter().cloned().chain([connect]).collect());
     }
     f
+}
+
+/// The client lives on the host that forwarded for it: a container or a namespace, in a network of the host's own.
+fn hidden_behind(sc: &Scene<'_>, answers: NetnsId) -> bool {
+    let s = sc.after;
+    translates(sc, answers).is_some_and(|(router, _)| {
+        s.kernel.ns(sc.ns).host == s.kernel.ns(router).host && sc.ns != router && world::root(s, router) == router
+    })
 }
 
 /// The router that put the request on the wire of whoever answers, and the device it left by.

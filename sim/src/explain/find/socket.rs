@@ -91,7 +91,7 @@ fn untranslated(sc: &Scene<'_>, i: usize, flow: &Flow) -> Found {
             format!("{} translated the request to {}", world::place(s, router), to.dst),
             Some(line(sc, router, "conntrack -L")),
         );
-        let root = s.kernel.host(s.kernel.ns(router).host).root_ns;
+        let root = world::root(s, router);
         let key = "net.bridge.bridge-nf-call-iptables";
         if s.kernel.sysctl_get(root, key).is_ok_and(|v| v.trim() == "0") {
             f = f

@@ -46,7 +46,13 @@ pub fn rp_filter(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
 pub fn silent(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
     let e = &sc.events()[i];
     let Some(dev) = e.dev else { return };
-    let Some(src) = sc.packet_before(i).and_then(crate::explain::scene::arp).map(|a| a.spa) else { return };
+    let Some((src, wanted)) = sc.packet_before(i).and_then(crate::explain::scene::arp).map(|a| (a.spa, a.tpa)) else {
+        return;
+    };
+    if src.is_loopback() {
+        out.push(loopback_out(sc, sc.ns, wanted, format!("an ARP request in the name of {src}")));
+        return;
+    }
     let says = format!(
         "{} keeps silent: an ARP request of {src} came in by it, the way back to {src} does not leave by it, and rp_filter is on",
         at(sc, i)
@@ -63,6 +69,9 @@ fn refused(sc: &Scene<'_>, ns: NetnsId, dev: DevId, src: std::net::Ipv4Addr, f: 
         .shown(format!("the way back to {src}"), Some(line(sc, ns, format!("ip route get {src}"))))
         .fix(loose)
         .fix(off);
+    if let Some(route) = world::winner(sc.after, ns, src) {
+        f = f.fix(vec![line(sc, ns, format!("ip route del {route}"))]);
+    }
     if let Some(h) = via {
         f = f.fix(vec![line(sc, ns, format!("ip route replace {} via {} dev {name}", h.net, h.via))]);
         if h.direct {
@@ -92,4 +101,24 @@ pub fn martian(sc: &Scene<'_>, i: usize, reason: DropReason, out: &mut Vec<Found
     // Where the far side is asked at a loopback address, it must also send one.
     lines.push(line(sc, sc.ns, "sysctl -w net.ipv4.conf.all.route_localnet=1"));
     out.push(with_drop(sc, i, f.fix(lines)));
+}
+
+/// A packet of 127.0.0.0/8 is to leave the host: the device must allow it, and the source must be rewritten.
+pub fn loopback_out(sc: &Scene<'_>, ns: NetnsId, dst: std::net::Ipv4Addr, what: String) -> Found {
+    let s = sc.after;
+    let says = format!("{what} has an address of 127.0.0.0/8 as its source, and none such may leave by a real device");
+    let mut f = Found::new(Cause::Martian, world::place(s, ns), says);
+    let out = s.kernel.devs_of(ns).find(|d| {
+        d.addrs.iter().any(|a| ipnet::Ipv4Net::new(a.local, a.prefix).is_ok_and(|n| n.contains(&dst)) && !d.is_loopback())
+    });
+    if let Some(d) = out {
+        let key = format!("net.ipv4.conf.{}.route_localnet", d.name);
+        let rule = format!("iptables -t nat -A POSTROUTING -o {} -m addrtype --src-type LOCAL -j MASQUERADE", d.name);
+        f = f
+            .shown(format!("{key} = {}", d.conf.route_localnet), Some(line(sc, ns, format!("sysctl {key}"))))
+            .shown("no rule translates the source", Some(line(sc, ns, "iptables -t nat -S POSTROUTING")))
+            .fix(vec![line(sc, ns, &rule)])
+            .fix(vec![line(sc, ns, format!("sysctl -w {key}=1")), line(sc, ns, rule)]);
+    }
+    f
 }

@@ -46,12 +46,19 @@ pub fn invalid(sc: &Scene<'_>, i: usize, why: &str, out: &mut Vec<Found>) {
     let e = &sc.events()[i];
     let says = format!("connection tracking of {} holds {} for INVALID: {why}", world::place(sc.after, e.ns), words(sc, i));
     let key = "net.netfilter.nf_conntrack_tcp_be_liberal";
+    let mut back = Vec::new();
+    if let Some(f) = sc.packet_before(i).and_then(crate::explain::scene::Flow::of)
+        && let Some((via, net)) = world::by_way_of(sc.after, sc.ns, e.ns, f.src)
+    {
+        back.push(vec![line(sc, sc.ns, format!("ip route replace {net} via {via}"))]);
+    }
     let f = Found::new(Cause::ConntrackInvalid, at(sc, i), says)
         .shown("packets that belong to no connection", Some(line(sc, e.ns, "conntrack -S")))
         .fix(vec![line(sc, e.ns, format!("sysctl -w {key}=1"))])
+        .fix(vec![line(sc, e.ns, "sysctl -w net.netfilter.nf_conntrack_tcp_loose=0")])
         .fix(vec![line(sc, e.ns, "iptables -I INPUT -m conntrack --ctstate INVALID -j DROP")])
         .fix(vec![line(sc, e.ns, "iptables -I FORWARD -m conntrack --ctstate INVALID -j DROP")]);
-    out.push(f);
+    out.push(back.into_iter().fold(f, Found::fix));
 }
 
 /// Engines on the way whose chains are not all there.

@@ -127,6 +127,26 @@ pub fn no_target(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
     out.push(with_drop(sc, i, f));
 }
 
+/// The tunnel answers ARP itself, and has no such neighbour in its table.
+pub fn no_neighbour(sc: &Scene<'_>, i: usize, ip: Ipv4Addr, out: &mut Vec<Found>) {
+    let e = &sc.events()[i];
+    let s = sc.after;
+    let Some(dev) = e.dev.map(|d| s.kernel.dev(d)) else { return };
+    let owner = world::owners(s, ip).into_iter().find(|o| o.netns != e.ns && world::wires(s, dev.id, o.id).is_some());
+    let Some(owner) = owner.filter(|o| s.kernel.ns(o.netns).host != s.kernel.ns(e.ns).host) else { return };
+    let says = format!("{} answers ARP for the network, and does not know {ip}, which is {}'s", at(sc, i), world::place(s, owner.netns));
+    let neigh = format!("ip neigh replace {ip} lladdr {} dev {} nud permanent", owner.mac, dev.name);
+    let mut f = Found::new(Cause::FdbMissing, at(sc, i), says)
+        .shown(format!("no neighbour {ip}"), Some(line(sc, e.ns, format!("ip neigh show dev {}", dev.name))))
+        .fix(vec![line(sc, e.ns, &neigh)]);
+    if let Some(v) = dev.vxlan() {
+        for fix in entries(sc, dev, v, Some(owner.mac)).into_iter().take(4) {
+            f = f.fix([line(sc, e.ns, &neigh)].into_iter().chain(fix).collect());
+        }
+    }
+    out.push(f);
+}
+
 /// The entry of the tunnel leads to an address that is no host's.
 pub fn wrong_remote(sc: &Scene<'_>, i: usize, asked: Ipv4Addr, out: &mut Vec<Found>) {
     let Some((dev, v)) = sender(sc) else { return };
