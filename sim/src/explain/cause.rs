@@ -81,6 +81,8 @@ causes! {
     MacvlanHost = "macvlan-host", "macvlan";
     /// The packet arrived, and nothing listens on that port.
     NoListener = "no-listener", "nothing-listens";
+    /// The host is told not to answer pings (`icmp_echo_ignore_all`).
+    EchoIgnored = "echo-ignored", "";
     /// Something listens on the port, but on another address, such as 127.0.0.1.
     ListenerOnLoopback = "listener-on-loopback", "host-service";
     /// Connection tracking remembers the flow from before the rules changed: address translation is only asked for its
@@ -106,6 +108,8 @@ causes! {
     FdbMissing = "fdb-missing", "stale-peer";
     /// The name is not known to whom was asked.
     NameNotFound = "name-not-found", "names";
+    /// Nodes of a cluster do not hear what the others know: port 7946 between them is blocked.
+    GossipBlocked = "gossip-blocked", "overlay-ports-blocked";
     /// No name server answered.
     ResolverUnreachable = "resolver-unreachable", "loopback-resolver";
     /// The kernel refused the request itself: no such device or address, or a wrong argument.

@@ -1,6 +1,7 @@
 //! What went wrong in a scene: every unwanted end, in the order in which it came, as a cause with its evidence and the
 //! changes that might mend it.
 
+mod address;
 mod firewall;
 mod link;
 mod local;
@@ -96,7 +97,8 @@ fn event(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>, late: &mut Vec<Found>) 
     let e = &sc.events()[i];
     match &e.kind {
         EventKind::Drop { reason, func } => match *reason {
-            R::OTHERHOST | R::UNHANDLED_PROTO => {}
+            R::OTHERHOST => link::astray(sc, i, late),
+            R::UNHANDLED_PROTO => {}
             R::NETFILTER_DROP => firewall::dropped(sc, i, out),
             R::IP_INADDRERRORS => route::not_forwarding(sc, i, out),
             R::IP_INNOROUTES | R::IP_OUTNOROUTES => route::missing(sc, i, out),
@@ -124,6 +126,7 @@ fn event(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>, late: &mut Vec<Found>) 
         }
         EventKind::Arp { verdict } => match verdict {
             ArpVerdict::SourceRefused => source::silent(sc, i, out),
+            ArpVerdict::NotOurs => link::astray(sc, i, late),
             ArpVerdict::Ignored(_) | ArpVerdict::Filtered | ArpVerdict::NoArp => link::no_arp(sc, i, *verdict, late),
             _ => {}
         },

@@ -35,9 +35,9 @@ impl Others {
                 let Some(a) = address(s, *to) else { continue };
                 let mut add = |kind: &str, target: String, port: u16| {
                     let label = world::place(s, *from);
-                    let same = own.as_ref().is_some_and(|(p, t)| {
-                        s.place(p).is_ok_and(|x| x.1 == *from) && *t == format!("{a} {port}")
-                    });
+                    let same = own
+                        .as_ref()
+                        .is_some_and(|(p, t)| s.place(p).is_ok_and(|x| x.1 == *from) && *t == format!("{a} {port}"));
                     let text = format!("{kind} -W 1 {target}");
                     if let Ok(p) = Probe::parse(&text)
                         && !same
@@ -93,8 +93,13 @@ fn address(s: &Session, ns: NetnsId) -> Option<Ipv4Addr> {
 }
 
 fn listeners(s: &Session, ns: NetnsId) -> Vec<u16> {
-    let mut ports: Vec<u16> =
-        s.kernel.sockets(ns).iter().filter(|x| x.state == "LISTEN" && !x.local.is_loopback()).map(|x| x.lport).collect();
+    let mut ports: Vec<u16> = s
+        .kernel
+        .sockets(ns)
+        .iter()
+        .filter(|x| x.state == "LISTEN" && !x.local.is_loopback())
+        .map(|x| x.lport)
+        .collect();
     ports.sort_unstable();
     ports.dedup();
     ports.truncate(3);

@@ -110,7 +110,9 @@ impl Search<'_> {
             for fix in &f.fixes {
                 let Some((changed, t)) = self.with(world, fix) else { continue };
                 if t.works {
-                    let better = cause.as_ref().is_none_or(|(c, rubbish): &(Blocker, bool)| !rubbish && f.is_rubbish() && *c != f.blocker);
+                    let better = cause
+                        .as_ref()
+                        .is_none_or(|(c, rubbish): &(Blocker, bool)| !rubbish && f.is_rubbish() && *c != f.blocker);
                     if better {
                         cause = Some((f.blocker.clone(), f.is_rubbish()));
                     }

@@ -6,8 +6,8 @@ use crate::kernel::types::NetnsId;
 use crate::scenario::run::StepResult;
 use crate::session::Session;
 use crate::trace::event::{Birth, Event, EventKind};
-use crate::wire::packet::{Icmp, L4, Packet, TcpFlags};
 use crate::wire::PacketId;
+use crate::wire::packet::{Icmp, L4, Packet, TcpFlags};
 
 /// A step, the world that it found, and what it left.
 pub struct Scene<'a> {
@@ -103,7 +103,9 @@ impl Flow {
     pub fn of(p: &Packet) -> Option<Flow> {
         let ip = p.ipv4()?;
         let l4 = match &ip.l4 {
-            L4::Tcp(t) => FlowL4::Tcp(t.sport, t.dport, t.flags.contains(TcpFlags::SYN) && !t.flags.contains(TcpFlags::ACK)),
+            L4::Tcp(t) => {
+                FlowL4::Tcp(t.sport, t.dport, t.flags.contains(TcpFlags::SYN) && !t.flags.contains(TcpFlags::ACK))
+            }
             L4::Udp(u) => FlowL4::Udp(u.sport, u.dport),
             L4::Icmp(Icmp { ty, .. }) => FlowL4::Icmp(*ty),
             L4::Raw(p, _) => FlowL4::Other(*p),

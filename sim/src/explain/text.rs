@@ -80,7 +80,8 @@ fn sentence(text: &str) -> String {
     let mut c = text.chars();
     let first = c.next().map(|x| x.to_string()).unwrap_or_default();
     // A name of a place stays as it is.
-    let begins_with_name = text.split([' ', ':']).next().is_some_and(|w| w.contains('/') || w.contains(|x: char| x.is_ascii_digit()));
+    let begins_with_name =
+        text.split([' ', ':']).next().is_some_and(|w| w.contains('/') || w.contains(|x: char| x.is_ascii_digit()));
     let first = if begins_with_name { first } else { first.to_uppercase() };
     format!("{first}{}.", c.as_str())
 }

@@ -16,7 +16,8 @@ use crate::session::Session;
 /// The container that owns a namespace.
 pub fn container(s: &Session, ns: NetnsId) -> Option<(&Engine, &Container)> {
     let e = s.engines.get(&s.kernel.ns(ns).host)?;
-    let c = e.containers.values().find(|c| c.netns == Some(ns) && !matches!(c.mode, crate::docker::types::Mode::Host))?;
+    let c =
+        e.containers.values().find(|c| c.netns == Some(ns) && !matches!(c.mode, crate::docker::types::Mode::Host))?;
     Some((e, c))
 }
 
@@ -185,8 +186,12 @@ pub fn next_hop(s: &Session, from: NetnsId, to: Ipv4Addr, but: Option<Ipv4Addr>)
 fn adjacent(s: &Session, ns: NetnsId) -> Vec<(Ipv4Addr, NetnsId)> {
     let mut out = Vec::new();
     for d in s.kernel.devs_of(ns).filter(|d| d.alive && !d.is_loopback()) {
-        let nets: Vec<Ipv4Net> =
-            d.addrs.iter().filter_map(|a| Ipv4Net::new(a.local, a.prefix).ok()).filter(|n| n.prefix_len() < 32).collect();
+        let nets: Vec<Ipv4Net> = d
+            .addrs
+            .iter()
+            .filter_map(|a| Ipv4Net::new(a.local, a.prefix).ok())
+            .filter(|n| n.prefix_len() < 32)
+            .collect();
         if nets.is_empty() {
             continue;
         }

@@ -40,9 +40,15 @@ fn decided<'a>(sc: &'a Scene<'_>, i: usize) -> Option<Decided<'a>> {
             return None;
         }
         return Some(match &e.kind {
-            EventKind::XtMatched { at, verdict: v @ (RuleVerdict::Drop | RuleVerdict::Reject) } => Decided::Rule(at, *v),
-            EventKind::XtPolicy { variant, hook, table, policy: Policy::Drop } => Decided::Policy(*variant, *hook, *table),
-            EventKind::EbRule { chain, text, fits: true, .. } => Decided::Ebtables(chain.to_string(), Some(text.to_string())),
+            EventKind::XtMatched { at, verdict: v @ (RuleVerdict::Drop | RuleVerdict::Reject) } => {
+                Decided::Rule(at, *v)
+            }
+            EventKind::XtPolicy { variant, hook, table, policy: Policy::Drop } => {
+                Decided::Policy(*variant, *hook, *table)
+            }
+            EventKind::EbRule { chain, text, fits: true, .. } => {
+                Decided::Ebtables(chain.to_string(), Some(text.to_string()))
+            }
             EventKind::EbPolicy { chain, policy: Policy::Drop } => Decided::Ebtables(chain.to_string(), None),
             EventKind::Ct { verdict: CtVerdict::Full, .. } => Decided::Full,
             EventKind::Ct { verdict: CtVerdict::Clash, .. } => Decided::Nat,

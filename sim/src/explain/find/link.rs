@@ -1,7 +1,7 @@
 //! Devices and bridges: what is down, what is no port, what a bridge does not do.
 
 use super::{Found, at, line, with_drop, words};
-use crate::explain::scene::{Flow, Scene};
+use crate::explain::scene::{Flow, FlowL4, Scene};
 use crate::explain::{Cause, Line, world};
 use crate::kernel::types::DevId;
 use crate::trace::DropReason as R;
@@ -20,8 +20,25 @@ pub fn dropped(sc: &Scene<'_>, i: usize, reason: R, func: &str, out: &mut Vec<Fo
 }
 
 fn other(sc: &Scene<'_>, i: usize, reason: R, func: &str) -> Found {
+    if let Some(f) = echo_ignored(sc, i) {
+        return f;
+    }
     let says = format!("{} ended in {func}: {}", words(sc, i), crate::trace::words::drop(reason));
     Found::new(Cause::Unexplained, at(sc, i), says)
+}
+
+/// A host told not to answer pings.
+fn echo_ignored(sc: &Scene<'_>, i: usize) -> Option<Found> {
+    let e = &sc.events()[i];
+    let echo = sc.packet_before(i).and_then(Flow::of).is_some_and(|f| f.l4 == FlowL4::Icmp(8));
+    let key = "net.ipv4.icmp_echo_ignore_all";
+    if !echo || sc.after.kernel.sysctl_get(e.ns, key).is_ok_and(|v| v.trim() == "0") {
+        return None;
+    }
+    let place = world::place(sc.after, e.ns);
+    let f = Found::new(Cause::EchoIgnored, place.clone(), format!("{place} is told not to answer pings"));
+    let show = line(sc, e.ns, format!("sysctl {key}"));
+    Some(f.shown(format!("{key} = 1"), Some(show)).fix(vec![line(sc, e.ns, format!("sysctl -w {key}=0"))]))
 }
 
 fn up(sc: &Scene<'_>, d: DevId) -> Vec<Line> {
@@ -70,27 +87,77 @@ fn link_down(sc: &Scene<'_>, i: usize) -> Found {
     f
 }
 
+/// The device that a frame is addressed to, or the one that has the address it asks for.
+fn receiver(sc: &Scene<'_>, i: usize) -> Vec<DevId> {
+    let s = sc.after;
+    let Some(p) = sc.packet_before(i) else { return Vec::new() };
+    if !p.dst.is_multicast() {
+        return world::devices(s).filter(|d| d.mac == p.dst && d.master.is_none()).map(|d| d.id).collect();
+    }
+    let wanted = Flow::of(p).map(|x| x.dst).or(crate::explain::scene::arp(p).map(|a| a.tpa));
+    wanted.map(|w| world::owners(s, w).iter().map(|d| d.id).collect()).unwrap_or_default()
+}
+
+/// Devices that are down on the wires between two, as a finding.
+fn down_between(sc: &Scene<'_>, i: usize, from: DevId, to: DevId) -> Option<Found> {
+    let s = sc.after;
+    let way = world::wires(s, from, to)?;
+    let mut down = way.into_iter().map(|d| s.kernel.dev(d)).filter(|d| !d.is_up());
+    let first = down.next()?;
+    let place = format!("{}/{}", world::place(s, first.netns), first.name);
+    let says = format!("{place} is down: {} cannot get there", words(sc, i));
+    let mut f = Found::new(Cause::LinkDown, place.clone(), says).shown(format!("{place} is DOWN"), shown(sc, first.id));
+    f = f.fix(up(sc, first.id));
+    for d in down {
+        f = f.fix(up(sc, d.id));
+    }
+    Some(f)
+}
+
+/// A frame came to a device that it is not for: an end that should be a port hands it to the host.
+pub fn astray(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
+    let e = &sc.events()[i];
+    let s = sc.after;
+    let Some(d) = e.dev.map(|d| s.kernel.dev(d)) else { return };
+    if d.master.is_some()
+        || d.bridge().is_some()
+        || d.veth_peer().is_none() && d.vxlan().is_none()
+        || !d.addrs.is_empty()
+    {
+        return;
+    }
+    for to in receiver(sc, i) {
+        for (port, bridge) in loose_ends(sc, d.id, to) {
+            let name = world::name(s, port);
+            let place = format!("{}/{name}", world::place(s, s.kernel.dev(port).netns));
+            let says = format!("{place} is no port of {}: what comes in by it goes no further", world::name(s, bridge));
+            let f = Found::new(Cause::PortNotEnslaved, place, says)
+                .shown(format!("{name} has no master"), shown(sc, port))
+                .fix(enslave(sc, port, bridge));
+            out.push(f);
+        }
+    }
+}
+
 /// The bridge has no port that the frame could leave by.
 fn no_port(sc: &Scene<'_>, i: usize) -> Found {
     let e = &sc.events()[i];
     let s = sc.after;
     let bridge = e.dev.map(|d| s.kernel.dev(d).master.unwrap_or(d));
     let Some(b) = bridge else { return other(sc, i, R::NO_TX_TARGET, "br_flood") };
+    if let Some(f) = receiver(sc, i).into_iter().find_map(|to| down_between(sc, i, b, to)) {
+        return f;
+    }
     let says = format!("{} has no port by which {} could leave", world::name(s, b), words(sc, i));
     let mut f = Found::new(Cause::PortNotEnslaved, format!("{}/{}", world::place(s, e.ns), world::name(s, b)), says)
         .shown("its ports", Some(line(sc, e.ns, format!("bridge link show master {}", world::name(s, b)))));
-    let p = sc.packet_before(i);
-    let wanted = p.and_then(Flow::of).map(|x| x.dst).or(p.and_then(crate::explain::scene::arp).map(|a| a.tpa));
-    let owners = wanted.map(|w| world::owners(s, w)).unwrap_or_default();
-    let mut loose: Vec<(DevId, DevId)> = owners.iter().flat_map(|o| loose_ends(sc, b, o.id)).collect();
+    let mut loose: Vec<(DevId, DevId)> = receiver(sc, i).into_iter().flat_map(|o| loose_ends(sc, b, o)).collect();
     if loose.is_empty() {
         loose = free_ends(sc, b).into_iter().map(|p| (p, b)).collect();
     }
     for (port, bridge) in loose {
         f.blocker.says = format!("{}: {} is not its port", f.blocker.says, world::name(s, port));
-        f = f
-            .shown(format!("{} has no master", world::name(s, port)), shown(sc, port))
-            .fix(enslave(sc, port, bridge));
+        f = f.shown(format!("{} has no master", world::name(s, port)), shown(sc, port)).fix(enslave(sc, port, bridge));
     }
     f
 }
@@ -99,7 +166,9 @@ fn no_port(sc: &Scene<'_>, i: usize) -> Found {
 fn free_ends(sc: &Scene<'_>, bridge: DevId) -> Vec<DevId> {
     let s = sc.after;
     let ns = s.kernel.dev(bridge).netns;
-    let free = |d: &&crate::kernel::link::Device| d.alive && d.veth_peer().is_some() && d.master.is_none() && d.addrs.is_empty();
+    let free = |d: &&crate::kernel::link::Device| {
+        d.alive && (d.veth_peer().is_some() || d.vxlan().is_some()) && d.master.is_none() && d.addrs.is_empty()
+    };
     s.kernel.devs_of(ns).filter(free).map(|d| d.id).collect()
 }
 
@@ -108,14 +177,15 @@ pub fn loose_ends(sc: &Scene<'_>, from: DevId, to: DevId) -> Vec<(DevId, DevId)>
     let s = sc.after;
     let bridges: Vec<DevId> =
         world::segment(s, from).into_iter().filter(|d| s.kernel.dev(*d).bridge().is_some()).collect();
-    let ours: Vec<DevId> = world::segment(s, from).into_iter().filter(|d| s.kernel.dev(*d).bridge().is_none()).collect();
+    let ours: Vec<DevId> =
+        world::segment(s, from).into_iter().filter(|d| s.kernel.dev(*d).bridge().is_none()).collect();
     let theirs: Vec<DevId> = world::segment(s, to);
     let their_bridges: Vec<DevId> = theirs.iter().copied().filter(|d| s.kernel.dev(*d).bridge().is_some()).collect();
     let mut all = Vec::new();
     for (ends, bridges) in [(&theirs, &bridges), (&ours, &their_bridges)] {
         for end in ends {
             let d = s.kernel.dev(*end);
-            if d.veth_peer().is_none() || d.master.is_some() {
+            if d.veth_peer().is_none() && d.vxlan().is_none() || d.master.is_some() {
                 continue;
             }
             for b in bridges.iter().filter(|b| s.kernel.dev(**b).netns == d.netns) {
@@ -149,7 +219,8 @@ fn hairpin(sc: &Scene<'_>, i: usize) -> Found {
         return other(sc, i, R::NOT_SPECIFIED, "br_handle_frame_finish");
     };
     let name = world::name(s, port);
-    let says = format!("{} would have to leave by {name}, the port it came in by, and hairpin is off there", words(sc, i));
+    let says =
+        format!("{} would have to leave by {name}, the port it came in by, and hairpin is off there", words(sc, i));
     Found::new(Cause::HairpinOff, format!("{}/{name}", world::place(s, e.ns)), says)
         .shown("hairpin off", Some(line(sc, e.ns, format!("bridge -d link show dev {name}"))))
         .fix(vec![line(sc, e.ns, format!("bridge link set dev {name} hairpin on"))])
@@ -162,7 +233,9 @@ pub fn no_arp(sc: &Scene<'_>, i: usize, verdict: ArpVerdict, out: &mut Vec<Found
     let name = world::name(sc.after, d);
     let (why, key, off) = match verdict {
         ArpVerdict::Ignored(n) => (format!("arp_ignore is {n}"), "arp_ignore", "0"),
-        ArpVerdict::Filtered => ("arp_filter is on, and the way back leaves by another device".into(), "arp_filter", "0"),
+        ArpVerdict::Filtered => {
+            ("arp_filter is on, and the way back leaves by another device".into(), "arp_filter", "0")
+        }
         _ => (format!("{name} does no ARP"), "", ""),
     };
     let says = format!("{} has the address and does not answer ARP: {why}", at(sc, i));

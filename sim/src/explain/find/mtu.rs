@@ -30,6 +30,14 @@ pub fn too_big(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
     let says = format!("{} is too big for {place}, whose MTU is {}, and must not be cut{tail}", words(sc, i), d.mtu);
     let mut f = Found::new(cause, at(sc, i), says)
         .shown(format!("mtu {}", d.mtu), Some(line(sc, d.netns, format!("ip link show {}", d.name))));
+    // The message itself may have had no way back.
+    let back = sc.events()[..i].iter().rev().take(6).find_map(|x| match &x.kind {
+        EventKind::Fib { key, result: FibResult::None } if x.ns == e.ns => Some(key.dst),
+        _ => None,
+    });
+    if let Some(dst) = back {
+        f = super::route::routes(sc, e.ns, dst, f);
+    }
     if lost {
         let clamp = "iptables -t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu";
         f = f.fix(vec![line(sc, d.netns, clamp)]);
@@ -45,11 +53,14 @@ pub fn too_big(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
 pub fn own(sc: &Scene<'_>, out: &mut Vec<Found>) {
     let s = sc.after;
     let report = sc.result.report.as_ref();
-    if sc.result.outcome() != Some(crate::trace::Outcome::FragNeeded) || report.is_none_or(|r| r.local_errno.is_none()) {
+    if sc.result.outcome() != Some(crate::trace::Outcome::FragNeeded) || report.is_none_or(|r| r.local_errno.is_none())
+    {
         return;
     }
     let route = sc.events().iter().find_map(|x| match x.kind {
-        EventKind::Fib { result: FibResult::Route { route, .. }, key } if x.ns == sc.ns && key.iif.is_none() => route.dev,
+        EventKind::Fib { result: FibResult::Route { route, .. }, key } if x.ns == sc.ns && key.iif.is_none() => {
+            route.dev.filter(|d| !s.kernel.dev(*d).is_loopback())
+        }
         _ => None,
     });
     let Some(dev) = route else { return };
@@ -59,6 +70,7 @@ pub fn own(sc: &Scene<'_>, out: &mut Vec<Found>) {
     let says = format!("{size} bytes are too many for {place}, whose MTU is {}, and must not be cut", d.mtu);
     let f = Found::new(Cause::MtuTooSmall, place, says)
         .shown(format!("mtu {}", d.mtu), Some(line(sc, d.netns, format!("ip link show {}", d.name))))
+        .shown(format!("at most {} bytes of data pass", d.mtu.saturating_sub(28)), None)
         .fix(raise(sc, dev, size));
     out.push(f);
 }
@@ -73,7 +85,8 @@ fn asked(command: &str) -> Option<u32> {
 /// Greater MTUs, wherever a wire's devices have smaller ones.
 fn raise(sc: &Scene<'_>, dev: DevId, size: u32) -> Vec<Line> {
     let s = sc.after;
-    let lower = |d: DevId| s.kernel.dev(d).vxlan().and_then(|v| v.cfg.lower).into_iter().chain(s.kernel.macvlan_lower(d));
+    let lower =
+        |d: DevId| s.kernel.dev(d).vxlan().and_then(|v| v.cfg.lower).into_iter().chain(s.kernel.macvlan_lower(d));
     let mut all = world::segment(s, dev);
     let below: Vec<DevId> = all.iter().flat_map(|d| lower(*d)).collect();
     all.extend(below);
@@ -96,7 +109,8 @@ fn error_lost(sc: &Scene<'_>, from: usize) -> bool {
         matches!(e.kind, EventKind::Drop { reason, .. } if reason != DropReason::OTHERHOST) && is_error(j)
     };
     let all = || sc.events().iter().enumerate().skip(from);
-    all().any(dropped) || !all().any(|(j, e)| matches!(e.kind, EventKind::Rx) && e.ns == sc.ns && is_error(j)) && sent_on(sc, from)
+    all().any(dropped)
+        || !all().any(|(j, e)| matches!(e.kind, EventKind::Rx) && e.ns == sc.ns && is_error(j)) && sent_on(sc, from)
 }
 
 /// The packet had left its sender: an own device that is too small refuses at once, and nothing is lost.

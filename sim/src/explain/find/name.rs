@@ -1,8 +1,10 @@
 //! Names that nobody could tell the address of.
 
 use super::{Found, line};
+use crate::command::iptables::rule_spec;
 use crate::explain::scene::{Flow, Scene};
 use crate::explain::{Cause, world};
+use crate::kernel::xtables::{TableKind, Variant};
 
 /// The name that was asked for: the target of the probe, or the last word of the command that looks like one.
 fn asked(sc: &Scene<'_>) -> Option<String> {
@@ -27,7 +29,14 @@ pub fn unknown(sc: &Scene<'_>, out: &mut Vec<Found>) {
             x.name == name || x.endpoints.values().any(|p| p.aliases.contains(&name))
         };
         let Some(other) = e.containers.values().find(called) else {
-            out.push(f);
+            let shared = |n: &crate::docker::types::Network| c.endpoints.contains_key(&n.name);
+            let elsewhere = s.engines.iter().find(|(h, e)| {
+                **h != host && e.containers.values().any(|x| called(&x) && world::networks(e, x).any(shared))
+            });
+            out.push(match elsewhere {
+                Some((h, _)) => gossip(sc, f, &name, *h),
+                None => f,
+            });
             return;
         };
         let shared = world::networks(e, c).any(|n| n.name != "bridge" && other.endpoints.contains_key(&n.name));
@@ -37,14 +46,17 @@ pub fn unknown(sc: &Scene<'_>, out: &mut Vec<Found>) {
         }
         let both = world::networks(e, c).any(|n| other.endpoints.contains_key(&n.name));
         f.blocker.says = match both {
-            true => format!(
-                "{place} and {name} share only the default bridge, where containers are not known by name"
-            ),
+            true => format!("{place} and {name} share only the default bridge, where containers are not known by name"),
             false => format!("{place} and {name} share no network, and names are told on a common network only"),
         };
-        let show = world::host_line(s, host, &format!("docker inspect -f '{{{{json .NetworkSettings.Networks}}}}' {}", other.name));
+        let show = world::host_line(
+            s,
+            host,
+            &format!("docker inspect -f '{{{{json .NetworkSettings.Networks}}}}' {}", other.name),
+        );
         f = f.shown(format!("the networks of {}", other.name), Some(show));
-        let on = world::networks(e, other).map(|n| n.name.as_str()).filter(|n| !matches!(*n, "bridge" | "host" | "none"));
+        let on =
+            world::networks(e, other).map(|n| n.name.as_str()).filter(|n| !matches!(*n, "bridge" | "host" | "none"));
         for n in on {
             f = f.fix(vec![world::host_line(s, host, &format!("docker network connect {n} {}", c.name))]);
         }
@@ -58,6 +70,37 @@ pub fn unknown(sc: &Scene<'_>, out: &mut Vec<Found>) {
         f = f.fix(joint.map(|l| world::host_line(s, host, &l)).collect());
     }
     out.push(f);
+}
+
+/// The container runs on another node, and this one has not heard of it.
+fn gossip(sc: &Scene<'_>, mut f: Found, name: &str, host: crate::kernel::types::HostId) -> Found {
+    let s = sc.after;
+    f.blocker.cause = Cause::GossipBlocked;
+    f.blocker.says = format!(
+        "{name} runs on {}, and this node has not heard of it: nodes tell each other on port 7946",
+        s.kernel.host(host).name
+    );
+    let mut lines = Vec::new();
+    for h in s.engines.keys() {
+        let root = s.kernel.host(*h).root_ns;
+        let filter = s.kernel.ns(root).nf.xt.of(Variant::Nft).get(TableKind::Filter);
+        for chain in filter.into_iter().flat_map(|t| t.chains()) {
+            for slot in &chain.rules {
+                let spec = rule_spec(&slot.rule);
+                if spec.contains("7946") && (spec.contains("-j DROP") || spec.contains("-j REJECT")) {
+                    let place = world::place(s, root);
+                    let shown = Some(line(sc, root, format!("iptables -nvL {}", chain.name)));
+                    f = f.shown(format!("{place}: -A {} {spec}", chain.name), shown);
+                    lines.push(line(sc, root, format!("iptables -D {} {spec}", chain.name)));
+                }
+            }
+        }
+    }
+    if !lines.is_empty() {
+        // They find each other again after some seconds.
+        lines.push(world::host_line(s, host, "sleep 10"));
+    }
+    f.fix(lines)
 }
 
 /// The name server at a loopback address does not answer: the rules that lead to it are gone, or it was never there.

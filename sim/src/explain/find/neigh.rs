@@ -22,6 +22,15 @@ pub fn failed(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
     if sc.is_outer(e.packet) {
         super::vxlan::wrong_remote(sc, i, ip, out);
     }
+    // It had come in where it now is to go out: to a place that does not know its own address any more.
+    let came = sc.back(i).any(|x| matches!(x.kind, EventKind::Forward { .. }) && x.ns == e.ns);
+    let dst = sc.packet_before(i).and_then(Flow::of).map(|f| f.dst);
+    if came
+        && dst == Some(ip)
+        && let Some(f) = super::address::lost(sc, dev, ip)
+    {
+        out.push(f);
+    }
     let f = unanswered(sc, e.ns, dev, ip, sc.packet_before(i).and_then(Flow::of).map(|f| f.dst));
     out.push(with_drop(sc, i, f));
 }
@@ -66,10 +75,8 @@ fn on_the_wire(sc: &Scene<'_>, dev: DevId, owner: &Device, mut f: Found) -> Foun
     let above = |a: DevId, b: DevId| s.kernel.macvlan_lower(a) == Some(b) || s.kernel.macvlan_lower(b) == Some(a);
     if way.len() == 2 && above(way[0], way[1]) {
         f.blocker.cause = Cause::MacvlanHost;
-        f.blocker.says = format!(
-            "{}: a macvlan and the device it lies on do not hear each other, by design",
-            f.blocker.says
-        );
+        f.blocker.says =
+            format!("{}: a macvlan and the device it lies on do not hear each other, by design", f.blocker.says);
         return shim(sc, &way, f);
     }
     for d in way.iter().map(|d| s.kernel.dev(*d)).filter(|d| !d.is_up()) {
@@ -126,17 +133,19 @@ fn elsewhere(sc: &Scene<'_>, ns: NetnsId, dev: DevId, owner: &Device, ip: Ipv4Ad
     f.blocker.cause = Cause::SubnetOverlap;
     f.blocker.says =
         format!("{told}: the route leads there, but {ip} is {}'s, reached by {}", world::place(s, owner.netns), h.via);
-    f.shown("the route that wins", Some(line(sc, ns, format!("ip route get {ip}"))))
-        .fix(vec![line(sc, ns, format!("ip route add {ip} via {}", h.via))])
+    f.shown("the route that wins", Some(line(sc, ns, format!("ip route get {ip}")))).fix(vec![line(
+        sc,
+        ns,
+        format!("ip route add {ip} via {}", h.via),
+    )])
 }
 
 /// Nobody has the address: a gateway that lost it, a route to a gateway that is not, or simply no such host.
 fn nobody(sc: &Scene<'_>, ns: NetnsId, dev: DevId, ip: Ipv4Addr, dst: Option<Ipv4Addr>, mut f: Found) -> Found {
     let s = sc.after;
     let told = f.blocker.says.clone();
-    let prefix = s.kernel.dev(dev).addrs.iter().find(|a| {
-        ipnet::Ipv4Net::new(a.local, a.prefix).is_ok_and(|n| n.contains(&ip))
-    });
+    let prefix =
+        s.kernel.dev(dev).addrs.iter().find(|a| ipnet::Ipv4Net::new(a.local, a.prefix).is_ok_and(|n| n.contains(&ip)));
     let prefix = prefix.map_or(24, |a| a.prefix);
     let gateway = dst.is_some_and(|d| d != ip);
     f.blocker.cause = Cause::NoSuchAddress;
@@ -163,9 +172,11 @@ fn nobody(sc: &Scene<'_>, ns: NetnsId, dev: DevId, ip: Ipv4Addr, dst: Option<Ipv
             f = f.fix(vec![line(sc, ns, format!("ip route del {route}"))]);
         }
         if let Some(h) = world::next_hop(s, ns, dst, Some(ip)) {
-            f = f
-                .fix(vec![line(sc, ns, format!("ip route replace {} via {}", h.net, h.via))])
-                .fix(vec![line(sc, ns, format!("ip route replace default via {}", h.via))]);
+            f = f.fix(vec![line(sc, ns, format!("ip route replace {} via {}", h.net, h.via))]).fix(vec![line(
+                sc,
+                ns,
+                format!("ip route replace default via {}", h.via),
+            )]);
         }
     }
     // Others on the wire whose address is another than is asked for: it may have moved.

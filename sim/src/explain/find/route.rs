@@ -2,10 +2,11 @@
 
 use std::net::Ipv4Addr;
 
-use super::{Found, line, with_drop, words};
+use super::{Found, address, line, with_drop, words};
 use crate::explain::scene::{Flow, Scene};
 use crate::explain::{Cause, Line, world};
 use crate::kernel::types::{DevId, NetnsId};
+use crate::trace::DropReason;
 use crate::trace::event::EventKind;
 
 /// A packet for another came to a host that does not forward.
@@ -13,6 +14,12 @@ pub fn not_forwarding(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
     let e = &sc.events()[i];
     let s = sc.after;
     let place = world::place(s, e.ns);
+    let dst = sc.packet_before(i).and_then(Flow::of).map(|f| f.dst);
+    if let (Some(d), Some(dst)) = (e.dev, dst)
+        && let Some(f) = address::lost(sc, d, dst)
+    {
+        out.push(with_drop(sc, i, f));
+    }
     let on = s.kernel.ns(e.ns).sysctl.all.forwarding != 0;
     let key = match e.dev {
         Some(d) if on => format!("net.ipv4.conf.{}.forwarding", world::name(s, d)),
@@ -41,6 +48,13 @@ pub fn missing(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
     if dst.is_broadcast() || dst.is_multicast() || dst.is_unspecified() {
         return;
     }
+    // Looked up to tell of a packet that is too big: that is the cause.
+    let big = |x: &crate::trace::Event| {
+        matches!(x.kind, EventKind::Drop { reason: DropReason::PKT_TOO_BIG, .. }) && x.ns == e.ns
+    };
+    if sc.events()[i..].iter().take(6).any(big) {
+        return;
+    }
     let back = e.ns != sc.ns && !matches!(e.kind, EventKind::Drop { .. }) || world::has(s, sc.ns, dst);
     let place = world::place(s, e.ns);
     let cause = match back {
@@ -49,7 +63,9 @@ pub fn missing(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
         false => Cause::NoRoute,
     };
     let says = match cause {
-        Cause::MasqueradeMissing => format!("{place} got the request, and has no route back to {dst}: the source was not translated on its way out"),
+        Cause::MasqueradeMissing => format!(
+            "{place} got the request, and has no route back to {dst}: the source was not translated on its way out"
+        ),
         Cause::NoReturnRoute => format!("{place} has no route back to {dst}"),
         _ => format!("{place} has no route to {dst}"),
     };
@@ -59,6 +75,8 @@ pub fn missing(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
         f = masquerade(sc, e.ns, dst, f);
     }
     f = down(sc, e.ns, dst, f);
+    f = tunnel(sc, i, f);
+    f = address::readdress(sc, e.ns, dst, f);
     f = routes(sc, e.ns, dst, f);
     f = container(sc, e.ns, f);
     if cause == Cause::NoReturnRoute {
@@ -88,7 +106,7 @@ pub fn routes(sc: &Scene<'_>, ns: NetnsId, dst: Ipv4Addr, mut f: Found) -> Found
                 f = f.fix(vec![line(sc, ns, format!("ip route add {dst} dev {name}"))]);
             } else if dev.addrs.iter().any(|a| net.contains(&a.local)) {
                 f = f.fix(vec![line(sc, ns, format!("ip route add {net} dev {name}"))]);
-            } else if let Some(a) = wanted_address(sc, net) {
+            } else if let Some(a) = address::wanted(sc, net) {
                 let add = line(sc, ns, format!("ip addr add {a}/{} dev {name}", net.prefix_len()));
                 let up = (!dev.is_up()).then(|| line(sc, ns, format!("ip link set {name} up")));
                 f = f.fix(up.into_iter().chain([add]).collect());
@@ -96,17 +114,6 @@ pub fn routes(sc: &Scene<'_>, ns: NetnsId, dst: Ipv4Addr, mut f: Found) -> Found
         }
     }
     f
-}
-
-/// An address that others of the network send to though nobody has it, else a free one.
-fn wanted_address(sc: &Scene<'_>, net: ipnet::Ipv4Net) -> Option<Ipv4Addr> {
-    let s = sc.after;
-    let gateways = world::devices(s).flat_map(|d| {
-        let ns = s.kernel.ns(d.netns);
-        ns.fib.tables.values().flat_map(|t| t.routes.iter().flat_map(|(_, r)| r.iter().filter_map(|r| r.via)))
-    });
-    let missing = gateways.into_iter().find(|g| net.contains(g) && world::owners(s, *g).is_empty());
-    missing.or_else(|| world::free_address(s, net))
 }
 
 /// Devices of a namespace on the wire of another device.
@@ -123,19 +130,44 @@ fn down(sc: &Scene<'_>, ns: NetnsId, dst: Ipv4Addr, mut f: Found) -> Found {
     let s = sc.after;
     for d in s.kernel.devs_of(ns).filter(|d| d.alive && !d.is_up()) {
         let near = d.addrs.iter().any(|a| {
-            ipnet::Ipv4Net::new(a.local, a.prefix).is_ok_and(|n| n.contains(&dst)) || d.addrs.iter().any(|x| x.local == dst)
+            ipnet::Ipv4Net::new(a.local, a.prefix).is_ok_and(|n| n.contains(&dst))
+                || d.addrs.iter().any(|x| x.local == dst)
         });
         let up = line(sc, ns, format!("ip link set {} up", d.name));
         if near || d.is_loopback() && (dst.is_loopback() || world::has(s, ns, dst)) {
             f.blocker.cause = Cause::LinkDown;
             f.blocker.says = format!("{} is down in {}, and with it its routes", d.name, world::place(s, ns));
-            f = f.shown(format!("{} is DOWN", d.name), Some(line(sc, ns, format!("ip link show {}", d.name)))).fix(vec![up]);
+            f = f
+                .shown(format!("{} is DOWN", d.name), Some(line(sc, ns, format!("ip link show {}", d.name))))
+                .fix(vec![up]);
         } else if !d.is_loopback() {
             // The routes that it carried are gone with it: they must be set anew.
             let route = world::next_hop(s, ns, dst, None)
                 .map(|h| line(sc, ns, format!("ip route replace {} via {}", h.net, h.via)));
             f = f.fix([up].into_iter().chain(route).collect());
         }
+    }
+    f
+}
+
+/// A tunnel whose own address is not there.
+fn tunnel(sc: &Scene<'_>, i: usize, mut f: Found) -> Found {
+    let s = sc.after;
+    let Some(d) = sc.events()[i].dev.map(|d| s.kernel.dev(d)) else { return f };
+    let Some(v) = d.vxlan() else { return f };
+    let (Some(local), Some(lower)) = (v.cfg.local, v.cfg.lower) else { return f };
+    if !world::has(s, v.home, local) {
+        let place = format!("{}/{}", world::place(s, v.home), world::name(s, lower));
+        f.blocker.cause = Cause::AddressMissing;
+        f.blocker.says = format!("{} sends from {local}, and {place} does not have that address", d.name);
+        f.blocker.at = place;
+        let p = address::prefix(sc, lower, local);
+        f = f
+            .shown(
+                format!("{} has local {local}", d.name),
+                Some(line(sc, d.netns, format!("ip -d link show {}", d.name))),
+            )
+            .fix(vec![line(sc, v.home, format!("ip addr add {local}/{p} dev {}", world::name(s, lower)))]);
     }
     f
 }
@@ -156,7 +188,9 @@ fn container(sc: &Scene<'_>, ns: NetnsId, mut f: Found) -> Found {
         .collect();
     let mut nets: Vec<&crate::docker::types::Network> = e.networks.values().collect();
     nets.sort_by_key(|n| (n.internal, n.name != "bridge"));
-    for n in nets.into_iter().filter(|n| !n.internal && n.driver == "bridge" && !c.endpoints.contains_key(&n.name)).take(3) {
+    for n in
+        nets.into_iter().filter(|n| !n.internal && n.driver == "bridge" && !c.endpoints.contains_key(&n.name)).take(3)
+    {
         let connect = world::host_line(s, host, &format!("docker network connect {} {}", n.name, c.name));
         f = f.fix(leave.iter().cloned().chain([connect]).collect());
     }
@@ -210,7 +244,10 @@ pub fn used_up(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
     let circle = visits > 0 || sc.routers().len() == 2 && world::owners(s, flow.dst).is_empty();
     let place = world::place(s, e.ns);
     let f = if circle {
-        let says = format!("{} goes round in a circle: it came to {place} again until its time to live was used up", words(sc, i));
+        let says = format!(
+            "{} goes round in a circle: it came to {place} again until its time to live was used up",
+            words(sc, i)
+        );
         let f = Found::new(Cause::RoutingLoop, place, says);
         let show = line(sc, sc.ns, format!("traceroute -n {}", flow.dst));
         let mut f = f.shown("the same routers again and again", Some(show));

@@ -94,9 +94,11 @@ fn untranslated(sc: &Scene<'_>, i: usize, flow: &Flow) -> Found {
         let root = world::root(s, router);
         let key = "net.bridge.bridge-nf-call-iptables";
         if s.kernel.sysctl_get(root, key).is_ok_and(|v| v.trim() == "0") {
-            f = f
-                .shown(format!("{key} = 0"), Some(line(sc, root, format!("sysctl {key}"))))
-                .fix(vec![line(sc, root, format!("sysctl -w {key}=1"))]);
+            f = f.shown(format!("{key} = 0"), Some(line(sc, root, format!("sysctl {key}")))).fix(vec![line(
+                sc,
+                root,
+                format!("sysctl -w {key}=1"),
+            )]);
         }
         let rule = format!("-s {} -d {} -p tcp --dport {port} -j MASQUERADE", flow.dst, flow.src);
         f = f.fix(vec![line(sc, router, format!("iptables -t nat -A POSTROUTING {rule}"))]);

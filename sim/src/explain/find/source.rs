@@ -12,7 +12,8 @@ fn filter(sc: &Scene<'_>, ns: NetnsId, dev: DevId) -> (String, Vec<Line>, Vec<Li
     let name = world::name(s, dev);
     let own = s.kernel.dev(dev).conf.rp_filter;
     let all = s.kernel.ns(ns).sysctl.all.rp_filter;
-    let shown = format!("net.ipv4.conf.all.rp_filter = {all}, net.ipv4.conf.{name}.rp_filter = {own}: the greater counts");
+    let shown =
+        format!("net.ipv4.conf.all.rp_filter = {all}, net.ipv4.conf.{name}.rp_filter = {own}: the greater counts");
     let set = |v: u8| {
         let mut lines = Vec::new();
         // Loose wins over strict, so one line is enough; off needs both.
@@ -96,7 +97,10 @@ pub fn martian(sc: &Scene<'_>, i: usize, reason: DropReason, out: &mut Vec<Found
     let key = if reason == DropReason::IP_LOCALNET { "route_localnet" } else { "accept_local" };
     let mut lines = vec![line(sc, e.ns, format!("sysctl -w net.ipv4.conf.{name}.{key}=1"))];
     let f = Found::new(Cause::Martian, at(sc, i), says)
-        .shown(format!("net.ipv4.conf.{name}.{key} = 0"), Some(line(sc, e.ns, format!("sysctl net.ipv4.conf.{name}.{key}"))))
+        .shown(
+            format!("net.ipv4.conf.{name}.{key} = 0"),
+            Some(line(sc, e.ns, format!("sysctl net.ipv4.conf.{name}.{key}"))),
+        )
         .fix(lines.clone());
     // Where the far side is asked at a loopback address, it must also send one.
     lines.push(line(sc, sc.ns, "sysctl -w net.ipv4.conf.all.route_localnet=1"));
@@ -109,7 +113,9 @@ pub fn loopback_out(sc: &Scene<'_>, ns: NetnsId, dst: std::net::Ipv4Addr, what: 
     let says = format!("{what} has an address of 127.0.0.0/8 as its source, and none such may leave by a real device");
     let mut f = Found::new(Cause::Martian, world::place(s, ns), says);
     let out = s.kernel.devs_of(ns).find(|d| {
-        d.addrs.iter().any(|a| ipnet::Ipv4Net::new(a.local, a.prefix).is_ok_and(|n| n.contains(&dst)) && !d.is_loopback())
+        d.addrs
+            .iter()
+            .any(|a| ipnet::Ipv4Net::new(a.local, a.prefix).is_ok_and(|n| n.contains(&dst)) && !d.is_loopback())
     });
     if let Some(d) = out {
         let key = format!("net.ipv4.conf.{}.route_localnet", d.name);

@@ -44,7 +44,8 @@ pub fn stale(sc: &Scene<'_>, out: &mut Vec<Found>) {
 /// A packet that belongs to no connection, and is therefore not translated back.
 pub fn invalid(sc: &Scene<'_>, i: usize, why: &str, out: &mut Vec<Found>) {
     let e = &sc.events()[i];
-    let says = format!("connection tracking of {} holds {} for INVALID: {why}", world::place(sc.after, e.ns), words(sc, i));
+    let says =
+        format!("connection tracking of {} holds {} for INVALID: {why}", world::place(sc.after, e.ns), words(sc, i));
     let key = "net.netfilter.nf_conntrack_tcp_be_liberal";
     let mut back = Vec::new();
     if let Some(f) = sc.packet_before(i).and_then(crate::explain::scene::Flow::of)

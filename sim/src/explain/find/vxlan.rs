@@ -134,7 +134,11 @@ pub fn no_neighbour(sc: &Scene<'_>, i: usize, ip: Ipv4Addr, out: &mut Vec<Found>
     let Some(dev) = e.dev.map(|d| s.kernel.dev(d)) else { return };
     let owner = world::owners(s, ip).into_iter().find(|o| o.netns != e.ns && world::wires(s, dev.id, o.id).is_some());
     let Some(owner) = owner.filter(|o| s.kernel.ns(o.netns).host != s.kernel.ns(e.ns).host) else { return };
-    let says = format!("{} answers ARP for the network, and does not know {ip}, which is {}'s", at(sc, i), world::place(s, owner.netns));
+    let says = format!(
+        "{} answers ARP for the network, and does not know {ip}, which is {}'s",
+        at(sc, i),
+        world::place(s, owner.netns)
+    );
     let neigh = format!("ip neigh replace {ip} lladdr {} dev {} nud permanent", owner.mac, dev.name);
     let mut f = Found::new(Cause::FdbMissing, at(sc, i), says)
         .shown(format!("no neighbour {ip}"), Some(line(sc, e.ns, format!("ip neigh show dev {}", dev.name))))
@@ -176,12 +180,15 @@ fn entries(sc: &Scene<'_>, dev: &Device, v: &Vxlan, mac: Option<MacAddr>) -> Vec
         remotes.truncate(4);
         let unicast = mac.filter(|m| !m.is_multicast());
         // Whose frame it is decides which host is right.
-        let there = |m: MacAddr| world::devices(s).any(|x| x.mac == m && s.kernel.ns(x.netns).host == s.kernel.ns(host).host);
+        let there =
+            |m: MacAddr| world::devices(s).any(|x| x.mac == m && s.kernel.ns(x.netns).host == s.kernel.ns(host).host);
         for r in remotes {
             if let Some(m) = unicast.filter(|m| there(*m)) {
                 all.push(vec![line(sc, dev.netns, format!("bridge fdb replace {m} dev {} dst {r}", dev.name))]);
             }
-            let append = |d: &Device, to: Ipv4Addr| line(sc, d.netns, format!("bridge fdb append {zero} dev {} dst {to}", d.name));
+            let append = |d: &Device, to: Ipv4Addr| {
+                line(sc, d.netns, format!("bridge fdb append {zero} dev {} dst {to}", d.name))
+            };
             all.push(vec![append(dev, r)]);
             if let Some(back) = v.cfg.local.or_else(|| own_address(sc, v)) {
                 all.push(vec![append(dev, r), append(d, back)]);

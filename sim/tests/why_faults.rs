@@ -1,0 +1,204 @@
+//! Working scenarios broken in one way: `why` must name a change that alone makes the probe work again.
+//!
+//! Every fault is made from the state of the world: a rule, a route or an entry deleted, a sysctl flipped, an address
+//! moved, a port closed, a link set down, a port taken out of its bridge. Those that the probe survives do not count.
+//! `PACKETWALK_FAULTS=N` breaks N of them, all where it is 0; an ordinary run takes 200, chosen by a fixed seed.
+
+use packetwalk_sim::explain::{Line, explain};
+use packetwalk_sim::scenario::run::{set_up, step};
+use packetwalk_sim::scenario::{self, At, What};
+use packetwalk_sim::session::Session;
+use packetwalk_sim::shell::run_line;
+use packetwalk_sim::trace::Outcome;
+
+/// Worlds in which everything works, each with the probe of its only step.
+const WORLDS: &[&str] = &[
+    include_str!("why_faults/router.yaml"),
+    include_str!("why_faults/firewall.yaml"),
+    include_str!("why_faults/bridge.yaml"),
+    include_str!("why_faults/published.yaml"),
+    include_str!("why_faults/outward.yaml"),
+    include_str!("why_faults/two-networks.yaml"),
+    include_str!("why_faults/vxlan.yaml"),
+    include_str!("why_faults/old-engine.yaml"),
+    include_str!("why_faults/dnat.yaml"),
+];
+
+/// Settings that are turned the other way round.
+const FLIPPED: &[(&str, &str)] = &[
+    ("net.ipv4.ip_forward", "0"),
+    ("net.ipv4.conf.all.rp_filter", "1"),
+    ("net.ipv4.icmp_echo_ignore_all", "1"),
+    ("net.ipv4.conf.all.arp_ignore", "8"),
+    ("net.netfilter.nf_conntrack_tcp_loose", "0"),
+    ("net.bridge.bridge-nf-call-iptables", "0"),
+];
+
+fn run(s: &mut Session, l: &Line) -> Option<()> {
+    let (host, ns) = s.place(&l.place).ok()?;
+    let ran = run_line(s, host, ns, &l.command);
+    (ran.refusal.is_none() && ran.exit == 0).then_some(())
+}
+
+fn output(s: &Session, place: &str, command: &str) -> String {
+    let mut s = s.clone();
+    let Ok((host, ns)) = s.place(place) else { return String::new() };
+    run_line(&mut s, host, ns, command).stdout
+}
+
+/// Every way to break a world in one place.
+fn faults(s: &Session) -> Vec<Line> {
+    let mut all = Vec::new();
+    let k = &s.kernel;
+    for n in k.netns.iter().filter(|n| n.alive && !n.is_switch) {
+        let place = &n.label;
+        // A container's own tools are few: its namespace is entered from the host.
+        let host = place.split('/').next().unwrap_or_default();
+        let enter = match place.split_once('/') {
+            Some((_, c)) if !c.contains(':') => format!("nsenter -t $(docker inspect -f '{{{{.State.Pid}}}}' {c}) -n "),
+            _ => String::new(),
+        };
+        let at = if enter.is_empty() { place.as_str() } else { host };
+        let mut add = |command: String| all.push(Line { place: at.to_owned(), command: format!("{enter}{command}") });
+        for t in ["raw", "mangle", "nat", "filter"] {
+            for rule in output(s, at, &format!("{enter}iptables -t {t} -S")).lines() {
+                if let Some(r) = rule.strip_prefix("-A ") {
+                    add(format!("iptables -t {t} -D {r}"));
+                }
+            }
+        }
+        for route in output(s, at, &format!("{enter}ip route show")).lines() {
+            let words: Vec<&str> =
+                route.split_whitespace().take_while(|w| !matches!(*w, "proto" | "scope" | "src")).collect();
+            add(format!("ip route del {}", words.join(" ")));
+        }
+        for d in n.devs.values().map(|d| k.dev(*d)).filter(|d| d.alive) {
+            if !d.is_loopback() {
+                add(format!("ip link set {} down", d.name));
+            }
+            if d.master.is_some() {
+                add(format!("ip link set {} nomaster", d.name));
+            }
+            for a in d.addrs.iter().filter(|a| !a.local.is_loopback()) {
+                let [x, y, z, w] = a.local.octets();
+                let (old, p) = (a.local, a.prefix);
+                let new = format!("{x}.{y}.{z}.{}", if w > 200 { w - 77 } else { w + 77 });
+                add(format!("ip addr del {old}/{p} dev {}", d.name));
+                add(format!("ip addr add {new}/{p} dev {0} && {enter}ip addr del {old}/{p} dev {0}", d.name));
+            }
+            for (mac, e) in d.vxlan().into_iter().flat_map(|v| &v.fdb) {
+                for r in &e.remotes {
+                    add(format!("bridge fdb del {mac} dev {} dst {}", d.name, r.ip));
+                }
+            }
+        }
+        for (ip, dev) in n.neigh.entries.keys().map(|(d, ip)| (ip, k.dev(*d).name)) {
+            add(format!("ip neigh replace {ip} lladdr 02:00:00:00:00:99 dev {dev} nud permanent"));
+        }
+        for (key, value) in FLIPPED {
+            add(format!("sysctl -w {key}={value}"));
+        }
+        for x in k.sockets(packetwalk_sim::kernel::types::NetnsId(
+            k.netns.iter().position(|o| o.label == *place).unwrap_or(0) as u32,
+        )) {
+            if let Some((_, pid)) = &x.process
+                && x.rport == 0
+            {
+                all.push(Line { place: host.to_owned(), command: format!("kill {}", pid.0) });
+            }
+        }
+    }
+    all
+}
+
+/// What a fault did to `why`.
+enum Verdict {
+    /// The probe still works, or the fault could not be made.
+    Survived,
+    /// A single change makes it work again; what `why` called the cause.
+    Mended(&'static str),
+    /// It did not find one.
+    Missed(String),
+}
+
+fn verdict(world: &Session, what: &What, fault: &Line) -> Verdict {
+    let mut s = world.clone();
+    if run(&mut s, fault).is_none() {
+        return Verdict::Survived;
+    }
+    // What the kernel knew before is forgotten in the end.
+    s.advance(100_000_000);
+    let w = explain(&s, what, At::default(), 0).expect("the place is there");
+    if w.outcome == Some(Outcome::Reply) {
+        return Verdict::Survived;
+    }
+    match w.fixes.first() {
+        Some(f) if w.blockers.len() == 1 || named(fault, &w.blockers, &f.lines) => {
+            Verdict::Mended(w.blockers[0].cause.code())
+        }
+        _ => Verdict::Missed(
+            w.blockers.iter().map(|b| format!("{}: {}", b.cause.code(), b.says)).collect::<Vec<_>>().join("; "),
+        ),
+    }
+}
+
+/// What was broken stands in the answer: the device, address, rule or setting of the fault.
+fn named(fault: &Line, blockers: &[packetwalk_sim::explain::Blocker], fix: &[Line]) -> bool {
+    let words: Vec<&str> = fault.command.split_whitespace().collect();
+    let after = |w: &str| words.iter().rposition(|x| *x == w).and_then(|i| words.get(i + 1)).copied();
+    let object = [after("del"), after("set"), after("-w"), after("-D")].into_iter().flatten().next().unwrap_or("?");
+    let object = object.split(['/', '=']).next().unwrap_or(object);
+    // A device that lost its address or went down loses its routes too: both have to be put right.
+    let first = blockers.first().map(|b| format!("{} {}", b.at, b.says)).unwrap_or_default();
+    first.contains(object) && fix.iter().any(|l| l.command.contains(object))
+}
+
+#[test]
+fn one_fault() {
+    let count = std::env::var("PACKETWALK_FAULTS").ok().and_then(|n| n.parse().ok()).unwrap_or(200usize);
+    let mut all = Vec::new();
+    let worlds: Vec<(String, Session, What)> = WORLDS
+        .iter()
+        .map(|text| {
+            let s = scenario::parse(text).expect("it is right");
+            let (mut world, _) = set_up(&s, &mut |_| {}).unwrap_or_else(|e| panic!("{}: {e}", s.name));
+            let what = s.steps[0].action.what.clone();
+            let r = step(&mut world.clone(), 1, &what, At::default()).expect("it runs");
+            assert_eq!(r.outcome(), Some(Outcome::Reply), "{} works", s.name);
+            // As it is after a while of work.
+            step(&mut world, 1, &what, At::default()).expect("it runs");
+            (s.name, world, what)
+        })
+        .collect();
+    for (i, (_, world, _)) in worlds.iter().enumerate() {
+        all.extend(faults(world).into_iter().map(|f| (i, f)));
+    }
+    shuffle(&mut all);
+    let (mut mended, mut missed) = (std::collections::BTreeMap::<&str, usize>::new(), Vec::new());
+    let mut tried = 0;
+    for (i, fault) in &all {
+        let (name, world, what) = &worlds[*i];
+        match verdict(world, what, fault) {
+            Verdict::Survived => continue,
+            Verdict::Mended(cause) => *mended.entry(cause).or_default() += 1,
+            Verdict::Missed(said) => missed.push(format!("{name}: {fault}\n    {said}")),
+        }
+        tried += 1;
+        if count != 0 && tried >= count {
+            break;
+        }
+    }
+    println!("{tried} faults of {} possible ones: {} mended, {} missed", all.len(), tried - missed.len(), missed.len());
+    println!("{mended:?}");
+    missed.iter().for_each(|m| println!("missed {m}"));
+    assert!(missed.len() * 20 <= tried, "{} of {tried} were missed", missed.len());
+}
+
+/// The same order every time.
+fn shuffle<T>(all: &mut [T]) {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    for i in (1..all.len()).rev() {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        all.swap(i, (state >> 33) as usize % (i + 1));
+    }
+}
