@@ -22,6 +22,13 @@ const WORLDS: &[&str] = &[
     include_str!("why_faults/vxlan.yaml"),
     include_str!("why_faults/old-engine.yaml"),
     include_str!("why_faults/dnat.yaml"),
+    include_str!("why_faults/swarm.yaml"),
+    include_str!("why_faults/policy-routing.yaml"),
+    include_str!("why_faults/hairpin-proxy.yaml"),
+    include_str!("why_faults/snat-chain.yaml"),
+    include_str!("why_faults/bridged-firewall.yaml"),
+    include_str!("why_faults/by-name.yaml"),
+    include_str!("why_faults/macvlan.yaml"),
 ];
 
 /// Settings that are turned the other way round.
@@ -67,7 +74,17 @@ fn faults(s: &Session) -> Vec<Line> {
                 }
             }
         }
-        for route in output(s, at, &format!("{enter}ip route show")).lines() {
+        for rule in output(s, at, &format!("{enter}ebtables -L")).lines() {
+            if rule.starts_with("-p") {
+                add(format!("ebtables -D FORWARD {rule}"));
+            }
+        }
+        for rule in output(s, at, &format!("{enter}ip rule show")).lines() {
+            if let Some((pref, _)) = rule.split_once(':') {
+                add(format!("ip rule del pref {pref}"));
+            }
+        }
+        for route in output(s, at, &format!("{enter}ip route show table all")).lines().filter(|r| !r.starts_with("local") && !r.starts_with("broadcast")) {
             let words: Vec<&str> =
                 route.split_whitespace().take_while(|w| !matches!(*w, "proto" | "scope" | "src")).collect();
             add(format!("ip route del {}", words.join(" ")));
@@ -136,6 +153,7 @@ fn verdict(world: &Session, what: &What, fault: &Line) -> Verdict {
         Some(f) if w.blockers.len() == 1 || named(fault, &w.blockers, &f.lines) => {
             Verdict::Mended(w.blockers[0].cause.code())
         }
+        None if told(fault, &w.blockers) => Verdict::Mended(w.blockers[0].cause.code()),
         _ => Verdict::Missed(
             w.blockers.iter().map(|b| format!("{}: {}", b.cause.code(), b.says)).collect::<Vec<_>>().join("; "),
         ),
@@ -151,6 +169,14 @@ fn named(fault: &Line, blockers: &[packetwalk_sim::explain::Blocker], fix: &[Lin
     // A device that lost its address or went down loses its routes too: both have to be put right.
     let first = blockers.first().map(|b| format!("{} {}", b.at, b.says)).unwrap_or_default();
     first.contains(object) && fix.iter().any(|l| l.command.contains(object))
+}
+
+/// The answer tells of the place that a program was killed at, and that nobody listens there: no command of the model
+/// starts a name server anew.
+fn told(fault: &Line, blockers: &[packetwalk_sim::explain::Blocker]) -> bool {
+    let host = |at: &str| at.split('/').next().unwrap_or_default().to_owned();
+    fault.command.starts_with("kill")
+        && blockers.first().is_some_and(|b| b.cause.code() == "no-listener" && host(&b.at) == host(&fault.place))
 }
 
 #[test]

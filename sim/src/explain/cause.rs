@@ -47,6 +47,8 @@ causes! {
     DockerRulesMissing = "docker-rules-missing", "flushed-rules";
     /// A sender or a router has no route to the destination.
     NoRoute = "no-route", "no-route-on-router";
+    /// A routing rule is gone, so that a table which has the route is never asked.
+    RoutingRuleMissing = "routing-rule-missing", "";
     /// The request arrived; whoever answers has no route back.
     NoReturnRoute = "no-return-route", "no-way-back";
     /// A private source left without being translated, and the far side does not know the way back.

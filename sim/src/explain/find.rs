@@ -2,6 +2,7 @@
 //! changes that might mend it.
 
 mod address;
+mod detour;
 mod firewall;
 mod link;
 mod local;
@@ -74,12 +75,15 @@ pub fn find(sc: &Scene<'_>) -> Vec<Found> {
     if sc.result.outcome() == Some(Outcome::ResolveFailed) {
         name::unknown(sc, &mut out);
     }
+    detour::rules(sc, &mut out);
     let mut late = Vec::new();
     for i in 0..sc.events().len() {
         event(sc, i, &mut out, &mut late);
     }
     neigh::stale(sc, &mut out);
+    detour::find(sc, &mut out);
     out.append(&mut late);
+    name::unheard(sc, &mut out);
     neigh::waiting(sc, &mut out);
     track::stale(sc, &mut out);
     track::rules_missing(sc, &mut out);

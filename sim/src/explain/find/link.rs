@@ -119,14 +119,16 @@ pub fn astray(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
     let e = &sc.events()[i];
     let s = sc.after;
     let Some(d) = e.dev.map(|d| s.kernel.dev(d)) else { return };
-    if d.master.is_some()
-        || d.bridge().is_some()
-        || d.veth_peer().is_none() && d.vxlan().is_none()
-        || !d.addrs.is_empty()
-    {
+    let tunnel_or_end = d.veth_peer().is_some() || d.vxlan().is_some();
+    if d.master.is_some() || !d.addrs.is_empty() || !tunnel_or_end {
+        // A copy of what a bridge sent to all of its ports: the one that it was for did not get it.
+        if !sc.packet_before(i).is_some_and(|p| p.dst.is_multicast()) {
+            out.extend(receiver(sc, i).into_iter().find_map(|to| down_between(sc, i, d.id, to)));
+        }
         return;
     }
     for to in receiver(sc, i) {
+        out.extend(down_between(sc, i, d.id, to));
         for (port, bridge) in loose_ends(sc, d.id, to) {
             let name = world::name(s, port);
             let place = format!("{}/{name}", world::place(s, s.kernel.dev(port).netns));

@@ -16,7 +16,18 @@ fn asked(sc: &Scene<'_>) -> Option<String> {
     words.iter().rev().map(|w| bare(w)).find(|w| w.contains(|c: char| c.is_alphabetic()) && !w.starts_with('-'))
 }
 
-/// A name is not known.
+/// Nobody knows the name, as far as can be told: where asking went wrong, that was found before.
+pub fn unheard(sc: &Scene<'_>, out: &mut Vec<Found>) {
+    if sc.result.outcome() != Some(crate::trace::Outcome::ResolveFailed) || out.iter().any(|f| f.blocker.cause == Cause::NameNotFound) {
+        return;
+    }
+    let Some(name) = asked(sc) else { return };
+    let place = world::place(sc.after, sc.ns);
+    let f = Found::new(Cause::NameNotFound, place.clone(), format!("{place} found no address for {name}"));
+    out.push(f.shown("where it asks", Some(line(sc, sc.ns, "cat /etc/resolv.conf"))));
+}
+
+/// A container's name is not known.
 pub fn unknown(sc: &Scene<'_>, out: &mut Vec<Found>) {
     let Some(name) = asked(sc) else { return };
     let s = sc.after;
@@ -33,10 +44,9 @@ pub fn unknown(sc: &Scene<'_>, out: &mut Vec<Found>) {
             let elsewhere = s.engines.iter().find(|(h, e)| {
                 **h != host && e.containers.values().any(|x| called(&x) && world::networks(e, x).any(shared))
             });
-            out.push(match elsewhere {
-                Some((h, _)) => gossip(sc, f, &name, *h),
-                None => f,
-            });
+            if let Some((h, _)) = elsewhere {
+                out.push(gossip(sc, f, &name, *h));
+            }
             return;
         };
         let shared = world::networks(e, c).any(|n| n.name != "bridge" && other.endpoints.contains_key(&n.name));
@@ -68,8 +78,8 @@ pub fn unknown(sc: &Scene<'_>, out: &mut Vec<Found>) {
             .into_iter()
             .chain([&c.name, &other.name].map(|x| format!("docker network connect joint {x}")));
         f = f.fix(joint.map(|l| world::host_line(s, host, &l)).collect());
+        out.push(f);
     }
-    out.push(f);
 }
 
 /// The container runs on another node, and this one has not heard of it.

@@ -1,0 +1,82 @@
+//! Packets that took another way than the wire that leads to the receiver, and routing rules that nobody asks any more.
+
+use super::{Found, address, line};
+use crate::explain::scene::Scene;
+use crate::explain::{Cause, world};
+use crate::kernel::fib::{RuleAction, table};
+use crate::kernel::types::{DevId, NetnsId};
+use crate::trace::event::{EventKind, FibResult};
+
+/// Namespaces of the step that lack a rule every namespace is born with.
+pub fn rules(sc: &Scene<'_>, out: &mut Vec<Found>) {
+    let s = sc.after;
+    let mut seen: Vec<NetnsId> = Vec::new();
+    for e in sc.events() {
+        if seen.contains(&e.ns) || s.kernel.ns(e.ns).is_switch {
+            continue;
+        }
+        seen.push(e.ns);
+        for (t, name, pref) in [(table::LOCAL, "local", 0), (table::MAIN, "main", 32_766)] {
+            let asked = s.kernel.ns(e.ns).fib.rules.iter().any(|r| matches!(r.action, RuleAction::Table(x) if x == t));
+            if !asked {
+                let place = world::place(s, e.ns);
+                let says = format!("no rule of {place} asks routing table {name}: its routes count for nothing");
+                let f = Found::new(Cause::RoutingRuleMissing, place, says)
+                    .shown(format!("no rule looks up {name}"), Some(line(sc, e.ns, "ip rule show")))
+                    .fix(vec![line(sc, e.ns, format!("ip rule add pref {pref} lookup {name}"))]);
+                out.push(f);
+            }
+        }
+    }
+}
+
+/// Look-ups that sent a packet elsewhere than the device whose wire has the receiver on it.
+pub fn find(sc: &Scene<'_>, out: &mut Vec<Found>) {
+    let s = sc.after;
+    let mut seen: Vec<(NetnsId, std::net::Ipv4Addr)> = Vec::new();
+    for e in sc.events() {
+        let EventKind::Fib { key, result: FibResult::Route { route, .. } } = &e.kind else { continue };
+        let (dst, ns) = (key.dst, e.ns);
+        let Some(by) = route.dev.filter(|d| !s.kernel.dev(*d).is_loopback()) else { continue };
+        if seen.contains(&(ns, dst)) || s.kernel.ns(ns).is_switch {
+            continue;
+        }
+        seen.push((ns, dst));
+        for o in world::owners(s, dst).into_iter().filter(|o| o.netns != ns) {
+            let Some(net) = world::net_of(o, dst) else { continue };
+            let near: Vec<DevId> = world::segment(s, o.id)
+                .into_iter()
+                .filter(|d| *d != by && s.kernel.dev(*d).netns == ns && s.kernel.dev(*d).master.is_none())
+                .collect();
+            if near.is_empty() || world::wires(s, by, o.id).is_some() {
+                continue;
+            }
+            for d in near.into_iter().map(|d| s.kernel.dev(d)) {
+                let place = format!("{}/{}", world::place(s, ns), d.name);
+                let says = format!(
+                    "{dst} is on the wire of {place}, and {} sends to it by {}",
+                    world::place(s, ns),
+                    world::name(s, by)
+                );
+                let mut f = Found::new(Cause::NoRoute, place, says)
+                    .shown("the route that wins", Some(line(sc, ns, format!("ip route get {dst}"))));
+                let mut lines = Vec::new();
+                if !d.is_up() {
+                    f.blocker.cause = Cause::LinkDown;
+                    lines.push(line(sc, ns, format!("ip link set {} up", d.name)));
+                }
+                if !d.addrs.iter().any(|a| net.contains(&a.local)) {
+                    if d.is_up() {
+                        f.blocker.cause = Cause::AddressMissing;
+                    }
+                    if let Some(a) = address::wanted(sc, net) {
+                        lines.push(line(sc, ns, format!("ip addr add {a}/{} dev {}", net.prefix_len(), d.name)));
+                    }
+                } else if lines.is_empty() {
+                    lines.push(line(sc, ns, format!("ip route add {net} dev {}", d.name)));
+                }
+                out.push(f.fix(lines));
+            }
+        }
+    }
+}
