@@ -47,6 +47,8 @@ causes! {
     DockerRulesMissing = "docker-rules-missing", "flushed-rules";
     /// A sender or a router has no route to the destination.
     NoRoute = "no-route", "no-route-on-router";
+    /// A routing rule sends the packet by another table than the main one, and that way leads nowhere.
+    PolicyRoute = "policy-route", "policy-route";
     /// A routing rule is gone, so that a table which has the route is never asked.
     RoutingRuleMissing = "routing-rule-missing", "";
     /// The request arrived; whoever answers has no route back.

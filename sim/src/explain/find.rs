@@ -81,6 +81,7 @@ pub fn find(sc: &Scene<'_>) -> Vec<Found> {
         event(sc, i, &mut out, &mut late);
     }
     neigh::stale(sc, &mut out);
+    detour::policy(sc, &mut out);
     detour::find(sc, &mut out);
     out.append(&mut late);
     name::unheard(sc, &mut out);

@@ -218,7 +218,9 @@ fn breadth(l: &Line) -> usize {
 
 /// The fixes with what else they let through, the smallest first.
 fn offer(world: &Session, what: &What, ways: Vec<Vec<Line>>) -> Vec<Fix> {
-    let mut ways = ways;
+    // What works without a line of it is no better with it.
+    let needless = |w: &Vec<Line>| ways.iter().any(|o| o.len() < w.len() && o.iter().all(|l| w.contains(l)));
+    let mut ways: Vec<Vec<Line>> = ways.iter().filter(|w| !needless(w)).cloned().collect();
     ways.sort_by_key(|w| w.iter().map(breadth).sum::<usize>());
     ways.truncate(2 * OFFERED);
     if ways.is_empty() {

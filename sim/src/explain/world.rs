@@ -28,6 +28,11 @@ pub fn line(s: &Session, ns: NetnsId, command: &str) -> Line {
         return Line { place: label, command: command.to_owned() };
     }
     let host = s.kernel.host(s.kernel.ns(ns).host).name.clone();
+    // An engine's own namespace has no name but its file.
+    let engine = s.engines.get(&s.kernel.ns(ns).host);
+    if let Some(o) = engine.and_then(|e| e.overlays.values().find(|o| o.ns == ns)) {
+        return Line { place: host, command: format!("nsenter --net=/var/run/docker/netns/{} {command}", o.file) };
+    }
     match container(s, ns) {
         Some((_, c)) if label != host => {
             let enter = format!("nsenter -t $(docker inspect -f {{{{.State.Pid}}}} {}) -n", c.name);

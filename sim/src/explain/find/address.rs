@@ -46,6 +46,15 @@ pub fn wanted(sc: &Scene<'_>, net: Ipv4Net) -> Option<Ipv4Addr> {
     missing.or_else(|| world::free_address(s, net))
 }
 
+/// The address that a device should have: a container's, as its engine knows it; else one that others wait for.
+pub fn right(sc: &Scene<'_>, d: &Device, net: Ipv4Net) -> Option<Ipv4Addr> {
+    let endpoint = world::container(sc.after, d.netns)
+        .and_then(|(_, c)| c.endpoints.values().find(|p| p.dev == Some(d.id)))
+        .and_then(|p| p.ip)
+        .filter(|a| net.contains(a));
+    endpoint.or_else(|| wanted(sc, net))
+}
+
 /// A packet for an address that nobody has came to a device: it is the one that should have it.
 pub fn lost(sc: &Scene<'_>, d: DevId, a: Ipv4Addr) -> Option<Found> {
     let s = sc.after;
@@ -85,7 +94,7 @@ pub fn readdress(sc: &Scene<'_>, ns: NetnsId, dst: Ipv4Addr, mut f: Found) -> Fo
             if d.addrs.iter().any(|a| net.contains(&a.local)) {
                 continue;
             }
-            let Some(a) = wanted(sc, net) else { continue };
+            let Some(a) = right(sc, d, net) else { continue };
             let place = format!("{}/{}", world::place(s, ns), d.name);
             let mut lines = vec![line(sc, ns, format!("ip addr add {a}/{} dev {}", net.prefix_len(), d.name))];
             if !d.is_up() {

@@ -30,6 +30,27 @@ pub fn rules(sc: &Scene<'_>, out: &mut Vec<Found>) {
     }
 }
 
+/// Look-ups that a rule of somebody's own decided.
+pub fn policy(sc: &Scene<'_>, out: &mut Vec<Found>) {
+    let s = sc.after;
+    let mut seen: Vec<(NetnsId, u32)> = Vec::new();
+    for e in sc.events() {
+        let EventKind::Fib { key, result: FibResult::Route { pref, route } } = &e.kind else { continue };
+        if matches!(pref, 0 | 32_766 | 32_767) || seen.contains(&(e.ns, *pref)) {
+            continue;
+        }
+        seen.push((e.ns, *pref));
+        let place = world::place(s, e.ns);
+        let says = format!("routing rule {pref} of {place} sends what goes to {} by table {}", key.dst, route.table);
+        let show = line(sc, e.ns, format!("ip route get {} from {}", key.dst, key.src));
+        let f = Found::new(Cause::PolicyRoute, place, says)
+            .shown("the rules", Some(line(sc, e.ns, "ip rule show")))
+            .shown(format!("table {} wins", route.table), Some(show))
+            .fix(vec![line(sc, e.ns, format!("ip rule del pref {pref}"))]);
+        out.push(f);
+    }
+}
+
 /// Look-ups that sent a packet elsewhere than the device whose wire has the receiver on it.
 pub fn find(sc: &Scene<'_>, out: &mut Vec<Found>) {
     let s = sc.after;
@@ -69,7 +90,7 @@ pub fn find(sc: &Scene<'_>, out: &mut Vec<Found>) {
                     if d.is_up() {
                         f.blocker.cause = Cause::AddressMissing;
                     }
-                    if let Some(a) = address::wanted(sc, net) {
+                    if let Some(a) = address::right(sc, d, net) {
                         lines.push(line(sc, ns, format!("ip addr add {a}/{} dev {}", net.prefix_len(), d.name)));
                     }
                 } else if lines.is_empty() {

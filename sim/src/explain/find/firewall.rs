@@ -66,6 +66,14 @@ fn tool(v: Variant) -> &'static str {
     }
 }
 
+/// Which set of tables, where it is not the usual one.
+fn of_legacy(v: Variant) -> &'static str {
+    match v {
+        Variant::Nft => "",
+        Variant::Legacy => " of iptables-legacy",
+    }
+}
+
 /// `iptables -t TABLE`, where it is not the filter.
 fn with_table(v: Variant, t: TableKind) -> String {
     match t {
@@ -124,10 +132,11 @@ fn by_rule(sc: &Scene<'_>, i: usize, rule: &RuleAt, verdict: RuleVerdict) -> Fou
     let (cause, why) = rule_cause(sc, i, rule, &spec);
     let does = if verdict == RuleVerdict::Reject { "rejects" } else { "drops" };
     let says = format!(
-        "rule {} of chain {} in table {} {does} {}{why}: {spec}",
+        "rule {} of chain {} in table {}{} {does} {}{why}: {spec}",
         rule.number,
         rule.chain,
         rule.table.name(),
+        of_legacy(rule.variant),
         words(sc, i)
     );
     let chain = &rule.chain;
@@ -212,7 +221,7 @@ fn by_policy(sc: &Scene<'_>, i: usize, v: Variant, h: Hook, t: TableKind) -> Fou
     let outer = sc.is_outer(sc.events()[i].packet);
     let cause = if outer { Cause::VxlanPortBlocked } else { Cause::DroppedByPolicy };
     let says =
-        format!("no rule of chain {} in table {} accepts {}, and its policy is DROP", h.name(), t.name(), words(sc, i));
+        format!("no rule of chain {} in table {}{} accepts {}, and its policy is DROP", h.name(), t.name(), of_legacy(v), words(sc, i));
     let iptables = with_table(v, t);
     let show = line(sc, ns, format!("{iptables} -nvL {}", h.name()));
     let mut f = Found::new(cause, at(sc, i), says).shown(format!("-P {} DROP ({})", h.name(), tool(v)), Some(show));

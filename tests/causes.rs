@@ -1,0 +1,44 @@
+//! `docs/causes.md` lists every cause, and each scenario that it names exists. `PACKETWALK_UPDATE=1` writes it anew.
+
+use packetwalk_sim::explain::Cause;
+
+fn document() -> String {
+    let mut out = String::from(
+        "# Causes\n\nWhat `packetwalk why` calls the reason of a failed probe, and what `cause:` expects in a scenario. The \
+         codes never change. A scenario\nof the library shows each of those that have one: `packetwalk why SCENARIO`.\n\n\
+         | code | meaning | scenario |\n|---|---|---|\n",
+    );
+    for c in Cause::ALL {
+        let scenario = if c.scenario().is_empty() { String::new() } else { format!("`{}`", c.scenario()) };
+        out.push_str(&format!("| `{}` | {} | {scenario} |\n", c.code(), c.about()));
+    }
+    out
+}
+
+#[test]
+fn the_list_is_up_to_date() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/causes.md");
+    if std::env::var_os("PACKETWALK_UPDATE").is_some() {
+        std::fs::write(path, document()).expect("it can be written");
+    }
+    let there = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(there == document(), "docs/causes.md is not up to date: run this test with PACKETWALK_UPDATE=1");
+}
+
+#[test]
+fn codes_are_unique_and_scenarios_exist() {
+    let mut codes: Vec<&str> = Cause::ALL.iter().map(|c| c.code()).collect();
+    codes.sort_unstable();
+    let all = codes.len();
+    codes.dedup();
+    assert_eq!(codes.len(), all);
+    let mut names = Vec::new();
+    for topic in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios")).expect("it is there").flatten() {
+        for f in std::fs::read_dir(topic.path()).into_iter().flatten().flatten() {
+            names.push(f.path().file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default());
+        }
+    }
+    for c in Cause::ALL.iter().filter(|c| !c.scenario().is_empty()) {
+        assert!(names.iter().any(|n| n == c.scenario()), "{}: there is no scenario {}", c.code(), c.scenario());
+    }
+}
