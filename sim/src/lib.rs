@@ -11,6 +11,7 @@
 //! - [`engine`]: the virtual clock and the queue of events;
 //! - [`app`]: the programs that own sockets: ping, a TCP client, a server;
 //! - [`session`]: a world that a scenario's steps run in, one by one;
+//! - [`filter`]: one packet through a bare `iptables-save` dump;
 //! - [`trace`]: what happened, as values, and the forms it is printed in.
 //!
 //! Invariants: no IO, no wall clock, no threads, no randomness without a seed. `kernel` imports
@@ -20,6 +21,7 @@ pub mod app;
 pub mod command;
 pub mod docker;
 pub mod engine;
+pub mod filter;
 pub mod journal;
 pub mod kernel;
 pub mod op;

@@ -13,6 +13,7 @@ pub mod outcome;
 pub mod state;
 pub mod text;
 pub mod topology;
+pub mod way;
 pub mod words;
 
 pub use drop::DropReason;
