@@ -72,7 +72,10 @@ fn sides(a: &Args) -> Option<[Side; 2]> {
     let mut sides: [Side; 2] = match <[Loaded; 2]>::try_from(loaded) {
         Ok(two) => two.map(|l| Side { name: l.scenario.name.clone(), loaded: l }),
         Err(_) if a.engine.is_empty() && a.rules.is_empty() => {
-            return bad("one scenario has no other side", "name another one, or say --engine twice, or --rules HOST=FILE");
+            return bad(
+                "one scenario has no other side",
+                "name another one, or say --engine twice, or --rules HOST=FILE",
+            );
         }
         Err(_) => {
             let l = load(&a.scenarios[0])?;

@@ -97,7 +97,10 @@ pub fn run(a: &Args) -> End {
     let dump = match read(&a.rules) {
         Ok(t) => t,
         Err(e) => {
-            problem::error(&format!("{}: {e}", a.rules), "name a file that iptables-save wrote, or - for standard input");
+            problem::error(
+                &format!("{}: {e}", a.rules),
+                "name a file that iptables-save wrote, or - for standard input",
+            );
             return End::Bad;
         }
     };

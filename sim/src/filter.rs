@@ -16,6 +16,7 @@ use crate::kernel::dev::PktType;
 use crate::kernel::netfilter::{Hook, Verdict as HookVerdict};
 use crate::kernel::types::{DevId, HostId, NetnsId};
 use crate::kernel::xtables::TableKind;
+use crate::kernel::xtables::matches::Match;
 use crate::kernel::xtables::targets::{NatKind, Target};
 use crate::kernel::xtables::view::HookAt;
 use crate::session::Session;
@@ -178,12 +179,13 @@ pub fn walk(dump: &str, q: &Question) -> Result<Answer, String> {
             break;
         }
     }
-    let mut notes = notes(dump, q);
+    let packets = [came, p];
+    let mut notes = notes(&s, first, q, &packets);
     if let Some(note) = without_address(&s, ns, first) {
         verdict = Verdict::Unmodelled;
         notes.push(note);
     }
-    Ok(Answer { verdict, session: s, first, packets: [came, p], notes })
+    Ok(Answer { verdict, session: s, first, packets, notes })
 }
 
 /// The host, its devices and its addresses. The end of a way that lies in the host itself has its address there.
@@ -289,6 +291,10 @@ fn prepare(s: &mut Session, ns: NetnsId, q: &Question, hook: Hook, dev: Option<D
     let Some(dev) = dev else { return };
     let k = &mut s.kernel;
     match q.state {
+        // Tracking sits at the first hooks; whoever begins behind them has been through it.
+        State::New if !matches!(hook, Hook::Prerouting | Hook::Output) => {
+            k.nf_conntrack_in(ns, hook, dev, p);
+        }
         State::New => {}
         State::Untracked => p.nf.ctinfo = CtInfo::Untracked,
         // A packet that tracking made nothing of has no connection, as if nobody tracked.
@@ -340,11 +346,21 @@ fn is_masquerade(t: &Target) -> bool {
     matches!(t, Target::Nat(n) if n.kind == NatKind::Masquerade)
 }
 
-fn notes(dump: &str, q: &Question) -> Vec<String> {
+fn notes(s: &Session, first: usize, q: &Question, packets: &[Packet; 2]) -> Vec<String> {
     let mut out = Vec::new();
-    if dump.contains("addrtype") && q.addresses.is_empty() {
-        let what = "the dump asks which addresses are the host's own (addrtype)";
+    let asks = |k: &EventKind| match k {
+        EventKind::XtMatched { at, .. } | EventKind::XtMissed { at, .. } => {
+            at.rule.matches.iter().any(|m| matches!(m, Match::Addrtype(_)))
+        }
+        _ => false,
+    };
+    if q.addresses.is_empty() && s.kernel.rec.events[first..].iter().any(|e| asks(&e.kind)) {
+        let what = "a rule asks which addresses are the host's own (addrtype)";
         out.push(format!("{what}: say --address DEVICE=ADDRESS/PREFIX for each, else none is"));
+    }
+    let dst = |p: &Packet| p.ipv4().map(|ip| ip.dst);
+    if dst(&packets[0]) != dst(&packets[1]) && q.hooks.is_empty() {
+        out.push("nothing is routed: the devices are taken as given, also for the translated destination".into());
     }
     out
 }

@@ -48,7 +48,8 @@ impl Report {
                 out::print(&format!("\n{passed} passed, {failed} failed, {bad} could not be run\n"));
             }
             Form::Json => {
-                let all = json!({"schema_version": 1, "passed": passed, "failed": failed, "bad": bad, "scenarios": json});
+                let all =
+                    json!({"schema_version": 1, "passed": passed, "failed": failed, "bad": bad, "scenarios": json});
                 out::print(&format!("{all:#}\n"));
             }
             Form::Junit => {
@@ -71,7 +72,12 @@ impl Report {
 /// What a failure is about, in lines of a label and a text.
 fn lines(f: &Failure) -> Vec<(&'static str, String)> {
     let mut out = Vec::new();
-    let parts = [("expected", Some(&f.expected)), ("got", Some(&f.got)), ("parted", f.parted.as_ref()), ("why", f.why.as_ref())];
+    let parts = [
+        ("expected", Some(&f.expected)),
+        ("got", Some(&f.got)),
+        ("parted", f.parted.as_ref()),
+        ("why", f.why.as_ref()),
+    ];
     for (label, value) in parts {
         for (i, line) in value.into_iter().flat_map(|v| v.lines()).enumerate() {
             out.push((if i == 0 { label } else { "" }, line.to_owned()));

@@ -152,7 +152,11 @@ impl Reader {
         let t = self.text(n, "within")?;
         let span = span(&t);
         if span.is_none() {
-            self.issue(n.at, format!("`{t}` is no span of time"), "write a number and us, ms or s, such as 250ms or 2s");
+            self.issue(
+                n.at,
+                format!("`{t}` is no span of time"),
+                "write a number and us, ms or s, such as 250ms or 2s",
+            );
         }
         span
     }

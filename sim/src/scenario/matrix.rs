@@ -5,10 +5,10 @@
 
 use std::net::Ipv4Addr;
 
+use super::At;
 use super::node::{Node, Value};
 use super::read::Reader;
 use super::suggest::closest;
-use super::At;
 
 /// Targets of a place or group.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -91,6 +91,7 @@ pub fn look(s: &Session, e: &Expect) -> Result<Aside, WalkError> {
 
 fn try_row(s: &Session, row: &Row, cells: &mut Vec<Cell>) -> Result<(), WalkError> {
     let mut tried = vec![false; row.targets.len()];
+    let begin = cells.len();
     for from in find(s, &row.from, row.at)? {
         for (t, tried) in row.targets.iter().zip(&mut tried) {
             if let Ok(a) = t.name.parse::<Ipv4Addr>() {
@@ -100,8 +101,12 @@ fn try_row(s: &Session, row: &Row, cells: &mut Vec<Cell>) -> Result<(), WalkErro
             }
             for to in find(s, &t.name, t.at)?.iter().filter(|to| to.ns != from.ns) {
                 let whole = Target { name: to.name.clone(), ..t.clone() }.text();
-                cells.push(cell(s, &from, t, whole, &addresses(s, to.ns, from.ns), Some(to.ns)));
                 *tried = true;
+                // A group and one of its members may both be named.
+                if cells[begin..].iter().any(|c| (&c.from, &c.to, c.want) == (&from.name, &whole, t.want)) {
+                    continue;
+                }
+                cells.push(cell(s, &from, t, whole, &addresses(s, to.ns, from.ns), Some(to.ns)));
             }
             if cells.len() > MAX_CELLS {
                 return Err(WalkError {
@@ -169,8 +174,7 @@ fn cell(s: &Session, from: &Spot, t: &Target, to: String, all: &[Ipv4Addr], ns: 
 /// there; one by a firewall does not.
 fn answered(s: &Session, first: usize, r: &ProbeReport, target: Option<NetnsId>) -> bool {
     let closed = |e: &crate::trace::Event| {
-        target.is_none_or(|ns| e.ns == ns)
-            && matches!(e.kind, EventKind::Drop { reason: DropReason::NO_SOCKET, .. })
+        target.is_none_or(|ns| e.ns == ns) && matches!(e.kind, EventKind::Drop { reason: DropReason::NO_SOCKET, .. })
     };
     match r.outcome {
         Some(Outcome::Reply | Outcome::Closed | Outcome::Stall | Outcome::Reset) => true,

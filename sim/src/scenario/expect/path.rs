@@ -55,12 +55,7 @@ fn visits(s: &Session, events: &[Event], arp: bool) -> Vec<(usize, Vec<String>)>
     visited.filter_map(|(i, e)| Some((i, named(e)?))).collect()
 }
 
-fn check_drop(
-    s: &Session,
-    events: &[Event],
-    want: &ExpectDrop,
-    f: &mut Failures,
-) {
+fn check_drop(s: &Session, events: &[Event], want: &ExpectDrop, f: &mut Failures) {
     let mut drops = Vec::new();
     let mut hit = false;
     // The rule or policy that each packet met last.
