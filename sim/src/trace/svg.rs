@@ -151,26 +151,38 @@ fn curve((ax, ay): Point, (bx, by): Point) -> String {
 fn hops(out: &mut String, l: &Layout, way: &Way) {
     let mut gone: Vec<(DevId, DevId)> = Vec::new();
     let mut drawn = Vec::new();
-    for h in &way.hops {
-        let Some((mut a, mut b)) = ends(l, h.from, h.to) else { continue };
+    for (i, h) in way.hops.iter().enumerate() {
+        let Some((mut a, mut b)) = ends(l, h.from, h.to).or_else(|| across(l, way, i)) else { continue };
         let pair = (h.from.min(h.to), h.from.max(h.to));
         let before = gone.iter().filter(|p| **p == pair).count();
         gone.push(pair);
-        let aside = (before as f64 + 0.5) * 13.0 * if before % 2 == 0 { 1.0 } else { -1.0 };
-        if (a.1 - b.1).abs() < 1.0 {
+        let aside = (before as f64 + 0.5) * 13.0 * if before.is_multiple_of(2) { 1.0 } else { -1.0 };
+        // Beside each other, and the numbers too.
+        let level = (a.1 - b.1).abs() < 1.0;
+        if level {
             (a.1, b.1) = (a.1 + aside / 2.0, b.1 + aside / 2.0);
         } else {
             (a.0, b.0) = (a.0 + aside, b.0 + aside);
         }
+        let shift = if level { aside } else { 0.0 };
         let class = if h.back { "hop back" } else { "hop" };
         out.push_str(&format!("<path class=\"{class}\" marker-end=\"url(#tip)\" d=\"{}\"/>\n", curve(a, b)));
-        drawn.push((h, ((a.0 + b.0) / 2.0, (a.1 + b.1) / 2.0)));
+        drawn.push((h, ((a.0 + b.0) / 2.0 + shift, (a.1 + b.1) / 2.0)));
     }
     for (h, (x, y)) in drawn {
         let class = if h.back { "number back" } else { "number" };
         out.push_str(&format!("<circle class=\"{class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"9\"/>\n"));
         centred(out, x, y + 4.0, &h.number.to_string());
     }
+}
+
+/// A hop from port to port of a LAN: along it, from below the device before to below the device after.
+fn across(l: &Layout, way: &Way, i: usize) -> Option<(Point, Point)> {
+    let lan = *l.of_lan.get(&way.hops[i].from)?;
+    let (before, after) = (way.hops.get(i.checked_sub(1)?)?, way.hops.get(i + 1)?);
+    let (a, b) = (l.devs.get(&before.from)?.middle().0, l.devs.get(&after.to)?.middle().0);
+    let y = l.lans[lan].rect.middle().1;
+    Some(((a, y), (b, y)))
 }
 
 /// A badge on every device where something happened: beside each other where it was more than once.

@@ -2,6 +2,7 @@
 
 use super::{Event, Trace};
 use crate::kernel::types::{DevId, NetnsId};
+use crate::scenario::expect::parted::said;
 use crate::session::Session;
 use crate::trace::clause::clause;
 use crate::trace::event::Birth;
@@ -116,12 +117,17 @@ fn leg(s: &Session, events: &[Event], first: usize, back: bool, w: &mut Way) -> 
             }
             at = Some(dev);
         }
-        let kind = match e.kind {
-            EventKind::Nat { .. } => MarkKind::Rewrite,
-            EventKind::Drop { .. } => MarkKind::Drop,
+        let (kind, text) = match e.kind {
+            EventKind::Nat { .. } => (MarkKind::Rewrite, clause(s, &e.kind).1),
+            EventKind::Drop { .. } => (MarkKind::Drop, said(s, &events[..=end], e)),
             _ => continue,
         };
-        let text = clause(s, &e.kind).1;
+        // A bridge has what it hands to the host without receiving it.
+        if let (MarkKind::Drop, Some(dev), Some(from)) = (kind, e.dev, at)
+            && dev != from
+        {
+            w.hops.push(Hop { number: w.hops.len() + 1, from, to: dev, back });
+        }
         let text = text.strip_prefix("nat: ").unwrap_or(&text).to_owned();
         w.marks.push(Mark { after: w.hops.len(), ns: e.ns, dev: e.dev.or(at), kind, text });
     }

@@ -34,13 +34,16 @@ fn told(e: &&Event) -> bool {
 }
 
 fn tell(s: &Session, events: &[Event], e: &Event) -> String {
-    let place = names(s, e.ns, e.dev).remove(0);
+    format!("{}: {}", names(s, e.ns, e.dev).remove(0), said(s, events, e))
+}
+
+/// An event in words; a drop by the firewall with the rule or policy that the packet met last.
+pub fn said(s: &Session, events: &[Event], e: &Event) -> String {
     let text = clause(s, &e.kind).1;
     let filtered = matches!(e.kind, EventKind::Drop { reason: DropReason::NETFILTER_DROP, .. });
-    let rule = filtered.then(|| last_rule(events, e)).flatten();
-    match rule {
-        Some(r) => format!("{place}: {text}: {r}"),
-        None => format!("{place}: {text}"),
+    match filtered.then(|| last_rule(events, e)).flatten() {
+        Some(rule) => format!("{text}: {rule}"),
+        None => text,
     }
 }
 

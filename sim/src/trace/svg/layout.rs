@@ -70,14 +70,20 @@ pub struct Layout {
 pub fn layout(s: &Session, heading: f64) -> Layout {
     let mut out = Layout::default();
     let k = &s.kernel;
-    let (mut x, top, mut bottom) = (GAP, heading, heading);
+    let mut hosts = Vec::new();
     for (i, h) in k.hosts.iter().enumerate() {
         let mut inner = host(s, HostId(i as u32), h.root_ns);
-        let size = inner.size;
-        inner.hosts.push(Frame { rect: Rect { x: 0.0, y: 0.0, w: size.0, h: size.1 }, title: h.name.clone() });
-        out.take(inner, x, top);
-        x += size.0 + 2.0 * GAP;
-        bottom = bottom.max(top + size.1);
+        let (w, height) = inner.size;
+        inner.hosts.push(Frame { rect: Rect { x: 0.0, y: 0.0, w, h: height }, title: h.name.clone() });
+        hosts.push(inner);
+    }
+    // They stand on one line, close to the LANs.
+    let bottom = heading + hosts.iter().map(|l| l.size.1).fold(0.0, f64::max);
+    let mut x = GAP;
+    for inner in hosts {
+        let (w, h) = inner.size;
+        out.take(inner, x, bottom - h);
+        x += w + 2.0 * GAP;
     }
     let width = (x - GAP).max(320.0);
     let mut y = bottom + AISLE;
