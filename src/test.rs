@@ -1,5 +1,6 @@
 //! `packetwalk test`.
 
+mod kernel;
 mod report;
 mod suite;
 
@@ -24,6 +25,17 @@ enum Form {
     Github,
 }
 
+/// Where expectations are held against.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Backend {
+    /// The model
+    Model,
+    /// The live kernel; what it cannot tell is named. Exit 3 where this machine has no lab
+    Kernel,
+    /// The model, which in turn is compared with the live kernel
+    Both,
+}
+
 /// Arguments of `test`.
 #[derive(clap::Args)]
 pub struct Args {
@@ -38,6 +50,9 @@ pub struct Args {
     /// Scenarios walked at once; as many as the machine has processors where left out
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
+    /// What runs the scenarios
+    #[arg(long, value_enum, default_value = "model")]
+    backend: Backend,
 }
 
 /// Reads `k/n`.
@@ -60,7 +75,15 @@ pub fn run(a: &Args) -> End {
     }
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let mut report = report::Report::new(a.format, bad);
-    suite::run(&names, a.jobs.map_or(cores, NonZeroUsize::get), &mut |case| report.add(case));
+    let mut add = |case| report.add(case);
+    match a.backend {
+        Backend::Model => suite::run(&names, a.jobs.map_or(cores, NonZeroUsize::get), &mut add),
+        backend => {
+            if kernel::run(&names, backend, &mut add).is_err() {
+                return End::Missing;
+            }
+        }
+    }
     report.finish()
 }
 

@@ -165,10 +165,25 @@ fn junit_is_xml_with_the_failure_in_it() {
 fn github_annotations_name_file_line_and_column() {
     let (code, out, _) = test(&world(FAILS), &["--format", "github"]);
     assert_eq!(code, Some(1));
-    says(&out, &["::error file=case.yaml,line=8,col=13,title=x%3A step 1%2C stdout::expected h<o>, 100%25%0Agot"]);
+    says(&out, &["::error file=case.yaml,line=8,col=22,title=x%3A step 1%2C stdout::expected h<o>, 100%25%0Agot"]);
     let (code, out, _) = test("name: X y\nhosts: {a: 10.0.0.300/24}\nsteps: [a$ true]\n", &["--format", "github"]);
     assert_eq!(code, Some(2));
     says(&out, &["::error file=case.yaml,line=1,col=7", "::error file=case.yaml,line=2,col=12"]);
+}
+
+#[test]
+fn every_form_of_the_report() {
+    let steps = "  - run: b$ iptables -A INPUT -s 10.0.0.3 -j DROP\n  - run: c> tcp -W 1 10.0.0.2:80\n    expect:\n      outcome: reply\n      \
+                 path: [c/eth0, b/eth0, c/eth0]\n      reaches: {a: [b:80, not b], c: b:80}\n";
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("snapshots/forms");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    for form in ["text", "json", "junit", "github"] {
+        let (code, out, _) = test(&world(steps), &["--format", form]);
+        assert_eq!(code, Some(1));
+        settings.bind(|| insta::assert_snapshot!(format!("test-{form}"), out));
+    }
 }
 
 /// A folder of scenarios, each with a number; those that are divisible by three fail, one is no scenario.

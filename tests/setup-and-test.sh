@@ -42,10 +42,10 @@ if command -v cargo-nextest >/dev/null; then
     cargo test --workspace --doc --locked --quiet
     # The ground truth prints one table over all recordings, so it runs as one process.
     cargo test --test groundtruth --locked
-    cargo nextest run --workspace --locked -E 'not binary(/groundtruth|live|differential|killed|means/)'
+    cargo nextest run --workspace --locked -E 'not binary(/groundtruth|live|differential|killed|means|backend/)'
     # One scenario after the other, for their times' sake.
     step "the library on the live kernel"
-    for t in live differential killed means; do
+    for t in live differential killed means backend; do
         cargo test --test $t --locked
     done
 else

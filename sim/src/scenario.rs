@@ -156,6 +156,8 @@ pub struct Ask {
 pub struct Expect {
     /// Where in the file it stands.
     pub at: At,
+    /// Where what is said under each of its keys stands.
+    pub keys: Vec<(String, At)>,
     /// Outcome of the probe, or of the probing tool in the command.
     pub outcome: Option<Outcome>,
     /// Source address that the server saw.
@@ -184,6 +186,13 @@ pub struct Expect {
     pub within: Option<Nanos>,
     /// Codes of everything that is in the way.
     pub cause: Vec<String>,
+}
+
+impl Expect {
+    /// Where in the file stands what is said under a key.
+    pub fn place_of(&self, key: &str) -> At {
+        self.keys.iter().find(|k| k.0 == key).map_or(self.at, |k| k.1)
+    }
 }
 
 /// A command that is run on a copy of the world, and what it must print.

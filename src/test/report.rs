@@ -14,6 +14,8 @@ pub struct Report {
     passed: usize,
     failed: usize,
     bad: usize,
+    /// Nothing of them could be checked on the live kernel.
+    unchecked: usize,
     json: Vec<Value>,
     junit: Vec<TestCase>,
 }
@@ -21,15 +23,16 @@ pub struct Report {
 impl Report {
     /// A report in a form; so many paths were no good already.
     pub fn new(form: Form, bad: usize) -> Report {
-        Report { form, passed: 0, failed: 0, bad, json: Vec::new(), junit: Vec::new() }
+        Report { form, passed: 0, failed: 0, bad, unchecked: 0, json: Vec::new(), junit: Vec::new() }
     }
 
     /// Adds a case, and prints it where the form goes case by case.
     pub fn add(&mut self, c: Case) {
-        match &c.failures {
-            None => self.bad += 1,
-            Some(f) if f.is_empty() => self.passed += 1,
-            Some(_) => self.failed += 1,
+        match c.result() {
+            "bad-input" => self.bad += 1,
+            "fail" => self.failed += 1,
+            "not-checked" => self.unchecked += 1,
+            _ => self.passed += 1,
         }
         problem::print(&c.said);
         match self.form {
@@ -42,10 +45,12 @@ impl Report {
 
     /// Prints the rest; how it all ended.
     pub fn finish(self) -> End {
-        let Report { form, passed, failed, bad, json, junit } = self;
+        let Report { form, passed, failed, bad, unchecked, json, junit } = self;
         match form {
             Form::Text | Form::Github => {
-                out::print(&format!("\n{passed} passed, {failed} failed, {bad} could not be run\n"));
+                let more =
+                    if unchecked > 0 { format!(", {unchecked} could not be checked here") } else { String::new() };
+                out::print(&format!("\n{passed} passed, {failed} failed, {bad} could not be run{more}\n"));
             }
             Form::Json => {
                 let all =
@@ -87,10 +92,11 @@ fn lines(f: &Failure) -> Vec<(&'static str, String)> {
 }
 
 fn text(c: &Case) -> String {
-    let word = match &c.failures {
-        None => "BAD",
-        Some(f) if f.is_empty() => "ok",
-        Some(_) => "FAIL",
+    let word = match c.result() {
+        "bad-input" => "BAD",
+        "fail" => "FAIL",
+        "not-checked" => "--",
+        _ => "ok",
     };
     let mut t = format!("{word:<5}{}\n", c.name);
     for f in c.failures.iter().flatten() {
@@ -98,6 +104,9 @@ fn text(c: &Case) -> String {
         for (label, line) in lines(f) {
             t.push_str(&format!("       {label:<9}{line}\n"));
         }
+    }
+    for n in c.kernel.iter().flat_map(|k| &k.not) {
+        t.push_str(&format!("     not checked: {n}\n"));
     }
     t
 }
@@ -117,9 +126,13 @@ fn value(c: &Case) -> Value {
             json!({"scenario": c.name, "file": c.file, "result": "bad-input", "problems": all})
         }
         Some(list) => {
-            let result = if list.is_empty() { "pass" } else { "fail" };
             let all: Vec<Value> = list.iter().map(failure).collect();
-            json!({"scenario": c.name, "file": c.file, "result": result, "failures": all})
+            let mut v = json!({"scenario": c.name, "file": c.file, "result": c.result(), "failures": all});
+            if let Some(k) = &c.kernel {
+                v["checked"] = json!(k.checked);
+                v["not_checked"] = json!(k.not);
+            }
+            v
         }
     }
 }
@@ -135,6 +148,11 @@ fn body(f: &Failure) -> String {
 
 fn junit(c: &Case) -> TestCase {
     let status = match &c.failures {
+        Some(_) if c.result() == "not-checked" => {
+            let mut s = TestCaseStatus::skipped();
+            s.set_message(c.kernel.iter().flat_map(|k| k.not.clone()).collect::<Vec<_>>().join("; "));
+            s
+        }
         Some(f) if f.is_empty() => TestCaseStatus::success(),
         Some(list) => {
             let mut s = TestCaseStatus::non_success(NonSuccessKind::Failure);

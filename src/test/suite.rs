@@ -23,6 +23,28 @@ pub struct Case {
     pub said: String,
     /// The same, each by itself.
     pub problems: Vec<Kept>,
+    /// What the live kernel was asked, where it was.
+    pub kernel: Option<OnKernel>,
+}
+
+/// What was checked on the live kernel.
+pub struct OnKernel {
+    /// How many things were.
+    pub checked: usize,
+    /// What was not, and why.
+    pub not: Vec<String>,
+}
+
+impl Case {
+    /// How it ended, as reports name it.
+    pub fn result(&self) -> &'static str {
+        match (&self.failures, &self.kernel) {
+            (None, _) => "bad-input",
+            (Some(f), _) if !f.is_empty() => "fail",
+            (_, Some(k)) if k.checked == 0 => "not-checked",
+            _ => "pass",
+        }
+    }
 }
 
 /// Walks scenarios, `jobs` at once, and hands each on in the order of the names.
@@ -74,7 +96,7 @@ fn case(name: &str) -> Case {
     let ((scenario, failures), said, problems) =
         problem::keep(|| catch_unwind(AssertUnwindSafe(|| walked(name))).unwrap_or((None, None)));
     let (file, title) = scenario.unwrap_or_else(|| (name.to_owned(), name.to_owned()));
-    Case { name: title, file, failures, said, problems }
+    Case { name: title, file, failures, said, problems, kernel: None }
 }
 
 /// File and name of a scenario, and which expectations do not hold.

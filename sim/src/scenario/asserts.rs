@@ -28,6 +28,7 @@ impl Reader {
         let f = self.map(n, "expect", EXPECT)?;
         let mut e = Expect { at: n.at, ..Expect::default() };
         for (key, _, x) in f {
+            e.keys.push((key.to_owned(), x.at));
             match key {
                 "outcome" => {
                     let Some(t) = self.text(x, "outcome") else { continue };

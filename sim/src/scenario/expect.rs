@@ -11,12 +11,16 @@ pub mod parted;
 mod path;
 mod spot;
 
+pub use path::numbered;
+
 use super::run::{StepResult, Walk};
 use super::{At, Expect};
 use crate::app::probe::ProbeKind;
 use crate::kernel::types::{DevId, Nanos, NetnsId};
 use crate::scenario::{Step, What};
 use crate::session::Session;
+use crate::trace::EventKind;
+use crate::wire::packet::{L4, TcpFlags};
 
 /// An expectation that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,8 +58,8 @@ pub fn check(walk: &Walk) -> Vec<Failure> {
             continue;
         }
         if let Some(e) = &step.expect {
-            let mut f = Failures { step: r.index, at: e.at, list: Vec::new() };
-            check_report(e, r, &mut f);
+            let mut f = Failures { step: r.index, expect: e, list: Vec::new() };
+            check_report(walk, e, r, &mut f);
             check_output(e, r, &mut f);
             check_way(walk, step, e, r, &mut f);
             cause::check(walk, e, r, &mut f);
@@ -74,15 +78,15 @@ fn about_a_packet(f: &Failure) -> bool {
 }
 
 /// The failures of a step.
-struct Failures {
+struct Failures<'e> {
     step: usize,
-    at: At,
+    expect: &'e Expect,
     list: Vec<Failure>,
 }
 
-impl Failures {
+impl Failures<'_> {
     fn add(&mut self, key: &'static str, expected: impl Into<String>, got: impl Into<String>, parted: Option<String>) {
-        let at = self.at;
+        let at = self.expect.place_of(key);
         self.add_at(at, key, expected, got, parted);
     }
 
@@ -104,7 +108,7 @@ fn none() -> String {
 }
 
 /// What the probe says it saw.
-fn check_report(e: &Expect, r: &StepResult, f: &mut Failures) {
+fn check_report(walk: &Walk, e: &Expect, r: &StepResult, f: &mut Failures<'_>) {
     let report = r.report.as_ref();
     if let Some(want) = &e.seen_source {
         let seen = report.and_then(|x| x.seen.clone());
@@ -120,15 +124,28 @@ fn check_report(e: &Expect, r: &StepResult, f: &mut Failures) {
         }
     }
     if let Some(want) = e.reply_ttl {
-        let ttl = report.and_then(|x| x.ttl);
+        let ttl = report.and_then(|x| x.ttl).or_else(|| syn_ack_ttl(walk, r));
         if ttl != Some(want) {
             f.add("reply-ttl", want.to_string(), ttl.map_or_else(none, |t| t.to_string()), None);
         }
     }
 }
 
+/// A TCP client cannot see the TTL of what answers it: that of the SYN-ACK is read off the frames at its place.
+fn syn_ack_ttl(walk: &Walk, r: &StepResult) -> Option<u8> {
+    r.report.as_ref()?.connected.filter(|c| *c)?;
+    let s = &walk.session;
+    let ns = s.place(&r.place).ok()?.1;
+    let both = TcpFlags::SYN | TcpFlags::ACK;
+    s.kernel.rec.events.get(r.first_event..r.end_event)?.iter().find_map(|e| {
+        let ip = s.kernel.rec.packet_at(e)?.ipv4()?;
+        let answer = matches!(&ip.l4, L4::Tcp(t) if t.flags.contains(both));
+        (e.ns == ns && matches!(e.kind, EventKind::Rx) && answer).then_some(ip.ttl)
+    })
+}
+
 /// What the command printed, how it ended, and how long that took.
-fn check_output(e: &Expect, r: &StepResult, f: &mut Failures) {
+fn check_output(e: &Expect, r: &StepResult, f: &mut Failures<'_>) {
     if let Some(want) = e.exit
         && r.exit != Some(want)
     {
@@ -150,7 +167,7 @@ fn check_output(e: &Expect, r: &StepResult, f: &mut Failures) {
 }
 
 /// What became of the packets.
-fn check_way(walk: &Walk, step: &Step, e: &Expect, r: &StepResult, f: &mut Failures) {
+fn check_way(walk: &Walk, step: &Step, e: &Expect, r: &StepResult, f: &mut Failures<'_>) {
     let s = &walk.session;
     let events = s.kernel.rec.events.get(r.first_event..r.end_event).unwrap_or_default();
     if let Some(want) = e.outcome

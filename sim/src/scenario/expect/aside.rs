@@ -184,7 +184,7 @@ fn answered(s: &Session, first: usize, r: &ProbeReport, target: Option<NetnsId>)
 }
 
 /// Holds what was tried against what was expected.
-pub(super) fn check(e: &Expect, got: &Aside, f: &mut Failures) {
+pub(super) fn check(e: &Expect, got: &Aside, f: &mut Failures<'_>) {
     for c in got.cells.iter().filter(|c| !c.holds()) {
         let want = match c.want {
             true => format!("{} reaches {}", c.from, c.to),

@@ -15,7 +15,7 @@ pub fn explain_why(_walk: &Walk, _step: usize) -> Option<String> {
 }
 
 /// `cause:`: exactly these codes, in any order.
-pub(super) fn check(walk: &Walk, e: &Expect, r: &StepResult, f: &mut Failures) {
+pub(super) fn check(walk: &Walk, e: &Expect, r: &StepResult, f: &mut Failures<'_>) {
     if e.cause.is_empty() {
         return;
     }

@@ -12,7 +12,7 @@ pub fn end(s: &Session, events: &[Event]) -> Option<String> {
     let ip = |e: &&Event| s.kernel.rec.packet_at(e).is_none_or(|p| p.ipv4().is_some());
     let dropped = |e: &&Event| matches!(e.kind, EventKind::Drop { .. });
     let last = events.iter().filter(ip).rfind(dropped).or_else(|| events.iter().rfind(dropped));
-    let last = last.or_else(|| events.iter().filter(ip).rfind(|e| told(e))).or_else(|| events.iter().rfind(told))?;
+    let last = last.or_else(|| events.iter().filter(ip).rfind(told)).or_else(|| events.iter().rfind(told))?;
     Some(tell(s, events, last))
 }
 
@@ -24,7 +24,7 @@ pub fn after(s: &Session, events: &[Event], i: usize) -> Option<String> {
     let mine = |e: &&Event| e.packet.0 != 0 && story(rec, e.packet) == id;
     let rest = events.get(i..)?;
     let dropped = rest.iter().filter(mine).find(|e| matches!(e.kind, EventKind::Drop { .. }));
-    let last = dropped.or_else(|| rest.iter().filter(mine).rfind(|e| told(e)))?;
+    let last = dropped.or_else(|| rest.iter().filter(mine).rfind(told))?;
     Some(tell(s, events, last))
 }
 

@@ -1,12 +1,14 @@
 //! The way of packets, the rules they met, and their drops.
 
 use super::{Failures, names, parted};
+use crate::kernel::xtables::Policy;
+use crate::scenario::run::{StepResult, Walk};
 use crate::scenario::{Expect, ExpectDrop};
 use crate::session::Session;
 use crate::trace::{Event, EventKind};
 
 /// Holds the events of a step against `path`, `hits` and `drop`.
-pub(super) fn check(s: &Session, events: &[Event], e: &Expect, arp: bool, f: &mut Failures) {
+pub(super) fn check(s: &Session, events: &[Event], e: &Expect, arp: bool, f: &mut Failures<'_>) {
     check_path(s, events, &e.path, arp, f);
     for want in &e.hits {
         let met = met(s, events);
@@ -22,7 +24,22 @@ pub(super) fn check(s: &Session, events: &[Event], e: &Expect, arp: bool, f: &mu
     }
 }
 
-fn check_path(s: &Session, events: &[Event], path: &[String], arp: bool, f: &mut Failures) {
+/// Where the rule of a `hits` was met in a step: the place's label, its table, and `CHAIN#NUMBER` or `policy drop`.
+pub fn numbered(walk: &Walk, r: &StepResult, want: &str) -> Option<(String, &'static str, String)> {
+    let s = &walk.session;
+    let events = s.kernel.rec.events.get(r.first_event..r.end_event)?;
+    let met = |e: &&Event| rule_met(&e.kind).is_some_and(|rule| fits_hit(want, &names(s, e.ns, None), &rule));
+    let e = events.iter().find(met)?;
+    let (table, rule) = match &e.kind {
+        EventKind::XtMatched { at, .. } => (at.table.name(), format!("{}#{}", at.chain, at.number)),
+        EventKind::XtPolicy { table, policy: Policy::Drop, .. } => (table.name(), "policy drop".to_owned()),
+        EventKind::XtPolicy { table, .. } => (table.name(), "policy accept".to_owned()),
+        _ => return None,
+    };
+    Some((s.kernel.ns(e.ns).label.clone(), table, rule))
+}
+
+fn check_path(s: &Session, events: &[Event], path: &[String], arp: bool, f: &mut Failures<'_>) {
     let visits = visits(s, events, arp);
     let mut want = path.iter();
     let mut next = want.next();
@@ -55,7 +72,7 @@ fn visits(s: &Session, events: &[Event], arp: bool) -> Vec<(usize, Vec<String>)>
     visited.filter_map(|(i, e)| Some((i, named(e)?))).collect()
 }
 
-fn check_drop(s: &Session, events: &[Event], want: &ExpectDrop, f: &mut Failures) {
+fn check_drop(s: &Session, events: &[Event], want: &ExpectDrop, f: &mut Failures<'_>) {
     let mut drops = Vec::new();
     let mut hit = false;
     // The rule or policy that each packet met last.
@@ -91,7 +108,7 @@ pub(super) fn rule_met(kind: &EventKind) -> Option<String> {
             Some(format!("{} {} {}", at.table.name(), at.chain, crate::command::iptables::rule_spec(&at.rule)))
         }
         EventKind::XtPolicy { table, hook, policy, .. } => {
-            let policy = if *policy == crate::kernel::xtables::Policy::Drop { "DROP" } else { "ACCEPT" };
+            let policy = if *policy == Policy::Drop { "DROP" } else { "ACCEPT" };
             Some(format!("{} {} policy {policy}", table.name(), hook.name()))
         }
         _ => None,
