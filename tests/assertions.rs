@@ -101,6 +101,10 @@ fn unknown_places_and_targets_are_told_with_their_column() {
             "case.yaml:7:53",
         ],
     );
+    let empty = "  - reaches: {a: []}\n  - expect: {cause: [], state: {a$ true: []}, reaches: {a: [b]}}\n";
+    let (code, _, err) = test(&world(empty), &[]);
+    assert_eq!(code, Some(2), "{err}");
+    says(&err, &["`a` has no targets", "`cause` names no cause", "no text is expected", "case.yaml: 3 problems"]);
     let later = "  - reaches: {a: [\"x*\"]}\n";
     let (code, _, err) = test(&world(later), &[]);
     assert_eq!(code, Some(2), "{err}");

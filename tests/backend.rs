@@ -55,8 +55,12 @@ fn main() -> ExitCode {
         }),
         ("kernel: what does not hold", || {
             let wrong = CASE.replace("outcome: reply", "outcome: refused").replace("--dport 81]", "--dport 80]");
-            let says =
-                ["step 2, outcome", "expected refused", "got      reply", "no rule of the model's walk has the words"];
+            let says = [
+                "step 2, outcome",
+                "expected refused",
+                "got      reply",
+                "no rule of the model's walk has these words",
+            ];
             case(&wrong, "kernel", 1, &says)
         }),
         ("kernel: nothing to check is no success", || {

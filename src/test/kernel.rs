@@ -207,8 +207,9 @@ impl Checks {
 
     /// The kernel tells a rule by its number; which one has these words, the model's own walk tells.
     fn rule(&mut self, w: &Walk, at: (usize, At), result: &StepResult, want: &str, did: &Value) {
-        let Some((label, table, rule)) = expect::numbered(w, result, want) else {
-            return self.cannot(at.0, "hits", &format!("no rule of the model's walk has the words of {want}"));
+        let (label, table, rule) = match expect::numbered(w, result, want) {
+            Ok(found) => found,
+            Err(why) => return self.cannot(at.0, "hits", &format!("{want}: {why}")),
         };
         if list(&did["rules_untold"]).iter().any(|l| text(l) == label) {
             return self.cannot(at.0, "hits", &format!("events of {label} were lost"));

@@ -53,8 +53,10 @@ impl Report {
                 out::print(&format!("\n{passed} passed, {failed} failed, {bad} could not be run{more}\n"));
             }
             Form::Json => {
-                let all =
-                    json!({"schema_version": 1, "passed": passed, "failed": failed, "bad": bad, "scenarios": json});
+                let all = json!({
+                    "schema_version": 1, "passed": passed, "failed": failed, "bad": bad, "not_checked": unchecked,
+                    "scenarios": json,
+                });
                 out::print(&format!("{all:#}\n"));
             }
             Form::Junit => {

@@ -138,6 +138,9 @@ impl Reader {
                 Value::List(_) => self.texts(value, "a text of state"),
                 _ => self.text(value, "a text of state").into_iter().collect(),
             };
+            if matches!(&value.value, Value::List(l) if l.is_empty()) {
+                self.issue(value.at, "no text is expected of this command", "write one, or leave the line out");
+            }
             let Some(action) = self.action(&key, line, None) else { continue };
             if matches!(action.what, super::What::Probe { .. }) {
                 self.issue(*at, "`state` runs commands, not probes", "probes belong in `reaches` or in a step");
@@ -168,6 +171,13 @@ impl Reader {
             Value::List(_) => self.texts(n, "cause"),
             _ => self.text(n, "cause").into_iter().collect(),
         };
+        if all.is_empty() && matches!(n.value, Value::List(_)) {
+            self.issue(
+                n.at,
+                "`cause` names no cause",
+                "write one, or leave the key out; `outcome: reply` says that nothing is in the way",
+            );
+        }
         let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if let Some(bad) = all.iter().find(|c| c.is_empty() || !c.chars().all(word)) {
             self.issue(n.at, format!("`{bad}` is no code of a cause"), "write a code such as dropped-by-rule");

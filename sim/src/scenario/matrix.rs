@@ -106,6 +106,9 @@ impl Reader {
             match &x.value {
                 Value::Scalar(t) if t == "none" => nones.push((rows.len(), x.at)),
                 Value::Scalar(t) => row.targets.extend(self.target(t, x.at)),
+                Value::List(l) if l.is_empty() => {
+                    self.issue(x.at, format!("`{from}` has no targets"), FORM);
+                }
                 _ => {
                     for y in self.list(x, "the targets of a place") {
                         let Some(t) = self.text(y, "a target") else { continue };

@@ -372,7 +372,7 @@ impl Reader {
             }
             (None, Some(x)) => self.seconds(x, "sleep").map(|s| Action { at: x.at, what: What::Sleep(s) }),
             (None, None) => {
-                if say.is_none() && field(&f, "reaches").is_none() {
+                if say.is_none() && ["reaches", "expect"].iter().all(|k| field(&f, k).is_none()) {
                     self.issue(
                         n.at,
                         "the step does nothing",

@@ -192,13 +192,13 @@ fn marks(out: &mut String, l: &Layout, way: &Way) {
         let Some((dev, r)) = m.dev.and_then(|d| Some((d, l.devs.get(&d)?))) else { continue };
         let n = at.iter().filter(|d| **d == dev).count();
         at.push(dev);
-        let (x, y) = (r.x + r.w - 4.0 - 20.0 * n as f64, r.y);
+        let (x, y) = (r.x + r.w - 12.0 - 18.0 * n as f64, r.y + 12.0);
         let (class, sign) = match m.kind {
             MarkKind::Rewrite => ("rewrite", "R"),
             MarkKind::Drop => ("drop", "\u{d7}"),
         };
         out.push_str(&format!(
-            "<circle class=\"{class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"9\"><title>{}</title></circle>\n",
+            "<circle class=\"{class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"8\"><title>{}</title></circle>\n",
             escape(&m.text)
         ));
         centred(out, x, y + 4.0, sign);

@@ -1,7 +1,7 @@
 //! The way of packets, the rules they met, and their drops.
 
 use super::{Failures, names, parted};
-use crate::kernel::xtables::Policy;
+use crate::kernel::xtables::{Policy, Variant};
 use crate::scenario::run::{StepResult, Walk};
 use crate::scenario::{Expect, ExpectDrop};
 use crate::session::Session;
@@ -25,18 +25,24 @@ pub(super) fn check(s: &Session, events: &[Event], e: &Expect, arp: bool, f: &mu
 }
 
 /// Where the rule of a `hits` was met in a step: the place's label, its table, and `CHAIN#NUMBER` or `policy drop`.
-pub fn numbered(walk: &Walk, r: &StepResult, want: &str) -> Option<(String, &'static str, String)> {
+///
+/// # Errors
+/// Why that cannot be said.
+pub fn numbered(walk: &Walk, r: &StepResult, want: &str) -> Result<(String, &'static str, String), &'static str> {
     let s = &walk.session;
-    let events = s.kernel.rec.events.get(r.first_event..r.end_event)?;
+    let events = s.kernel.rec.events.get(r.first_event..r.end_event).unwrap_or_default();
     let met = |e: &&Event| rule_met(&e.kind).is_some_and(|rule| fits_hit(want, &names(s, e.ns, None), &rule));
-    let e = events.iter().find(met)?;
-    let (table, rule) = match &e.kind {
-        EventKind::XtMatched { at, .. } => (at.table.name(), format!("{}#{}", at.chain, at.number)),
-        EventKind::XtPolicy { table, policy: Policy::Drop, .. } => (table.name(), "policy drop".to_owned()),
-        EventKind::XtPolicy { table, .. } => (table.name(), "policy accept".to_owned()),
-        _ => return None,
+    let Some(e) = events.iter().find(met) else { return Err("no rule of the model's walk has these words") };
+    let (variant, table, rule) = match &e.kind {
+        EventKind::XtMatched { at, .. } => (at.variant, at.table, format!("{}#{}", at.chain, at.number)),
+        EventKind::XtPolicy { variant, table, policy: Policy::Drop, .. } => (*variant, *table, "policy drop".into()),
+        EventKind::XtPolicy { variant, table, .. } => (*variant, *table, "policy accept".into()),
+        _ => return Err("it is no rule"),
     };
-    Some((s.kernel.ns(e.ns).label.clone(), table, rule))
+    match variant {
+        Variant::Nft => Ok((s.kernel.ns(e.ns).label.clone(), table.name(), rule)),
+        Variant::Legacy => Err("rules of iptables-legacy are not traced"),
+    }
 }
 
 fn check_path(s: &Session, events: &[Event], path: &[String], arp: bool, f: &mut Failures<'_>) {

@@ -35,6 +35,8 @@ const DEV_W: f64 = 140.0;
 const DEV_H: f64 = 40.0;
 const GAP: f64 = 16.0;
 const HEAD: f64 = 26.0;
+/// Room between devices of a row, where a hop has its number.
+const BESIDE: f64 = 40.0;
 /// Room between rows, where lines run.
 const AISLE: f64 = 44.0;
 /// Namespaces or devices beside each other.
@@ -152,7 +154,7 @@ fn host(s: &Session, id: HostId, root: NetnsId) -> Layout {
         let row: Vec<&&Device> = own.iter().filter(|d| tier(d) == t).collect();
         for part in row.chunks(COLUMNS) {
             for (i, d) in part.iter().enumerate() {
-                let x = GAP + i as f64 * (DEV_W + GAP);
+                let x = GAP + i as f64 * (DEV_W + BESIDE);
                 out.devs.insert(d.id, Rect { x, y, w: DEV_W, h: DEV_H });
                 width = width.max(x + DEV_W + GAP);
             }
