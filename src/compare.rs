@@ -166,7 +166,7 @@ fn told(l: &Loaded, e: &NoRecording) -> End {
 }
 
 /// Runs a scenario on the live kernel, in a lab that goes on from one to the next; progress shows on a terminal.
-fn record(lab: &mut Option<Lab>, l: &Loaded) -> Result<Value, NoRecording> {
+pub(crate) fn record(lab: &mut Option<Lab>, l: &Loaded) -> Result<Value, NoRecording> {
     let ended = |e: std::io::Error| NoRecording::Ended(e.to_string());
     let lab = match lab {
         Some(lab) => lab,
@@ -207,7 +207,7 @@ fn recording(file: &Path, scenarios: &[String]) -> Result<Value, (String, String
 }
 
 /// Plays a recording in the model and compares.
-fn report(json: Value) -> Result<Report, String> {
+pub(crate) fn report(json: Value) -> Result<Report, String> {
     let r = Recording { json };
     let world = replay::world(&r)?;
     Ok(Report::of(&r, &replay::play(&r, world)))

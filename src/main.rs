@@ -4,7 +4,9 @@
 
 mod compare;
 mod completions;
+mod diff;
 mod doctor;
+mod filter;
 mod list;
 mod load;
 mod out;
@@ -34,6 +36,11 @@ enum Command {
     Test(test::Args),
     /// Explain a probe that failed: cause, evidence, fix; exit 1 where there was something to explain
     Why(why::Args),
+    /// Say which probes came to something else: two scenarios, two engines or two sets of rules; exit 1 if any
+    Diff(diff::Args),
+    /// Walk one packet through what iptables-save printed, rule by rule; exit 0 accepted, 1 dropped, 2 bad input, 3 not
+    /// modelled
+    Filter(filter::Args),
     /// Replay scenarios on the live kernel and print every divergence; exit 1 if any, 3 where this machine cannot
     Compare(compare::Args),
     /// Say what this machine can compare and what not; exit 3 where something is missing
@@ -83,6 +90,8 @@ fn main() -> ExitCode {
         Some(Command::Run(a)) => run::run(&a),
         Some(Command::Test(a)) => test::run(&a),
         Some(Command::Why(a)) => why::run(&a),
+        Some(Command::Diff(a)) => diff::run(&a),
+        Some(Command::Filter(a)) => filter::run(&a),
         Some(Command::Compare(a)) => compare::run(&a),
         Some(Command::Record(a)) => compare::run_record(&a),
         Some(Command::Doctor(a)) => doctor::run(&a),

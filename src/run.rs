@@ -1,12 +1,13 @@
 //! `packetwalk run`.
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use packetwalk_sim::scenario::expect;
 use packetwalk_sim::scenario::run::{Walk, walk_with};
-use packetwalk_sim::trace::{json, text, topology};
+use packetwalk_sim::trace::{json, pcapng, svg, text, topology, way};
 
 use crate::load::{Loaded, load};
 use crate::{End, out, problem};
@@ -18,10 +19,14 @@ enum Form {
     Text,
     /// For programs
     Json,
-    /// The devices at the end, for Graphviz
+    /// The devices, with the way of a step's packet, for Graphviz
     Dot,
-    /// The devices at the end, for Mermaid
+    /// The same for Mermaid
     Mermaid,
+    /// The same as a picture, for light and dark backgrounds
+    Svg,
+    /// The frames at every device with the decisions as comments, for Wireshark
+    Pcapng,
 }
 
 /// Arguments of `run`.
@@ -38,6 +43,12 @@ pub struct Args {
     /// Decide otherwise where Linux picks at random
     #[arg(long)]
     seed: Option<u64>,
+    /// The step whose packet a picture shows, the last one that probes where left out; with pcapng only its frames
+    #[arg(long, value_name = "N")]
+    step: Option<usize>,
+    /// Write to a file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
 }
 
 /// Walks a loaded scenario, with a bar on a terminal once a second has passed; tells what stopped it.
@@ -77,14 +88,33 @@ pub fn run(a: &Args) -> End {
     if let Some(seed) = a.seed {
         l.scenario.seed = seed;
     }
+    if let Some(end) = refused(a, l.scenario.steps.len()) {
+        return end;
+    }
+    if let Some(n) = a.step.filter(|_| a.format != Form::Pcapng) {
+        // The world as the step leaves it.
+        l.scenario.steps.truncate(n);
+    }
     let Some(w) = walk(&l) else { return End::Bad };
-    let o = text::Options { verbose: a.verbose, color: out::color(), width: 80 };
-    out::print(&match a.format {
-        Form::Text => text::print(&w, &o),
-        Form::Json => format!("{:#}\n", json::walk(&w)),
-        Form::Dot => topology::dot(&w.session),
-        Form::Mermaid => topology::mermaid(&w.session),
-    });
+    let bytes = match a.format {
+        Form::Text => {
+            let color = a.output.is_none() && out::color();
+            text::print(&w, &text::Options { verbose: a.verbose, color, width: 80 }).into_bytes()
+        }
+        Form::Json => format!("{:#}\n", json::walk(&w)).into_bytes(),
+        Form::Dot | Form::Mermaid | Form::Svg => picture(a, &w).into_bytes(),
+        Form::Pcapng => match pcapng::file(&w, a.step) {
+            Ok(b) => b,
+            Err(e) => {
+                problem::error(&format!("the capture could not be written: {e}"), "");
+                return End::Bad;
+            }
+        },
+    };
+    if let Err(e) = out::bytes(&bytes, a.output.as_deref()) {
+        problem::error(&e, "name a file that can be written");
+        return End::Bad;
+    }
     // An expectation that fails does not spoil the walk, but it should not go unseen.
     let failures = expect::check(&w);
     for f in &failures {
@@ -97,4 +127,43 @@ pub fn run(a: &Args) -> End {
         );
     }
     if failures.is_empty() { End::Good } else { End::Failed }
+}
+
+/// What makes no sense is refused before the walk.
+fn refused(a: &Args, steps: usize) -> Option<End> {
+    let pictures = matches!(a.format, Form::Dot | Form::Mermaid | Form::Svg | Form::Pcapng);
+    let (what, help) = match a.step {
+        Some(_) if !pictures => ("--step is for svg, dot, mermaid and pcapng".to_owned(), "--format svg --step 2"),
+        Some(n) if n == 0 || n > steps => (format!("there is no step {n}: the scenario has {steps}"), ""),
+        _ if a.format == Form::Pcapng && a.output.is_none() && std::io::stdout().is_terminal() => {
+            ("a capture is no text for a terminal".to_owned(), "-o FILE, or | tshark -r -")
+        }
+        _ => return None,
+    };
+    problem::error(&what, help);
+    Some(End::Bad)
+}
+
+/// The devices with the way of a step's packet.
+fn picture(a: &Args, w: &Walk) -> String {
+    let s = &w.session;
+    let step = match a.step {
+        Some(n) => w.steps.get(n - 1),
+        None => w.steps.iter().rfind(|r| r.outcome().is_some()),
+    };
+    let events = step.and_then(|r| s.kernel.rec.events.get(r.first_event..r.end_event));
+    let way = way::way(s, events.unwrap_or_default());
+    match a.format {
+        Form::Dot => topology::dot(s, &way),
+        Form::Mermaid => topology::mermaid(s, &way),
+        _ => {
+            let c = &w.scenario;
+            let title = if c.title.is_empty() { &c.name } else { &c.title };
+            let line = step.map_or(String::new(), |r| {
+                let outcome = r.outcome().map_or(String::new(), |o| format!(": {}", o.as_str()));
+                format!("step {}: {}{} {}{outcome}", r.index, r.place, if r.probe { '>' } else { '$' }, r.command)
+            });
+            svg::svg(s, &way, title, &line)
+        }
+    }
 }

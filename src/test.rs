@@ -1,12 +1,40 @@
 //! `packetwalk test`.
 
+mod kernel;
+mod report;
+mod suite;
+
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use packetwalk_sim::scenario::expect::{Failure, check};
-use serde_json::{Value, json};
+use clap::ValueEnum;
 
-use crate::load::{self, Loaded};
-use crate::{End, Format, out, problem};
+use crate::load;
+use crate::{End, problem};
+
+/// Forms of the report.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+    /// JUnit's XML, for CI servers
+    Junit,
+    /// Annotations of GitHub Actions
+    Github,
+}
+
+/// Where expectations are held against.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Backend {
+    /// The model
+    Model,
+    /// The live kernel; what it cannot tell is named. Exit 3 where this machine has no lab
+    Kernel,
+    /// The model, which in turn is compared with the live kernel
+    Both,
+}
 
 /// Arguments of `test`.
 #[derive(clap::Args)]
@@ -15,89 +43,72 @@ pub struct Args {
     paths: Vec<String>,
     /// Form of the report
     #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    format: Form,
+    /// Only every n-th scenario from the k-th on, so that n machines share the work: 1/3, 2/3, 3/3
+    #[arg(long, value_name = "K/N", value_parser = partition)]
+    partition: Option<(usize, usize)>,
+    /// Scenarios walked at once; as many as the machine has processors where left out
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+    /// What runs the scenarios
+    #[arg(long, value_enum, default_value = "model")]
+    backend: Backend,
+}
+
+/// Reads `k/n`.
+fn partition(text: &str) -> Result<(usize, usize), String> {
+    let form = "write K/N, such as 1/3: K from 1 to N";
+    let (k, n) = text.split_once('/').ok_or(form)?;
+    match (k.parse::<usize>(), n.parse::<usize>()) {
+        (Ok(k), Ok(n)) if k >= 1 && k <= n => Ok((k, n)),
+        (Ok(k), Ok(n)) => Err(format!("there is no part {k} of {n}; {form}")),
+        _ => Err(format!("`{text}` is no part; {form}")),
+    }
 }
 
 /// Runs it.
 pub fn run(a: &Args) -> End {
-    let mut names: Vec<String> = Vec::new();
-    let mut bad = 0usize;
-    if a.paths.is_empty() {
-        names.extend(load::library().into_iter().map(|x| x.1));
+    let mut bad = 0;
+    let mut names = names(&a.paths, &mut bad);
+    if let Some((k, n)) = a.partition {
+        names = names.into_iter().skip(k - 1).step_by(n).collect();
     }
-    for p in &a.paths {
-        let path = Path::new(p);
-        if path.exists() {
-            let mut files: Vec<PathBuf> = Vec::new();
-            if let Err(e) = load::files_under(path, &mut files) {
-                problem::error(&format!("{p}: {e}"), "");
-                bad += 1;
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let mut report = report::Report::new(a.format, bad);
+    let mut add = |case| report.add(case);
+    match a.backend {
+        Backend::Model => suite::run(&names, a.jobs.map_or(cores, NonZeroUsize::get), &mut add),
+        backend => {
+            if kernel::run(&names, backend, &mut add).is_err() {
+                return End::Missing;
             }
-            if files.is_empty() {
-                problem::error(&format!("there are no scenarios (*.yaml) under {p}"), "");
-                bad += 1;
-            }
-            names.extend(files.into_iter().map(|f| f.display().to_string()));
-        } else {
-            names.push(p.clone());
         }
     }
-    let (mut passed, mut failed) = (0usize, 0usize);
-    let mut report: Vec<Value> = Vec::new();
-    for n in &names {
-        let Some(l) = load::load(n) else {
-            bad += 1;
-            report.push(json!({"scenario": n, "result": "bad-input"}));
-            continue;
-        };
-        let Some(w) = crate::run::walk(&l) else {
-            bad += 1;
-            report.push(json!({"scenario": l.scenario.name, "file": l.file, "result": "bad-input"}));
-            continue;
-        };
-        let failures = check(&w);
-        if failures.is_empty() {
-            passed += 1;
-        } else {
-            failed += 1;
-        }
-        if a.format == Format::Text {
-            out::print(&text(&l, &failures));
-        }
-        let list: Vec<Value> = failures
-            .iter()
-            .map(|f| {
-                json!({"step": f.step, "line": f.at.line, "column": f.at.column, "key": f.key,
-                "expected": f.expected, "got": f.got})
-            })
-            .collect();
-        let result = if failures.is_empty() { "pass" } else { "fail" };
-        report.push(json!({"scenario": l.scenario.name, "file": l.file, "result": result, "failures": list}));
-    }
-    match a.format {
-        Format::Text => out::print(&format!("\n{passed} passed, {failed} failed, {bad} could not be run\n")),
-        Format::Json => out::print(&format!(
-            "{:#}\n",
-            json!({"schema_version": 1, "passed": passed, "failed": failed, "bad": bad, "scenarios": report})
-        )),
-    }
-    match (bad, failed) {
-        (0, 0) => End::Good,
-        (0, _) => End::Failed,
-        _ => End::Bad,
-    }
+    report.finish()
 }
 
-fn text(l: &Loaded, failures: &[Failure]) -> String {
-    let mut t = format!("{:<5}{}\n", if failures.is_empty() { "ok" } else { "FAIL" }, l.scenario.name);
-    for f in failures {
-        t.push_str(&format!("     {}:{}:{}: step {}, {}\n", l.file, f.at.line, f.at.column, f.step, f.key));
-        for (label, value) in [("expected", &f.expected), ("got", &f.got)] {
-            for (i, line) in value.lines().enumerate() {
-                let label = if i == 0 { label } else { "" };
-                t.push_str(&format!("       {label:<9}{line}\n"));
-            }
-        }
+/// The scenarios that paths stand for, in order; counts and tells paths that hold none.
+fn names(paths: &[String], bad: &mut usize) -> Vec<String> {
+    if paths.is_empty() {
+        return load::library().into_iter().map(|x| x.1).collect();
     }
-    t
+    let mut names = Vec::new();
+    for p in paths {
+        let path = Path::new(p);
+        if !path.exists() {
+            names.push(p.clone());
+            continue;
+        }
+        let mut files: Vec<PathBuf> = Vec::new();
+        if let Err(e) = load::files_under(path, &mut files) {
+            problem::error(&format!("{p}: {e}"), "");
+            *bad += 1;
+        }
+        if files.is_empty() {
+            problem::error(&format!("there are no scenarios (*.yaml) under {p}"), "");
+            *bad += 1;
+        }
+        names.extend(files.into_iter().map(|f| f.display().to_string()));
+    }
+    names
 }

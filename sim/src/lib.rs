@@ -11,6 +11,7 @@
 //! - [`engine`]: the virtual clock and the queue of events;
 //! - [`app`]: the programs that own sockets: ping, a TCP client, a server;
 //! - [`session`]: a world that a scenario's steps run in, one by one;
+//! - [`filter`]: one packet through a bare `iptables-save` dump;
 //! - [`trace`]: what happened, as values, and the forms it is printed in;
 //! - [`explain`]: why a probe failed, and what would mend it;
 //! - [`etc`], [`journal`]: names that files under `/etc` give to numbers; what was done to the kernels from outside.
@@ -24,6 +25,7 @@ pub mod docker;
 pub mod engine;
 pub mod etc;
 pub mod explain;
+pub mod filter;
 pub mod journal;
 pub mod kernel;
 pub mod op;

@@ -4,14 +4,19 @@
 //! - [`node`]: YAML as a tree in which every value knows its line and column;
 //! - [`read`]: the tree becomes a [`Scenario`], or every problem of it at once;
 //! - `hosts`, `docker`: what it says of hosts and of their daemons;
+//! - `asserts`, `matrix`: what it expects of a step, and who must reach whom;
 //! - [`run`]: walks a scenario: a world, and what each step did;
 //! - [`expect`]: holds a walk against its expectations;
+//! - [`mod@diff`]: two walks side by side;
 //! - [`suggest`]: did you mean.
 
+mod asserts;
+pub mod diff;
 mod docker;
 pub mod expect;
 pub mod format;
 mod hosts;
+pub mod matrix;
 pub mod node;
 pub mod read;
 pub mod run;
@@ -91,7 +96,7 @@ pub struct Scenario {
 }
 
 /// Something to be run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Action {
     /// Where in the file its text begins.
     pub at: At,
@@ -100,7 +105,7 @@ pub struct Action {
 }
 
 /// What is run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
     /// `PLACE$ command`.
     Command {
@@ -151,6 +156,8 @@ pub struct Ask {
 pub struct Expect {
     /// Where in the file it stands.
     pub at: At,
+    /// Where what is said under each of its keys stands.
+    pub keys: Vec<(String, At)>,
     /// Outcome of the probe, or of the probing tool in the command.
     pub outcome: Option<Outcome>,
     /// Source address that the server saw.
@@ -171,6 +178,32 @@ pub struct Expect {
     pub by: Option<String>,
     /// TTL of the reply as it arrived.
     pub reply_ttl: Option<u8>,
+    /// Who must reach whom, and who must not.
+    pub reaches: Vec<matrix::Row>,
+    /// What commands must print.
+    pub state: Vec<StateQuery>,
+    /// The outcome came no later than this after the step began.
+    pub within: Option<Nanos>,
+    /// Codes of everything that is in the way.
+    pub cause: Vec<String>,
+}
+
+impl Expect {
+    /// Where in the file stands what is said under a key.
+    pub fn place_of(&self, key: &str) -> At {
+        self.keys.iter().find(|k| k.0 == key).map_or(self.at, |k| k.1)
+    }
+}
+
+/// A command that is run on a copy of the world, and what it must print.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateQuery {
+    /// Where in the file.
+    pub at: At,
+    /// The command.
+    pub action: Action,
+    /// Texts that its output must fit, each with `…` for any text.
+    pub want: Vec<String>,
 }
 
 /// A drop that must have happened.

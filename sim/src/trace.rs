@@ -10,9 +10,12 @@ pub mod drop;
 pub mod event;
 pub mod json;
 pub mod outcome;
+pub mod pcapng;
 pub mod state;
+pub mod svg;
 pub mod text;
 pub mod topology;
+pub mod way;
 pub mod words;
 
 pub use drop::DropReason;

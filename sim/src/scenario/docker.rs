@@ -82,6 +82,9 @@ impl Reader {
 
     /// Notes the containers that a command line makes, so that they can be places; and whether it runs `docker`.
     pub(super) fn containers_of(&mut self, words: &[&str]) {
+        if let Some(i) = words.windows(2).position(|w| w == ["network", "create"]) {
+            self.networks.extend(words[i + 2..].iter().filter(|w| !w.starts_with('-')).map(|w| (*w).to_owned()));
+        }
         for (i, w) in words.iter().enumerate() {
             let next = words.get(i + 1).copied();
             match (*w, next) {

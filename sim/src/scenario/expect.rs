@@ -1,12 +1,26 @@
 //! Holds a walk against its expectations.
+//!
+//! - `path`: the way of packets, the rules they met, their drops;
+//! - [`aside`]: what is tried on copies of the world: `reaches` and `state`; `spot` finds its places and groups;
+//! - [`parted`]: where what came parted from what was expected;
+//! - [`cause`]: what the explanation of a failed probe says of it.
+
+pub mod aside;
+pub mod cause;
+pub mod parted;
+mod path;
+mod spot;
+
+pub use path::numbered;
 
 use super::run::{StepResult, Walk};
 use super::{At, Expect};
 use crate::app::probe::ProbeKind;
-use crate::kernel::types::{DevId, NetnsId};
-use crate::scenario::What;
+use crate::kernel::types::{DevId, Nanos, NetnsId};
+use crate::scenario::{Step, What};
 use crate::session::Session;
-use crate::trace::{Event, EventKind};
+use crate::trace::EventKind;
+use crate::wire::packet::{L4, TcpFlags};
 
 /// An expectation that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +35,10 @@ pub struct Failure {
     pub expected: String,
     /// What came.
     pub got: String,
+    /// Where they parted: the place a packet came to, and what happened to it there.
+    pub parted: Option<String>,
+    /// Cause, evidence and fix, where there is an explanation.
+    pub why: Option<String>,
 }
 
 /// Every expectation of a walk that does not hold.
@@ -34,164 +52,141 @@ pub fn check(walk: &Walk) -> Vec<Failure> {
                 key: "run",
                 expected: "a command that is modelled".into(),
                 got: refusal.to_string(),
+                parted: None,
+                why: None,
             });
             continue;
         }
         if let Some(e) = &step.expect {
-            let arp = matches!(&step.action.what, What::Probe { probe, .. } if probe.kind == ProbeKind::Arping);
-            check_step(&walk.session, e, r, arp, &mut out);
+            let mut f = Failures { step: r.index, expect: e, list: Vec::new() };
+            check_report(walk, e, r, &mut f);
+            check_output(e, r, &mut f);
+            check_way(walk, step, e, r, &mut f);
+            cause::check(walk, e, r, &mut f);
+            aside::check(e, &r.aside, &mut f);
+            let why = f.list.iter().any(about_a_packet).then(|| cause::explain_why(walk, r.index)).flatten();
+            f.list.iter_mut().filter(|x| about_a_packet(x)).for_each(|x| x.why.clone_from(&why));
+            out.append(&mut f.list);
         }
     }
     out
 }
 
-fn check_step(s: &Session, e: &Expect, r: &StepResult, arp: bool, out: &mut Vec<Failure>) {
-    let mut fail = |key: &'static str, expected: String, got: String| {
-        out.push(Failure { step: r.index, at: e.at, key, expected, got });
-    };
-    let none = || "nothing".to_owned();
-    let report = r.report.as_ref();
-    if let Some(want) = e.outcome
-        && r.outcome() != Some(want)
-    {
-        fail("outcome", want.as_str().into(), r.outcome().map_or_else(none, |o| o.as_str().into()));
+/// Is it about what became of the step's packets?
+fn about_a_packet(f: &Failure) -> bool {
+    matches!(f.key, "outcome" | "path" | "drop" | "hits" | "cause")
+}
+
+/// The failures of a step.
+struct Failures<'e> {
+    step: usize,
+    expect: &'e Expect,
+    list: Vec<Failure>,
+}
+
+impl Failures<'_> {
+    fn add(&mut self, key: &'static str, expected: impl Into<String>, got: impl Into<String>, parted: Option<String>) {
+        let at = self.expect.place_of(key);
+        self.add_at(at, key, expected, got, parted);
     }
+
+    fn add_at(
+        &mut self,
+        at: At,
+        key: &'static str,
+        expected: impl Into<String>,
+        got: impl Into<String>,
+        parted: Option<String>,
+    ) {
+        let (expected, got) = (expected.into(), got.into());
+        self.list.push(Failure { step: self.step, at, key, expected, got, parted, why: None });
+    }
+}
+
+fn none() -> String {
+    "nothing".to_owned()
+}
+
+/// What the probe says it saw.
+fn check_report(walk: &Walk, e: &Expect, r: &StepResult, f: &mut Failures<'_>) {
+    let report = r.report.as_ref();
     if let Some(want) = &e.seen_source {
         let seen = report.and_then(|x| x.seen.clone());
         let bare = seen.as_deref().map(|t| t.split(':').next().unwrap_or(t).to_owned());
         if seen.as_ref() != Some(want) && bare.as_ref() != Some(want) {
-            fail("seen-source", want.clone(), seen.unwrap_or_else(none));
+            f.add("seen-source", want, seen.unwrap_or_else(none), None);
         }
     }
     if let Some(want) = &e.by {
         let by = report.and_then(|x| x.by.clone());
         if by.as_ref() != Some(want) {
-            fail("by", want.clone(), by.unwrap_or_else(none));
+            f.add("by", want, by.unwrap_or_else(none), None);
         }
     }
     if let Some(want) = e.reply_ttl {
-        let ttl = report.and_then(|x| x.ttl);
+        let ttl = report.and_then(|x| x.ttl).or_else(|| syn_ack_ttl(walk, r));
         if ttl != Some(want) {
-            fail("reply-ttl", want.to_string(), ttl.map_or_else(none, |t| t.to_string()));
+            f.add("reply-ttl", want.to_string(), ttl.map_or_else(none, |t| t.to_string()), None);
         }
     }
+}
+
+/// A TCP client cannot see the TTL of what answers it: that of the SYN-ACK is read off the frames at its place.
+fn syn_ack_ttl(walk: &Walk, r: &StepResult) -> Option<u8> {
+    r.report.as_ref()?.connected.filter(|c| *c)?;
+    let s = &walk.session;
+    let ns = s.place(&r.place).ok()?.1;
+    let both = TcpFlags::SYN | TcpFlags::ACK;
+    s.kernel.rec.events.get(r.first_event..r.end_event)?.iter().find_map(|e| {
+        let ip = s.kernel.rec.packet_at(e)?.ipv4()?;
+        let answer = matches!(&ip.l4, L4::Tcp(t) if t.flags.contains(both));
+        (e.ns == ns && matches!(e.kind, EventKind::Rx) && answer).then_some(ip.ttl)
+    })
+}
+
+/// What the command printed, how it ended, and how long that took.
+fn check_output(e: &Expect, r: &StepResult, f: &mut Failures<'_>) {
     if let Some(want) = e.exit
         && r.exit != Some(want)
     {
-        fail("exit", want.to_string(), r.exit.map_or_else(none, |x| x.to_string()));
+        f.add("exit", want.to_string(), r.exit.map_or_else(none, |x| x.to_string()), None);
     }
     for (key, want, got) in [("stdout", &e.stdout, &r.stdout), ("stderr", &e.stderr, &r.stderr)] {
         if let Some(want) = want
             && !fits(want, got)
         {
-            fail(key, want.clone(), got.clone());
+            f.add(key, want, got, None);
         }
     }
+    let took = r.finished_ns.saturating_sub(r.started_ns);
+    if let Some(most) = e.within
+        && took > most
+    {
+        f.add("within", span(most), span(took), None);
+    }
+}
+
+/// What became of the packets.
+fn check_way(walk: &Walk, step: &Step, e: &Expect, r: &StepResult, f: &mut Failures<'_>) {
+    let s = &walk.session;
     let events = s.kernel.rec.events.get(r.first_event..r.end_event).unwrap_or_default();
-    if !e.path.is_empty() {
-        let visits = visits(s, events, arp);
-        let mut want = e.path.iter();
-        let mut next = want.next();
-        for v in &visits {
-            if let Some(w) = next
-                && v.iter().any(|n| n == w)
-            {
-                next = want.next();
-            }
-        }
-        if let Some(missing) = next {
-            let mut got: Vec<String> = visits.iter().map(|v| v[0].clone()).collect();
-            got.dedup();
-            let got = if got.is_empty() { "no packets".into() } else { got.join(", ") };
-            fail("path", format!("{} ({missing} was not reached in this order)", e.path.join(", ")), got);
-        }
+    if let Some(want) = e.outcome
+        && r.outcome() != Some(want)
+    {
+        let got = r.outcome().map_or_else(none, |o| o.as_str().into());
+        f.add("outcome", want.as_str(), got, parted::end(s, events));
     }
-    for want in &e.hits {
-        let met = met(s, events);
-        if !met.iter().any(|(places, rule)| fits_hit(want, places, rule)) {
-            let mut got: Vec<String> = met.into_iter().map(|(p, r)| format!("{} {r}", p[0])).collect();
-            got.dedup();
-            let got = if got.is_empty() { "no rule was met".into() } else { got.join("; ") };
-            fail("hits", want.clone(), got);
-        }
-    }
-    if let Some(want) = &e.drop {
-        check_drop(s, events, want, &mut fail);
-    }
+    let arp = matches!(&step.action.what, What::Probe { probe, .. } if probe.kind == ProbeKind::Arping);
+    path::check(s, events, e, arp, f);
 }
 
-fn check_drop(
-    s: &Session,
-    events: &[Event],
-    want: &super::ExpectDrop,
-    fail: &mut impl FnMut(&'static str, String, String),
-) {
-    let mut drops = Vec::new();
-    let mut hit = false;
-    // The rule or policy that each packet met last.
-    let mut last: std::collections::BTreeMap<crate::wire::PacketId, String> = std::collections::BTreeMap::new();
-    for x in events {
-        if let Some(rule) = rule_met(&x.kind) {
-            last.insert(x.packet, rule);
-        }
-        if let EventKind::Drop { reason, func } = x.kind {
-            let names = names(s, x.ns, x.dev);
-            let rule = last.get(&x.packet).filter(|_| reason == crate::trace::DropReason::NETFILTER_DROP);
-            let by = want.rule.as_ref().is_none_or(|w| {
-                // With or without the table before the chain.
-                rule.is_some_and(|r| has_words(w, r))
-            });
-            hit |= reason.name() == want.reason && names.contains(&want.at) && by;
-            let by = rule.map(|r| format!(", {r}")).unwrap_or_default();
-            drops.push(format!("{} at {} ({func}{by})", reason.name(), names[0]));
-        }
+/// A span of time as `within` takes it.
+fn span(ns: Nanos) -> String {
+    match ns {
+        0..1_000_000 => format!("{}us", ns as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{}ms", ns as f64 / 1e6),
+        _ => format!("{}s", ns as f64 / 1e9),
     }
-    if !hit {
-        drops.dedup();
-        let got = if drops.is_empty() { "no drop".into() } else { drops.join(", ") };
-        let rule = want.rule.as_ref().map(|r| format!(" by {r}")).unwrap_or_default();
-        fail("drop", format!("{} at {}{rule}", want.reason, want.at), got);
-    }
-}
-
-/// A rule or policy that decided something, as `TABLE CHAIN RULE`.
-fn rule_met(kind: &EventKind) -> Option<String> {
-    match kind {
-        EventKind::XtMatched { at, .. } => {
-            Some(format!("{} {} {}", at.table.name(), at.chain, crate::command::iptables::rule_spec(&at.rule)))
-        }
-        EventKind::XtPolicy { table, hook, policy, .. } => {
-            let policy = if *policy == crate::kernel::xtables::Policy::Drop { "DROP" } else { "ACCEPT" };
-            Some(format!("{} {} policy {policy}", table.name(), hook.name()))
-        }
-        _ => None,
-    }
-}
-
-/// Every rule and policy that was met, with all names of its place.
-fn met(s: &Session, events: &[Event]) -> Vec<(Vec<String>, String)> {
-    events.iter().filter_map(|e| Some((names(s, e.ns, None), rule_met(&e.kind)?))).collect()
-}
-
-fn fits_hit(want: &str, places: &[String], rule: &str) -> bool {
-    let Some((place, rest)) = want.trim_start().split_once(char::is_whitespace) else { return false };
-    places.iter().any(|p| p == place) && has_words(rest, rule)
-}
-
-/// Every word of `want` stands in `text`, in order.
-fn has_words(want: &str, text: &str) -> bool {
-    let mut have = text.split_whitespace();
-    want.split_whitespace().all(|w| have.any(|h| h == w))
-}
-
-/// The devices that packets visited, in order, each with all its names.
-fn visits(s: &Session, events: &[Event], arp: bool) -> Vec<Vec<String>> {
-    events
-        .iter()
-        .filter(|e| matches!(e.kind, EventKind::Rx | EventKind::Tx))
-        .filter(|e| arp || s.kernel.rec.packet_at(e).is_none_or(|p| p.ipv4().is_some()))
-        .filter_map(|e| Some(names(s, e.ns, Some(e.dev?)).into_iter().filter(|n| n.contains('/')).collect()))
-        .collect()
 }
 
 /// All names of a place, the full one first: `h1/ns:red/eth0`, `h1/red/eth0`, `red/eth0`, `h1/ns:red`, `h1/red`, `red`.

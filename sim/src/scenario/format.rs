@@ -205,6 +205,8 @@ pub struct StepLong {
     pub ask: Option<AskFile>,
     /// What must be so afterwards.
     pub expect: Option<ExpectFile>,
+    /// Who must reach whom; the same as under `expect`.
+    pub reaches: Option<BTreeMap<String, ReachFile>>,
 }
 
 /// A question to the learner.
@@ -243,6 +245,37 @@ pub struct ExpectFile {
     pub by: Option<String>,
     /// TTL of the reply as it arrived.
     pub reply_ttl: Option<u8>,
+    /// Who must reach whom: a place or group, and its targets. Each is tried by a probe on a copy of the world, so none
+    /// disturbs the others or what follows. A group is a network of Docker (`NETWORK`, `HOST/net:NETWORK`: every
+    /// container attached to it) or a pattern (`dmz/*`, `web-?`, `*`). What is not listed is not asserted.
+    pub reaches: Option<BTreeMap<String, ReachFile>>,
+    /// Command lines (`PLACE$ command`), each with what it must print; run on a copy of the world.
+    pub state: Option<BTreeMap<String, Texts>>,
+    /// The step took no longer than this in virtual time: `2s`, `250ms`.
+    pub within: Option<String>,
+    /// Codes of all that is in the way, in any order, as `packetwalk why` tells them.
+    pub cause: Option<Texts>,
+}
+
+/// One text, or several.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Texts {
+    /// One.
+    One(Scalar),
+    /// Several: each must hold.
+    Several(Vec<Scalar>),
+}
+
+/// What a place must reach.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ReachFile {
+    /// `none`: none of the targets and places of the other rows; or one target.
+    One(String),
+    /// Targets: `db:5432` (TCP), `cache:6379/udp`, `db` (ping), an address in place of a name; `not db:22` for one that
+    /// must not answer.
+    Several(Vec<String>),
 }
 
 /// A drop that must have happened.

@@ -9,9 +9,7 @@ use crate::app::probe::Probe;
 use crate::kernel::types::SEC;
 
 const TOP: &[&str] = &["name", "title", "about", "topics", "engine", "hosts", "images", "seed", "setup", "steps"];
-const STEP: &[&str] = &["say", "run", "sleep", "timeout", "ask", "expect"];
-const EXPECT: &[&str] =
-    &["outcome", "seen-source", "path", "hits", "drop", "stdout", "stderr", "exit", "by", "reply-ttl"];
+const STEP: &[&str] = &["say", "run", "sleep", "timeout", "ask", "expect", "reaches"];
 const ENGINES: &[&str] = &["20.10", "28.5", "29"];
 /// Most problems that are told.
 const MAX_ISSUES: usize = 100;
@@ -20,6 +18,8 @@ pub(super) struct Reader {
     pub(super) issues: Vec<Issue>,
     lines: Vec<String>,
     pub(super) places: BTreeSet<String>,
+    /// Words that may name a network of Docker.
+    pub(super) networks: BTreeSet<String>,
     /// Firewall rules given with a host: its name, where, and the dump.
     pub(super) dumps: Vec<(String, At, String)>,
 }
@@ -42,6 +42,7 @@ pub(super) fn read(text: &str) -> Result<Scenario, Issues> {
         issues: Vec::new(),
         lines: text.lines().map(str::to_owned).collect(),
         places: BTreeSet::new(),
+        networks: BTreeSet::new(),
         dumps: Vec::new(),
     };
     let scenario = r.scenario(&root);
@@ -137,7 +138,7 @@ impl Reader {
         }
     }
 
-    fn texts(&mut self, n: &Node, what: &str) -> Vec<String> {
+    pub(super) fn texts(&mut self, n: &Node, what: &str) -> Vec<String> {
         self.list(n, what).iter().filter_map(|x| self.text(x, what)).collect()
     }
 
@@ -270,7 +271,7 @@ impl Reader {
     }
 
     /// A place by its parts: the host must exist, a namespace must be made somewhere in the scenario.
-    fn place(&mut self, place: &str, at: At) {
+    pub(super) fn place(&mut self, place: &str, at: At) {
         let variable = self.places.iter().any(|p| p.contains('$'));
         for part in place.split('/') {
             let part = part.strip_prefix("ns:").unwrap_or(part);
@@ -302,7 +303,7 @@ impl Reader {
         if offset > first.chars().count() { n.at } else { At { line: n.at.line, column: n.at.column + shift + offset } }
     }
 
-    fn action(&mut self, n: &Node, text: &str, timeout: Option<u64>) -> Option<Action> {
+    pub(super) fn action(&mut self, n: &Node, text: &str, timeout: Option<u64>) -> Option<Action> {
         let split = text.char_indices().find(|(_, c)| matches!(c, '$' | '>') || c.is_whitespace());
         let help = "write `HOST$ command` or `HOST> probe`, such as `node1$ ip addr`";
         let Some((i, sign)) = split.filter(|(i, c)| *i > 0 && !c.is_whitespace()) else {
@@ -371,20 +372,27 @@ impl Reader {
             }
             (None, Some(x)) => self.seconds(x, "sleep").map(|s| Action { at: x.at, what: What::Sleep(s) }),
             (None, None) => {
-                if say.is_none() {
+                if say.is_none() && ["reaches", "expect"].iter().all(|k| field(&f, k).is_none()) {
                     self.issue(
                         n.at,
                         "the step does nothing",
-                        "add `run: HOST$ command`, `sleep: SECONDS` or `say: TEXT`",
+                        "add `run: HOST$ command`, `sleep: SECONDS`, `reaches:` or `say: TEXT`",
                     );
                 }
                 Some(Action { at: n.at, what: What::Nothing })
             }
         };
         let ask = field(&f, "ask").and_then(|x| self.ask(x));
-        let expect = field(&f, "expect").and_then(|x| self.expect(x));
+        let mut expect = field(&f, "expect").and_then(|x| self.expect(x));
+        if let Some(x) = field(&f, "reaches") {
+            let e = expect.get_or_insert_with(|| Expect { at: x.at, ..Expect::default() });
+            if !e.reaches.is_empty() {
+                self.issue(x.at, "the step says `reaches` twice", "write it once, in the step or under `expect`");
+            }
+            e.reaches = self.reaches(x);
+        }
         if let (Some(e), Some(Action { what: What::Sleep(_) | What::Nothing, .. })) = (&expect, &action)
-            && (e.outcome.is_some() || e.exit.is_some() || e.stdout.is_some())
+            && (e.outcome.is_some() || e.exit.is_some() || e.stdout.is_some() || e.within.is_some())
         {
             self.issue(
                 e.at,
@@ -415,124 +423,4 @@ impl Reader {
         }
         Some(Ask { question, choices, answer })
     }
-
-    fn expect(&mut self, n: &Node) -> Option<Expect> {
-        let f = self.map(n, "expect", EXPECT)?;
-        let mut e = Expect { at: n.at, ..Expect::default() };
-        for (key, _, x) in f {
-            match key {
-                "outcome" => {
-                    let Some(t) = self.text(x, "outcome") else { continue };
-                    e.outcome = serde_json::from_value(serde_json::Value::String(t.clone())).ok();
-                    if e.outcome.is_none() {
-                        let near = closest(&t, OUTCOMES);
-                        let help = near.map_or_else(
-                            || format!("one of: {}", OUTCOMES.join(", ")),
-                            |w| format!("did you mean `{w}`?"),
-                        );
-                        self.issue(x.at, format!("there is no outcome `{t}`"), help);
-                    }
-                }
-                "hits" => {
-                    e.hits = self.texts(x, "hits");
-                    for (i, h) in e.hits.clone().iter().enumerate() {
-                        let at = self.list(x, "hits").get(i).map_or(x.at, |y| y.at);
-                        self.hit(h, at);
-                    }
-                }
-                "seen-source" => {
-                    e.seen_source = self.text(x, key);
-                    let ip = e
-                        .seen_source
-                        .as_deref()
-                        .map(|t| t.split(':').next().unwrap_or(t).parse::<std::net::Ipv4Addr>());
-                    if let Some(Err(_)) = ip {
-                        self.issue(x.at, "`seen-source` is no IPv4 address", "write an address such as 192.168.91.2");
-                    }
-                }
-                "path" => {
-                    e.path = self.texts(x, "path");
-                    for (i, p) in e.path.clone().iter().enumerate() {
-                        let at = self.list(x, "path").get(i).map_or(x.at, |y| y.at);
-                        match p.rsplit_once('/') {
-                            Some((place, dev)) if !dev.is_empty() => self.place(place, at),
-                            _ => self.issue(
-                                at,
-                                format!("`{p}` is no PLACE/DEVICE"),
-                                "write the place and the device, such as node1/eth0",
-                            ),
-                        }
-                    }
-                }
-                "drop" => e.drop = self.drop(x),
-                "stdout" => e.stdout = self.text(x, key),
-                "stderr" => e.stderr = self.text(x, key),
-                "by" => e.by = self.text(x, key),
-                "exit" => e.exit = self.number(x, "exit", "write an exit status from 0 to 255"),
-                _ => e.reply_ttl = self.number(x, "reply-ttl", "write a TTL from 0 to 255"),
-            }
-        }
-        Some(e)
-    }
-
-    fn drop(&mut self, n: &Node) -> Option<ExpectDrop> {
-        let f = self.map(n, "drop", &["at", "reason", "rule"])?;
-        let rule = field(&f, "rule").and_then(|x| self.text(x, "rule"));
-        for k in ["at", "reason"] {
-            if field(&f, k).is_none() {
-                self.issue(n.at, format!("`drop` has no `{k}`"), "drop: {at: node1, reason: IP_RPFILTER}");
-            }
-        }
-        let at = field(&f, "at").and_then(|x| self.text(x, "at"));
-        let reason = field(&f, "reason").and_then(|x| {
-            let t = self.text(x, "reason")?;
-            let names: Vec<String> = crate::trace::DropReason::ALL.iter().map(|r| r.name()).collect();
-            if !names.contains(&t) {
-                let all: Vec<&str> = names.iter().map(String::as_str).collect();
-                let help = closest(&t, &all)
-                    .map_or_else(|| format!("one of: {}", all.join(", ")), |w| format!("did you mean `{w}`?"));
-                self.issue(x.at, format!("the kernel has no drop reason `{t}`"), help);
-            }
-            Some(t)
-        });
-        Some(ExpectDrop { at: at?, reason: reason?, rule })
-    }
-
-    /// `PLACE TABLE CHAIN words`.
-    fn hit(&mut self, text: &str, at: At) {
-        let words: Vec<&str> = text.split_whitespace().collect();
-        let form = "write PLACE TABLE CHAIN and words of the rule: \"node1 filter FORWARD -j DROP\"";
-        let [place, table, _, _, ..] = words.as_slice() else {
-            return self.issue(at, format!("`{text}` names no rule"), form);
-        };
-        self.place(place, at);
-        if crate::kernel::xtables::TableKind::by_name(table).is_none() {
-            self.issue(at, format!("there is no table `{table}`"), "one of: raw, mangle, nat, filter, security");
-        }
-    }
 }
-
-const OUTCOMES: &[&str] = &[
-    "reply",
-    "timeout",
-    "refused",
-    "reset",
-    "closed",
-    "stall",
-    "unreachable-net",
-    "unreachable-host",
-    "unreachable-port",
-    "unreachable-proto",
-    "unreachable-admin",
-    "unreachable-srcroute",
-    "frag-needed",
-    "ttl-exceeded",
-    "no-route",
-    "not-permitted",
-    "invalid",
-    "no-address",
-    "no-device",
-    "resolve-failed",
-    "unmodelled",
-    "unknown-state",
-];

@@ -1,5 +1,6 @@
 //! Walks a scenario: builds its world, runs its lines one by one, and keeps what each of them did.
 
+use super::expect::aside::{self, Aside};
 use super::{At, Scenario, What};
 use crate::app::probe::ProbeReport;
 use crate::command::Refusal;
@@ -43,6 +44,8 @@ pub struct StepResult {
     pub end_event: usize,
     /// Frames went round for ever, and were cut (`PACKETWALK_BOUND`).
     pub storm: bool,
+    /// What was tried on copies of the world as the step left it (`reaches`, `state`).
+    pub aside: Aside,
 }
 
 impl StepResult {
@@ -132,7 +135,11 @@ pub fn walk_with(scenario: &Scenario, progress: &mut dyn FnMut(usize, usize)) ->
     let (mut session, setup) = set_up(scenario, &mut |done| progress(done, all))?;
     let mut steps = Vec::new();
     for (i, s) in scenario.steps.iter().enumerate() {
-        steps.push(step(&mut session, i + 1, &s.action.what, s.action.at)?);
+        let mut r = step(&mut session, i + 1, &s.action.what, s.action.at)?;
+        if let Some(e) = &s.expect {
+            r.aside = aside::look(&session, e)?;
+        }
+        steps.push(r);
         progress(setup.len() + i + 1, all);
     }
     Ok(Walk { scenario: scenario.clone(), setup, steps, session })
@@ -190,6 +197,7 @@ pub fn step(session: &mut Session, index: usize, what: &What, at: At) -> Result<
         first_event: session.marks.present,
         end_event: 0,
         storm: false,
+        aside: Aside::default(),
     };
     let find = |s: &Session, place: &str| {
         s.place(place).map_err(|what| WalkError {

@@ -2,6 +2,8 @@
 
 mod firewall;
 
+pub(crate) use firewall::miss_text;
+
 use super::event::{ArpVerdict, BrSkip, BrVerdict, EventKind, FibResult, MacvlanVerdict, RuleMiss, SourceCheck};
 use super::words;
 use crate::etc::rt_table_name;

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::scenario::expect::aside::Cell;
 use crate::scenario::expect::names;
 use crate::scenario::run::{StepResult, Walk};
 use crate::trace::clause::{clause, route_text};
@@ -75,8 +76,16 @@ fn step(w: &Walk, r: &StepResult) -> Value {
         "started_ns": r.started_ns,
         "finished_ns": r.finished_ns,
         "storm": r.storm,
+        "reaches": r.aside.cells.iter().map(cell).collect::<Vec<_>>(),
         "packets": packets,
         "events": loose,
+    })
+}
+
+fn cell(c: &Cell) -> Value {
+    json!({
+        "from": c.from, "to": c.to, "expected": c.want, "address": c.address, "outcome": c.outcome,
+        "answered": c.answered, "holds": c.holds(),
     })
 }
 

@@ -112,6 +112,13 @@ fn print_step(walk: &Walk, step: &Step, r: &StepResult, out: &mut Out) {
         out.blank();
         out.wrapped("   = ", &text, "     ", Ink::Bold);
     }
+    for (i, c) in r.aside.cells.iter().enumerate() {
+        if i == 0 {
+            out.blank();
+        }
+        let ink = if c.holds() { Ink::Plain } else { Ink::Red };
+        out.wrapped("   ", &format!("{} -> {}: {}", c.from, c.to, c.got()), "     ", ink);
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
