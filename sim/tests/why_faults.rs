@@ -84,7 +84,10 @@ fn faults(s: &Session) -> Vec<Line> {
                 add(format!("ip rule del pref {pref}"));
             }
         }
-        for route in output(s, at, &format!("{enter}ip route show table all")).lines().filter(|r| !r.starts_with("local") && !r.starts_with("broadcast")) {
+        for route in output(s, at, &format!("{enter}ip route show table all"))
+            .lines()
+            .filter(|r| !r.starts_with("local") && !r.starts_with("broadcast"))
+        {
             let words: Vec<&str> =
                 route.split_whitespace().take_while(|w| !matches!(*w, "proto" | "scope" | "src")).collect();
             add(format!("ip route del {}", words.join(" ")));

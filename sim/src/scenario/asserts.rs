@@ -4,6 +4,7 @@ use super::node::{Node, Value};
 use super::read::{Reader, field};
 use super::suggest::closest;
 use super::{At, Expect, ExpectDrop, StateQuery};
+use crate::explain::Cause;
 use crate::kernel::types::{MSEC, Nanos, SEC};
 
 const EXPECT: &[&str] = &[
@@ -178,9 +179,13 @@ impl Reader {
                 "write one, or leave the key out; `outcome: reply` says that nothing is in the way",
             );
         }
-        let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        if let Some(bad) = all.iter().find(|c| c.is_empty() || !c.chars().all(word)) {
-            self.issue(n.at, format!("`{bad}` is no code of a cause"), "write a code such as dropped-by-rule");
+        if let Some(bad) = all.iter().find(|c| Cause::by_code(c).is_none()) {
+            let codes: Vec<&str> = Cause::ALL.iter().map(|c| c.code()).collect();
+            let help = match closest(bad, &codes) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "docs/causes.md lists the codes, such as dropped-by-rule".to_owned(),
+            };
+            self.issue(n.at, format!("`{bad}` is no code of a cause"), help);
         }
         all
     }

@@ -41,7 +41,9 @@ pub fn wanted(sc: &Scene<'_>, net: Ipv4Net) -> Option<Ipv4Addr> {
         ns.fib.tables.values().flat_map(|t| t.routes.iter().flat_map(|(_, r)| r.iter().filter_map(|r| r.via)))
     });
     let tunnels = world::devices(s).filter_map(|d| d.vxlan()).flat_map(|v| v.cfg.local.into_iter().chain(v.cfg.remote));
-    let entries = world::devices(s).filter_map(|d| d.vxlan()).flat_map(|v| v.fdb.values().flat_map(|e| e.remotes.iter().map(|r| r.ip)));
+    let entries = world::devices(s)
+        .filter_map(|d| d.vxlan())
+        .flat_map(|v| v.fdb.values().flat_map(|e| e.remotes.iter().map(|r| r.ip)));
     let missing = gateways.chain(tunnels).chain(entries).find(|g| net.contains(g) && world::owners(s, *g).is_empty());
     missing.or_else(|| world::free_address(s, net))
 }

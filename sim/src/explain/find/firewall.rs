@@ -220,8 +220,13 @@ fn by_policy(sc: &Scene<'_>, i: usize, v: Variant, h: Hook, t: TableKind) -> Fou
     let ns = sc.events()[i].ns;
     let outer = sc.is_outer(sc.events()[i].packet);
     let cause = if outer { Cause::VxlanPortBlocked } else { Cause::DroppedByPolicy };
-    let says =
-        format!("no rule of chain {} in table {}{} accepts {}, and its policy is DROP", h.name(), t.name(), of_legacy(v), words(sc, i));
+    let says = format!(
+        "no rule of chain {} in table {}{} accepts {}, and its policy is DROP",
+        h.name(),
+        t.name(),
+        of_legacy(v),
+        words(sc, i)
+    );
     let iptables = with_table(v, t);
     let show = line(sc, ns, format!("{iptables} -nvL {}", h.name()));
     let mut f = Found::new(cause, at(sc, i), says).shown(format!("-P {} DROP ({})", h.name(), tool(v)), Some(show));

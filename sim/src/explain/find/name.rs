@@ -18,7 +18,9 @@ fn asked(sc: &Scene<'_>) -> Option<String> {
 
 /// Nobody knows the name, as far as can be told: where asking went wrong, that was found before.
 pub fn unheard(sc: &Scene<'_>, out: &mut Vec<Found>) {
-    if sc.result.outcome() != Some(crate::trace::Outcome::ResolveFailed) || out.iter().any(|f| f.blocker.cause == Cause::NameNotFound) {
+    if sc.result.outcome() != Some(crate::trace::Outcome::ResolveFailed)
+        || out.iter().any(|f| f.blocker.cause == Cause::NameNotFound)
+    {
         return;
     }
     let Some(name) = asked(sc) else { return };

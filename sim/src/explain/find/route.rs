@@ -78,10 +78,16 @@ pub fn missing(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
     f = tunnel(sc, i, f);
     f = address::readdress(sc, e.ns, dst, f);
     if world::owners(s, dst).is_empty() {
-        for d in s.kernel.devs_of(e.ns).filter(|d| d.alive && d.addrs.is_empty() && d.master.is_none() && !d.is_loopback()) {
+        for d in
+            s.kernel.devs_of(e.ns).filter(|d| d.alive && d.addrs.is_empty() && d.master.is_none() && !d.is_loopback())
+        {
             f.blocker.cause = Cause::AddressMissing;
             f.blocker.says = format!("{dst} is nobody's address, and {} of {} has none", d.name, world::place(s, e.ns));
-            f = f.fix(vec![line(sc, e.ns, format!("ip addr add {dst}/{} dev {}", address::prefix(sc, d.id, dst), d.name))]);
+            f = f.fix(vec![line(
+                sc,
+                e.ns,
+                format!("ip addr add {dst}/{} dev {}", address::prefix(sc, d.id, dst), d.name),
+            )]);
         }
     }
     f = routes(sc, e.ns, dst, f);
