@@ -71,7 +71,7 @@ impl<R: Recorder> Kernel<R> {
         let tracking = self.netns[at.ns.ix()].nf.xt.ct_users > 0;
         match step {
             Step::Table(t) => {
-                for v in [Variant::Nft, Variant::Legacy] {
+                for v in self.netns[at.ns.ix()].nf.xt.order(t, at.hook) {
                     let end = self.xt_walk(at, v, t, p);
                     match self.xt_end(at, v, end, p) {
                         Verdict::Accept => {}

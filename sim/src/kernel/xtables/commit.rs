@@ -134,6 +134,16 @@ impl<R: Recorder> Kernel<R> {
             let last = XtError { at: batch.len().saturating_sub(1), errno: Errno::EINVAL };
             return Err(refusals(old, variant, batch).first().copied().unwrap_or(last));
         };
+        // A table of nf_tables that is reset is a new one, and so are its hooks.
+        let anew = |k: TableKind| {
+            variant == Variant::Nft && batch.iter().any(|c| matches!(c, XtChange::Reset { table } if *table == k))
+        };
+        for (kind, hook) in TableKind::ALL.into_iter().flat_map(|k| k.hooks().iter().map(move |h| (k, *h))) {
+            let there = |t: &Tables| t.get(kind).is_some_and(|t| t.base[hook as usize].is_some());
+            if there(&new) && (!there(old) || anew(kind)) {
+                nf.xt.first[kind as usize][hook as usize] = variant;
+            }
+        }
         nf.xt.variants[variant as usize] = new;
         let rules = nf.xt.variants.iter().flat_map(all_chains).flat_map(|c| &c.rules);
         nf.xt.ct_users = u32::try_from(rules.filter(|r| r.rule.needs_conntrack()).count()).unwrap_or(u32::MAX);

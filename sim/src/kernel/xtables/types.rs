@@ -8,9 +8,10 @@ use super::targets::Target;
 use crate::kernel::netfilter::Hook;
 
 /// Which set of tables: both hang on the same hooks.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub enum Variant {
     /// `iptables` of today: rules in nf_tables.
+    #[default]
     Nft = 0,
     /// `iptables-legacy`: ip_tables.
     Legacy = 1,
@@ -269,9 +270,21 @@ pub struct Xtables {
     pub variants: [Tables; 2],
     /// Rules that need connection tracking: it runs while there is one.
     pub ct_users: u32,
+    /// Which variant's base chain is asked first, by `TableKind` and `Hook`: of hooks with the same priority the one that
+    /// was registered last (`nf_hook_entries_grow`).
+    pub first: [[Variant; 5]; 5],
 }
 
 impl Xtables {
+    /// The variants in the order in which a table's chains are asked at a hook.
+    #[inline]
+    pub(crate) fn order(&self, t: TableKind, hook: Hook) -> [Variant; 2] {
+        match self.first[t as usize][hook as usize] {
+            Variant::Nft => [Variant::Nft, Variant::Legacy],
+            Variant::Legacy => [Variant::Legacy, Variant::Nft],
+        }
+    }
+
     /// The tables of a variant.
     pub fn of(&self, v: Variant) -> &Tables {
         &self.variants[v as usize]
