@@ -42,3 +42,14 @@ fn codes_are_unique_and_scenarios_exist() {
         assert!(names.iter().any(|n| n == c.scenario()), "{}: there is no scenario {}", c.code(), c.scenario());
     }
 }
+
+/// The sample of the README is what the program prints.
+#[test]
+fn the_sample_is_real() {
+    let readme = include_str!("../README.md");
+    let sample = readme.split("<!-- why:").nth(1).and_then(|s| s.split("```text\n").nth(1)?.split("```").next());
+    let source = include_str!("../scenarios/several/off-and-dropped.yaml");
+    let scenario = packetwalk_sim::scenario::parse(source).expect("it is right");
+    let w = packetwalk_sim::explain::why(&scenario, None).expect("it fails");
+    assert_eq!(sample, Some(packetwalk_sim::explain::text::text(&w).as_str()));
+}

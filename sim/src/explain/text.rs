@@ -28,7 +28,7 @@ pub fn text(w: &Why) -> String {
         out.push('\n');
         let head = if i == 0 { "cause" } else { "behind it" };
         row(&mut out, head, &format!("{} at {}", b.cause.code(), b.at));
-        row(&mut out, "", &sentence(&b.says));
+        row(&mut out, "", &sentence(&b.says, &b.at));
         for (j, e) in b.evidence.iter().enumerate() {
             row(&mut out, if j == 0 { "evidence" } else { "" }, &e.what);
             if let Some(l) = &e.show {
@@ -76,14 +76,13 @@ fn proof(f: &Fix) -> String {
     format!("(tried: with it the probe gets a reply; {opens}{closes})")
 }
 
-fn sentence(text: &str) -> String {
+/// A sentence begins with a great letter, but for the name of a place or a device.
+fn sentence(text: &str, at: &str) -> String {
+    let first = text.split([' ', ':']).next().unwrap_or_default();
+    let name = first.contains('/') || first.contains(|c: char| c.is_ascii_digit()) || at.split('/').any(|n| n == first);
     let mut c = text.chars();
-    let first = c.next().map(|x| x.to_string()).unwrap_or_default();
-    // A name of a place stays as it is.
-    let begins_with_name =
-        text.split([' ', ':']).next().is_some_and(|w| w.contains('/') || w.contains(|x: char| x.is_ascii_digit()));
-    let first = if begins_with_name { first } else { first.to_uppercase() };
-    format!("{first}{}.", c.as_str())
+    let head = c.next().map(|x| if name { x.to_string() } else { x.to_uppercase().to_string() });
+    format!("{}{}.", head.unwrap_or_default(), c.as_str())
 }
 
 fn row(out: &mut String, head: &str, text: &str) {
