@@ -12,6 +12,7 @@ mod problem;
 mod run;
 mod schema;
 mod test;
+mod tui;
 
 use std::process::ExitCode;
 
@@ -37,6 +38,8 @@ enum Command {
     Doctor(doctor::Args),
     /// Run a scenario on the live kernel and keep what it did, for `compare --against`
     Record(compare::RecordArgs),
+    /// Step through a scenario in the terminal; without one, choose from the library
+    Tui(tui::Args),
     /// List the library, by topic
     List,
     /// Print the JSON Schema of scenario files
@@ -64,6 +67,8 @@ enum End {
     Bad,
     /// This machine lacks what it takes.
     Missing,
+    /// By a signal.
+    Signal(i32),
 }
 
 fn main() -> ExitCode {
@@ -73,6 +78,7 @@ fn main() -> ExitCode {
     problem::install();
     let cli = Cli::parse();
     let end = match cli.command {
+        None if tui::terminal() => tui::run(&tui::Args::default()),
         None => {
             out::print(&Cli::command().render_help().to_string());
             End::Good
@@ -82,6 +88,7 @@ fn main() -> ExitCode {
         Some(Command::Compare(a)) => compare::run(&a),
         Some(Command::Record(a)) => compare::run_record(&a),
         Some(Command::Doctor(a)) => doctor::run(&a),
+        Some(Command::Tui(a)) => tui::run(&a),
         Some(Command::List) => list::run(),
         Some(Command::Schema) => schema::run(),
         Some(Command::Completions(a)) => completions::run(&a, &mut Cli::command()),
@@ -91,5 +98,7 @@ fn main() -> ExitCode {
         End::Failed => 1,
         End::Bad => 2,
         End::Missing => 3,
+        // As a shell says it.
+        End::Signal(n) => 128 + u8::try_from(n).unwrap_or(0),
     })
 }

@@ -143,10 +143,7 @@ pub fn walk_with(scenario: &Scenario, progress: &mut dyn FnMut(usize, usize)) ->
 ///
 /// # Errors
 /// As [`walk`].
-pub fn set_up(
-    scenario: &Scenario,
-    progress: &mut dyn FnMut(usize),
-) -> Result<(Session, Vec<StepResult>), WalkError> {
+pub fn set_up(scenario: &Scenario, progress: &mut dyn FnMut(usize)) -> Result<(Session, Vec<StepResult>), WalkError> {
     let mut session = Session::new(scenario.seed);
     begin(&mut session, scenario)?;
     let mut setup = Vec::new();

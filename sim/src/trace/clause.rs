@@ -2,6 +2,8 @@
 
 mod firewall;
 
+pub use firewall::miss_text;
+
 use super::event::{ArpVerdict, BrSkip, BrVerdict, EventKind, FibResult, MacvlanVerdict, RuleMiss, SourceCheck};
 use super::words;
 use crate::kernel::fib::{Route, RouteType, RuleAction, table};

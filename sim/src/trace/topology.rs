@@ -3,11 +3,16 @@
 use petgraph::graph::{NodeIndex, UnGraph};
 use petgraph::visit::EdgeRef;
 
+use crate::kernel::types::{DevId, NetnsId};
 use crate::session::Session;
 
 /// A device in the graph.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DevNode {
+    /// The device.
+    pub dev: DevId,
+    /// Its namespace.
+    pub ns: NetnsId,
     /// Place name of its namespace.
     pub place: String,
     /// Name.
@@ -37,6 +42,8 @@ pub fn graph(s: &Session) -> UnGraph<DevNode, Wire> {
         let shown = d.alive && !d.is_loopback();
         at.push(shown.then(|| {
             g.add_node(DevNode {
+                dev: d.id,
+                ns: d.netns,
                 place: s.kernel.ns(d.netns).label.clone(),
                 name: d.name.to_string(),
                 kind: d.info_kind().unwrap_or("lo"),
