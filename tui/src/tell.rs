@@ -2,6 +2,7 @@
 //!
 //! Linux's own words for it are `trace::clause`'s; these say what happened and why.
 
+pub(crate) mod brief;
 pub(crate) mod firewall;
 
 use packetwalk_sim::kernel::fib::{RouteType, RuleAction, table};
@@ -31,6 +32,17 @@ pub(crate) fn who(s: &Session, ns: NetnsId) -> String {
 
 /// The sentences.
 pub(crate) fn tell(s: &Session, e: &Event) -> String {
+    let text = sentences(s, e);
+    let mut chars = text.chars();
+    // Many begin with the place, which is written small elsewhere. A device's name stays as it is.
+    let place = ["host ", "container ", "namespace ", "the "].iter().any(|p| text.starts_with(p));
+    match chars.next() {
+        Some(c) if place => c.to_uppercase().chain(chars).collect(),
+        _ => text,
+    }
+}
+
+fn sentences(s: &Session, e: &Event) -> String {
     let dev = |d: DevId| s.kernel.dev(d).name.to_string();
     let here = who(s, e.ns);
     match &e.kind {

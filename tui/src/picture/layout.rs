@@ -43,7 +43,7 @@ pub(super) fn draw(s: &Session, width: usize, folded: &BTreeSet<HostId>) -> Pict
         })
         .collect();
     let mut rows = Vec::new();
-    for row in Block::rows(hosts, width, 2) {
+    for row in Block::rows(hosts, width, 1) {
         rows.push(plan.lans(row));
     }
     find(Block::stack(&rows))
@@ -211,12 +211,12 @@ impl Plan<'_> {
         }
         let content = Block::stack(&parts);
         let title = &self.s.kernel.host(id).name;
-        let (w, h) = (content.w.max(title.chars().count() + 4) + 4, content.h.max(1) + 2);
+        let (w, h) = (content.w.max(title.chars().count() + 4) + 2, content.h.max(1) + 2);
         let mut grid = Grid::new(w, h);
         grid.frame((0, 0), (w, h), Tag::Border(root));
         title_of(&mut grid, root, title);
-        grid.paste(2, 1, &content);
-        let plugs: Vec<(usize, DevId)> = plugs.into_iter().map(|(x, d)| (x + 2, d)).collect();
+        grid.paste(1, 1, &content);
+        let plugs: Vec<(usize, DevId)> = plugs.into_iter().map(|(x, d)| (x + 1, d)).collect();
         for (x, d) in &plugs {
             grid.set(*x, 0, '┴', Tag::Wire(*d, *d));
         }
@@ -238,7 +238,7 @@ impl Plan<'_> {
             }
             // The first cable must not come in through the title.
             let name = node.name.chars().count();
-            let w = about.iter().map(|a| a.chars().count()).max().unwrap_or(0).max(name) + 3;
+            let w = about.iter().map(|a| a.chars().count()).max().unwrap_or(0).max(name) + 2;
             let w = if row.is_empty() { w.max(title + 5) } else { w };
             let mut g = Grid::new(w, about.len() + 1);
             device(&mut g, (0, 0), &node.name, "", node.dev);
@@ -273,7 +273,7 @@ impl Plan<'_> {
         }
         let node = &self.g[b];
         let (name, about) = (&node.name, self.about(b));
-        let label = name.chars().count() + about.chars().count() + 3;
+        let label = name.chars().count() + about.chars().count() + 2;
         if hanging.is_empty() {
             let mut g = Grid::new(label + 6, 1);
             device(&mut g, (0, 0), name, &about, node.dev);
@@ -336,7 +336,7 @@ impl Plan<'_> {
         let mut lans: Vec<NodeIndex> = Vec::new();
         let mut cables = Vec::new();
         let mut x = 0;
-        let boxes = side_by_side(&hosts, 2);
+        let boxes = side_by_side(&hosts, 1);
         for h in &hosts {
             for (col, d) in &h.plugs {
                 if let Some(lan) = node(*d).and_then(|n| self.lan(n)) {
@@ -346,7 +346,7 @@ impl Plan<'_> {
                     cables.push((x + col, *d, lan));
                 }
             }
-            x += h.grid.w + 2;
+            x += h.grid.w + 1;
         }
         lans.sort();
         if lans.is_empty() {

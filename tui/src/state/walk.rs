@@ -255,7 +255,7 @@ impl WalkState {
         if self.must_ask() {
             return Moved::Ask;
         }
-        if self.pos + 1 >= self.listing.positions() {
+        if self.chapter == 0 || self.pos + 1 >= self.listing.positions() {
             return self.enter(self.chapter + 1, 0);
         }
         let mut to = self.pos + 1;
@@ -376,6 +376,7 @@ impl WalkState {
             self.filter.story = None;
         }
         self.chapter = chapter;
+        self.pos = 0;
         self.relist();
         self.redraw();
         self.go(pos);
@@ -383,7 +384,8 @@ impl WalkState {
 
     /// Moves the cursor.
     fn go(&mut self, pos: usize) -> Moved {
-        self.pos = pos.min(self.listing.positions() - 1);
+        // The opening page is one.
+        self.pos = if self.chapter == 0 { 0 } else { pos.min(self.listing.positions() - 1) };
         self.now_scroll = 0;
         self.packet_scroll = 0;
         if self.at_end()
@@ -422,7 +424,14 @@ impl WalkState {
     /// Scrolls the picture to where the packet is.
     fn follow(&mut self) {
         let (w, h) = self.picture_size();
-        let spot = self.event().and_then(|(_, e, _)| self.picture.spot(self.world(), e.ns, e.dev));
+        let spot = match self.event() {
+            Some((_, e, _)) => self.picture.spot(self.world(), e.ns, e.dev),
+            // Where the line is run.
+            None => self.walk.chapter(self.chapter).and_then(|d| {
+                let (_, ns) = self.world().place(&d.result.place).ok()?;
+                self.picture.spot(self.world(), ns, None)
+            }),
+        };
         if let Some(s) = spot {
             let keep = |from: usize, size: usize, lo: usize, hi: usize| match (lo < from, hi > from + size) {
                 (true, _) => lo.saturating_sub(2),

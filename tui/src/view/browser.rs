@@ -23,8 +23,7 @@ pub(super) fn render(state: &State, frame: &mut Frame<'_>) {
     .areas(frame.area());
     let all = state.browser.library.len();
     let passed = state.browser.library.iter().filter(|e| mark(state, e) == '✓').count();
-    let mut title =
-        vec![Span::styled(" packetwalk ", HEAD), Span::raw("  choose a scenario; its packets are walked step by step")];
+    let mut title = vec![Span::styled(" packetwalk ", HEAD), Span::raw("  choose a scenario, walk its packets")];
     let right = format!("{passed} of {all} passed ");
     let used: usize = title.iter().map(Span::width).sum();
     let pad = usize::from(head.width).saturating_sub(used + right.chars().count());
@@ -77,7 +76,10 @@ fn rows(state: &State, frame: &mut Frame<'_>, area: Rect) {
             cut(&e.scenario.name, name_w),
             cut(&e.scenario.title, title_w.saturating_sub(1))
         );
-        let mut spans = vec![Span::styled(format!(" {m} "), if m == '✓' { GOOD } else { FAINT }), Span::raw(text)];
+        let mut spans = vec![
+            Span::styled(format!("{}{m} ", if i == b.chosen { '▶' } else { ' ' }), if m == '✓' { GOOD } else { FAINT }),
+            Span::raw(text),
+        ];
         if i == b.chosen {
             chosen = lines.len();
             spans = spans.into_iter().map(|s| s.patch_style(HERE)).collect();

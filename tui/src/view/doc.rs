@@ -12,12 +12,14 @@ pub(super) struct Doc {
     pub lines: Vec<Line<'static>>,
     /// The line that must be seen.
     pub focus: Option<usize>,
+    /// There is little room: what is nice to have is left out.
+    pub tight: bool,
 }
 
 impl Doc {
     /// An empty text.
     pub fn new(width: u16) -> Doc {
-        Doc { width: usize::from(width).max(8), lines: Vec::new(), focus: None }
+        Doc { width: usize::from(width).max(8), lines: Vec::new(), focus: None, tight: false }
     }
 
     /// A text that is broken where it is too long.

@@ -20,6 +20,9 @@ use crate::state::walk::WalkState;
 use crate::tell::tell;
 use crate::walk::{Answer, line_of};
 
+/// A pane with fewer rows leaves out what the others say too.
+const TIGHT: u16 = 14;
+
 /// Draws it.
 pub(super) fn render(state: &State, w: &WalkState, frame: &mut Frame<'_>, area: Rect, focus: bool) {
     let title = if w.event().is_some() {
@@ -34,8 +37,19 @@ pub(super) fn render(state: &State, w: &WalkState, frame: &mut Frame<'_>, area: 
     let inner = frame_of(frame, area, title, focus, None);
     let mut d = Doc::new(inner.width.saturating_sub(1));
     if w.event().is_some() {
-        event(state, w, &mut d);
-    } else if w.chapter == 0 {
+        // The sentence stays; the evidence scrolls below it.
+        event(state, w, inner.height < TIGHT, &mut d);
+        let top = (d.lines.len() as u16).min(inner.height.saturating_sub(3));
+        d.draw(frame, Rect { height: top, ..inner }, 0);
+        let mut d = Doc::new(inner.width.saturating_sub(1));
+        d.tight = inner.height < TIGHT;
+        if let Some((i, e, _)) = w.event() {
+            evidence::show(w, i, e, &mut d);
+        }
+        d.draw(frame, Rect { y: inner.y + top, height: inner.height - top, ..inner }, w.now_scroll);
+        return;
+    }
+    if w.chapter == 0 {
         opening(state, w, &mut d);
     } else if w.at_end() {
         end(state, w, &mut d);
@@ -194,24 +208,36 @@ fn outcome(o: Outcome) -> &'static str {
     }
 }
 
-fn event(state: &State, w: &WalkState, d: &mut Doc) {
-    let Some((i, e, item)) = w.event() else { return };
+/// A time in a unit that fits.
+fn span(ns: u64) -> String {
+    match ns {
+        0..10_000_000 => format!("{} us", ns / 1000),
+        10_000_000..1_000_000_000 => format!("{} ms", ns / 1_000_000),
+        _ => format!("{}.{:02} s", ns / 1_000_000_000, ns / 10_000_000 % 100),
+    }
+}
+
+fn event(state: &State, w: &WalkState, tight: bool, d: &mut Doc) {
+    let Some((_, e, item)) = w.event() else { return };
     let s = w.world();
     let place = names(s, e.ns, e.dev).swap_remove(0);
     let packet = s.kernel.rec.packet_at(e).map(words::packet);
     let title = w.index().and_then(|x| x.stories.get(item.story as usize)).map(|s| s.title.clone());
-    let at = w.walk.chapter(w.chapter).map_or(0, |c| e.at.saturating_sub(c.result.started_ns)) / 1000;
+    let at = w.walk.chapter(w.chapter).map_or(0, |c| e.at.saturating_sub(c.result.started_ns));
     d.spans(vec![
         (place, PLACE),
         (format!("  {}", packet.or(title).unwrap_or_default()), Style::new()),
-        (format!("  +{at} us"), FAINT),
+        (format!("  +{}", span(at)), FAINT),
     ]);
     let bad = matches!(e.kind, EventKind::Drop { .. } | EventKind::Bound { .. });
     d.para(&tell(s, e), if bad { BAD } else { HEAD });
-    d.hang("Linux: ", &clause(s, &e.kind).1, "       ", FAINT);
-    if bad {
+    if !tight {
+        d.hang("Linux: ", &clause(s, &e.kind).1, "       ", FAINT);
+    }
+    if bad && !tight {
         d.para(&format!("{} explains why the whole attempt failed.", key(state, Action::Why)), KEY);
     }
-    d.gap();
-    evidence::show(w, i, e, d);
+    if !tight {
+        d.gap();
+    }
 }

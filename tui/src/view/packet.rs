@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::Line;
 
+use packetwalk_sim::trace::EventKind;
 use packetwalk_sim::wire::packet::Packet;
 
 use super::doc::Doc;
@@ -13,6 +14,8 @@ use super::walk::frame_of;
 use crate::decode::{Layer, bytes, layers};
 use crate::state::walk::WalkState;
 
+/// Events after which a datagram has shown itself.
+const AHEAD: usize = 64;
 /// Bytes that are shown.
 const MAX_BYTES: usize = 1024;
 
@@ -32,8 +35,14 @@ pub(super) fn render(w: &WalkState, frame: &mut Frame<'_>, area: Rect, focus: bo
 
 /// The packet at the cursor, and what it was before where this decision changed it.
 fn now_and_before(w: &WalkState) -> Option<(&Packet, Option<&Packet>)> {
-    let (_, e, item) = w.event()?;
+    let (i, e, item) = w.event()?;
     let rec = &w.world().kernel.rec;
+    if let EventKind::Encap { outer, .. } = e.kind {
+        // What goes on is the datagram: its first event is not far.
+        let ahead = w.walk.events(w.chapter).iter().skip(i).take(AHEAD);
+        let first = ahead.filter(|x| x.packet == outer).find_map(|x| rec.packet_at(x));
+        return Some((first.or_else(|| rec.packet_at(e))?, None));
+    }
     let old = (item.old_snap as usize).checked_sub(1).and_then(|i| rec.snaps.get(i));
     Some((rec.packet_at(e)?, old))
 }

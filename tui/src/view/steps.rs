@@ -13,6 +13,7 @@ use super::doc::cut;
 use super::look::{BAD, FAINT, GOOD, HERE, NEW, PLACE};
 use super::walk::frame_of;
 use crate::state::walk::WalkState;
+use crate::tell::brief::{brief, sent};
 use crate::walk::line_of;
 use crate::walk::listing::Row;
 
@@ -42,11 +43,11 @@ pub(super) fn render(w: &WalkState, frame: &mut Frame<'_>, area: Rect, focus: bo
 
 fn row(w: &WalkState, r: Row, here: bool, width: usize) -> Line<'static> {
     let mut spans = match r {
-        Row::Begin => vec![Span::styled(begin(w), PLACE)],
-        Row::End if w.chapter == 0 => vec![Span::styled("the first step follows", FAINT)],
+        Row::Begin => vec![Span::raw("  "), Span::styled(begin(w), PLACE)],
+        Row::End if w.chapter == 0 => vec![Span::styled("  the first step follows", FAINT)],
         Row::End => end(w),
         Row::Hop(n) => hop(w, n as usize, width),
-        Row::Event(n) => event(w, n as usize),
+        Row::Event(n) => event(w, n as usize, width),
     };
     let mut left = width;
     for s in &mut spans {
@@ -55,6 +56,12 @@ fn row(w: &WalkState, r: Row, here: bool, width: usize) -> Line<'static> {
         s.content = text.into();
     }
     if here {
+        // A sign too, where reversed cells cannot be seen.
+        if let Some(first) = spans.first_mut()
+            && first.content.starts_with(' ')
+        {
+            first.content = format!("▶{}", &first.content[1..]).into();
+        }
         spans = spans.into_iter().map(|s| s.patch_style(HERE)).collect();
         spans.push(Span::styled(" ".repeat(left), HERE));
     }
@@ -108,12 +115,17 @@ fn short(title: &str) -> String {
     title.split(", ttl").next().unwrap_or(title).to_owned()
 }
 
-fn event(w: &WalkState, n: usize) -> Vec<Span<'static>> {
+fn event(w: &WalkState, n: usize, width: usize) -> Vec<Span<'static>> {
     let events = w.walk.events(w.chapter);
     let Some(e) = w.listing.shown.get(n).and_then(|i| events.get(*i as usize)) else { return Vec::new() };
     let s = w.world();
-    let (_, text, _) = clause(s, &e.kind);
-    let dev = e.dev.map(|d| format!("{} ", s.kernel.dev(d).name)).unwrap_or_default();
+    let narrow = width < 50;
+    let text = match e.kind {
+        _ if narrow => brief(s, e),
+        EventKind::Tx => sent(s, e).unwrap_or_else(|| "sent".into()),
+        _ => clause(s, &e.kind).1,
+    };
+    let dev = e.dev.filter(|_| !narrow).map(|d| format!("{} ", s.kernel.dev(d).name)).unwrap_or_default();
     let style = match e.kind {
         EventKind::Drop { .. } | EventKind::Bound { .. } => BAD,
         EventKind::Nat { .. } | EventKind::Encap { .. } | EventKind::Decap { .. } => NEW,

@@ -3,7 +3,7 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, BorderType, Paragraph};
+use ratatui::widgets::{Block, BorderType, Clear, Paragraph};
 
 use super::look::{BAD, FAINT, FOCUS, GOOD, HEAD, KEY};
 use super::{doc, now, packet, picture, steps};
@@ -62,6 +62,7 @@ pub(super) fn foot(state: &State, frame: &mut Frame<'_>, area: Rect, context: Co
         }
         None => hints(state, area.width.into(), context),
     };
+    frame.render_widget(Clear, area);
     frame.render_widget(Paragraph::new(line), area);
 }
 

@@ -128,12 +128,20 @@ impl Builder<'_> {
     fn items(&mut self, events: &[Event], stories: &[u32]) {
         let mut visit = vec![NONE; self.out.stories.len()];
         let mut snaps: BTreeMap<PacketId, (u32, u32)> = BTreeMap::new();
+        let mut last = None;
         for (i, e) in events.iter().enumerate() {
             let story = stories[i];
             let switch = self.s.kernel.ns(e.ns).is_switch;
             let dropped = matches!(e.kind, EventKind::Drop { .. } | EventKind::Bound { .. });
-            let (_, _, weight) = clause(self.s, &e.kind);
-            let detail = (weight == Weight::Detail || switch) && !dropped;
+            let (_, text, weight) = clause(self.s, &e.kind);
+            // The list says where a frame comes out when it is sent; that it did is a small thing then.
+            let mut detail = (weight == Weight::Detail || switch || matches!(e.kind, EventKind::Rx)) && !dropped;
+            if !detail {
+                // A socket asks for its route when it connects, and again when it sends.
+                let line = (e.ns, text);
+                detail = last.as_ref() == Some(&line) && !dropped;
+                last = Some(line);
+            }
             let old_snap = match snaps.get_mut(&e.packet) {
                 _ if e.snap == 0 || e.packet.0 == 0 => 0,
                 None => {

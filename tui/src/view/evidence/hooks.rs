@@ -8,9 +8,22 @@ use crate::view::look::{FAINT, HEAD, HERE};
 
 /// Draws the hooks; `step` is what is at work at the lit one: a table, or `conntrack`.
 pub(super) fn diagram(at: Hook, step: &str, d: &mut Doc) {
-    let hook = |h: Hook| (format!(" {} ", h.name()), if h == at { HERE.patch(HEAD) } else { Style::new() });
+    let hook = |h: Hook| lit(h.name(), h == at);
     let faint = |t: &str| (t.to_owned(), FAINT);
-    if d.width >= 58 {
+    if d.tight || d.width < 58 {
+        let mut line = Vec::new();
+        for h in Hook::ALL {
+            line.push(if h == at { hook(h) } else { (h.name().to_owned(), FAINT) });
+            line.push(faint(" "));
+        }
+        if d.tight {
+            line.push(faint(":"));
+            line.extend(tables(at, step, " "));
+            d.spans(line);
+            return;
+        }
+        d.spans(line);
+    } else {
         d.spans(vec![
             faint("in →"),
             hook(Hook::Prerouting),
@@ -20,20 +33,26 @@ pub(super) fn diagram(at: Hook, step: &str, d: &mut Doc) {
             hook(Hook::Postrouting),
             faint("→ out"),
         ]);
-        d.spans(vec![faint("                   ↓"), faint("                       ↑")]);
+        d.spans(vec![faint("                    ↓"), faint("                       ↑")]);
         d.spans(vec![faint("                "), hook(Hook::Input), faint("→ program →"), hook(Hook::Output)]);
-    } else {
-        d.spans(Hook::ALL.into_iter().map(hook).collect());
     }
-    let mut line = vec![(format!("at {}: ", at.name()), FAINT)];
-    for (i, s) in order(at).iter().enumerate() {
-        if i > 0 {
-            line.push(faint(" → "));
-        }
-        line.push(((*s).to_owned(), if *s == step { HERE.patch(HEAD) } else { Style::new() }));
-    }
-    d.spans(line);
+    d.spans([faint(&format!("at {}:", at.name()))].into_iter().chain(tables(at, step, " → ")).collect());
     d.gap();
+}
+
+/// A name, lit or not: brackets say so where nothing else can.
+fn lit(name: &str, on: bool) -> (String, Style) {
+    if on { (format!("[{name}]"), HERE.patch(HEAD)) } else { (format!(" {name} "), Style::new()) }
+}
+
+/// What looks at a packet there, one after the other.
+fn tables(at: Hook, step: &str, between: &str) -> Vec<(String, Style)> {
+    let mut out = Vec::new();
+    for (i, s) in order(at).iter().enumerate() {
+        out.push((if i > 0 { between } else { " " }.to_owned(), FAINT));
+        out.push(if *s == step { lit(s, true) } else { ((*s).to_owned(), Style::new()) });
+    }
+    out
 }
 
 /// What looks at a packet at a hook, by priority (`enum nf_ip_hook_priorities`).
