@@ -67,7 +67,7 @@ pub(crate) fn panes((w, h): (u16, u16), zoom: Option<Pane>, packet: bool) -> Pan
         return p;
     }
     if w < 110 || h < 34 {
-        let [top, low] = Layout::vertical([Constraint::Fill(1), Constraint::Fill(1)]).areas(main);
+        let [top, low] = Layout::vertical([Constraint::Fill(6), Constraint::Fill(5)]).areas(main);
         let [steps, picture] = Layout::horizontal([Constraint::Percentage(40), Constraint::Fill(1)]).areas(top);
         (p.steps, p.picture) = (Some(steps), Some(picture));
         if packet {

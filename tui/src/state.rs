@@ -270,12 +270,13 @@ impl State {
         match moved {
             Moved::Yes => self.keep(),
             Moved::No(text) => {
+                if text.is_empty() {
+                    return;
+                }
                 if let Some(w) = &mut self.walk {
                     w.playing = false;
                 }
-                if !text.is_empty() {
-                    self.tell(text, false);
-                }
+                self.tell(text, false);
             }
             Moved::Failed(text) => {
                 if let Some(w) = &mut self.walk {

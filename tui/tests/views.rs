@@ -137,8 +137,8 @@ fn panels() {
 #[test]
 fn prompts() {
     view("run", "bridge-publish", " :");
-    view("run-refused", "bridge-publish", " :nowhere$ ls\n");
-    view("run-unmodelled", "bridge-publish", " :node1$ strace ls\n");
+    view("run-refused", "bridge-publish", " :\x15nowhere$ ls\n");
+    view("run-unmodelled", "bridge-publish", " :\x15node1$ strace ls\n");
     view("write", "bridge-publish", " W");
 }
 

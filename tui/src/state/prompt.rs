@@ -58,6 +58,12 @@ impl Prompt {
                 let empty = text.trim().is_empty() && self.purpose != Purpose::Filter;
                 return if empty { Typed::Cancel } else { Typed::Done(self.purpose, text) };
             }
+            // What stood there was a command's place; a probe is wanted.
+            Key::Char('>') if self.purpose == Purpose::Run && self.is_place() => {
+                self.chars.truncate(self.chars.len() - 2);
+                self.chars.extend(['>', ' ']);
+                self.at = self.chars.len();
+            }
             Key::Char(c) if self.chars.len() < MAX => {
                 self.chars.insert(self.at, c);
                 self.at += 1;
@@ -81,6 +87,11 @@ impl Prompt {
             _ => {}
         }
         Typed::More
+    }
+
+    /// Nothing but `PLACE$ ` stands there, and the cursor behind it.
+    fn is_place(&self) -> bool {
+        self.at == self.chars.len() && self.chars.ends_with(&['$', ' ']) && !self.chars[..self.at - 2].contains(&' ')
     }
 
     fn recall(&mut self, history: &[String], back: usize) {
@@ -108,6 +119,9 @@ mod tests {
         p.key(Key::Backspace, &[]);
         assert_eq!(p.text(), "web$ s");
         assert_eq!(p.key(Key::Enter, &[]), Typed::Done(Purpose::Run, "web$ s".into()));
+        let mut probe = Prompt::new(Purpose::Run, "web$ ");
+        probe.key(Key::Char('>'), &[]);
+        assert_eq!(probe.text(), "web> ");
         p.key(Key::Ctrl('u'), &[]);
         p.key(Key::Up, &["a$ b".into(), "c$ d".into()]);
         assert_eq!(p.text(), "c$ d");

@@ -83,6 +83,9 @@ pub(crate) fn sent(s: &Session, e: &Event) -> Option<String> {
     if d.bridge().is_some() {
         return Some("through the bridge".into());
     }
+    if d.vxlan().is_some() {
+        return Some("→ the tunnel".into());
+    }
     let p = s.kernel.dev(d.veth_peer()?);
     let ns = s.kernel.ns(p.netns);
     if ns.is_switch {

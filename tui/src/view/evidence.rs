@@ -9,6 +9,7 @@ mod route;
 use ratatui::style::Style;
 
 use packetwalk_sim::kernel::types::NetnsId;
+use packetwalk_sim::session::Session;
 use packetwalk_sim::trace::DropReason;
 use packetwalk_sim::trace::event::{Event, EventKind};
 
@@ -39,7 +40,12 @@ pub(super) fn show(w: &WalkState, i: usize, e: &Event, d: &mut Doc) {
         EventKind::Fib { key, result } => route::show(s, w.walk.events(w.chapter), i, (e.ns, key), result, d),
         EventKind::RuleMissed { .. } => route::rules(s, e.ns, d),
         EventKind::SourceCheck { .. } | EventKind::Forward { .. } | EventKind::LocalIn => switches(w, e.ns, d),
-        EventKind::Neigh { ip, .. } | EventKind::NeighWait { ip } | EventKind::NeighState { ip, .. } => {
+        EventKind::NeighWait { ip } => {
+            let asker = s.kernel.rec.packet_at(e).and_then(|p| p.ipv4()).map(|p| p.src.to_string()).unwrap_or_default();
+            d.line(&format!("to everybody on the cable: who has {ip}? tell {asker}"), GOOD);
+            neighbours(w, e.ns, &ip.to_string(), d);
+        }
+        EventKind::Neigh { ip, .. } | EventKind::NeighState { ip, .. } => {
             neighbours(w, e.ns, &ip.to_string(), d);
         }
         EventKind::Arp { .. } => neighbours(w, e.ns, "", d),
@@ -60,37 +66,53 @@ pub(super) fn show(w: &WalkState, i: usize, e: &Event, d: &mut Doc) {
     }
 }
 
+/// The rule or policy that a packet met last before the firewall dropped it.
+pub(super) fn culprit<'w>(w: &'w WalkState, i: usize, e: &Event) -> Option<(usize, &'w Event)> {
+    if !matches!(e.kind, EventKind::Drop { reason: DropReason::NETFILTER_DROP, .. }) {
+        return None;
+    }
+    let events = w.walk.events(w.chapter);
+    let met = |k: &EventKind| {
+        matches!(
+            k,
+            EventKind::XtMatched { .. }
+                | EventKind::XtPolicy { .. }
+                | EventKind::EbRule { fits: true, .. }
+                | EventKind::EbPolicy { .. }
+        )
+    };
+    let mut back = (i.saturating_sub(64)..i).rev();
+    let j = back.find(|j| events.get(*j).is_some_and(|x| x.packet == e.packet && met(&x.kind)))?;
+    Some((j, &events[j]))
+}
+
 fn dropped(w: &WalkState, i: usize, e: &Event, reason: DropReason, d: &mut Doc) {
     let s = w.world();
     match reason {
         DropReason::NETFILTER_DROP => {
-            // The rule or policy that this packet met last said so.
-            let events = w.walk.events(w.chapter);
-            let met = |k: &EventKind| matches!(k, EventKind::XtMatched { .. } | EventKind::XtPolicy { .. });
-            let from = i.saturating_sub(64);
-            let last = (from..i).rev().find(|j| events[*j].packet == e.packet && met(&events[*j].kind));
-            if let Some(j) = last {
-                chain::show(w, j, &events[j], d);
+            if let Some((j, x)) = culprit(w, i, e) {
+                chain::show(w, j, x, d);
             }
         }
         DropReason::NO_SOCKET => sockets(w, e.ns, 0, d),
         DropReason::NEIGH_FAILED => neighbours(w, e.ns, "FAILED", d),
         DropReason::IP_RPFILTER | DropReason::IP_INADDRERRORS | DropReason::IP_LOCALNET => {
             switches(w, e.ns, d);
-            table(w, "routes", device::routes(s, e.ns), "", d);
+            table(w, "routes", &was(w, e.ns, device::routes), device::routes(s, e.ns), "", d);
         }
         DropReason::VXLAN_VNI_NOT_FOUND | DropReason::VXLAN_ENTRY_EXISTS => link::tunnel(w, e, d),
         _ => {}
     }
 }
 
-/// A list, the lines with some words lit.
-fn table(w: &WalkState, title: &str, lines: Vec<String>, lit: &str, d: &mut Doc) {
+/// A list, the lines with some words lit. What was not there `before` the step is told apart.
+fn table(w: &WalkState, title: &str, before: &[String], lines: Vec<String>, lit: &str, d: &mut Doc) {
     if lines.is_empty() {
         d.line(&format!("{title}: empty"), FAINT);
         return;
     }
-    let when = if w.chapter == 0 { "" } else { ", as they are after this step" };
+    let new = |l: &String| w.chapter > 0 && !before.contains(l);
+    let when = if lines.iter().any(new) { " (+ what this step brought)" } else { "" };
     d.line(&format!("{title}{when}"), HEAD);
     let at = lines.iter().position(|l| !lit.is_empty() && l.contains(lit));
     let from = at.unwrap_or(0).saturating_sub(AROUND / 2);
@@ -99,17 +121,26 @@ fn table(w: &WalkState, title: &str, lines: Vec<String>, lit: &str, d: &mut Doc)
         if here {
             d.mark();
         }
-        d.line(&format!("{} {l}", if here { '▶' } else { ' ' }), if here { GOOD } else { Style::new() });
+        let (mark, plus) = (if here { '▶' } else { ' ' }, if new(l) { '+' } else { ' ' });
+        d.line(&format!("{mark}{plus} {l}"), if here { GOOD } else { Style::new() });
     }
 }
 
+/// What a namespace had before this step.
+fn was(w: &WalkState, ns: NetnsId, of: fn(&Session, NetnsId) -> Vec<String>) -> Vec<String> {
+    let before = w.walk.before(w.chapter);
+    if ns.ix() < before.kernel.netns.len() { of(before, ns) } else { Vec::new() }
+}
+
 fn neighbours(w: &WalkState, ns: NetnsId, lit: &str, d: &mut Doc) {
-    table(w, "neighbours", device::neighbours(w.world(), ns), lit, d);
+    let before = was(w, ns, device::neighbours);
+    table(w, "neighbours", &before, device::neighbours(w.world(), ns), lit, d);
 }
 
 fn sockets(w: &WalkState, ns: NetnsId, port: u16, d: &mut Doc) {
     let lit = if port == 0 { String::new() } else { format!(":{port}") };
-    table(w, "programs that listen", device::listeners(w.world(), ns), &lit, d);
+    let before = was(w, ns, device::listeners);
+    table(w, "programs that listen", &before, device::listeners(w.world(), ns), &lit, d);
 }
 
 /// The settings that forwarding and the check of sources hang on.

@@ -218,7 +218,7 @@ fn span(ns: u64) -> String {
 }
 
 fn event(state: &State, w: &WalkState, tight: bool, d: &mut Doc) {
-    let Some((_, e, item)) = w.event() else { return };
+    let Some((i, e, item)) = w.event() else { return };
     let s = w.world();
     let place = names(s, e.ns, e.dev).swap_remove(0);
     let packet = s.kernel.rec.packet_at(e).map(words::packet);
@@ -230,7 +230,11 @@ fn event(state: &State, w: &WalkState, tight: bool, d: &mut Doc) {
         (format!("  +{}", span(at)), FAINT),
     ]);
     let bad = matches!(e.kind, EventKind::Drop { .. } | EventKind::Bound { .. });
-    d.para(&tell(s, e), if bad { BAD } else { HEAD });
+    let text = match evidence::culprit(w, i, e) {
+        Some((_, x)) => format!("The firewall drops the packet. {}", tell(s, x)),
+        None => tell(s, e),
+    };
+    d.para(&text, if bad { BAD } else { HEAD });
     if !tight {
         d.hang("Linux: ", &clause(s, &e.kind).1, "       ", FAINT);
     }

@@ -22,7 +22,7 @@ pub(super) fn render(_: &State, p: &Prompt, frame: &mut Frame<'_>) {
         ),
         Purpose::Run => (
             "run a line in this world",
-            "node1$ iptables -L runs a command there; client> tcp 10.0.0.2:80 sends a probe. Enter runs, Esc closes.",
+            "node1$ iptables -L runs a command there; client> tcp 10.0.0.2:80 sends a probe. Enter runs, Esc closes, Ctrl-U empties the line.",
         ),
         Purpose::Write => ("write what was done as a scenario file", "Enter writes the file, Esc does not."),
     };

@@ -88,7 +88,12 @@ impl Screen {
     /// Types characters.
     pub fn typed(&mut self, text: &str) -> &mut Screen {
         for c in text.chars() {
-            self.press(&[if c == '\n' { Key::Enter } else { Key::Char(c) }]);
+            let key = match c {
+                '\n' => Key::Enter,
+                '\x15' => Key::Ctrl('u'),
+                c => Key::Char(c),
+            };
+            self.press(&[key]);
         }
         self
     }

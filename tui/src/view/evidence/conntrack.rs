@@ -64,6 +64,10 @@ pub(super) fn entry(before: Option<&CtView>, after: Option<&CtView>, d: &mut Doc
         let was = old.iter().find(|(n, _)| *n == name).map(|x| &x.1).filter(|v| **v != value);
         match was {
             None => d.hang(&format!("  {name:<11}"), &value, "             ", Style::new()),
+            Some(v) if name == "status" => {
+                let new: Vec<&str> = value.split(", ").filter(|x| !v.split(", ").any(|y| y == *x)).collect();
+                d.hang("* status     ", &format!("{v}; now also: {}", new.join(", ")), "             ", NEW);
+            }
             Some(v) => d.hang(&format!("* {name:<11}"), &format!("{v} becomes {value}"), "             ", NEW),
         }
     }

@@ -4,7 +4,7 @@ use packetwalk_sim::session::Session;
 use packetwalk_sim::trace::event::{BrVerdict, Event, EventKind};
 use ratatui::style::Style;
 
-use super::table;
+use super::{table, was};
 use crate::state::device;
 use crate::state::walk::WalkState;
 use crate::tell::who;
@@ -58,10 +58,8 @@ pub(super) fn bridge(w: &WalkState, e: &Event, d: &mut Doc) {
         d.line(&format!("{role} of the frame: {m}"), Style::new());
     }
     let own = format!("{}: ", b.name);
-    let of = |l: &String| l.starts_with(&own);
-    let lines: Vec<String> =
-        device::fdb(s, b.netns).into_iter().filter(of).map(|l| l[own.len()..].to_owned()).collect();
-    table(w, &format!("entries of {} (which address is where)", b.name), lines, &lit, d);
+    let (before, lines) = (mine(was(w, b.netns, device::fdb), &own), mine(device::fdb(s, b.netns), &own));
+    table(w, &format!("entries of {}", b.name), &before, lines, &lit, d);
     d.gap();
     d.line(&format!("ports of {}", b.name), HEAD);
     let chosen = match &e.kind {
@@ -76,6 +74,11 @@ pub(super) fn bridge(w: &WalkState, e: &Event, d: &mut Doc) {
         let (mark, style) = if chosen == Some(*p) { ('▶', GOOD) } else { (' ', Style::new()) };
         d.line(&format!("{mark} {}{far}  {state}", port.name), style);
     }
+}
+
+/// The lines of one device, without its name.
+fn mine(all: Vec<String>, own: &str) -> Vec<String> {
+    all.into_iter().filter_map(|l| l.strip_prefix(own).map(str::to_owned)).collect()
 }
 
 /// A tunnel's settings and table.
@@ -99,16 +102,12 @@ pub(super) fn tunnel(w: &WalkState, e: &Event, d: &mut Doc) {
             HEAD,
         );
         let lead = format!("{}: ", t.name);
-        let lines: Vec<String> = device::fdb(s, t.netns)
-            .into_iter()
-            .filter(|l| l.starts_with(&lead))
-            .map(|l| l[lead.len()..].to_owned())
-            .collect();
+        let (before, lines) = (mine(was(w, t.netns, device::fdb), &lead), mine(device::fdb(s, t.netns), &lead));
         let lit = match &e.kind {
             EventKind::VxlanLookup { mac, .. } => mac.to_string(),
             EventKind::Encap { remote, .. } => remote.to_string(),
             _ => String::new(),
         };
-        table(w, "entries (which address is on which host)", lines, &lit, d);
+        table(w, "entries (which address is on which host)", &before, lines, &lit, d);
     }
 }
