@@ -67,8 +67,6 @@ enum End {
     Bad,
     /// This machine lacks what it takes.
     Missing,
-    /// By a signal.
-    Signal(i32),
 }
 
 fn main() -> ExitCode {
@@ -98,7 +96,5 @@ fn main() -> ExitCode {
         End::Failed => 1,
         End::Bad => 2,
         End::Missing => 3,
-        // As a shell says it.
-        End::Signal(n) => 128 + u8::try_from(n).unwrap_or(0),
     })
 }

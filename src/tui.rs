@@ -4,7 +4,7 @@ use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::PathBuf;
 
 use packetwalk_sim::scenario::{self, Scenario};
-use packetwalk_tui::{Ended, Entry, Look, Outside, Progress, State};
+use packetwalk_tui::{Entry, Look, Outside, Progress, State};
 
 use crate::{End, load, problem};
 
@@ -43,8 +43,7 @@ pub fn run(a: &Args) -> End {
         }
     }
     match packetwalk_tui::run(state, &mut Files { store }) {
-        Ok(Ended::Left) => End::Good,
-        Ok(Ended::Signal(n)) => End::Signal(n),
+        Ok(()) => End::Good,
         Err(e) => {
             problem::error(
                 &format!("the terminal cannot be used: {e}"),

@@ -21,6 +21,7 @@ fn main() {
         trial("a_walk_from_the_list_to_its_end", walk),
         trial("sigterm_leaves_the_terminal_as_it_was", signal),
         trial("ctrl_c_leaves_the_terminal_as_it_was", ctrl_c),
+        trial("a_terminal_that_is_gone_ends_it", gone),
         trial("without_colour_and_in_ascii", plain),
         trial("no_place_for_progress_is_told", no_place),
         trial("a_pipe_is_told_what_to_do", pipe),
@@ -60,7 +61,7 @@ impl Terminal {
             format!("PATH={}", std::env::var("PATH").unwrap_or_default()),
             "TERM=screen-256color".to_owned(),
             "LC_ALL=C.UTF-8".to_owned(),
-            "PS1=% ".to_owned(),
+            "PS1=ready> ".to_owned(),
         ];
         let mut c = t.command();
         c.args(["-f", "/dev/null"]).args(shell).args(vars).args(["sh"]).current_dir(t.dir.path());
@@ -139,7 +140,7 @@ impl Terminal {
     fn as_before(&self, end: impl FnOnce(&Terminal) -> Result<(), Failed>) -> Result<(), Failed> {
         let before = self.settings()?;
         end(self)?;
-        let shown = self.wait("% ")?;
+        let shown = self.wait("ready>")?;
         let after = self.settings()?;
         if before != after {
             return Err(format!("before:\n{before}\nafter:\n{after}").into());
@@ -163,7 +164,7 @@ fn walk() -> Result<(), Failed> {
         t.line("bridge-publish")?;
         t.wait("scenarios with \"bridge-publish\"")?;
         t.press(&["Enter"])?;
-        t.wait("Before the walk these lines were run")?;
+        t.wait("begins the walk")?;
         t.press(&["Right"])?;
         t.wait("step 1/3, 0/")?;
         t.press(&["Right"])?;
@@ -213,14 +214,8 @@ fn walk() -> Result<(), Failed> {
 fn signal() -> Result<(), Failed> {
     let t = Terminal::new("signal")?;
     t.as_before(|t| {
-        t.line(
-            "sh -c 'echo $$ > pid; exec \"$0\" tui veth' \"$PROGRAM\"; echo \"status $?\""
-                .replace("\"$PROGRAM\"", &format!("'{}'", env!("CARGO_BIN_EXE_packetwalk")))
-                .as_str(),
-        )?;
-        t.wait("goes on, one decision at a time")?;
-        let pid = std::fs::read_to_string(t.dir.path().join("pid"))?;
-        Command::new("kill").args(["-TERM", pid.trim()]).status()?;
+        let pid = started(t)?;
+        Command::new("kill").args(["-TERM", &pid]).status()?;
         t.wait("status 143").map(|_| ())
     })
 }
@@ -229,16 +224,42 @@ fn ctrl_c() -> Result<(), Failed> {
     let t = Terminal::new("ctrl-c")?;
     t.as_before(|t| {
         t.start("tui veth")?;
-        t.wait("goes on, one decision at a time")?;
+        t.wait("begins the walk")?;
         t.press(&["Right", "C-c"])
     })
+}
+
+/// Starts the program and tells its process.
+fn started(t: &Terminal) -> Result<String, Failed> {
+    t.line(&format!(
+        "clear; sh -c 'echo $$ > pid; exec \"$0\" tui veth' '{}'; echo \"status $?\"",
+        env!("CARGO_BIN_EXE_packetwalk")
+    ))?;
+    t.wait("begins the walk")?;
+    Ok(std::fs::read_to_string(t.dir.path().join("pid"))?.trim().to_owned())
+}
+
+#[expect(clippy::disallowed_types, reason = "another program takes its time")]
+fn gone() -> Result<(), Failed> {
+    let t = Terminal::new("gone")?;
+    let pid = started(&t)?;
+    t.tmux(&["kill-server"])?;
+    let begun = Instant::now();
+    while Path::new("/proc").join(&pid).exists() {
+        if begun.elapsed() > PATIENCE {
+            Command::new("kill").args(["-KILL", &pid]).status()?;
+            return Err("it runs on without a terminal".into());
+        }
+        pause();
+    }
+    Ok(())
 }
 
 fn plain() -> Result<(), Failed> {
     let t = Terminal::new("plain")?;
     t.line("export NO_COLOR=1 LC_ALL=C")?;
     t.start("tui bridge-publish")?;
-    let s = t.wait("goes on, one decision at a time")?;
+    let s = t.wait("begins the walk")?;
     if !s.is_ascii() {
         return Err(format!("not ASCII:\n{s}").into());
     }
@@ -252,7 +273,7 @@ fn plain() -> Result<(), Failed> {
     t.tmux(&["resize-window", "-t", "t", "-x", "40", "-y", "10"])?;
     t.wait("make it larger")?;
     t.tmux(&["resize-window", "-t", "t", "-x", "80", "-y", "24"])?;
-    t.wait("goes on, one decision at a time")?;
+    t.wait("begins the walk")?;
     t.press(&["C-c"])
 }
 
@@ -260,7 +281,7 @@ fn no_place() -> Result<(), Failed> {
     let t = Terminal::new("no-place")?;
     t.line("export XDG_STATE_HOME=/dev/null")?;
     t.start("tui veth")?;
-    t.wait("goes on, one decision at a time")?;
+    t.wait("begins the walk")?;
     t.press(&["Right"])?;
     t.wait("Your progress is not kept: /dev/null/packetwalk/progress.tsv")?;
     t.press(&["Right"])?;

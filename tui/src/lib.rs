@@ -30,5 +30,5 @@ pub use drive::{Outside, Source, drive};
 pub use keys::Key;
 pub use progress::{Mark, Progress};
 pub use state::{Effect, Entry, Input, Look, State};
-pub use term::{Ended, run};
+pub use term::run;
 pub use view::render;

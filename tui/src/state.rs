@@ -36,8 +36,6 @@ pub enum Input {
     Resize(u16, u16),
     /// Nothing happened for a while.
     Tick,
-    /// The program was asked to end.
-    Terminate,
 }
 
 /// What must be done outside.
@@ -152,7 +150,7 @@ impl State {
     /// Takes what comes in; tells what must be done outside.
     pub fn update(&mut self, input: Input) -> Vec<Effect> {
         match input {
-            Input::Key(Key::Ctrl('c')) | Input::Terminate => self.quit = true,
+            Input::Key(Key::Ctrl('c')) => self.quit = true,
             Input::Key(k) => self.key(k),
             Input::Resize(w, h) => {
                 self.size = (w, h);

@@ -1,8 +1,8 @@
 //! The real terminal: taken over, and given back as it was however the program ends.
 
-use std::io::{Stdout, stdout};
+use std::io::{Write, stdout};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crossterm::cursor::Show;
@@ -11,36 +11,39 @@ use crossterm::execute;
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 use crate::drive::{Outside, Source, drive};
 use crate::keys::Key;
 use crate::state::{Input, State};
 
-/// How the screen ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    /// The reader left.
-    Left,
-    /// By a signal.
-    Signal(i32),
-}
-
-/// Shows a state on the terminal of standard output until it is done.
+/// Shows a state on the terminal of standard output until it is done. A signal that asks to end ends the program, as a
+/// shell says it: 128 and the signal's number.
 ///
 /// # Errors
 /// Where the terminal cannot be used.
-pub fn run(mut state: State, outside: &mut dyn Outside) -> std::io::Result<Ended> {
-    let mut keys = Keys::new()?;
+pub fn run(mut state: State, outside: &mut dyn Outside) -> std::io::Result<()> {
     let _guard = Guard::take()?;
+    watch_signals()?;
     let mut terminal = Terminal::new(CrosstermBackend::new(stdout()))?;
     let size = terminal.size()?;
     state.update(Input::Resize(size.width, size.height));
-    drive(&mut terminal, &mut keys, &mut state, outside)?;
-    Ok(match keys.signal() {
-        0 => Ended::Left,
-        n => Ended::Signal(n),
-    })
+    drive(&mut terminal, &mut Keys, &mut state, outside)
+}
+
+/// Ends the program by a signal, whatever it is busy with: where the terminal is gone, waiting for a key never ends.
+fn watch_signals() -> std::io::Result<()> {
+    let mut signals = Signals::new([SIGTERM, SIGHUP, SIGINT, SIGQUIT])?;
+    std::thread::spawn(move || {
+        if let Some(n) = signals.forever().next() {
+            // Nobody draws any more while this is held.
+            let mut out = stdout().lock();
+            give_back(&mut out);
+            std::process::exit(128 + n);
+        }
+    });
+    Ok(())
 }
 
 /// While it lives, the terminal is ours.
@@ -70,55 +73,26 @@ impl Drop for Guard {
     }
 }
 
-fn give_back(out: &mut Stdout) {
+fn give_back(out: &mut impl Write) {
     // Where the terminal is gone there is nothing to be given back.
     let _ = execute!(out, LeaveAlternateScreen, Show);
     let _ = disable_raw_mode();
 }
 
-/// Keys of the terminal, and signals.
-struct Keys {
-    signal: Arc<AtomicUsize>,
-}
+/// Keys of the terminal.
+struct Keys;
 
-/// How often signals are looked for.
-const LOOK: Duration = Duration::from_millis(100);
-
-impl Keys {
-    fn new() -> std::io::Result<Keys> {
-        let signal = Arc::new(AtomicUsize::new(0));
-        for n in [SIGTERM, SIGHUP, SIGINT] {
-            signal_hook::flag::register_usize(n, Arc::clone(&signal), n as usize)?;
-        }
-        Ok(Keys { signal })
-    }
-
-    fn signal(&self) -> i32 {
-        self.signal.load(Ordering::SeqCst) as i32
-    }
-}
+/// As good as for ever.
+const LONG: Duration = Duration::from_secs(3600);
 
 impl Source for Keys {
     fn next(&mut self, wait: Option<Duration>) -> std::io::Result<Input> {
-        let mut left = wait;
-        loop {
-            if self.signal() != 0 {
-                return Ok(Input::Terminate);
-            }
-            let now = left.map_or(LOOK, |l| l.min(LOOK));
-            if poll(now)? {
-                if let Some(i) = input(&read()?) {
-                    return Ok(i);
-                }
-                continue;
-            }
-            if let Some(l) = &mut left {
-                *l = l.saturating_sub(now);
-                if l.is_zero() {
-                    return Ok(Input::Tick);
-                }
+        while poll(wait.unwrap_or(LONG))? {
+            if let Some(i) = input(&read()?) {
+                return Ok(i);
             }
         }
+        Ok(Input::Tick)
     }
 }
 

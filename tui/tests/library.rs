@@ -140,13 +140,6 @@ fn the_browser_opens_filters_and_leaves() {
 }
 
 #[test]
-fn a_signal_ends_it() {
-    let mut s = Screen::new((80, 24), FULL);
-    s.state.update(Input::Terminate);
-    assert!(s.state.is_done());
-}
-
-#[test]
 fn playing_goes_on_by_itself() {
     let mut s = Screen::open("veth", (80, 24), FULL);
     s.typed("P");

@@ -223,7 +223,7 @@ impl Plan<'_> {
         Block { grid, plugs }
     }
 
-    /// The cards of a host: one on a line, several side by side. A cable comes in above the end of the name.
+    /// The cards of a host side by side. A cable comes in above the end of the name.
     fn card_row(&self, ns: NetnsId) -> (Option<Grid>, Vec<(usize, DevId)>) {
         let cards = self.cards(ns);
         let title = self.s.kernel.ns(ns).label.chars().count() + 3;
@@ -231,7 +231,7 @@ impl Plan<'_> {
         for n in &cards {
             // The first cable must not come in through the title.
             let least = if row.is_empty() { title } else { 0 };
-            let (grid, column) = self.card(*n, least, cards.len() > 1);
+            let (grid, column) = self.card(*n, least);
             plugs.push((x + column, self.g[*n].dev));
             x += grid.w + 1;
             row.push(Block { grid, plugs: Vec::new() });
@@ -239,8 +239,8 @@ impl Plan<'_> {
         ((!row.is_empty()).then(|| side_by_side(&row, 1)), plugs)
     }
 
-    /// A card and the column of its cable, which is `least` or more; its addresses below it or beside it.
-    fn card(&self, n: NodeIndex, least: usize, below: bool) -> (Grid, usize) {
+    /// A card, its addresses below it, and the column of its cable, which is `least` or more.
+    fn card(&self, n: NodeIndex, least: usize) -> (Grid, usize) {
         let node = &self.g[n];
         let mut about: Vec<String> = node.addresses.clone();
         if let Some(m) = self.master(n) {
@@ -250,18 +250,15 @@ impl Plan<'_> {
             about.push("down".into());
         }
         let name = node.name.chars().count();
-        let beside = if below { String::new() } else { about.join(" ") };
-        let used = if beside.is_empty() { name + 1 } else { name + 2 + beside.chars().count() };
-        let column = (used + 1).max(least);
-        let lines: &[String] = if below { &about } else { &[] };
-        let w = lines.iter().map(|a| a.chars().count() + 2).max().unwrap_or(0).max(column + 1);
-        let mut g = Grid::new(w, lines.len() + 1);
-        device(&mut g, (0, 0), &node.name, &beside, node.dev);
-        for (i, a) in lines.iter().enumerate() {
+        let column = (name + 2).max(least);
+        let w = about.iter().map(|a| a.chars().count() + 2).max().unwrap_or(0).max(column + 1);
+        let mut g = Grid::new(w, about.len() + 1);
+        device(&mut g, (0, 0), &node.name, "", node.dev);
+        for (i, a) in about.iter().enumerate() {
             g.text(1, i + 1, a, Tag::About(node.dev));
         }
         let tag = Tag::Wire(node.dev, node.dev);
-        g.across(used + 1, 0, column.saturating_sub(used + 1), '─', tag);
+        g.across(name + 2, 0, column.saturating_sub(name + 2), '─', tag);
         g.set(column, 0, '┘', tag);
         (g, column)
     }

@@ -10,7 +10,7 @@ use packetwalk_sim::trace::clause::clause;
 use packetwalk_sim::trace::event::EventKind;
 
 use super::doc::cut;
-use super::look::{BAD, FAINT, GOOD, HERE, NEW, PLACE};
+use super::look::{BAD, FAINT, GOOD, HERE, KEY, NEW, PLACE};
 use super::walk::frame_of;
 use crate::state::walk::WalkState;
 use crate::tell::brief::{brief, sent};
@@ -44,7 +44,7 @@ pub(super) fn render(w: &WalkState, frame: &mut Frame<'_>, area: Rect, focus: bo
 fn row(w: &WalkState, r: Row, here: bool, width: usize) -> Line<'static> {
     let mut spans = match r {
         Row::Begin => vec![Span::raw("  "), Span::styled(begin(w), PLACE)],
-        Row::End if w.chapter == 0 => vec![Span::styled("  the first step follows", FAINT)],
+        Row::End if w.chapter == 0 => vec![Span::styled("  → begins the walk", KEY)],
         Row::End => end(w),
         Row::Hop(n) => hop(w, n as usize, width),
         Row::Event(n) => event(w, n as usize, width),
