@@ -314,7 +314,7 @@ impl State {
                 let n = *chosen;
                 self.panel = None;
                 if let Some(w) = &mut self.walk {
-                    let moved = w.to_story(n);
+                    let moved = w.go_to_story(n);
                     self.after(moved);
                 }
             }

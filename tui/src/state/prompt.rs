@@ -68,11 +68,9 @@ impl Prompt {
                 self.chars.insert(self.at, c);
                 self.at += 1;
             }
-            Key::Backspace => {
-                if self.at > 0 {
-                    self.at -= 1;
-                    self.chars.remove(self.at);
-                }
+            Key::Backspace if self.at > 0 => {
+                self.at -= 1;
+                self.chars.remove(self.at);
             }
             Key::Ctrl('u') => {
                 self.chars.drain(..self.at);

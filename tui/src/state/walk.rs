@@ -120,7 +120,7 @@ impl WalkState {
         let own = self.walk.plan.iter().filter(|p| !p.own);
         let asked = own.clone().filter(|p| p.step.ask.is_some()).count() as u32;
         let right = own.clone().filter(|p| p.seen && p.right()).count() as u32;
-        (own.clone().last().is_some_and(|p| p.seen), right, asked)
+        (own.clone().next_back().is_some_and(|p| p.seen), right, asked)
     }
 
     /// `PLACE$ ` for where the packet is.
@@ -170,7 +170,7 @@ impl WalkState {
     }
 
     /// To a packet's first shown decision.
-    pub fn to_story(&mut self, n: usize) -> Moved {
+    pub fn go_to_story(&mut self, n: usize) -> Moved {
         let Some(first) = self.index().and_then(|i| i.stories.get(n)).map(|s| s.first) else {
             return Moved::No("There is no such packet.".into());
         };
@@ -344,7 +344,7 @@ impl WalkState {
         let story = self.story().and_then(|s| self.index()?.stories.get(s as usize));
         let to = story.and_then(|s| if parent { s.parent } else { s.child });
         match (to, parent) {
-            (Some(n), _) => self.to_story(n as usize),
+            (Some(n), _) => self.go_to_story(n as usize),
             (None, true) => Moved::No("No packet of this step caused this one: a program sent it.".into()),
             (None, false) => Moved::No("This packet caused no other.".into()),
         }
