@@ -5,7 +5,7 @@
 
 use std::path::Path;
 use std::process::{Command, Output};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -29,8 +29,8 @@ fn main() {
     libtest_mimic::run(&args, all).exit();
 }
 
-/// How long the program may take to show something; the machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How often it is looked whether the program has shown something; the machine may be busy.
+const PATIENCE: usize = 1500;
 
 /// A terminal of our own: a tmux server on a socket of its own.
 struct Terminal {
@@ -91,19 +91,15 @@ impl Terminal {
     }
 
     /// Waits until the terminal shows a text.
-    #[expect(clippy::disallowed_types, reason = "another program takes its time")]
     fn wait(&self, text: &str) -> Result<String, Failed> {
-        let begun = Instant::now();
-        loop {
+        for _ in 0..PATIENCE {
             let s = self.shows()?;
             if s.contains(text) {
                 return Ok(s);
             }
-            if begun.elapsed() > PATIENCE {
-                return Err(format!("\"{text}\" does not come; the terminal shows:\n{s}").into());
-            }
             pause();
         }
+        Err(format!("\"{text}\" does not come; the terminal shows:\n{}", self.shows()?).into())
     }
 
     /// Presses keys, as tmux names them.
@@ -239,20 +235,18 @@ fn started(t: &Terminal) -> Result<String, Failed> {
     Ok(std::fs::read_to_string(t.dir.path().join("pid"))?.trim().to_owned())
 }
 
-#[expect(clippy::disallowed_types, reason = "another program takes its time")]
 fn gone() -> Result<(), Failed> {
     let t = Terminal::new("gone")?;
     let pid = started(&t)?;
     t.tmux(&["kill-server"])?;
-    let begun = Instant::now();
-    while Path::new("/proc").join(&pid).exists() {
-        if begun.elapsed() > PATIENCE {
-            Command::new("kill").args(["-KILL", &pid]).status()?;
-            return Err("it runs on without a terminal".into());
+    for _ in 0..PATIENCE {
+        if !Path::new("/proc").join(&pid).exists() {
+            return Ok(());
         }
         pause();
     }
-    Ok(())
+    Command::new("kill").args(["-KILL", &pid]).status()?;
+    Err("it runs on without a terminal".into())
 }
 
 fn plain() -> Result<(), Failed> {
