@@ -189,9 +189,14 @@ impl Plan<'_> {
         let (cards, plugs) = self.card_row(root);
         parts.extend(cards);
         let mut placed: BTreeSet<NetnsId> = BTreeSet::new();
+        let mut bridges = Vec::new();
         for b in devs.iter().copied().filter(bridge) {
             let ports: Vec<NodeIndex> = devs.iter().copied().filter(|p| self.master(*p) == Some(b)).collect();
-            parts.extend(self.bridge(b, &ports, inner, &mut placed));
+            let grid = Block::stack(&self.bridge(b, &ports, inner, &mut placed));
+            bridges.push(Block { grid, plugs: Vec::new() });
+        }
+        for row in Block::rows(bridges, self.width.saturating_sub(4), 2) {
+            parts.push(side_by_side(&row, 2));
         }
         let plain = |n: &NodeIndex| !bridge(n) && self.lan(*n).is_none() && self.master(*n).is_none();
         for n in devs.iter().copied().filter(plain) {

@@ -245,7 +245,8 @@ impl WalkState {
         Moved::No(String::new())
     }
 
-    fn must_ask(&self) -> bool {
+    /// A question waits for an answer: until then nothing of what follows is shown.
+    pub fn must_ask(&self) -> bool {
         self.pos == 0
             && self.question().is_some()
             && self.walk.planned(self.chapter).is_some_and(|p| p.answer.is_none())

@@ -36,8 +36,13 @@ pub(super) fn render(w: &WalkState, frame: &mut Frame<'_>, area: Rect, focus: bo
     let h = usize::from(inner.height).max(1);
     let at = w.listing.row_at(w.pos);
     let from = at.saturating_sub(h / 2).min(w.listing.rows.len().saturating_sub(h));
-    let rows = w.listing.rows.iter().enumerate().skip(from).take(h);
-    let lines: Vec<Line<'static>> = rows.map(|(i, r)| row(w, *r, i == at, inner.width.into())).collect();
+    // The list would tell what is asked.
+    let known = if w.must_ask() { 1 } else { h };
+    let rows = w.listing.rows.iter().enumerate().skip(from).take(known);
+    let mut lines: Vec<Line<'static>> = rows.map(|(i, r)| row(w, *r, i == at, inner.width.into())).collect();
+    if w.must_ask() {
+        lines.push(Line::styled("  ? what do you think comes?", KEY));
+    }
     frame.render_widget(Paragraph::new(lines), inner);
 }
 
