@@ -1,6 +1,6 @@
 //! Instructions counted by valgrind's callgrind: per device reception of `pingall`, per rule that misses, per packet
-//! among many tracked connections, per container started, per ping over an overlay network of fifty hosts. Each is the
-//! difference of two runs, so that building the world does not count.
+//! among many tracked connections, per container started, per ping over an overlay network of fifty hosts; per frame of
+//! the screen, and per step on it. Each is the difference of two runs, so that building the world does not count.
 //! Steady on noisy machines, unlike seconds.
 //!
 //! `cargo bench --bench instructions`
@@ -80,7 +80,36 @@ fn per_container() -> Result<f64, String> {
     Ok((many - few) as f64 / 200.0)
 }
 
+/// A frame of 1,000 namespaces is to take less than 5 ms of a processor, which carries out at least so many meanwhile.
+const FRAME: f64 = 5_000_000.0;
+
+/// Steps of a turn of the example.
+const STEPS: f64 = 48.0;
+
+/// What the screen takes: per frame of a world with many namespaces, and per step at the begin and at the end of a long
+/// trace, which must not differ.
+fn screen() -> Result<(), String> {
+    let bin = example("screen")?;
+    let per = |what: &str, n: u32, turns: u32| {
+        let run = |t: u32| Ok::<_, String>(count(&bin, &[what.into(), n.to_string(), t.to_string()])?.0);
+        let (few, many) = (run(turns)?, run(3 * turns)?);
+        Ok::<_, String>((many - few) as f64 / f64::from(2 * turns))
+    };
+    let frame = per("frame", 1000, 20)?;
+    println!("screen: {frame:.0} instructions per frame of 1000 namespaces");
+    let (begin, end) = (per("begin", 100_000, 4)? / STEPS, per("end", 100_000, 4)? / STEPS);
+    println!("screen: {begin:.0} instructions per step at the begin of 100000 events, {end:.0} at their end");
+    if frame > FRAME {
+        return Err(format!("a frame takes more than {FRAME:.0} instructions"));
+    }
+    if end > begin * 1.25 {
+        return Err("a step at the end of a long trace is slower than one at its begin".into());
+    }
+    Ok(())
+}
+
 fn run() -> Result<(), String> {
+    screen()?;
     receptions()?;
     overlay()?;
     println!("docker run: {:.0} instructions per container", per_container()?);

@@ -14,6 +14,7 @@ mod problem;
 mod run;
 mod schema;
 mod test;
+mod tui;
 mod why;
 
 use std::process::ExitCode;
@@ -47,6 +48,8 @@ enum Command {
     Doctor(doctor::Args),
     /// Run a scenario on the live kernel and keep what it did, for `compare --against`
     Record(compare::RecordArgs),
+    /// Step through a scenario in the terminal; without one, choose from the library
+    Tui(tui::Args),
     /// List the library, by topic
     List,
     /// Print the JSON Schema of scenario files
@@ -83,6 +86,7 @@ fn main() -> ExitCode {
     problem::install();
     let cli = Cli::parse();
     let end = match cli.command {
+        None if tui::terminal() => tui::run(&tui::Args::default()),
         None => {
             out::print(&Cli::command().render_help().to_string());
             End::Good
@@ -95,6 +99,7 @@ fn main() -> ExitCode {
         Some(Command::Compare(a)) => compare::run(&a),
         Some(Command::Record(a)) => compare::run_record(&a),
         Some(Command::Doctor(a)) => doctor::run(&a),
+        Some(Command::Tui(a)) => tui::run(&a),
         Some(Command::List) => list::run(),
         Some(Command::Schema) => schema::run(),
         Some(Command::Completions(a)) => completions::run(&a, &mut Cli::command()),

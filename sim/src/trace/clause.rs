@@ -2,7 +2,7 @@
 
 mod firewall;
 
-pub(crate) use firewall::miss_text;
+pub use firewall::miss_text;
 
 use super::event::{ArpVerdict, BrSkip, BrVerdict, EventKind, FibResult, MacvlanVerdict, RuleMiss, SourceCheck};
 use super::words;

@@ -111,7 +111,7 @@ fn devices(s: &Session, out: &mut String, l: &Layout) {
 fn wires(s: &Session, out: &mut String, l: &Layout) {
     let g = graph(s);
     for e in g.edge_references() {
-        let Some((a, b)) = ends(l, g[e.source()].id, g[e.target()].id) else { continue };
+        let Some((a, b)) = ends(l, g[e.source()].dev, g[e.target()].dev) else { continue };
         let class = if *e.weight() == Wire::Veth { "wire" } else { "wire port" };
         out.push_str(&format!("<path class=\"{class}\" d=\"{}\"/>\n", curve(a, b)));
     }

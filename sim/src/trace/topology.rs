@@ -3,7 +3,7 @@
 use petgraph::graph::{NodeIndex, UnGraph};
 use petgraph::visit::EdgeRef;
 
-use crate::kernel::types::DevId;
+use crate::kernel::types::{DevId, NetnsId};
 use crate::scenario::expect::names;
 use crate::session::Session;
 use crate::trace::way::{MarkKind, Way};
@@ -11,8 +11,10 @@ use crate::trace::way::{MarkKind, Way};
 /// A device in the graph.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DevNode {
-    /// Which.
-    pub id: DevId,
+    /// The device.
+    pub dev: DevId,
+    /// Its namespace.
+    pub ns: NetnsId,
     /// Place name of its namespace.
     pub place: String,
     /// Name.
@@ -42,7 +44,8 @@ pub fn graph(s: &Session) -> UnGraph<DevNode, Wire> {
         let shown = d.alive && !d.is_loopback();
         at.push(shown.then(|| {
             g.add_node(DevNode {
-                id: d.id,
+                dev: d.id,
+                ns: d.netns,
                 place: s.kernel.ns(d.netns).label.clone(),
                 name: d.name.to_string(),
                 kind: d.info_kind().unwrap_or("lo"),
@@ -96,7 +99,7 @@ struct Drawn {
 }
 
 fn drawn(g: &UnGraph<DevNode, Wire>, way: &Way) -> Drawn {
-    let node = |d: DevId| g.node_indices().find(|n| g[*n].id == d);
+    let node = |d: DevId| g.node_indices().find(|n| g[*n].dev == d);
     let mut out = Drawn { hops: Vec::new(), marked: Vec::new() };
     for h in &way.hops {
         let (Some(a), Some(b)) = (node(h.from), node(h.to)) else { continue };

@@ -68,8 +68,8 @@ fn branch(at: &RuleAt) -> &'static str {
     if at.rule.matches.iter().any(asks) { " by the dice (a branch: the seed decides)" } else { "" }
 }
 
-/// The option that a rule missed at, and what the packet had instead.
-pub(crate) fn miss_text(s: &Session, m: &Miss) -> String {
+/// What a rule asked for, and what the packet had instead: `--dport (it has 80)`.
+pub fn miss_text(s: &Session, m: &Miss) -> String {
     let saw = match m.saw {
         Saw::Nothing => return m.option.to_owned(),
         Saw::Num(n) => n.to_string(),

@@ -1,0 +1,280 @@
+//! A decision in one or two plain sentences, for somebody who does not know Linux's words yet.
+//!
+//! Linux's own words for it are `trace::clause`'s; these say what happened and why.
+
+pub(crate) mod brief;
+pub(crate) mod firewall;
+
+use packetwalk_sim::kernel::fib::{RouteType, RuleAction, table};
+use packetwalk_sim::kernel::neigh::Nud;
+use packetwalk_sim::kernel::types::{DevId, NetnsId};
+use packetwalk_sim::session::Session;
+use packetwalk_sim::trace::event::{ArpVerdict, BrSkip, BrVerdict, Event, EventKind, FibResult, MacvlanVerdict};
+use packetwalk_sim::trace::event::{RuleMiss, SourceCheck};
+use packetwalk_sim::trace::words;
+use packetwalk_sim::wire::MacAddr;
+
+/// Who a namespace is: `the host node1`, `the container web of node1`.
+pub(crate) fn who(s: &Session, ns: NetnsId) -> String {
+    let n = s.kernel.ns(ns);
+    if n.is_switch {
+        return "the LAN's switch".into();
+    }
+    match n.label.split_once('/') {
+        None => format!("host {}", n.label),
+        Some((host, inner)) => match inner.split_once(':') {
+            Some(("ns", name)) => format!("namespace {name} of {host}"),
+            Some((kind, name)) => format!("the {kind} sandbox {name} of {host}"),
+            None => format!("container {inner} of {host}"),
+        },
+    }
+}
+
+/// The sentences.
+pub(crate) fn tell(s: &Session, e: &Event) -> String {
+    let text = sentences(s, e);
+    let mut chars = text.chars();
+    // Many begin with the place, which is written small elsewhere. A device's name stays as it is.
+    let place = ["host ", "container ", "namespace ", "the "].iter().any(|p| text.starts_with(p));
+    match chars.next() {
+        Some(c) if place => c.to_uppercase().chain(chars).collect(),
+        _ => text,
+    }
+}
+
+fn sentences(s: &Session, e: &Event) -> String {
+    let dev = |d: DevId| s.kernel.dev(d).name.to_string();
+    let here = who(s, e.ns);
+    match &e.kind {
+        EventKind::Tx => tx(s, e),
+        EventKind::Rx => match e.dev {
+            Some(d) => format!("{} of {here} receives the frame.", dev(d)),
+            None => format!("{here} receives the frame."),
+        },
+        EventKind::BrLearn { port, moved_from } => {
+            let moved = moved_from.map(|d| format!(" It was behind {} before.", dev(d))).unwrap_or_default();
+            format!("The bridge notes that the sender's Ethernet address is behind port {}.{moved}", dev(*port))
+        }
+        EventKind::BrLookup { bridge, verdict } => bridge_lookup(s, *bridge, *verdict),
+        EventKind::BrSkip { port, why } => {
+            let why = match why {
+                BrSkip::SamePort => {
+                    "the frame came in there, and a bridge does not send a frame back where it came from (hairpin is off)"
+                }
+                BrSkip::NotForwarding => "that port is not forwarding",
+                BrSkip::FloodOff => "flooding is switched off for that port",
+                BrSkip::Isolated => "both ports are marked isolated, and isolated ports do not talk to each other",
+                BrSkip::NeighSuppress => "neighbour suppression answers there instead",
+                BrSkip::TooBig => "the frame is longer than that port's MTU",
+            };
+            format!("The bridge leaves port {} out: {why}.", dev(*port))
+        }
+        EventKind::BrForward { port } => format!("The bridge sends the frame out of port {}.", dev(*port)),
+        EventKind::BrUp { bridge } => {
+            format!("The frame is for the host itself: the bridge hands it up, as if {} had received it.", dev(*bridge))
+        }
+        EventKind::RuleMissed { pref, why, .. } => {
+            let why = match why {
+                RuleMiss::NoRoute => "its table has no route for the destination",
+                RuleMiss::Suppressed => "it throws away the route that was found",
+                RuleMiss::Throw => "its table says: look elsewhere",
+                RuleMiss::Inverted => "it fits, and the rule says \"not\"",
+                _ => "what it asks for does not fit this packet",
+            };
+            format!("Routing rule {pref} does not decide: {why}. The next rule is asked.")
+        }
+        EventKind::Fib { key, result } => fib(s, &here, key.dst.to_string(), result),
+        EventKind::SourceChosen { src, by_route } => {
+            let why =
+                if *by_route { "the route names it" } else { "it is the first address of the device it leaves by" };
+            format!("The packet gets the source address {src}: {why}.")
+        }
+        EventKind::SourceCheck { verdict } => match verdict {
+            SourceCheck::Ok => {
+                "Would an answer leave by the device this came in by? Yes, so the source is believed.".into()
+            }
+            SourceCheck::OtherDevice => {
+                "An answer would leave by another device. That is allowed here (rp_filter is 0 or loose).".into()
+            }
+            SourceCheck::RpFilter(n) => format!(
+                "An answer would not leave by the device this came in by, so {here} takes the source for forged (rp_filter={n})."
+            ),
+            SourceCheck::Martian => {
+                "Nobody can send from that source address, or it is this host's own: a martian.".into()
+            }
+        },
+        EventKind::LocalIn => format!("The packet is for {here}: it goes up to the programs there."),
+        EventKind::Forward { ttl } => format!(
+            "{here} is not the receiver, but a router: it passes the packet on. Each router takes one from the time to live: {ttl} becomes {}.",
+            ttl.saturating_sub(1)
+        ),
+        EventKind::Neigh { ip, lladdr: Some(mac), .. } => {
+            format!("Who is next on the cable? {ip}, whose Ethernet address is known: {mac}.")
+        }
+        EventKind::Neigh { ip, .. } => {
+            format!("Who is next on the cable? {ip}, but its Ethernet address is not known yet.")
+        }
+        EventKind::NeighWait { ip } => {
+            format!("The packet waits while ARP asks everybody on the cable who has {ip}.")
+        }
+        EventKind::NeighState { ip, new, lladdr, .. } => match (new, lladdr) {
+            (Nud::Failed, _) => format!("Nobody answered for {ip}: {here} gives up on this neighbour."),
+            (_, Some(mac)) => format!("{here} now believes that {ip} is at {mac} ({}).", new.as_str()),
+            (_, None) => format!("{here} keeps {ip} as {}.", new.as_str()),
+        },
+        EventKind::Arp { verdict } => arp(&here, *verdict),
+        EventKind::Fragmented { pieces, mtu } => {
+            format!("The packet is longer than the way on allows (MTU {mtu}): it is cut into {pieces} fragments.")
+        }
+        EventKind::FragWait => "A fragment is of no use alone: it waits for the others.".into(),
+        EventKind::Reassembled { pieces } => format!("All {pieces} fragments are here: the packet is whole again."),
+        EventKind::PmtuLearned { dst, mtu } => {
+            format!("A router on the way said that packets to {dst} may have {mtu} bytes at most. {here} remembers it.")
+        }
+        EventKind::Segmented { pieces } => format!("The big packet is cut into {pieces} segments that fit the cable."),
+        EventKind::Encap { vni, remote, .. } => format!(
+            "The tunnel (VXLAN {vni}) puts the whole frame into a UDP datagram to host {remote}. What goes on is the datagram."
+        ),
+        EventKind::Decap { vni, dev: d, .. } => format!(
+            "The tunnel (VXLAN {vni}) takes the frame out of the datagram. It goes on as if {} had received it from a cable.",
+            dev(*d)
+        ),
+        EventKind::VxlanLookup { mac, remotes } if *mac == MacAddr::ZERO => {
+            format!("The tunnel does not know where the receiver is: its default entry sends to {remotes} host(s).")
+        }
+        EventKind::VxlanLookup { mac, .. } => format!("The tunnel's table says on which host {mac} is."),
+        EventKind::VxlanLearn { remote, .. } => format!("The tunnel notes that the sender is on host {remote}."),
+        EventKind::VxlanProxy { ip, lladdr: Some(mac) } => {
+            format!("The tunnel answers the ARP question for {ip} itself, with {mac}: nothing has to cross the wire.")
+        }
+        EventKind::VxlanProxy { ip, .. } => {
+            format!("The tunnel should answer for {ip}, but was not told its address: the question ends here.")
+        }
+        EventKind::VxlanTooBig { mtu } => {
+            format!(
+                "With the tunnel's headers the packet would be too long: the sender is told to use at most {mtu} bytes."
+            )
+        }
+        EventKind::Macvlan { dev: d, verdict } => match verdict {
+            MacvlanVerdict::Received => {
+                format!("The Ethernet address is {}'s, which shares this card: it gets the frame.", dev(*d))
+            }
+            MacvlanVerdict::Sibling => format!("{} shares the same card: the frame goes straight there.", dev(*d)),
+            MacvlanVerdict::Out => format!("The frame leaves by {}, the card below.", dev(*d)),
+        },
+        EventKind::RedirectTaken { dst, gateway } => {
+            format!("A router said that {gateway} is nearer to {dst}. {here} will go there from now on.")
+        }
+        EventKind::IcmpError { ty, code } => {
+            format!("{here} tells the sender what went wrong: ICMP {}.", words::icmp(*ty, *code))
+        }
+        EventKind::IcmpLimited { .. } => {
+            "The sender should be told, but this host has sent too many such messages lately.".into()
+        }
+        EventKind::EchoReply => format!("{here} answers the ping. Its kernel does that, no program is needed."),
+        EventKind::SocketDeliver { port: 0, .. } => "The program that sent the question takes the answer.".into(),
+        EventKind::SocketDeliver { port, .. } => {
+            format!("Arrived: the program on port {port} in {here} gets the packet.")
+        }
+        EventKind::SocketCopy { .. } => {
+            "A program that listens to everything takes a copy. The packet itself goes on.".into()
+        }
+        EventKind::TcpState { old, new, .. } => format!("This end of the TCP connection goes from {old} to {new}."),
+        EventKind::Consumed { what } => format!("The packet has done its work and ends here: {what}."),
+        EventKind::Drop { reason, .. } => format!("The packet ends here, unwanted: {}.", words::drop(*reason)),
+        EventKind::Bound { what } => format!("packetwalk itself stopped the packet: {what}."),
+        other => firewall::tell(s, &here, other),
+    }
+}
+
+fn tx(s: &Session, e: &Event) -> String {
+    let Some(d) = e.dev.map(|d| s.kernel.dev(d)) else { return "The frame is sent.".into() };
+    match d.veth_peer().map(|p| s.kernel.dev(p)) {
+        Some(p) if s.kernel.ns(p.netns).is_switch => format!("{} sends the frame onto the LAN.", d.name),
+        Some(p) => format!(
+            "{} sends the frame. It is one end of a veth pair: what goes in comes out at {} in {}.",
+            d.name,
+            p.name,
+            who(s, p.netns)
+        ),
+        None if d.bridge().is_some() => {
+            format!("The host sends through its bridge {}, which now looks for a port.", d.name)
+        }
+        None if d.is_loopback() => "lo sends the packet back to where it is.".into(),
+        None => format!("{} sends the frame.", d.name),
+    }
+}
+
+fn bridge_lookup(s: &Session, bridge: DevId, verdict: BrVerdict) -> String {
+    let b = &s.kernel.dev(bridge).name;
+    match verdict {
+        BrVerdict::Port(p) => {
+            format!("Bridge {b} knows the receiver's Ethernet address: it is behind port {}.", s.kernel.dev(p).name)
+        }
+        BrVerdict::Local => format!("The receiver's Ethernet address is bridge {b}'s own: the frame is for the host."),
+        BrVerdict::Unknown => {
+            format!("Bridge {b} has never seen the receiver's Ethernet address, so every port gets a copy (flooding).")
+        }
+        BrVerdict::Group => format!("The frame is for everybody (broadcast), so bridge {b} gives every port a copy."),
+    }
+}
+
+fn fib(s: &Session, here: &str, dst: String, result: &FibResult) -> String {
+    match result {
+        FibResult::Route { route, .. } => {
+            let dev = route.dev.map(|d| s.kernel.dev(d).name.to_string()).unwrap_or_default();
+            match (route.kind, route.gateway()) {
+                (RouteType::Local, _) => {
+                    format!("{dst} is an address of {here} itself: the packet has arrived at its host.")
+                }
+                (RouteType::Broadcast, _) => format!("{dst} means everybody on {dev}."),
+                (RouteType::Blackhole | RouteType::Unreachable | RouteType::Prohibit, _) => {
+                    format!("A route says that {dst} must not be reached ({}).", route.kind.as_str())
+                }
+                (_, Some(gw)) if route.dst.prefix_len() == 0 => {
+                    format!(
+                        "{here} has no better way to {dst} than the default route: to the router {gw}, out of {dev}."
+                    )
+                }
+                (_, Some(gw)) => format!("To reach {dst}, {here} sends to the router {gw}, out of {dev}."),
+                (_, None) => format!("{dst} is a direct neighbour of {here}, on the cable of {dev}."),
+            }
+        }
+        FibResult::Rule { pref, action } => {
+            let what = match action {
+                RuleAction::Prohibit => "forbids it",
+                RuleAction::Unreachable => "calls it unreachable",
+                _ => "swallows it",
+            };
+            format!("Where to with {dst}? Routing rule {pref} {what}.")
+        }
+        FibResult::None => format!("{here} knows no way to {dst}: no route fits, and there is no default route."),
+    }
+}
+
+fn arp(here: &str, v: ArpVerdict) -> String {
+    match v {
+        ArpVerdict::Answered => format!("The ARP question is for {here}: it answers with its Ethernet address."),
+        ArpVerdict::Proxied => format!("{here} answers for somebody on another cable (proxy_arp)."),
+        ArpVerdict::NotOurs => format!("The question is for somebody else: {here} keeps quiet."),
+        ArpVerdict::Ignored(n) => format!("{here} has the address, but arp_ignore={n} forbids to answer here."),
+        ArpVerdict::Filtered => {
+            format!("{here} keeps quiet: arp_filter is set, and the way back leaves by another device.")
+        }
+        ArpVerdict::SourceRefused => format!("{here} keeps quiet: it does not believe the asker's address."),
+        ArpVerdict::Learned => format!("{here} learns the Ethernet address. What waited for it can go on."),
+        ArpVerdict::Unsolicited => "Nobody here asked for that answer: it changes nothing.".into(),
+        ArpVerdict::NoArp => "That device does no ARP.".into(),
+        ArpVerdict::Bad => "The ARP packet makes no sense, and is thrown away.".into(),
+    }
+}
+
+/// The name of a routing table.
+pub(crate) fn table_name(n: u32) -> String {
+    match n {
+        table::DEFAULT => "default".into(),
+        table::MAIN => "main".into(),
+        table::LOCAL => "local".into(),
+        n => n.to_string(),
+    }
+}

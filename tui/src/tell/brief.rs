@@ -1,0 +1,111 @@
+//! A decision in three or four words, for a narrow list.
+
+use packetwalk_sim::kernel::conntrack::{CtInfo, L4Id};
+use packetwalk_sim::kernel::fib::RouteType;
+use packetwalk_sim::kernel::neigh::Nud;
+use packetwalk_sim::kernel::types::DevId;
+use packetwalk_sim::kernel::xtables::Policy;
+use packetwalk_sim::session::Session;
+use packetwalk_sim::trace::clause::clause;
+use packetwalk_sim::trace::event::{ArpVerdict, BrVerdict, CtVerdict, Event, EventKind, FibResult, RuleVerdict};
+
+/// The words.
+pub(crate) fn brief(s: &Session, e: &Event) -> String {
+    let dev = |d: DevId| s.kernel.dev(d).name.to_string();
+    match &e.kind {
+        EventKind::Tx => sent(s, e).unwrap_or_else(|| "sent".into()),
+        EventKind::BrLookup { verdict, .. } => match verdict {
+            BrVerdict::Port(p) => format!("fdb: behind {}", dev(*p)),
+            BrVerdict::Local => "fdb: for the host".into(),
+            BrVerdict::Unknown => "fdb: unknown, floods".into(),
+            BrVerdict::Group => "broadcast, floods".into(),
+        },
+        EventKind::Fib { result: FibResult::Route { route, .. }, .. } => {
+            let out = route.dev.map(dev).unwrap_or_default();
+            match (route.kind, route.gateway()) {
+                (RouteType::Local, _) => "route: for this host".into(),
+                (_, Some(gw)) => format!("route: via {gw}"),
+                (_, None) => format!("route: direct, {out}"),
+            }
+        }
+        EventKind::Fib { result: FibResult::None, .. } => "no route".into(),
+        EventKind::Forward { ttl } => format!("forwards, ttl {}", ttl.saturating_sub(1)),
+        EventKind::Neigh { ip, lladdr: Some(_), .. } => format!("knows {ip}"),
+        EventKind::NeighWait { ip } => format!("ARP: asks for {ip}"),
+        EventKind::NeighState { ip, new: Nud::Failed, .. } => format!("ARP: no answer, {ip}"),
+        EventKind::Arp { verdict } => match verdict {
+            ArpVerdict::Answered => "ARP: answers".into(),
+            ArpVerdict::Learned => "ARP: learns".into(),
+            ArpVerdict::NotOurs => "ARP: for another".into(),
+            _ => "ARP: no answer".into(),
+        },
+        EventKind::Ct { verdict, .. } => tracking(*verdict).into(),
+        EventKind::XtChain { table, hook, .. } => format!("{} {}", table.name(), hook.name()),
+        EventKind::XtMissed { at, miss } => format!("{} {} missed {}", at.chain, at.number, miss.option),
+        EventKind::XtMatched { at, verdict } => {
+            let target = at.rule.target.chain().map(|c| c.to_string()).unwrap_or_default();
+            match verdict {
+                RuleVerdict::Jump | RuleVerdict::Goto => format!("{} {} → {target}", at.chain, at.number),
+                RuleVerdict::Accept => format!("{} {} accepts", at.chain, at.number),
+                RuleVerdict::Drop => format!("{} {} drops", at.chain, at.number),
+                RuleVerdict::Reject => format!("{} {} rejects", at.chain, at.number),
+                RuleVerdict::Nat => format!("{} {} translates", at.chain, at.number),
+                _ => format!("{} {} fits", at.chain, at.number),
+            }
+        }
+        EventKind::XtPolicy { hook, policy, .. } => {
+            format!("{} policy {}", hook.name(), if *policy == Policy::Drop { "DROP" } else { "ACCEPT" })
+        }
+        EventKind::Nat { before, after, .. } => {
+            let port = |src: bool| match after.l4 {
+                L4Id::Ports { src: s, dst: d } => format!(":{}", if src { s } else { d }),
+                _ => String::new(),
+            };
+            if before.dst != after.dst || (before.src == after.src && before.l4 != after.l4) {
+                format!("dst → {}{}", after.dst, port(false))
+            } else {
+                format!("src → {}{}", after.src, port(true))
+            }
+        }
+        EventKind::Encap { remote, .. } => format!("into the tunnel → {remote}"),
+        EventKind::Decap { .. } => "out of the tunnel".into(),
+        EventKind::SocketDeliver { port: 0, .. } => "arrived".into(),
+        EventKind::SocketDeliver { port, .. } => format!("arrived: port {port}"),
+        EventKind::EchoReply => "answers the ping".into(),
+        EventKind::Drop { reason, .. } => reason.name(),
+        other => clause(s, other).1,
+    }
+}
+
+/// Where a frame comes out that a device sends.
+pub(crate) fn sent(s: &Session, e: &Event) -> Option<String> {
+    let d = s.kernel.dev(e.dev?);
+    if d.bridge().is_some() {
+        return Some("through the bridge".into());
+    }
+    if d.vxlan().is_some() {
+        return Some("→ the tunnel".into());
+    }
+    let p = s.kernel.dev(d.veth_peer()?);
+    let ns = s.kernel.ns(p.netns);
+    if ns.is_switch {
+        let lan = p.master.map(|m| s.kernel.dev(m).name.to_string()).unwrap_or_default();
+        return Some(format!("→ {lan}"));
+    }
+    let bare = ns.label.rsplit('/').next().unwrap_or(&ns.label).trim_start_matches("ns:");
+    Some(format!("→ {bare}/{}", p.name))
+}
+
+fn tracking(v: CtVerdict) -> &'static str {
+    match v {
+        CtVerdict::Made => "conntrack: NEW",
+        CtVerdict::Found(CtInfo::Established | CtInfo::EstablishedReply) => "conntrack: ESTABLISHED",
+        CtVerdict::Found(CtInfo::Related | CtInfo::RelatedReply) => "conntrack: RELATED",
+        CtVerdict::Found(_) => "conntrack: NEW, known",
+        CtVerdict::Confirmed => "conntrack: confirmed",
+        CtVerdict::Invalid(_) => "conntrack: INVALID",
+        CtVerdict::Untracked => "conntrack: untracked",
+        CtVerdict::Clash => "conntrack: clash",
+        CtVerdict::Full => "conntrack: table full",
+    }
+}

@@ -1,0 +1,50 @@
+//! A state becomes a frame.
+
+mod browser;
+mod doc;
+mod evidence;
+mod look;
+mod now;
+mod packet;
+mod panel;
+mod picture;
+mod prompt;
+mod steps;
+mod walk;
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+use ratatui::widgets::Paragraph;
+
+use crate::panes::MIN;
+use crate::state::State;
+use crate::state::panel::Panel;
+
+/// Draws a state.
+pub fn render(state: &State, frame: &mut Frame<'_>) {
+    let area = frame.area();
+    if area.width < MIN.0 || area.height < MIN.1 {
+        too_small(frame, area);
+    } else {
+        match &state.walk {
+            Some(w) => walk::render(state, w, frame),
+            None => browser::render(state, frame),
+        }
+        match &state.panel {
+            Some(Panel::Prompt(p)) => prompt::render(state, p, frame),
+            Some(p) => panel::render(state, p, frame),
+            None => {}
+        }
+    }
+    look::fit(frame.buffer_mut(), state.look);
+}
+
+fn too_small(frame: &mut Frame<'_>, area: Rect) {
+    let lines = vec![
+        Line::from(format!("This terminal has {}x{} characters.", area.width, area.height)),
+        Line::from(format!("packetwalk needs {}x{}: make it larger,", MIN.0, MIN.1)),
+        Line::from("or press Ctrl-C."),
+    ];
+    frame.render_widget(Paragraph::new(lines), area);
+}

@@ -1,0 +1,156 @@
+//! Evidence for a decision: the chain, the routing table, the neighbours, the connection, the bridge's table, the socket.
+
+mod chain;
+mod conntrack;
+mod hooks;
+mod link;
+mod route;
+
+use ratatui::style::Style;
+
+use packetwalk_sim::kernel::types::NetnsId;
+use packetwalk_sim::session::Session;
+use packetwalk_sim::trace::DropReason;
+use packetwalk_sim::trace::event::{Event, EventKind};
+
+use super::doc::Doc;
+use super::look::{FAINT, GOOD, HEAD};
+use crate::state::device;
+use crate::state::walk::WalkState;
+
+/// Lines of a table that are shown around the one that matters.
+const AROUND: usize = 40;
+
+/// Writes what fits the event. `i` is its number within the step.
+pub(super) fn show(w: &WalkState, i: usize, e: &Event, d: &mut Doc) {
+    let s = w.world();
+    match &e.kind {
+        EventKind::XtChain { .. }
+        | EventKind::XtMissed { .. }
+        | EventKind::XtMatched { .. }
+        | EventKind::XtPolicy { .. } => chain::show(w, i, e, d),
+        EventKind::Ct { hook, verdict: _, before, after } => {
+            hooks::diagram(*hook, "conntrack", d);
+            conntrack::entry(before.as_deref(), after.as_deref(), d);
+        }
+        EventKind::Nat { hook, before, after } => {
+            hooks::diagram(*hook, "nat", d);
+            conntrack::rewrite(before, after, d);
+        }
+        EventKind::Fib { key, result } => route::show(s, w.walk.events(w.chapter), i, (e.ns, key), result, d),
+        EventKind::RuleMissed { .. } => route::rules(s, e.ns, d),
+        EventKind::SourceCheck { .. } | EventKind::Forward { .. } | EventKind::LocalIn => switches(w, e.ns, d),
+        EventKind::NeighWait { ip } => {
+            let asker = s.kernel.rec.packet_at(e).and_then(|p| p.ipv4()).map(|p| p.src.to_string()).unwrap_or_default();
+            d.line(&format!("to everybody on the cable: who has {ip}? tell {asker}"), GOOD);
+            neighbours(w, e.ns, &ip.to_string(), d);
+        }
+        EventKind::Neigh { ip, .. } | EventKind::NeighState { ip, .. } => {
+            neighbours(w, e.ns, &ip.to_string(), d);
+        }
+        EventKind::Arp { .. } => neighbours(w, e.ns, "", d),
+        EventKind::BrLearn { .. }
+        | EventKind::BrLookup { .. }
+        | EventKind::BrSkip { .. }
+        | EventKind::BrForward { .. }
+        | EventKind::BrUp { .. } => link::bridge(w, e, d),
+        EventKind::Encap { .. }
+        | EventKind::Decap { .. }
+        | EventKind::VxlanLookup { .. }
+        | EventKind::VxlanLearn { .. }
+        | EventKind::VxlanProxy { .. } => link::tunnel(w, e, d),
+        EventKind::Tx | EventKind::Rx => link::cable(s, e, d),
+        EventKind::SocketDeliver { port, .. } => sockets(w, e.ns, *port, d),
+        EventKind::Drop { reason, .. } => dropped(w, i, e, *reason, d),
+        _ => {}
+    }
+}
+
+/// The rule or policy that a packet met last before the firewall dropped it.
+pub(super) fn culprit<'w>(w: &'w WalkState, i: usize, e: &Event) -> Option<(usize, &'w Event)> {
+    if !matches!(e.kind, EventKind::Drop { reason: DropReason::NETFILTER_DROP, .. }) {
+        return None;
+    }
+    let events = w.walk.events(w.chapter);
+    let met = |k: &EventKind| {
+        matches!(
+            k,
+            EventKind::XtMatched { .. }
+                | EventKind::XtPolicy { .. }
+                | EventKind::EbRule { fits: true, .. }
+                | EventKind::EbPolicy { .. }
+        )
+    };
+    let mut back = (i.saturating_sub(64)..i).rev();
+    let j = back.find(|j| events.get(*j).is_some_and(|x| x.packet == e.packet && met(&x.kind)))?;
+    Some((j, &events[j]))
+}
+
+fn dropped(w: &WalkState, i: usize, e: &Event, reason: DropReason, d: &mut Doc) {
+    let s = w.world();
+    match reason {
+        DropReason::NETFILTER_DROP => {
+            if let Some((j, x)) = culprit(w, i, e) {
+                chain::show(w, j, x, d);
+            }
+        }
+        DropReason::NO_SOCKET => sockets(w, e.ns, 0, d),
+        DropReason::NEIGH_FAILED => neighbours(w, e.ns, "FAILED", d),
+        DropReason::IP_RPFILTER | DropReason::IP_INADDRERRORS | DropReason::IP_LOCALNET => {
+            switches(w, e.ns, d);
+            table(w, "routes", &was(w, e.ns, device::routes), device::routes(s, e.ns), "", d);
+        }
+        DropReason::VXLAN_VNI_NOT_FOUND | DropReason::VXLAN_ENTRY_EXISTS => link::tunnel(w, e, d),
+        _ => {}
+    }
+}
+
+/// A list, the lines with some words lit. What was not there `before` the step is told apart.
+fn table(w: &WalkState, title: &str, before: &[String], lines: Vec<String>, lit: &str, d: &mut Doc) {
+    if lines.is_empty() {
+        d.line(&format!("{title}: empty"), FAINT);
+        return;
+    }
+    let new = |l: &String| w.chapter > 0 && !before.contains(l);
+    let when = if lines.iter().any(new) { " (+ what this step brought)" } else { "" };
+    d.line(&format!("{title}{when}"), HEAD);
+    let at = lines.iter().position(|l| !lit.is_empty() && l.contains(lit));
+    let from = at.unwrap_or(0).saturating_sub(AROUND / 2);
+    for l in lines.iter().skip(from).take(AROUND) {
+        let here = !lit.is_empty() && l.contains(lit);
+        if here {
+            d.mark();
+        }
+        let (mark, plus) = (if here { '▶' } else { ' ' }, if new(l) { '+' } else { ' ' });
+        d.line(&format!("{mark}{plus} {l}"), if here { GOOD } else { Style::new() });
+    }
+}
+
+/// What a namespace had before this step.
+fn was(w: &WalkState, ns: NetnsId, of: fn(&Session, NetnsId) -> Vec<String>) -> Vec<String> {
+    let before = w.walk.before(w.chapter);
+    if ns.ix() < before.kernel.netns.len() { of(before, ns) } else { Vec::new() }
+}
+
+fn neighbours(w: &WalkState, ns: NetnsId, lit: &str, d: &mut Doc) {
+    let before = was(w, ns, device::neighbours);
+    table(w, "neighbours", &before, device::neighbours(w.world(), ns), lit, d);
+}
+
+fn sockets(w: &WalkState, ns: NetnsId, port: u16, d: &mut Doc) {
+    let lit = if port == 0 { String::new() } else { format!(":{port}") };
+    let before = was(w, ns, device::listeners);
+    table(w, "programs that listen", &before, device::listeners(w.world(), ns), &lit, d);
+}
+
+/// The settings that forwarding and the check of sources hang on.
+fn switches(w: &WalkState, ns: NetnsId, d: &mut Doc) {
+    let k = &w.world().kernel;
+    d.line("settings here", HEAD);
+    for name in ["net.ipv4.ip_forward", "net.ipv4.conf.all.rp_filter", "net.ipv4.conf.all.route_localnet"] {
+        if let Ok(v) = k.sysctl_get(ns, name) {
+            d.line(&format!("  {name} = {}", v.trim()), Style::new());
+        }
+    }
+    d.gap();
+}

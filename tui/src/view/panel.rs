@@ -1,0 +1,153 @@
+//! Panels over the screen.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::widgets::Clear;
+
+use packetwalk_sim::trace::event::Birth;
+
+use super::doc::{Doc, cut};
+use super::look::{BAD, FAINT, GOOD, HEAD, HERE, KEY};
+use super::walk::{foot, frame_of};
+use crate::glossary::WORDS;
+use crate::keys::{Binding, Context, TABLE};
+use crate::state::State;
+use crate::state::panel::{Ink, Panel};
+use crate::walk::index::Story;
+
+/// Draws one.
+pub(super) fn render(state: &State, p: &Panel, frame: &mut Frame<'_>) {
+    let area = frame.area();
+    let bottom = Rect { y: area.bottom() - 1, height: 1, ..area };
+    match p {
+        Panel::Help { scroll } => help(state, *scroll, frame),
+        Panel::Glossary { chosen } => glossary(*chosen, frame),
+        Panel::Text { title, lines, scroll } => {
+            let inner = window(frame, title, 96, lines.len() + 2);
+            let mut d = Doc::new(inner.width.saturating_sub(1));
+            for l in lines {
+                let (lead, style) = match l.ink {
+                    Ink::Plain => ("  ", Style::new()),
+                    Ink::Head => ("", HEAD),
+                    Ink::New => ("+ ", GOOD),
+                    Ink::Gone => ("- ", BAD),
+                };
+                d.hang(lead, &l.text, "      ", style);
+            }
+            d.draw(frame, inner, *scroll);
+        }
+        Panel::Packets { chosen } => packets(state, *chosen, frame),
+        Panel::Question { chosen, .. } => question(state, *chosen, frame),
+        Panel::Prompt(_) => {}
+    }
+    foot(state, frame, bottom, Context::Panel);
+}
+
+/// A window in the middle: at most so many columns and rows of content.
+pub(super) fn window(frame: &mut Frame<'_>, title: &str, width: usize, rows: usize) -> Rect {
+    let a = frame.area();
+    let w = (width as u16 + 4).min(a.width.saturating_sub(4));
+    let h = (rows.min(500) as u16 + 2).min(a.height.saturating_sub(3));
+    let r = Rect::new((a.width - w) / 2, (a.height.saturating_sub(1) - h) / 2, w, h);
+    frame.render_widget(Clear, r);
+    let inner = frame_of(frame, r, title, true, None);
+    Rect { x: inner.x + 1, width: inner.width.saturating_sub(1), ..inner }
+}
+
+fn help(state: &State, scroll: usize, frame: &mut Frame<'_>) {
+    let context = if state.walk.is_some() { Context::Walk } else { Context::Browser };
+    let all: Vec<&Binding> = TABLE.iter().filter(|b| b.contexts.contains(&context)).collect();
+    let mut groups: Vec<&str> = Vec::new();
+    for b in &all {
+        if !groups.contains(&b.group) {
+            groups.push(b.group);
+        }
+    }
+    let inner = window(frame, "keys", 76, all.len() + groups.len() * 2);
+    let mut d = Doc::new(inner.width.saturating_sub(1));
+    for g in groups {
+        d.gap();
+        d.line(g, HEAD);
+        for b in all.iter().filter(|b| b.group == g) {
+            let keys: Vec<String> = b.keys.iter().map(|k| k.name(state.look.unicode)).collect();
+            d.spans(vec![(format!("  {:<16}", keys.join(" ")), KEY), (b.help.to_owned(), Style::new())]);
+        }
+    }
+    d.draw(frame, inner, scroll);
+}
+
+fn glossary(chosen: usize, frame: &mut Frame<'_>) {
+    let inner = window(frame, "words, explained", 76, 30);
+    let left = Rect { width: 18, ..inner };
+    let right = Rect { x: inner.x + 20, width: inner.width.saturating_sub(21), ..inner };
+    let mut d = Doc::new(left.width);
+    for (i, (w, _)) in WORDS.iter().enumerate() {
+        if i == chosen {
+            d.mark();
+        }
+        d.line(&format!("{w:<17}"), if i == chosen { HERE } else { Style::new() });
+    }
+    d.draw(frame, left, 0);
+    let Some((word, text)) = WORDS.get(chosen) else { return };
+    let mut d = Doc::new(right.width);
+    d.line(word, HEAD);
+    d.gap();
+    d.para(text, Style::new());
+    d.gap();
+    d.para("Up and down choose; a letter goes to the first word with it.", FAINT);
+    d.draw(frame, right, 0);
+}
+
+fn birth(s: &Story) -> &'static str {
+    match s.birth {
+        Birth::Sent => "sent by a program",
+        Birth::Copy => "a copy",
+        Birth::Answer => "the kernel's answer",
+        Birth::Solicit => "asks for a neighbour",
+        Birth::Fragment => "a fragment",
+        Birth::Reassembled => "put together",
+        Birth::Retransmit => "sent again",
+        Birth::Encapsulated => "around a frame",
+        Birth::Decapsulated => "taken out of a tunnel",
+    }
+}
+
+fn packets(state: &State, chosen: usize, frame: &mut Frame<'_>) {
+    let stories = state.walk.as_ref().and_then(|w| w.index()).map(|i| i.stories.as_slice()).unwrap_or_default();
+    let inner = window(frame, "packets of this step", 96, stories.len().max(1));
+    if stories.is_empty() {
+        let mut d = Doc::new(inner.width);
+        d.para("This step sent no packet.", FAINT);
+        d.draw(frame, inner, 0);
+        return;
+    }
+    let h = usize::from(inner.height).max(1);
+    let from = chosen.saturating_sub(h / 2).min(stories.len().saturating_sub(h));
+    let mut d = Doc::new(inner.width);
+    for (i, s) in stories.iter().enumerate().skip(from).take(h) {
+        let by = s.parent.map(|p| format!(", caused by {}", p + 1)).unwrap_or_default();
+        let tail = format!("{}{by}", birth(s));
+        let sign = if s.dropped { '✗' } else { ' ' };
+        let room = d.width.saturating_sub(tail.chars().count() + 9);
+        let text = format!("{:>4} {sign} {:<room$} {tail} ", i + 1, cut(&s.title, room));
+        let style = if s.dropped { BAD } else { Style::new() };
+        d.line(&text, if i == chosen { style.patch(HERE) } else { style });
+    }
+    d.draw(frame, inner, 0);
+}
+
+fn question(state: &State, chosen: usize, frame: &mut Frame<'_>) {
+    let Some(ask) = state.walk.as_ref().and_then(|w| w.question()) else { return };
+    let inner = window(frame, "before the packet leaves: what do you think?", 70, ask.choices.len() + 6);
+    let mut d = Doc::new(inner.width.saturating_sub(1));
+    d.para(&ask.question, HEAD);
+    d.gap();
+    for (i, c) in ask.choices.iter().enumerate() {
+        let mark = if i == chosen { '▶' } else { ' ' };
+        d.hang(&format!("{mark} {}  ", i + 1), c, "     ", if i == chosen { HERE } else { Style::new() });
+    }
+    d.gap();
+    d.para("Enter says it; the end of this step tells whether it is so. Esc passes it over.", FAINT);
+    d.draw(frame, inner, 0);
+}

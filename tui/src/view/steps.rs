@@ -1,0 +1,147 @@
+//! The decisions of a step, grouped by hop.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Paragraph;
+
+use packetwalk_sim::trace::clause::clause;
+use packetwalk_sim::trace::event::EventKind;
+
+use super::doc::cut;
+use super::look::{BAD, FAINT, GOOD, HERE, KEY, NEW, PLACE};
+use super::walk::frame_of;
+use crate::state::walk::WalkState;
+use crate::tell::brief::{brief, sent};
+use crate::walk::line_of;
+use crate::walk::listing::Row;
+
+/// Draws them.
+pub(super) fn render(w: &WalkState, frame: &mut Frame<'_>, area: Rect, focus: bool) {
+    let mut title = match w.chapter {
+        0 => "the world".to_owned(),
+        n => format!("step {n}"),
+    };
+    if w.filter.details {
+        title.push_str(", all decisions");
+    }
+    if w.filter.story.is_some() {
+        title.push_str(", one packet");
+    }
+    if !w.filter.words.is_empty() {
+        title.push_str(&format!(", with \"{}\"", w.filter.words));
+    }
+    let inner = frame_of(frame, area, &title, focus, None);
+    let h = usize::from(inner.height).max(1);
+    let at = w.listing.row_at(w.pos);
+    let from = at.saturating_sub(h / 2).min(w.listing.rows.len().saturating_sub(h));
+    // The list would tell what is asked.
+    let known = if w.must_ask() { 1 } else { h };
+    let rows = w.listing.rows.iter().enumerate().skip(from).take(known);
+    let mut lines: Vec<Line<'static>> = rows.map(|(i, r)| row(w, *r, i == at, inner.width.into())).collect();
+    if w.must_ask() {
+        lines.push(Line::styled("  ? what do you think comes?", KEY));
+    }
+    frame.render_widget(Paragraph::new(lines), inner);
+}
+
+fn row(w: &WalkState, r: Row, here: bool, width: usize) -> Line<'static> {
+    let mut spans = match r {
+        Row::Begin => vec![Span::raw("  "), Span::styled(begin(w), PLACE)],
+        Row::End if w.chapter == 0 => vec![Span::styled("  → begins the walk", KEY)],
+        Row::End => end(w),
+        Row::Hop(n) => hop(w, n as usize, width),
+        Row::Event(n) => event(w, n as usize, width),
+    };
+    let mut left = width;
+    for s in &mut spans {
+        let text = cut(&s.content, left);
+        left = left.saturating_sub(text.chars().count());
+        s.content = text.into();
+    }
+    if here {
+        // A sign too, where reversed cells cannot be seen.
+        if let Some(first) = spans.first_mut()
+            && first.content.starts_with(' ')
+        {
+            first.content = format!("▶{}", &first.content[1..]).into();
+        }
+        spans = spans.into_iter().map(|s| s.patch_style(HERE)).collect();
+        spans.push(Span::styled(" ".repeat(left), HERE));
+    }
+    Line::from(spans)
+}
+
+fn begin(w: &WalkState) -> String {
+    match w.walk.planned(w.chapter) {
+        None => w.walk.scenario.title.clone(),
+        Some(p) => match line_of(&p.step.action.what) {
+            l if l.is_empty() => "a word before what follows".into(),
+            l => l,
+        },
+    }
+}
+
+fn end(w: &WalkState) -> Vec<Span<'static>> {
+    let Some(d) = w.walk.chapter(w.chapter) else { return Vec::new() };
+    let r = &d.result;
+    let (text, style) = match (r.outcome(), r.exit) {
+        (Some(o), _) if o == packetwalk_sim::trace::Outcome::Reply => (o.as_str().to_owned(), GOOD),
+        (Some(o), _) => (o.as_str().to_owned(), BAD),
+        (None, Some(0)) => ("done".to_owned(), GOOD),
+        (None, Some(n)) => (format!("exit status {n}"), BAD),
+        (None, None) => ("done".to_owned(), Style::new()),
+    };
+    vec![Span::styled(format!("= {text}"), style)]
+}
+
+fn hop(w: &WalkState, n: usize, width: usize) -> Vec<Span<'static>> {
+    let Some(h) = w.listing.hops.get(n) else { return Vec::new() };
+    let events = w.walk.events(w.chapter);
+    let Some((i, e)) = w.listing.shown.get(h.first as usize).and_then(|i| Some((*i, events.get(*i as usize)?))) else {
+        return Vec::new();
+    };
+    let s = w.world();
+    let sign = if h.folded { '▸' } else { '▾' };
+    let mut place = format!("{sign} {}", s.kernel.ns(e.ns).label);
+    if h.folded {
+        place.push_str(&format!(" ({})", h.end - h.first));
+    }
+    let item = w.index().and_then(|x| x.items.get(i as usize));
+    let story = item.and_then(|i| w.index()?.stories.get(i.story as usize));
+    let title = story.map(|s| short(&s.title)).unwrap_or_default();
+    let room = width.saturating_sub(place.chars().count() + 2);
+    vec![Span::styled(place, PLACE), Span::styled(format!("  {}", cut(&title, room)), FAINT)]
+}
+
+/// A packet in the fewest words: what it is.
+fn short(title: &str) -> String {
+    title.split(", ttl").next().unwrap_or(title).to_owned()
+}
+
+fn event(w: &WalkState, n: usize, width: usize) -> Vec<Span<'static>> {
+    let events = w.walk.events(w.chapter);
+    let Some(e) = w.listing.shown.get(n).and_then(|i| events.get(*i as usize)) else { return Vec::new() };
+    let s = w.world();
+    let narrow = width < 50;
+    let text = match e.kind {
+        _ if narrow => brief(s, e),
+        EventKind::Tx => sent(s, e).unwrap_or_else(|| "sent".into()),
+        _ => clause(s, &e.kind).1,
+    };
+    let dev = e.dev.filter(|_| !narrow).map(|d| format!("{} ", s.kernel.dev(d).name)).unwrap_or_default();
+    let style = match e.kind {
+        EventKind::Drop { .. } | EventKind::Bound { .. } => BAD,
+        EventKind::Nat { .. } | EventKind::Encap { .. } | EventKind::Decap { .. } => NEW,
+        EventKind::SocketDeliver { .. } | EventKind::EchoReply => GOOD,
+        EventKind::XtMissed { .. } => FAINT,
+        _ => Style::new(),
+    };
+    let sign = match e.kind {
+        EventKind::Drop { .. } | EventKind::Bound { .. } => "✗ ",
+        EventKind::SocketDeliver { .. } | EventKind::EchoReply => "✓ ",
+        _ => "  ",
+    };
+    vec![Span::styled(sign, style), Span::styled(dev, FAINT), Span::styled(text, style)]
+}
