@@ -116,7 +116,7 @@ fn within_state_and_cause() {
     let good = "  - run: a> tcp 10.0.0.2:80\n    expect:\n      outcome: reply\n      within: 100ms\n      state:\n        b$ ip -br addr show eth0: \"…10.0.0.2/24…\"\n        a$ ip neigh: [\"10.0.0.2…\", \"…REACHABLE\"]\n";
     let (code, out, err) = test(&world(good), &[]);
     assert_eq!(code, Some(0), "{out}{err}");
-    let bad = "  - run: a> ping -W 2 10.0.0.9\n    expect:\n      within: 10ms\n      cause: no-neighbour\n      state:\n        b$ ip route: \"…default…\"\n";
+    let bad = "  - run: a> ping -W 2 10.0.0.9\n    expect:\n      within: 10ms\n      cause: no-route\n      state:\n        b$ ip route: \"…default…\"\n";
     let (code, out, _) = test(&world(bad), &[]);
     assert_eq!(code, Some(1), "{out}");
     says(&out, &["step 1, within", "expected 10ms", "step 1, state", "…default…", "case.yaml:12:9", "step 1, cause"]);

@@ -3,11 +3,11 @@
 //! In reading order:
 //!
 //! - [`cause`]: the causes, a closed set with stable codes;
-//! - [`scene`]: one step between the world before and the world after it;
-//! - [`world`]: questions about the world: who has an address, what is wired to what, who is the way to whom;
-//! - [`find`](mod@find): what went wrong in a scene, with the changes that might mend it;
-//! - [`prove`]: tries changes on copies of the world, until the probe works;
-//! - [`opens`]: what else such a change lets through;
+//! - `scene`: one step between the world before and the world after it;
+//! - `world`: questions about the world: who has an address, what is wired to what, who is the way to whom;
+//! - `find`: what went wrong in a scene, with the changes that might mend it;
+//! - `prove`: tries changes on copies of the world, until the probe works;
+//! - `opens`: what else such a change lets through;
 //! - [`text`], [`json`]: the two forms of an answer.
 //!
 //! A cause is what came to pass: the event that ended a packet, and the state that decided it. What is offered as a fix

@@ -217,9 +217,9 @@ fn one_fault() {
             break;
         }
     }
-    println!("{tried} faults of {} possible ones: {} mended, {} missed", all.len(), tried - missed.len(), missed.len());
-    println!("{mended:?}");
-    missed.iter().for_each(|m| println!("missed {m}"));
+    eprintln!("{tried} faults of {} possible ones: {} mended, {} missed", all.len(), tried - missed.len(), missed.len());
+    eprintln!("{mended:?}");
+    missed.iter().for_each(|m| eprintln!("missed {m}"));
     assert!(missed.len() * 20 <= tried, "{} of {tried} were missed", missed.len());
 }
 

@@ -104,7 +104,8 @@ fn text(c: &Case) -> String {
     for f in c.failures.iter().flatten() {
         t.push_str(&format!("     {}:{}:{}: step {}, {}\n", c.file, f.at.line, f.at.column, f.step, f.key));
         for (label, line) in lines(f) {
-            t.push_str(&format!("       {label:<9}{line}\n"));
+            t.push_str(format!("       {label:<9}{line}").trim_end());
+            t.push('\n');
         }
     }
     for n in c.kernel.iter().flat_map(|k| &k.not) {

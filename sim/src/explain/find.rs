@@ -124,10 +124,8 @@ fn event(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>, late: &mut Vec<Found>) 
             R::TCP_FLAGS | R::TCP_RESET | R::TCP_CLOSE | R::TCP_OLD_DATA | R::TCP_INVALID_SEQUENCE => {}
             _ => link::dropped(sc, i, *reason, func, out),
         },
-        EventKind::Fib { key, result } if key.iif.is_none() => {
-            if !matches!(result, FibResult::Route { .. }) {
-                route::missing(sc, i, out);
-            }
+        EventKind::Fib { key, result } if key.iif.is_none() && !matches!(result, FibResult::Route { .. }) => {
+            route::missing(sc, i, out);
         }
         EventKind::Arp { verdict } => match verdict {
             ArpVerdict::SourceRefused => source::silent(sc, i, out),

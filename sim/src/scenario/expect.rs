@@ -64,8 +64,10 @@ pub fn check(walk: &Walk) -> Vec<Failure> {
             check_way(walk, step, e, r, &mut f);
             cause::check(walk, e, r, &mut f);
             aside::check(e, &r.aside, &mut f);
-            let why = f.list.iter().any(about_a_packet).then(|| cause::explain_why(walk, r.index)).flatten();
-            f.list.iter_mut().filter(|x| about_a_packet(x)).for_each(|x| x.why.clone_from(&why));
+            // Told once, at the first of what it explains.
+            if let Some(first) = f.list.iter_mut().find(|x| about_a_packet(x)) {
+                first.why = cause::explain_why(walk, r.index);
+            }
             out.append(&mut f.list);
         }
     }
