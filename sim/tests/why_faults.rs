@@ -217,7 +217,12 @@ fn one_fault() {
             break;
         }
     }
-    eprintln!("{tried} faults of {} possible ones: {} mended, {} missed", all.len(), tried - missed.len(), missed.len());
+    eprintln!(
+        "{tried} faults of {} possible ones: {} mended, {} missed",
+        all.len(),
+        tried - missed.len(),
+        missed.len()
+    );
     eprintln!("{mended:?}");
     missed.iter().for_each(|m| eprintln!("missed {m}"));
     assert!(missed.len() * 20 <= tried, "{} of {tried} were missed", missed.len());
