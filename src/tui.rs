@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::PathBuf;
 
-use packetwalk_sim::explain;
+use packetwalk_sim::explain::{self, Why};
 use packetwalk_sim::scenario::{self, Scenario};
 use packetwalk_tui::{Entry, Look, Outside, Progress, State};
 
@@ -116,12 +116,7 @@ impl Outside for Files {
         file.write_all(text.as_bytes()).map_err(|e| format!("{name}: {e}"))
     }
 
-    fn why(&mut self, scenario: &Scenario, step: usize) -> Result<String, String> {
-        why(scenario, step)
+    fn why(&mut self, scenario: &Scenario, step: usize) -> Result<Why, String> {
+        explain::why(scenario, Some(step)).map_err(|e| e.to_string())
     }
-}
-
-/// Why a step failed, in the words of `packetwalk why`.
-fn why(scenario: &Scenario, step: usize) -> Result<String, String> {
-    explain::why(scenario, Some(step)).map(|w| explain::text::text(&w)).map_err(|e| e.to_string())
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use packetwalk_sim::explain::Why;
 use packetwalk_sim::scenario::Scenario;
 use ratatui::Terminal;
 use ratatui::backend::Backend;
@@ -37,7 +38,7 @@ pub trait Outside {
     ///
     /// # Errors
     /// The sentence to show.
-    fn why(&mut self, scenario: &Scenario, step: usize) -> Result<String, String>;
+    fn why(&mut self, scenario: &Scenario, step: usize) -> Result<Why, String>;
 }
 
 /// Shows a state until it is done.

@@ -7,6 +7,7 @@ pub(crate) mod panel;
 pub(crate) mod prompt;
 pub(crate) mod walk;
 
+use packetwalk_sim::explain::Why;
 use packetwalk_sim::scenario::Scenario;
 
 use crate::keys::{Action, Context, Key, lookup};
@@ -142,9 +143,30 @@ impl State {
     }
 
     /// The answer to [`Effect::Why`].
-    pub fn explained(&mut self, answer: Result<String, String>) {
-        let text = answer.unwrap_or_else(|e| format!("No explanation: {e}"));
-        self.panel = Some(Panel::text("why", text.lines().map(Into::into).collect()));
+    pub fn explained(&mut self, answer: Result<Why, String>) {
+        match answer {
+            Ok(w) => self.panel = Some(Panel::Why { why: Box::new(w), scroll: 0 }),
+            Err(e) => self.tell(format!("No explanation: {e}"), true),
+        }
+    }
+
+    /// Types the lines of a fix after the step that is shown, and runs its probe again.
+    fn mend(&mut self, n: usize) {
+        let Some(Panel::Why { why, .. }) = &self.panel else { return };
+        let Some(fix) = why.fixes.get(n) else { return };
+        let sign = if why.probe { '>' } else { '$' };
+        let mut lines: Vec<String> = fix.lines.iter().map(ToString::to_string).collect();
+        lines.push(format!("{}{sign} {}", why.place, why.command));
+        let count = lines.len();
+        self.panel = None;
+        let Some(w) = &mut self.walk else { return };
+        let done = lines.iter().try_for_each(|l| w.run(l));
+        match done {
+            Ok(()) => {
+                self.tell(format!("Typed, and tried again. u takes it back, a line each time: {count} in all."), false)
+            }
+            Err(e) => self.tell(e, true),
+        }
     }
 
     /// Takes what comes in; tells what must be done outside.
@@ -184,6 +206,13 @@ impl State {
             (None, Some(Panel::Glossary { chosen })) => {
                 if let Key::Char(c) = key {
                     panel::jump(chosen, c);
+                }
+            }
+            (None, Some(Panel::Why { .. })) => {
+                if let Key::Char(c) = key
+                    && let Some(n) = c.to_digit(10).and_then(|n| (n as usize).checked_sub(1))
+                {
+                    self.mend(n);
                 }
             }
             (None, Some(Panel::Question { chosen, choices, .. })) => {

@@ -154,3 +154,18 @@ fn too_small() {
     s.resize(80, 24);
     assert!(s.shot().contains("picture"));
 }
+
+/// At a drop: why, a fix tried on the spot, and taken back.
+#[test]
+fn why_and_a_fix() {
+    view("why-forwarding", "forwarding-off", "  1\nxw");
+    let mut s = Screen::open("forwarding-off", (80, 24), FULL);
+    s.typed("  1\nxw1").press(&[Key::End]);
+    let shot = s.shot();
+    assert!(shot.contains("reply"), "the fix was typed and the probe ran again:\n{shot}");
+    check("why-mended", shot);
+    let mended = s.state.position().map(|p| p.1);
+    s.typed("uu");
+    let back = s.state.position().map(|p| p.1);
+    assert_eq!(back.map(|n| n + 2), mended, "u takes both lines back:\n{}", s.shot());
+}

@@ -6,43 +6,48 @@ use super::{Cause, Fix, Why};
 
 /// Where the second column begins.
 const COLUMN: usize = 11;
-/// Width in columns.
-const WIDTH: usize = 80;
+/// Width in columns on a terminal and in a pipe.
+pub const WIDTH: usize = 80;
 /// How many connections are named.
 const NAMED: usize = 4;
 
 /// The answer as text.
 pub fn text(w: &Why) -> String {
-    let mut out = String::new();
+    wide(w, WIDTH)
+}
+
+/// The answer as text of another width.
+pub fn wide(w: &Why, width: usize) -> String {
+    let mut out = Page { text: String::new(), width };
     let sign = if w.probe { ">" } else { "$" };
     let head = if w.step == 0 { String::new() } else { format!("step {}", w.step) };
-    row(&mut out, &head, &format!("{}{sign} {}", w.place, w.command));
+    out.row(&head, &format!("{}{sign} {}", w.place, w.command));
     let outcome = w.outcome.map_or("nothing", |o| o.as_str());
-    row(&mut out, "outcome", outcome);
+    out.row("outcome", outcome);
     if w.blockers.is_empty() {
-        out.push('\n');
-        row(&mut out, "", "It works: there is nothing to explain.");
-        return out;
+        out.gap();
+        out.row("", "It works: there is nothing to explain.");
+        return out.text;
     }
     for (i, b) in w.blockers.iter().enumerate() {
-        out.push('\n');
+        out.gap();
         let head = if i == 0 { "cause" } else { "behind it" };
-        row(&mut out, head, &format!("{} at {}", b.cause.code(), b.at));
-        row(&mut out, "", &sentence(&b.says, &b.at));
+        out.row(head, &format!("{} at {}", b.cause.code(), b.at));
+        out.row("", &sentence(&b.says, &b.at));
         for (j, e) in b.evidence.iter().enumerate() {
-            row(&mut out, if j == 0 { "evidence" } else { "" }, &e.what);
+            out.row(if j == 0 { "evidence" } else { "" }, &e.what);
             if let Some(l) = &e.show {
                 // A command is never wrapped: it is to be copied.
-                let _ = writeln!(out, "{:COLUMN$}  {l}", "");
+                out.line("", &format!("  {l}"));
             }
         }
     }
-    out.push('\n');
+    out.gap();
     fixes(&mut out, w);
-    out
+    out.text
 }
 
-fn fixes(out: &mut String, w: &Why) {
+fn fixes(out: &mut Page, w: &Why) {
     if w.fixes.is_empty() {
         let told = w.blockers.iter().all(|b| b.cause == Cause::Unmodelled);
         let text = match w.tried {
@@ -50,15 +55,15 @@ fn fixes(out: &mut String, w: &Why) {
             0 => "none is known for this cause in this world".to_owned(),
             n => format!("none: {n} changes were tried, and with none of them the probe works"),
         };
-        row(out, "fix", &text);
+        out.row("fix", &text);
         return;
     }
     for (i, f) in w.fixes.iter().enumerate() {
         let head = if i == 0 { "fix" } else { "or" };
         for (j, l) in f.lines.iter().enumerate() {
-            let _ = writeln!(out, "{:COLUMN$}{l}", if j == 0 { head } else { "" });
+            out.line(if j == 0 { head } else { "" }, &l.to_string());
         }
-        row(out, "", &proof(f));
+        out.row("", &proof(f));
     }
 }
 
@@ -85,9 +90,26 @@ fn sentence(text: &str, at: &str) -> String {
     format!("{}{}.", head.unwrap_or_default(), c.as_str())
 }
 
-fn row(out: &mut String, head: &str, text: &str) {
-    let initial = format!("{head:COLUMN$}");
-    let next = " ".repeat(COLUMN);
-    let o = textwrap::Options::new(WIDTH).initial_indent(&initial).subsequent_indent(&next).break_words(false);
-    let _ = writeln!(out, "{}", textwrap::fill(text, o).trim_end());
+/// Two columns: heads, and what is said of them.
+struct Page {
+    text: String,
+    width: usize,
+}
+
+impl Page {
+    fn gap(&mut self) {
+        self.text.push('\n');
+    }
+
+    /// As it is, however long.
+    fn line(&mut self, head: &str, text: &str) {
+        let _ = writeln!(self.text, "{head:COLUMN$}{text}");
+    }
+
+    fn row(&mut self, head: &str, text: &str) {
+        let initial = format!("{head:COLUMN$}");
+        let next = " ".repeat(COLUMN);
+        let o = textwrap::Options::new(self.width).initial_indent(&initial).subsequent_indent(&next).break_words(false);
+        let _ = writeln!(self.text, "{}", textwrap::fill(text, o).trim_end());
+    }
 }

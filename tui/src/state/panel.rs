@@ -1,5 +1,7 @@
 //! Panels that lie over the screen.
 
+use packetwalk_sim::explain::Why;
+
 use super::prompt::{Prompt, Purpose};
 use crate::glossary::WORDS;
 use crate::keys::Action;
@@ -37,6 +39,8 @@ pub(crate) enum Panel {
     Glossary { chosen: usize },
     /// Something to read.
     Text { title: String, lines: Vec<TextLine>, scroll: usize },
+    /// Why a step failed; a digit tries a fix.
+    Why { why: Box<Why>, scroll: usize },
     /// The packets of this step.
     Packets { chosen: usize },
     /// A question before the packet leaves.
@@ -61,6 +65,7 @@ impl Panel {
         let (at, last) = match self {
             Panel::Help { scroll } => (scroll, crate::keys::TABLE.len() + 12),
             Panel::Text { scroll, lines, .. } => (scroll, lines.len().saturating_sub(1)),
+            Panel::Why { scroll, why } => (scroll, 20 + 8 * why.blockers.len() + 6 * why.fixes.len()),
             Panel::Glossary { chosen } => (chosen, WORDS.len() - 1),
             Panel::Packets { chosen } => (chosen, packets.saturating_sub(1)),
             Panel::Question { chosen, choices } => (chosen, choices.saturating_sub(1)),

@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::widgets::Clear;
 
+use packetwalk_sim::explain::{self, Why};
 use packetwalk_sim::trace::event::Birth;
 
 use super::doc::{Doc, cut};
@@ -37,11 +38,44 @@ pub(super) fn render(state: &State, p: &Panel, frame: &mut Frame<'_>) {
             }
             d.draw(frame, inner, *scroll);
         }
+        Panel::Why { why, scroll } => why_panel(why, *scroll, frame),
         Panel::Packets { chosen } => packets(state, *chosen, frame),
         Panel::Question { chosen, .. } => question(state, *chosen, frame),
         Panel::Prompt(_) => {}
     }
     foot(state, frame, bottom, Context::Panel);
+}
+
+/// The answer of `why`, and how its fixes are tried on the spot.
+fn why_panel(w: &Why, scroll: usize, frame: &mut Frame<'_>) {
+    let width = frame.area().width.saturating_sub(10).min(96);
+    let text = explain::text::wide(w, width.into());
+    let inner = window(frame, "why", width.into(), text.lines().count() + 3);
+    let mut d = Doc::new(inner.width.saturating_sub(1));
+    for l in text.lines() {
+        // The first column holds the heads; a command that is too long goes on below itself.
+        let indent = l.len() - l.trim_start().len();
+        let style = match l.split_whitespace().next() {
+            Some("cause" | "behind") if indent == 0 => BAD,
+            Some("fix" | "or") if indent == 0 => GOOD,
+            _ if l.contains("$ ") && !l.contains("(tried") => KEY,
+            _ => Style::new(),
+        };
+        let begin = indent.max(11);
+        let lead: String = l.chars().take(begin).collect();
+        let rest: String = l.chars().skip(begin).collect();
+        d.hang(&lead, &rest, &" ".repeat(begin + 2), style);
+    }
+    if !w.fixes.is_empty() {
+        d.gap();
+        let keys = if w.fixes.len() == 1 {
+            "1 types the fix".to_owned()
+        } else {
+            format!("1 to {} type a fix", w.fixes.len())
+        };
+        d.para(&format!("{keys} here and tries the probe again; u takes it back."), FAINT);
+    }
+    d.draw(frame, inner, scroll);
 }
 
 /// A window in the middle: at most so many columns and rows of content.

@@ -7,7 +7,7 @@ use super::{Walk, line_of};
 
 /// Reads `PLACE$ command` or `PLACE> probe`.
 pub(crate) fn parse(text: &str) -> Result<What, String> {
-    let text = text.trim();
+    let text = once(text.trim());
     let form = "type PLACE$ command, such as node1$ ip route, or PLACE> probe, such as client> ping 10.0.0.2";
     let split = text.char_indices().find(|(_, c)| matches!(c, '$' | '>') || c.is_whitespace());
     let Some((i, sign @ ('$' | '>'))) = split else { return Err(form.to_owned()) };
@@ -22,6 +22,14 @@ pub(crate) fn parse(text: &str) -> Result<What, String> {
         Ok(probe) => Ok(What::Probe { place, probe }),
         Err((what, _)) => Err(what),
     }
+}
+
+/// Without the place that stood there already, where a whole `PLACE$ command` was typed behind it.
+fn once(text: &str) -> &str {
+    let Some((first, rest)) = text.split_once(char::is_whitespace) else { return text };
+    let place = |w: &str| w.len() > 1 && w.ends_with(['$', '>']);
+    let second = rest.split_whitespace().next().unwrap_or_default();
+    if place(first) && place(second) { rest.trim_start() } else { text }
 }
 
 /// A text in YAML: JSON's strings are YAML's too.

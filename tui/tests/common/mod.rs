@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use packetwalk_sim::explain;
 use packetwalk_sim::scenario::{self, Scenario};
 use packetwalk_tui::{Effect, Entry, Input, Key, Look, Progress, State, render};
 use ratatui::Terminal;
@@ -73,12 +74,14 @@ impl Screen {
         Screen { state, terminal, effects: Vec::new() }
     }
 
-    /// Presses keys; `why` is answered as a stub would.
+    /// Presses keys; `why` is answered as the program does.
     pub fn press(&mut self, keys: &[Key]) -> &mut Screen {
         for k in keys {
             let new = self.state.update(Input::Key(*k));
-            if new.iter().any(|e| matches!(e, Effect::Why { .. })) {
-                self.state.explained(Ok("Because.\nFix it.".into()));
+            for e in &new {
+                if let Effect::Why { scenario, step } = e {
+                    self.state.explained(explain::why(scenario, Some(*step)).map_err(|e| e.to_string()));
+                }
             }
             self.effects.extend(new);
         }
