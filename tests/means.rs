@@ -79,15 +79,25 @@ fn verdicts(out: &Output) -> Vec<String> {
     all.map(str::to_owned).collect()
 }
 
+/// How often a scenario is run before a difference counts: a frame may be overwritten by who it goes to before it is read.
+const RUNS: usize = 3;
+
 fn as_an_ordinary_user() -> Result<(), Failed> {
     place()?;
     let mut wrong = String::new();
     for s in SCENARIOS {
-        let theirs = compare(s).uid(NOBODY).gid(NOBODY).output()?;
-        let ours = compare(s).output()?;
-        if verdicts(&theirs) != verdicts(&ours) || verdicts(&theirs).is_empty() {
-            wrong.push_str(&format!("as root:\n{}as an ordinary user:\n{}", said(&ours), said(&theirs)));
+        let mut told = String::new();
+        for run in 1..=RUNS {
+            let theirs = compare(s).uid(NOBODY).gid(NOBODY).output()?;
+            let ours = compare(s).output()?;
+            if verdicts(&theirs) == verdicts(&ours) && !verdicts(&theirs).is_empty() {
+                told.clear();
+                break;
+            }
+            eprintln!("{s}: run {run} of {RUNS} differs between root and an ordinary user");
+            told = format!("as root:\n{}as an ordinary user:\n{}", said(&ours), said(&theirs));
         }
+        wrong.push_str(&told);
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong.into()) }
 }

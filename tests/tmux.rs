@@ -8,8 +8,14 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use packetwalk_sim::explain::Why;
+use packetwalk_sim::scenario::{self, Scenario};
+use packetwalk_tui::{Look, Outside, Progress, State};
 
 fn main() {
+    if std::env::args().nth(1).as_deref() == Some(PANICS) {
+        return panics();
+    }
     let args = Arguments::from_args();
     let there = Command::new("tmux").arg("-V").output().is_ok_and(|o| o.status.success());
     let must = std::env::var_os("PACKETWALK_LIVE").is_some_and(|v| v == "must");
@@ -21,6 +27,7 @@ fn main() {
         trial("a_walk_from_the_list_to_its_end", walk),
         trial("sigterm_leaves_the_terminal_as_it_was", signal),
         trial("ctrl_c_leaves_the_terminal_as_it_was", ctrl_c),
+        trial("a_panic_leaves_the_terminal_as_it_was", panic),
         trial("a_terminal_that_is_gone_ends_it", gone),
         trial("without_colour_and_in_ascii", plain),
         trial("no_place_for_progress_is_told", no_place),
@@ -226,6 +233,44 @@ fn ctrl_c() -> Result<(), Failed> {
 }
 
 /// Starts the program and tells its process.
+/// The first argument with which this program shows the screen, with an outside that panics.
+const PANICS: &str = "screen-that-panics";
+
+/// What is outside of the screen: asked why, it panics.
+struct Broken;
+
+impl Outside for Broken {
+    fn keep(&mut self, _: &str) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn write(&mut self, _: &str, _: &str) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn why(&mut self, _: &Scenario, _: usize) -> Result<Why, String> {
+        panic!("as the test wants it")
+    }
+}
+
+fn panics() {
+    let text = include_str!("../scenarios/forwarding/forwarding-off.yaml");
+    let look = Look { color: true, unicode: true };
+    let mut state = State::new(Vec::new(), Progress::default(), look, (80, 24));
+    state.open(scenario::parse(text).expect("it is right"), text.to_owned()).expect("its world can be built");
+    packetwalk_tui::run(state, &mut Broken).expect("there is a terminal");
+}
+
+fn panic() -> Result<(), Failed> {
+    Terminal::new("panic")?.as_before(|t| {
+        t.line(&format!("clear; {} {PANICS}", std::env::current_exe()?.display()))?;
+        t.wait("forwarding-off")?;
+        t.press(&["Right", "w"])?;
+        // Its message stands on the terminal that was given back, not on the one that is gone.
+        t.wait("as the test wants it").map(drop)
+    })
+}
+
 fn started(t: &Terminal) -> Result<String, Failed> {
     t.line(&format!(
         "clear; sh -c 'echo $$ > pid; exec \"$0\" tui veth' '{}'; echo \"status $?\"",

@@ -50,7 +50,7 @@ causes! {
     /// A routing rule sends the packet by another table than the main one, and that way leads nowhere.
     PolicyRoute = "policy-route", "policy-route";
     /// A routing rule is gone, so that a table which has the route is never asked.
-    RoutingRuleMissing = "routing-rule-missing", "";
+    RoutingRuleMissing = "routing-rule-missing", "rule-gone";
     /// The request arrived; whoever answers has no route back.
     NoReturnRoute = "no-return-route", "no-way-back";
     /// A private source left without being translated, and the far side does not know the way back.
@@ -58,7 +58,7 @@ causes! {
     /// Routers send the packet round in a circle until its time to live is used up.
     RoutingLoop = "routing-loop", "routing-loop";
     /// The time to live is too small for the way.
-    TtlTooSmall = "ttl-too-small", "";
+    TtlTooSmall = "ttl-too-small", "time-to-live";
     /// The way back to the sender leaves by another device, and `rp_filter` drops such packets, or keeps ARP silent.
     RpFilter = "rp-filter", "rp-filter";
     /// An address that has no business on that wire: 127.0.0.0/8 from outside, or one of the host's own as a source.
@@ -70,7 +70,7 @@ causes! {
     /// A device lost the address that others send to, or never had one.
     AddressMissing = "address-missing", "lost-address";
     /// The route leads to a gateway that is not there, while another would do.
-    WrongGateway = "wrong-gateway", "";
+    WrongGateway = "wrong-gateway", "wrong-gateway";
     /// No place of the scenario has the address.
     NoSuchAddress = "no-such-address", "host-unreachable";
     /// Two networks claim the same addresses, and the wrong one wins.
@@ -86,7 +86,7 @@ causes! {
     /// The packet arrived, and nothing listens on that port.
     NoListener = "no-listener", "nothing-listens";
     /// The host is told not to answer pings (`icmp_echo_ignore_all`).
-    EchoIgnored = "echo-ignored", "";
+    EchoIgnored = "echo-ignored", "icc-and-silence";
     /// Something listens on the port, but on another address, such as 127.0.0.1.
     ListenerOnLoopback = "listener-on-loopback", "host-service";
     /// Connection tracking remembers the flow from before the rules changed: address translation is only asked for its
@@ -117,7 +117,7 @@ causes! {
     /// No name server answered.
     ResolverUnreachable = "resolver-unreachable", "loopback-resolver";
     /// The kernel refused the request itself: no such device or address, or a wrong argument.
-    Refused = "refused-locally", "";
+    Refused = "refused-locally", "container-mode";
     /// The packet met something that the model does not have.
     Unmodelled = "unmodelled", "";
     /// No cause was found.
