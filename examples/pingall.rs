@@ -40,10 +40,12 @@ fn build<R: Recorder>(k: &mut Kernel<R>, n: u32) -> Result<Vec<SockId>, OpError>
             unreachable!("a namespace was added")
         };
         let spec = link(root, format!("v{i}"));
-        let kind = NewLink::Veth { peer: link(ns, "eth0".into()) };
+        // A peer cannot be made up: it would be up before it has its own peer (veth_open).
+        let kind = NewLink::Veth { peer: LinkSpec { up: false, ..link(ns, "eth0".into()) } };
         let OpReply::Dev(port) = k.apply(&Op::LinkAdd { spec, kind })? else { unreachable!("a link was added") };
         k.apply(&Op::LinkSet { dev: port, changes: vec![LinkChange::Master(Some(bridge))] })?;
         let dev = k.dev_by_name(ns, "eth0").expect("just made");
+        k.apply(&Op::LinkSet { dev, changes: vec![LinkChange::Up(true)] })?;
         let addr = IfAddr {
             local: address(i),
             peer: address(i),

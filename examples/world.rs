@@ -70,10 +70,12 @@ fn build(hosts: u32, namespaces: u32) -> Result<Kernel<NoTrace>, OpError> {
             let OpReply::Netns(ns) = k.apply(&Op::NetnsAdd { host, name: Some(format!("n{n}")), label: None })? else {
                 unreachable!("a namespace was added")
             };
-            let kind = NewLink::Veth { peer: link(ns, "eth0".into()) };
+            // A peer cannot be made up: it would be up before it has its own peer (veth_open).
+            let kind = NewLink::Veth { peer: LinkSpec { up: false, ..link(ns, "eth0".into()) } };
             let port = dev(k.apply(&Op::LinkAdd { spec: link(root, format!("v{n}")), kind })?);
             k.apply(&Op::LinkSet { dev: port, changes: vec![LinkChange::Master(Some(bridge))] })?;
             let eth0 = k.dev_by_name(ns, "eth0").expect("just made");
+            k.apply(&Op::LinkSet { dev: eth0, changes: vec![LinkChange::Up(true)] })?;
             let local = Ipv4Addr::new(10, h as u8, (n / 250) as u8, (n % 250 + 1) as u8);
             k.apply(&Op::AddrAdd { dev: eth0, addr: address(local, 16), replace: false })?;
             k.apply(&Op::RouteAdd { netns: ns, verb: RouteVerb::Add, route: default_route(gw) })?;
