@@ -28,11 +28,16 @@ fn count(bin: &Path, args: &[String]) -> Result<(u64, String), String> {
     Ok((instructions, text.into_owned()))
 }
 
-/// An example beside this benchmark's own binary: `target/release/deps/…` → `target/release/examples/NAME`.
+/// An example beside this benchmark's own binary: `target/release/deps/…` → `target/release/examples/NAME`. It is built
+/// first, or what is measured might be an older one.
 fn example(name: &str) -> Result<PathBuf, String> {
+    let built = Command::new(env!("CARGO")).args(["build", "--release", "--example", name]).status();
+    if !built.is_ok_and(|s| s.success()) {
+        return Err(format!("the example {name} cannot be built"));
+    }
     let me = std::env::current_exe().map_err(|e| e.to_string())?;
     let p = me.ancestors().nth(2).map(|d| d.join("examples").join(name)).filter(|p| p.is_file());
-    p.ok_or_else(|| format!("build the example first: cargo build --release --example {name}"))
+    p.ok_or_else(|| format!("the example {name} was built, and is not beside {}", me.display()))
 }
 
 /// Instructions per device reception.

@@ -1,14 +1,13 @@
 //! `packetwalk compare`: a scenario on the live kernel and in the model, side by side.
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use packetwalk_real::compare::report::{Report, totals};
 use packetwalk_real::limits;
 use packetwalk_real::recording::Recording;
 use packetwalk_real::replay;
-use packetwalk_real::stage::{self, Lab, NoRecording};
+use packetwalk_real::stage::{Lab, NoRecording};
 use serde_json::{Value, json};
 
 use crate::load::{self, Loaded};
@@ -39,19 +38,6 @@ pub struct RecordArgs {
     /// Where the recording goes
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-}
-
-/// Where this process is one of a lab's, it does its part and says how it ended.
-pub fn stage() -> Option<ExitCode> {
-    if let Some(code) = packetwalk_real::shim::run() {
-        return Some(code);
-    }
-    let mut args = std::env::args().skip(1);
-    match args.next()?.as_str() {
-        stage::OUTER => Some(stage::outer(&args.next().unwrap_or_default())),
-        stage::INNER => Some(stage::inner(&args.next().unwrap_or_default())),
-        _ => None,
-    }
 }
 
 /// Runs `compare`.

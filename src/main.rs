@@ -80,7 +80,7 @@ enum End {
 }
 
 fn main() -> ExitCode {
-    if let Some(code) = compare::stage().or_else(doctor::stage) {
+    if let Some(code) = packetwalk_real::stage::take_part().or_else(doctor::stage) {
         return code;
     }
     problem::install();

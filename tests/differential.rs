@@ -32,7 +32,7 @@ use std::process::ExitCode;
 use hunt::{Found, Wanted};
 use judge::{Verdict, judge};
 use libtest_mimic::{Arguments, Failed, Trial};
-use packetwalk_real::{shim, stage};
+use packetwalk_real::stage;
 
 /// Seeds and cases of ordinary runs. Nobody develops with these seeds.
 const SEED: u64 = 7_000_000;
@@ -116,7 +116,7 @@ fn summary(f: &Found) -> String {
 }
 
 fn main() -> ExitCode {
-    if let Some(code) = staged() {
+    if let Some(code) = stage::take_part() {
         return code;
     }
     let args = Arguments::from_args();
@@ -131,17 +131,4 @@ fn main() -> ExitCode {
         all.push(trial(name, Box::new(move || regression(&file))));
     }
     libtest_mimic::run(&args, all).exit_code()
-}
-
-/// Where this process is one of a lab's, it does its part.
-fn staged() -> Option<ExitCode> {
-    if let Some(code) = shim::run() {
-        return Some(code);
-    }
-    let mut args = std::env::args().skip(1);
-    match args.next()?.as_str() {
-        stage::OUTER => Some(stage::outer(&args.next().unwrap_or_default())),
-        stage::INNER => Some(stage::inner(&args.next().unwrap_or_default())),
-        _ => None,
-    }
 }

@@ -14,16 +14,10 @@ use packetwalk_real::stage::{self, Lab};
 const HOSTS: usize = 4;
 
 fn main() -> ExitCode {
-    if let Some(code) = packetwalk_real::shim::run() {
+    if let Some(code) = stage::take_part() {
         return code;
     }
-    let args: Vec<String> = std::env::args().collect();
-    match args.get(1).map(String::as_str) {
-        Some(stage::OUTER) => return stage::outer(args.get(2).map_or("", String::as_str)),
-        Some(stage::INNER) => return stage::inner(args.get(2).map_or("", String::as_str)),
-        _ => {}
-    }
-    let runs = args.get(1).and_then(|n| n.parse().ok()).unwrap_or(15);
+    let runs = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(15);
     match measure(runs) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {

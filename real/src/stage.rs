@@ -54,6 +54,20 @@ pub fn start(exe: &Path) -> io::Result<Child> {
         .spawn()
 }
 
+/// Where this process is one of a lab's, a stage or a tool that is ours there, it does its part and says how it ended.
+/// Every program that starts a lab calls it first.
+pub fn take_part() -> Option<ExitCode> {
+    if let Some(code) = crate::shim::run() {
+        return Some(code);
+    }
+    let mut args = std::env::args().skip(1);
+    match args.next()?.as_str() {
+        OUTER => Some(outer(&args.next().unwrap_or_default())),
+        INNER => Some(inner(&args.next().unwrap_or_default())),
+        _ => None,
+    }
+}
+
 /// The outer stage: leaves the machine's namespaces, starts the inner stage and waits for it.
 pub fn outer(parent: &str) -> ExitCode {
     match leave(parent) {

@@ -96,6 +96,21 @@ pub fn winner(s: &Session, ns: NetnsId, to: Ipv4Addr) -> Option<String> {
     Some(format!("{dst}{via}{dev}"))
 }
 
+/// The routes lead from a namespace back to where they led through before.
+pub fn circle(s: &Session, from: NetnsId, to: Ipv4Addr) -> bool {
+    let mut seen = vec![from];
+    while let Some(at) = seen.last() {
+        let Lookup::Route(_, route) = s.kernel.lookup_rules_quietly(*at, &Flow::to(to)) else { return false };
+        let next = route.via.and_then(|v| owners(s, v).first().map(|d| d.netns));
+        match next {
+            Some(n) if seen.contains(&n) => return true,
+            Some(n) => seen.push(n),
+            None => return false,
+        }
+    }
+    false
+}
+
 /// What a device is wired to, whatever is up: veth ends, bridges and their ports, lower devices, and the tunnels of one
 /// network.
 pub fn segment(s: &Session, from: DevId) -> Vec<DevId> {

@@ -1,7 +1,10 @@
 //! A screen without a terminal, and the library.
 #![allow(dead_code, reason = "each test uses some of it")]
 
-use std::path::{Path, PathBuf};
+#[path = "../../../tests/common/mod.rs"]
+mod shared;
+
+use std::path::Path;
 
 use packetwalk_sim::explain;
 use packetwalk_sim::scenario::{self, Scenario};
@@ -12,22 +15,10 @@ use ratatui::backend::TestBackend;
 /// Everything.
 pub const FULL: Look = Look { color: true, unicode: true };
 
-fn files(dir: &Path, out: &mut Vec<PathBuf>) {
-    let mut all: Vec<PathBuf> = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|e| e.path()).collect();
-    all.sort();
-    for p in all {
-        if p.is_dir() {
-            files(&p, out);
-        } else if p.extension().is_some_and(|e| e == "yaml") {
-            out.push(p);
-        }
-    }
-}
-
 /// The library, as the binary carries it.
 pub fn library() -> Vec<Entry> {
     let mut all = Vec::new();
-    files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios"), &mut all);
+    shared::files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios"), &mut all);
     all.into_iter()
         .map(|p| {
             let text = std::fs::read_to_string(&p).expect("a scenario");

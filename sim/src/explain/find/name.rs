@@ -6,14 +6,10 @@ use crate::explain::scene::{Flow, Scene};
 use crate::explain::{Cause, world};
 use crate::kernel::xtables::{TableKind, Variant};
 
-/// The name that was asked for: the target of the probe, or the last word of the command that looks like one.
+/// The name that was asked for, as the look-up itself tells.
 fn asked(sc: &Scene<'_>) -> Option<String> {
-    let words: Vec<&str> = sc.result.command.split_whitespace().skip(1).collect();
-    let bare = |w: &str| {
-        let w = w.trim_start_matches("http://");
-        w.split(['/', ':']).next().unwrap_or(w).to_owned()
-    };
-    words.iter().rev().map(|w| bare(w)).find(|w| w.contains(|c: char| c.is_alphabetic()) && !w.starts_with('-'))
+    let how = sc.result.report.as_ref()?.how.as_ref()?;
+    how.queries.last().map(|q| q.name.trim_end_matches('.').to_owned())
 }
 
 /// Nobody knows the name, as far as can be told: where asking went wrong, that was found before.

@@ -102,10 +102,8 @@ pub fn missing(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
 pub fn routes(sc: &Scene<'_>, ns: NetnsId, dst: Ipv4Addr, mut f: Found) -> Found {
     let s = sc.after;
     if let Some(hop) = world::next_hop(s, ns, dst, None) {
-        if hop.direct {
-            f = f.fix(vec![line(sc, ns, format!("ip route add {} via {}", hop.net, hop.via))]);
-        } else {
-            f = f.fix(vec![line(sc, ns, format!("ip route add {} via {}", hop.net, hop.via))]);
+        f = f.fix(vec![line(sc, ns, format!("ip route add {} via {}", hop.net, hop.via))]);
+        if !hop.direct {
             f = f.fix(vec![line(sc, ns, format!("ip route replace default via {}", hop.via))]);
         }
     }
@@ -254,7 +252,7 @@ pub fn used_up(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
     let s = sc.after;
     let Some(flow) = sc.packet_before(i).and_then(Flow::of) else { return };
     let visits = sc.back(i).filter(|x| matches!(x.kind, EventKind::Forward { .. }) && x.ns == e.ns).count();
-    let circle = visits > 0 || sc.routers().len() == 2 && world::owners(s, flow.dst).is_empty();
+    let circle = visits > 0 || world::circle(s, e.ns, flow.dst);
     let place = world::place(s, e.ns);
     let f = if circle {
         let says = format!(

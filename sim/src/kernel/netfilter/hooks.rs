@@ -32,23 +32,7 @@ impl<R: Recorder> Kernel<R> {
     }
 
     fn nf_hook_slow(&mut self, at: &HookAt, p: &mut Packet) -> Verdict {
-        use TableKind::{Filter, Mangle, Raw, Security};
-        let steps: &[Step] = match at.hook {
-            Hook::Prerouting => &[Step::Defrag, Step::Table(Raw), Step::Track, Step::Table(Mangle), Step::Nat],
-            Hook::Output => &[
-                Step::Defrag,
-                Step::Table(Raw),
-                Step::Track,
-                Step::Table(Mangle),
-                Step::Nat,
-                Step::Table(Filter),
-                Step::Table(Security),
-            ],
-            Hook::Forward => &[Step::Table(Mangle), Step::Table(Filter), Step::Table(Security)],
-            Hook::Input => &[Step::Table(Mangle), Step::Table(Filter), Step::Table(Security), Step::Nat, Step::Confirm],
-            Hook::Postrouting => &[Step::Table(Mangle), Step::Nat, Step::Confirm],
-        };
-        for step in steps {
+        for step in steps(at.hook) {
             let before = routing_key(p);
             match self.nf_step(*step, at, p) {
                 Verdict::Accept => {}
@@ -58,7 +42,7 @@ impl<R: Recorder> Kernel<R> {
             if at.hook == Hook::Output && routing_key(p) != before {
                 let after = routing_key(p);
                 p.nf.reroute |= match step {
-                    Step::Table(Mangle) => true,
+                    Step::Table(TableKind::Mangle) => true,
                     Step::Nat => after.1 != before.1,
                     _ => false,
                 };
@@ -134,6 +118,38 @@ impl<R: Recorder> Kernel<R> {
 /// What a route is looked up by.
 fn routing_key(p: &Packet) -> (Ipv4Addr, Ipv4Addr, u32, u8) {
     p.ipv4().map_or((Ipv4Addr::UNSPECIFIED, Ipv4Addr::UNSPECIFIED, 0, 0), |ip| (ip.src, ip.dst, p.mark, ip.tos))
+}
+
+/// What is registered at a hook, by priority (`enum nf_ip_hook_priorities`).
+fn steps(hook: Hook) -> &'static [Step] {
+    use TableKind::{Filter, Mangle, Raw, Security};
+    match hook {
+        Hook::Prerouting => &[Step::Defrag, Step::Table(Raw), Step::Track, Step::Table(Mangle), Step::Nat],
+        Hook::Output => &[
+            Step::Defrag,
+            Step::Table(Raw),
+            Step::Track,
+            Step::Table(Mangle),
+            Step::Nat,
+            Step::Table(Filter),
+            Step::Table(Security),
+        ],
+        Hook::Forward => &[Step::Table(Mangle), Step::Table(Filter), Step::Table(Security)],
+        Hook::Input => &[Step::Table(Mangle), Step::Table(Filter), Step::Table(Security), Step::Nat, Step::Confirm],
+        Hook::Postrouting => &[Step::Table(Mangle), Step::Nat, Step::Confirm],
+    }
+}
+
+impl Hook {
+    /// Who looks at a packet at this hook, one after the other: tables by name, and `conntrack`.
+    pub fn stations(self) -> impl Iterator<Item = &'static str> {
+        steps(self).iter().filter_map(|s| match s {
+            Step::Defrag => None,
+            Step::Table(t) => Some(t.name()),
+            Step::Nat => Some(TableKind::Nat.name()),
+            Step::Track | Step::Confirm => Some("conntrack"),
+        })
+    }
 }
 
 /// What may be registered at a hook.

@@ -48,20 +48,9 @@ fn lit(name: &str, on: bool) -> (String, Style) {
 /// What looks at a packet there, one after the other.
 fn tables(at: Hook, step: &str, between: &str) -> Vec<(String, Style)> {
     let mut out = Vec::new();
-    for (i, s) in order(at).iter().enumerate() {
+    for (i, s) in at.stations().enumerate() {
         out.push((if i > 0 { between } else { " " }.to_owned(), FAINT));
-        out.push(if *s == step { lit(s, true) } else { ((*s).to_owned(), Style::new()) });
+        out.push(if s == step { lit(s, true) } else { (s.to_owned(), Style::new()) });
     }
     out
-}
-
-/// What looks at a packet at a hook, by priority (`enum nf_ip_hook_priorities`).
-fn order(h: Hook) -> &'static [&'static str] {
-    match h {
-        Hook::Prerouting => &["raw", "conntrack", "mangle", "nat"],
-        Hook::Input => &["mangle", "filter", "nat", "conntrack"],
-        Hook::Forward => &["mangle", "filter"],
-        Hook::Output => &["raw", "conntrack", "mangle", "nat", "filter"],
-        Hook::Postrouting => &["mangle", "nat", "conntrack"],
-    }
 }
