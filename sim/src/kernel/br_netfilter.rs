@@ -93,7 +93,7 @@ impl<R: Recorder> Kernel<R> {
         }
         // ARP first; when it is answered, the frame comes back through br_dev_xmit.
         p.nf.bridged_dnat = Some((port, p.src));
-        self.neigh_output(br, super::fib::RouteType::Unicast, hop, p);
+        self.neigh_output(br, hop, p);
         Bridged::Gone
     }
 

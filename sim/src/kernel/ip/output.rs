@@ -331,7 +331,7 @@ impl<R: Recorder> Kernel<R> {
         }
         mib.inc(M::IpOutTransmits);
         mib.add(M::IpExtOutOctets, len);
-        match self.neigh_output(rt.dev, rt.kind, rt.gateway.unwrap_or(dst), p) {
+        match self.neigh_output(rt.dev, rt.gateway.unwrap_or(dst), p) {
             true => Ok(()),
             false => Err(Unsent::Link),
         }

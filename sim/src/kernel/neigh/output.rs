@@ -6,8 +6,6 @@ use super::{Neigh, Nud};
 use crate::engine::Timer;
 use crate::kernel::Kernel;
 use crate::kernel::dev::is_gso;
-use crate::kernel::fib::RouteType;
-use crate::kernel::link::IfFlags;
 use crate::kernel::types::{DevId, MSEC};
 use crate::trace::{DropReason, EventKind, Recorder};
 use crate::wire::{MacAddr, Packet};
@@ -16,28 +14,13 @@ use crate::wire::{MacAddr, Packet};
 const SKB_OVERHEAD: usize = 640;
 
 impl<R: Recorder> Kernel<R> {
-    /// Sends a packet to a next hop on a device's link; `kind` is the route's.
-    pub(crate) fn neigh_output(&mut self, dev: DevId, kind: RouteType, hop: Ipv4Addr, mut p: Packet) -> bool {
+    /// Sends a packet to a next hop on a device's link.
+    pub(crate) fn neigh_output(&mut self, dev: DevId, hop: Ipv4Addr, mut p: Packet) -> bool {
         let d = &self.devs[dev.ix()];
         p.touch();
         p.src = d.mac;
-        // arp_constructor: these need no asking.
-        let known = if d.is_loopback() {
-            Some(MacAddr::ZERO)
-        } else if hop.is_multicast() {
-            Some(MacAddr::from_ipv4_multicast(hop))
-        } else if d.flags.contains(IfFlags::NOARP) {
-            Some(d.mac)
-        } else if kind == RouteType::Broadcast || hop.is_broadcast() {
-            Some(MacAddr::BROADCAST)
-        } else {
-            None
-        };
-        if let Some(mac) = known {
-            p.dst = mac;
-            if !self.devs[dev.ix()].is_loopback() {
-                self.neigh_noarp(dev, hop, mac);
-            }
+        if d.is_loopback() {
+            p.dst = MacAddr::ZERO;
             return self.dev_queue_xmit(dev, p);
         }
         self.neigh_resolve_output(dev, hop, p)
@@ -47,10 +30,11 @@ impl<R: Recorder> Kernel<R> {
     fn neigh_resolve_output(&mut self, dev: DevId, hop: Ipv4Addr, mut p: Packet) -> bool {
         let now = self.queue.now;
         let ns = self.devs[dev.ix()].netns;
-        let n = self.netns[ns.ix()].neigh.entries.entry((dev, hop)).or_insert_with(|| Neigh::new(now));
+        let n = self.neigh_make(dev, hop);
         n.used = now;
         let (nud, lladdr) = (n.nud, n.lladdr);
-        if R::ON {
+        // What needs no asking is no decision.
+        if R::ON && nud != Nud::Noarp {
             let lladdr = nud.is_valid().then_some(lladdr);
             self.ev(dev, &mut p, EventKind::Neigh { ip: hop, nud, lladdr });
         }
@@ -92,17 +76,6 @@ impl<R: Recorder> Kernel<R> {
     pub(crate) fn neigh_holds(&self, dev: DevId, hop: Ipv4Addr, test: impl Fn(&Packet) -> bool) -> bool {
         let ns = self.devs[dev.ix()].netns;
         self.netns[ns.ix()].neigh.entries.get(&(dev, hop)).is_some_and(|n| n.queue.iter().any(test))
-    }
-
-    /// An entry for what needs no asking, which `ip neigh show nud all` lists.
-    fn neigh_noarp(&mut self, dev: DevId, hop: Ipv4Addr, mac: MacAddr) {
-        let (now, ns) = (self.queue.now, self.devs[dev.ix()].netns);
-        let n = self.netns[ns.ix()].neigh.entries.entry((dev, hop)).or_insert_with(|| Neigh::new(now));
-        if matches!(n.nud, Nud::None) {
-            n.nud = Nud::Noarp;
-            n.lladdr = mac;
-        }
-        n.used = now;
     }
 
     /// The neighbour's address, where it needs no confirmation (`NUD_CONNECTED`).

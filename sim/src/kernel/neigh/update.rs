@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 
 use super::{Neigh, Nud};
 use crate::kernel::Kernel;
+use crate::kernel::fib::RouteType;
 use crate::kernel::link::IfFlags;
 use crate::kernel::types::{DevId, Errno, NetnsId};
 use crate::op::{NeighVerb, OpError};
@@ -102,10 +103,33 @@ impl<R: Recorder> Kernel<R> {
     }
 
     /// Makes an entry where there is none (`__neigh_lookup` with creation).
-    pub(crate) fn neigh_make(&mut self, dev: DevId, ip: Ipv4Addr) {
-        let now = self.queue.now;
+    #[inline]
+    pub(crate) fn neigh_make(&mut self, dev: DevId, ip: Ipv4Addr) -> &mut Neigh {
         let ns = self.devs[dev.ix()].netns;
-        self.netns[ns.ix()].neigh.entries.entry((dev, ip)).or_insert_with(|| Neigh::new(now));
+        let i = self.netns[ns.ix()].neigh.entries.get_index_of(&(dev, ip)).unwrap_or_else(|| {
+            let mut n = Neigh::new(self.queue.now);
+            if let Some(mac) = self.needs_no_arp(dev, ip) {
+                (n.nud, n.lladdr) = (Nud::Noarp, mac);
+            }
+            self.netns[ns.ix()].neigh.entries.insert_full((dev, ip), n).0
+        });
+        &mut self.netns[ns.ix()].neigh.entries[i]
+    }
+
+    /// `arp_constructor`: who need not be asked for, and why not. An address that is a broadcast on any device of the
+    /// namespace is one on all of them (`inet_addr_type_dev_table` looks no device up; measured).
+    fn needs_no_arp(&self, dev: DevId, ip: Ipv4Addr) -> Option<MacAddr> {
+        let d = &self.devs[dev.ix()];
+        let kind = self.inet_addr_type(d.netns, ip);
+        if kind == RouteType::Multicast {
+            Some(MacAddr::from_ipv4_multicast(ip))
+        } else if d.flags.contains(IfFlags::NOARP) {
+            Some(d.mac)
+        } else if kind == RouteType::Broadcast {
+            Some(MacAddr::BROADCAST)
+        } else {
+            None
+        }
     }
 
     /// `ip neigh add|change|replace` (`neigh_add`).
