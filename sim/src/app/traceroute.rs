@@ -9,7 +9,7 @@ use super::{Cx, Wake};
 use crate::kernel::ip::PmtuDisc;
 use crate::kernel::socket::raw::{echo_request, quoted};
 use crate::kernel::socket::{Rcv, SockKind};
-use crate::kernel::types::{Errno, Nanos, SockId};
+use crate::kernel::types::{Errno, MSEC, Nanos, SockId};
 use crate::trace::{Outcome, Recorder};
 use crate::wire::L4;
 
@@ -69,6 +69,9 @@ pub struct Traceroute {
     sent_at: Nanos,
     seq: u16,
     turn: u32,
+    /// The kernel refused the probe under way: the socket outlives that a little, so that an ICMP error to oneself
+    /// still finds it, as it does within the system call.
+    refused: Option<Outcome>,
     /// What was found.
     pub hops: Vec<Hop>,
 }
@@ -76,15 +79,18 @@ pub struct Traceroute {
 impl Traceroute {
     /// A program that asks as told.
     pub fn new(spec: TraceSpec) -> Traceroute {
-        Traceroute { spec, sock: None, ttl: 1, query: 0, sent_at: 0, seq: 0, turn: 0, hops: Vec::new() }
+        Traceroute { spec, sock: None, ttl: 1, query: 0, sent_at: 0, seq: 0, turn: 0, refused: None, hops: Vec::new() }
     }
 
     /// Called by the kernel's wakeups and by its timers.
     pub fn wake<R: Recorder>(&mut self, cx: &mut Cx<'_, R>, why: Wake) {
         match why {
             Wake::Start => self.send(cx),
-            Wake::Sock(s) if Some(s) == self.sock => self.read(cx, s),
-            Wake::Timer(t) if t == self.turn => self.hop(cx, None, Outcome::Timeout, None),
+            Wake::Sock(s) if Some(s) == self.sock && self.refused.is_none() => self.read(cx, s),
+            Wake::Timer(t) if t == self.turn => {
+                let how = self.refused.take().unwrap_or(Outcome::Timeout);
+                self.hop(cx, None, how, None);
+            }
             _ => {}
         }
     }
@@ -93,10 +99,14 @@ impl Traceroute {
         self.turn += 1;
         self.sent_at = cx.k.now();
         self.seq += 1;
-        if let Err(e) = self.try_send(cx) {
-            return self.hop(cx, None, local_class(e), None);
-        }
-        cx.timer(self.spec.wait, self.turn);
+        let wait = match self.try_send(cx) {
+            Ok(()) => self.spec.wait,
+            Err(e) => {
+                self.refused = Some(local_class(e));
+                MSEC
+            }
+        };
+        cx.timer(wait, self.turn);
     }
 
     fn try_send<R: Recorder>(&mut self, cx: &mut Cx<'_, R>) -> Result<(), Errno> {

@@ -66,6 +66,8 @@ impl<R: Recorder> Kernel<R> {
             Some(id) => self.udp_queue(ns, rx, id, rcv, &mut p),
             None => {
                 self.netns[ns.ix()].mib.inc(M::UdpNoPorts);
+                // nf_reset_ct: the error about it begins without a connection, which `raw` can see.
+                p.nf.ct = None;
                 self.icmp_send(ns, Some(rx), &mut p, 3, 3, 0);
                 self.drop_at(rx.dev, &mut p, DropReason::NO_SOCKET, "__udp4_lib_rcv");
             }
