@@ -1,5 +1,6 @@
 //! Four verdicts on a recording: output, outcomes, state, frames.
 
+pub mod drops;
 mod engine;
 pub mod frames;
 pub mod inspected;
@@ -47,6 +48,9 @@ const ASKED: &[&str] = &[
     "settle_ns",
     "rules",
     "rules_untold",
+    "drops",
+    "drops_nobodys",
+    "drops_lost",
 ];
 
 /// Holds what the model did against what was recorded.

@@ -29,6 +29,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::stage::Missing;
+use crate::watch::tracepoints::Watch;
 
 /// What is asked of a lab.
 #[derive(Debug, Serialize, Deserialize)]
@@ -97,10 +98,12 @@ pub fn answer_bug(what: &str) {
 
 /// Answers requests until there are no more.
 pub fn serve() -> ExitCode {
+    // To open and close them takes long: once for all scenarios.
+    let mut watch = Watch::start().map_err(|e| e.to_string());
     for line in std::io::stdin().lock().lines() {
         let Ok(line) = line else { break };
         let done = match serde_json::from_str::<Request>(&line) {
-            Ok(r) => run::run(&r, &mut |done, of| answer(&Answer::Progress(done, of))),
+            Ok(r) => run::run(&r, &mut watch, &mut |done, of| answer(&Answer::Progress(done, of))),
             Err(e) => Err(NoRun::Problem(format!("a request that cannot be read: {e}"))),
         };
         match done {

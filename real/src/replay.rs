@@ -11,7 +11,7 @@ use packetwalk_sim::trace::{Outcome, state};
 use serde_json::{Map, Value, json};
 
 use crate::compare::frames::{Frame, Taps};
-use crate::compare::{inspected, rules};
+use crate::compare::{drops, inspected, rules};
 use crate::recording::{Recording, list, text};
 
 /// What a recorder spends around the steps, which the model's clock follows.
@@ -103,6 +103,7 @@ pub fn world(r: &Recording) -> Result<Session, String> {
 pub fn play(r: &Recording, mut s: Session) -> Played {
     let pace = if r.is_ours() { OURS } else { ENGINES };
     let mut taps = Taps::default();
+    let mut sightings = drops::Sightings::default();
     let mut played =
         Played { steps: Vec::new(), states: Vec::new(), networks: Vec::new(), docker: Map::new(), nat_rolls: 0 };
     s.advance(pace.before_steps_ms * MSEC);
@@ -130,6 +131,7 @@ pub fn play(r: &Recording, mut s: Session) -> Played {
         if r.is_ours() {
             let own = 40_000 + 20 * step["n"].as_u64().unwrap_or(0) as u16;
             did.fields.insert("rules".into(), rules::modelled(&s, first, own).into());
+            did.fields.insert("drops".into(), sightings.drops(&s));
         }
         played.steps.push(did);
         for n in s.engines.values().flat_map(|e| e.networks.values()) {

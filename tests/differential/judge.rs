@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use packetwalk_real::compare::{VERDICTS, compare};
+use packetwalk_real::compare::{VERDICTS, compare, drops, rules};
 use packetwalk_real::recording::Recording;
 use packetwalk_real::replay;
 use packetwalk_real::stage::{Lab, NoRecording};
@@ -34,17 +34,19 @@ pub fn judge(lab: &mut Lab, text: &str) -> Verdict {
     let played = catch_unwind(AssertUnwindSafe(|| {
         replay::world(&r).map(|s| {
             let p = replay::play(&r, s);
-            (compare(&r, &p), p.nat_rolls)
+            (compare(&r, &p), rules::compare(&r, &p).0, drops::compare(&r, &p).0, p.nat_rolls)
         })
     }));
     match played {
-        Ok(Ok((v, rolls))) => {
-            if rolls > 0 && v.0.iter().any(|d| !d.is_empty()) {
+        Ok(Ok((v, rules, drops, rolls))) => {
+            if rolls > 0 && (v.0.iter().any(|d| !d.is_empty()) || !rules.is_empty() || !drops.is_empty()) {
                 return Verdict::Chance("a port that NAT chose");
             }
             for (name, all) in VERDICTS.iter().zip(&v.0) {
                 found.extend(all.iter().map(|d| format!("{name}: {d}")));
             }
+            found.extend(rules.iter().map(|d| format!("rules: {d}")));
+            found.extend(drops.iter().map(|d| format!("drops: {d}")));
         }
         Ok(Err(e)) => found.push(format!("problem: {e}")),
         Err(p) => {

@@ -61,6 +61,8 @@ impl Report {
         let order = |d: &str| device_order(r, d);
         let (ways, walked, untold) = super::rules::compare(r, played);
         not_compared.extend(untold);
+        let (ends, ended, unheard) = super::drops::compare(r, played);
+        not_compared.extend(unheard);
         let mut report = Report {
             scenario: text(&r.json["name"]).to_owned(),
             versions: r.json["versions"]
@@ -77,6 +79,8 @@ impl Report {
         }
         let ways: Vec<String> = ways.iter().map(|d| sides(d)).collect();
         report.parts.push(Part { name: "rules", compared: walked, divergent: ways, shown: None });
+        let ends: Vec<String> = ends.iter().map(|d| sides(d)).collect();
+        report.parts.push(Part { name: "drops", compared: ended, divergent: ends, shown: None });
         // An op that the two kernels answered otherwise, or a call that only one of the shells made.
         let ops: Vec<String> = list(&r.json["refusals"]).iter().map(|o| text(o).to_owned()).collect();
         report.parts.push(Part {

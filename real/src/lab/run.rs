@@ -26,11 +26,12 @@ use super::state::{self, Device};
 use super::versions;
 use super::world::World;
 use super::{NoRun, Request, means};
-use crate::compare::rules;
+use crate::compare::{drops, rules};
 use crate::probe::{self, NameFiles};
 use crate::recording::writer::Writer;
 use crate::shim;
 use crate::watch::dump::Tools;
+use crate::watch::tracepoints::Watch;
 
 /// What is under way after a command has this long to arrive; after a probe more, as both ends close.
 const AFTER_COMMAND: Duration = Duration::from_millis(2);
@@ -40,12 +41,15 @@ const SETTLE: Duration = Duration::from_millis(300);
 /// How often it is looked whether a line has ended.
 const LOOK: Duration = Duration::from_millis(1);
 
+/// The tracepoints, or why they cannot be watched.
+pub(crate) type Watched = Result<Watch, String>;
+
 /// Runs a scenario to its end.
 ///
 /// # Errors
 /// Why it was not run.
-pub(crate) fn run(r: &Request, progress: &mut dyn FnMut(usize, usize)) -> Result<Value, NoRun> {
-    let done = walk(r, progress);
+pub(crate) fn run(r: &Request, watch: &mut Watched, progress: &mut dyn FnMut(usize, usize)) -> Result<Value, NoRun> {
+    let done = walk(r, watch, progress);
     end_processes();
     done
 }
@@ -58,10 +62,10 @@ fn end_processes() {
     }
 }
 
-fn walk(r: &Request, progress: &mut dyn FnMut(usize, usize)) -> Result<Value, NoRun> {
+fn walk(r: &Request, watch: &mut Watched, progress: &mut dyn FnMut(usize, usize)) -> Result<Value, NoRun> {
     let scenario = packetwalk_sim::scenario::parse(&r.scenario).map_err(|i| i.to_string())?;
     means::check(&scenario).map_err(NoRun::Missing)?;
-    let mut lab = Lab::build(&scenario)?;
+    let mut lab = Lab::build(&scenario, watch)?;
     let actions = scenario.setup.iter().chain(scenario.steps.iter().map(|s| &s.action));
     let all = scenario.setup.len() + scenario.steps.len();
     for (i, a) in actions.enumerate() {
@@ -73,24 +77,26 @@ fn walk(r: &Request, progress: &mut dyn FnMut(usize, usize)) -> Result<Value, No
 }
 
 /// A scenario being run: the plan and the live side.
-struct Lab {
+struct Lab<'a> {
     /// The model, which goes along.
     plan: Session,
     world: World,
     /// Calls of an engine's tool.
     calls: (Sender<Call>, Receiver<Call>),
+    /// What is dropped meanwhile.
+    watch: &'a mut Watched,
     out: Writer,
 }
 
-impl Lab {
-    fn build(scenario: &Scenario) -> Result<Lab, String> {
+impl<'a> Lab<'a> {
+    fn build(scenario: &Scenario, watch: &'a mut Watched) -> Result<Lab<'a>, String> {
         let mut plan = Session::new(scenario.seed);
         plan.kernel.journal = Some(Box::default());
         begin(&mut plan, scenario).map_err(|e| e.to_string())?;
         // Where numbers cannot be chosen, containers go without a process of theirs, and that is told.
         let _ = process::reserve();
         let world = World::new().map_err(|e| e.to_string())?;
-        let mut lab = Lab { plan, world, calls: engine::calls(), out: Writer::default() };
+        let mut lab = Lab { plan, world, calls: engine::calls(), watch, out: Writer::default() };
         lab.follow()?;
         for h in lab.world.hosts.values() {
             engine::listen(h, &lab.calls.0).map_err(|e| e.to_string())?;
@@ -99,6 +105,10 @@ impl Lab {
         // What the building itself sent belongs to no step.
         thread::sleep(AFTER_COMMAND);
         lab.world.capture.take();
+        match lab.watch {
+            Ok(w) => drop(w.drain()),
+            Err(why) => drop(lab.world.unread.insert(format!("drops: {why}"))),
+        }
         Ok(lab)
     }
 
@@ -172,6 +182,10 @@ impl Lab {
         let since = clock.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as i64);
         let seen = self.world.capture.take();
         self.rules(n, &mut fields);
+        if let Ok(w) = self.watch {
+            let (before, events) = (w.lost(), w.drain());
+            drops::record(&events, &self.out.captured(&seen), w.lost() - before, &mut fields);
+        }
         let lost: u64 = self.world.spaces.values().map(|s| self.world.capture.lost(s.tap)).sum();
         if lost > 0 {
             fields.insert("lost".into(), lost.into());

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use indexmap::IndexSet;
 use serde_json::{Map, Value, json};
 
+use crate::compare::drops::Captured;
 use crate::compare::frames::{Flags, Frame, SNAP};
 use crate::lab::state::Device;
 use crate::replay::syn_ack_ttl;
@@ -28,6 +29,17 @@ impl Writer {
         self.labels.insert(tap, label.to_owned());
         let mut unknown = |d: &Device| self.names.insert((tap, d.index), d.name.clone()).is_none();
         devices.into_iter().filter(|d| unknown(d)).collect()
+    }
+
+    /// Frames as they are held against other things that were seen.
+    pub fn captured<'a>(&'a self, seen: &'a [Seen]) -> Vec<Captured<'a>> {
+        let of = |s: &'a Seen| Captured {
+            dev: self.names.get(&(s.tap, s.ifindex)).map_or("?", String::as_str),
+            received: !s.out,
+            time_ns: s.at_ns.cast_unsigned(),
+            len: s.bytes.len(),
+        };
+        seen.iter().map(of).collect()
     }
 
     /// A step, when it began (nanoseconds since the epoch), and the frames of its time.

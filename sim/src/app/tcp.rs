@@ -128,6 +128,9 @@ impl TcpClient {
     /// Connected, refused, data, end.
     fn progress<R: Recorder>(&mut self, cx: &mut Cx<'_, R>, s: SockId) {
         if !self.connected {
+            if !self.returns(cx) {
+                return;
+            }
             if let Some(e) = cx.k.tcp_so_error(s) {
                 let o = local_class(e);
                 let q = cx.k.sock_errq(s);
@@ -144,9 +147,6 @@ impl TcpClient {
                 return self.finish(cx, outcome);
             }
             if !cx.k.tcp_is_connected(s) {
-                return;
-            }
-            if !self.returns(cx) {
                 return;
             }
             self.connected = true;
@@ -177,7 +177,8 @@ impl TcpClient {
 
     /// Does `connect` return? Virtual devices hand a packet on in the context of whoever sent the one before
     /// (`netif_rx`, `do_softirq`), so the SYN-ACK, our ACK and what that brings back are through before the caller runs
-    /// again: measured with a firewall that answers the ACK with a reset, of which `connect` tells.
+    /// again: measured with a firewall that answers the ACK with a reset, of which `connect` tells, and with two errors
+    /// about one SYN, which both find the socket.
     fn returns<R: Recorder>(&mut self, cx: &mut Cx<'_, R>) -> bool {
         let done = cx.k.queue.frames_in_flight() == 0 || self.looks == LOOKS;
         if !done {

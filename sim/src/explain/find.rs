@@ -111,7 +111,9 @@ fn event(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>, late: &mut Vec<Found>) 
             R::IP_LOCALNET | R::IP_LOCAL_SOURCE | R::IP_INVALID_SOURCE | R::IP_INVALID_DEST => {
                 source::martian(sc, i, *reason, out);
             }
-            R::NEIGH_FAILED | R::NEIGH_CREATEFAIL | R::NEIGH_DEAD | R::NEIGH_QUEUEFULL => neigh::failed(sc, i, out),
+            R::NEIGH_FAILED | R::NEIGH_CREATEFAIL | R::NEIGH_DEAD | R::QUEUE_PURGE | R::NEIGH_QUEUEFULL => {
+                neigh::failed(sc, i, out)
+            }
             R::NO_SOCKET => socket::none(sc, i, out),
             R::PKT_TOO_BIG => mtu::too_big(sc, i, out),
             R::IP_INHDR | R::IP_TTL_EXPIRED => route::used_up(sc, i, out),

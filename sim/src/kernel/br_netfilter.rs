@@ -159,7 +159,7 @@ impl<R: Recorder> Kernel<R> {
         let (ns, own) = (self.devs[br.ix()].netns, self.devs[br.ix()].mtu);
         if (ip.df && p.nf.frag_max == 0) || u32::from(p.nf.frag_max) > own {
             self.netns[ns.ix()].mib.inc(M::IpFragFails);
-            self.drop_at(port, &mut p, DropReason::PKT_TOO_BIG, "br_nf_ip_fragment");
+            self.drop_at(port, &mut p, DropReason::NOT_SPECIFIED, "br_nf_dev_queue_xmit");
             return None;
         }
         let mtu = match p.nf.frag_max {

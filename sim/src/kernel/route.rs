@@ -6,7 +6,6 @@ mod input;
 mod output;
 
 pub use exceptions::{Exception, Exceptions};
-pub use input::Refused;
 pub use output::{OutputKey, RouteError};
 
 use std::net::Ipv4Addr;

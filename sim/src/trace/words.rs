@@ -104,6 +104,7 @@ pub fn drop(reason: DropReason) -> &'static str {
         D::PKT_TOO_BIG => "bigger than the MTU of the way on, and it may not be fragmented",
         D::NEIGH_FAILED => "nobody answered ARP for the next hop",
         D::NEIGH_QUEUEFULL => "too many packets already wait for that neighbour",
+        D::QUEUE_PURGE => "what it waited for went away",
         D::NEIGH_CREATEFAIL | D::NEIGH_DEAD => "there can be no entry for that neighbour",
         D::FRAG_REASM_TIMEOUT => "the other pieces never came",
         D::DUP_FRAG => "this piece came before",

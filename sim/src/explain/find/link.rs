@@ -146,7 +146,7 @@ fn no_port(sc: &Scene<'_>, i: usize) -> Found {
     let e = &sc.events()[i];
     let s = sc.after;
     let bridge = e.dev.map(|d| s.kernel.dev(d).master.unwrap_or(d));
-    let Some(b) = bridge else { return other(sc, i, R::NO_TX_TARGET, "br_flood") };
+    let Some(b) = bridge else { return other(sc, i, R::NO_TX_TARGET, "br_dev_xmit") };
     if let Some(f) = receiver(sc, i).into_iter().find_map(|to| down_between(sc, i, b, to)) {
         return f;
     }

@@ -105,7 +105,9 @@ impl<R: Recorder> Kernel<R> {
                 false
             }
             None => {
-                self.drop_at(from.unwrap_or(br), &mut p, DropReason::NO_TX_TARGET, "br_flood");
+                // The last call of `br_flood`, so that its caller stands for it.
+                let func = if from.is_some() { "br_handle_frame_finish" } else { "br_dev_xmit" };
+                self.drop_at(from.unwrap_or(br), &mut p, DropReason::NO_TX_TARGET, func);
                 false
             }
         }

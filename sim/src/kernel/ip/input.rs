@@ -44,10 +44,10 @@ impl<R: Recorder> Kernel<R> {
         let rt = match self.ip_route_input(dev, &mut p) {
             Ok(rt) => rt,
             Err(r) => {
-                if r.reason == DropReason::IP_RPFILTER {
+                if r == DropReason::IP_RPFILTER {
                     self.netns[ns.ix()].mib.inc(M::TcpExtIPReversePathFilter);
                 }
-                return self.drop_at(dev, &mut p, r.reason, r.func);
+                return self.drop_at(dev, &mut p, r, "ip_rcv_finish_core");
             }
         };
         let mib = &mut self.netns[ns.ix()].mib;

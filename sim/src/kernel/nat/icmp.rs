@@ -20,7 +20,7 @@ impl<R: Recorder> Kernel<R> {
         let nat = Status::SRC_NAT | Status::DST_NAT;
         if i.ty == 5 && (!status.contains(Status::SRC_NAT_DONE | Status::DST_NAT_DONE) || status.intersects(nat)) {
             // A redirect about a translated connection would be a lie.
-            self.nf_drop(at, p, DropReason::NETFILTER_DROP, "nf_nat_ipv4_fn");
+            self.nf_drop(at, p, DropReason::NETFILTER_DROP, "nf_hook_slow");
             return Verdict::Drop;
         }
         if !status.contains(manip.bit_in(dir)) {

@@ -90,12 +90,7 @@ impl<R: Recorder> Kernel<R> {
         let rt = match self.ip_route_input_arp(dev, a.spa, a.tpa) {
             Ok(rt) => rt,
             // A neighbour that lies behind the same device is not ours to answer for (`__mkroute_input`).
-            Err(crate::kernel::route::Refused {
-                reason: DropReason::NOT_SPECIFIED | DropReason::IP_INVALID_DEST,
-                ..
-            }) => {
-                return Err(ArpVerdict::NotOurs);
-            }
+            Err(DropReason::NOT_SPECIFIED | DropReason::IP_INVALID_DEST) => return Err(ArpVerdict::NotOurs),
             Err(_) => return Err(ArpVerdict::SourceRefused),
         };
         if rt.error.is_some() {

@@ -185,7 +185,7 @@ impl<R: Recorder> Kernel<R> {
             self.rec.event(now, ns, Some(dev), None, kind);
         }
         for mut p in waiting {
-            self.drop_at(dev, &mut p, DropReason::NEIGH_DEAD, "neigh_flush_dev");
+            self.drop_at(dev, &mut p, DropReason::QUEUE_PURGE, "neigh_destroy");
         }
     }
 }

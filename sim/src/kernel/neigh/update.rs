@@ -175,7 +175,7 @@ impl<R: Recorder> Kernel<R> {
         let gone = self.ns_mut(ns).neigh.entries.shift_remove(&(dev, dst));
         // An entry that was set to another state than failed still holds what waited for it.
         for mut p in gone.map(|n| n.queue).unwrap_or_default() {
-            self.drop_at(dev, &mut p, DropReason::NEIGH_DEAD, "neigh_destroy");
+            self.drop_at(dev, &mut p, DropReason::QUEUE_PURGE, "neigh_destroy");
         }
         Ok(())
     }

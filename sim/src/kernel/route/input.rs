@@ -10,19 +10,6 @@ use crate::trace::event::SourceCheck;
 use crate::trace::{DropReason, EventKind, Recorder};
 use crate::wire::{L4, Packet};
 
-/// The packet may not be routed at all (martians, `rp_filter`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refused {
-    /// The kernel's reason.
-    pub reason: DropReason,
-    /// The function that says so.
-    pub func: &'static str,
-}
-
-fn refused(reason: DropReason, func: &'static str) -> Refused {
-    Refused { reason, func }
-}
-
 /// Key of the lookup for an IP packet as it arrives.
 fn flow_of(p: &Packet, dev: DevId) -> Flow {
     let Some(ip) = p.ipv4() else { return Flow::to(Ipv4Addr::UNSPECIFIED) };
@@ -51,13 +38,13 @@ impl<R: Recorder> Kernel<R> {
     }
 
     /// Routes an IP packet that arrived at `dev`.
-    pub(crate) fn ip_route_input(&mut self, dev: DevId, p: &mut Packet) -> Result<Dst, Refused> {
+    pub(crate) fn ip_route_input(&mut self, dev: DevId, p: &mut Packet) -> Result<Dst, DropReason> {
         let f = flow_of(p, dev);
         self.route_input(dev, f, Some(p))
     }
 
     /// Routes as `arp_process` asks: is there a way from `sip` to `tip`?
-    pub(crate) fn ip_route_input_arp(&mut self, dev: DevId, sip: Ipv4Addr, tip: Ipv4Addr) -> Result<Dst, Refused> {
+    pub(crate) fn ip_route_input_arp(&mut self, dev: DevId, sip: Ipv4Addr, tip: Ipv4Addr) -> Result<Dst, DropReason> {
         self.route_input(dev, Flow { src: sip, iif: Some(dev), ..Flow::to(tip) }, None)
     }
 
@@ -80,33 +67,32 @@ impl<R: Recorder> Kernel<R> {
         };
         match self.route_input(dev, f, Some(&mut p)) {
             Ok(rt) => rt.error.map_or(Ok(rt), Err),
-            Err(r) if r.reason == DropReason::IP_RPFILTER => Err(Errno::EXDEV),
+            Err(r) if r == DropReason::IP_RPFILTER => Err(Errno::EXDEV),
             Err(_) => Err(Errno::EINVAL),
         }
     }
 
     /// `ip_route_input_slow`; without a packet the question is ARP's.
-    fn route_input(&mut self, dev: DevId, f: Flow, mut p: Option<&mut Packet>) -> Result<Dst, Refused> {
-        const F: &str = "ip_route_input_slow";
+    fn route_input(&mut self, dev: DevId, f: Flow, mut p: Option<&mut Packet>) -> Result<Dst, DropReason> {
         let ns = self.devs[dev.ix()].netns;
         let (src, dst) = (f.src, f.dst);
         if dst.is_multicast() {
             return self.route_input_mc(dev, src, dst);
         }
         if src.is_multicast() || src.is_broadcast() {
-            return Err(refused(DropReason::IP_INVALID_SOURCE, F));
+            return Err(DropReason::IP_INVALID_SOURCE);
         }
         if dst.is_broadcast() || (src.is_unspecified() && dst.is_unspecified()) {
             return self.route_input_broadcast(dev, &f, None, p);
         }
         if src.is_unspecified() {
-            return Err(refused(DropReason::IP_INVALID_SOURCE, F));
+            return Err(DropReason::IP_INVALID_SOURCE);
         }
         if dst.is_unspecified() {
-            return Err(refused(DropReason::IP_INVALID_DEST, F));
+            return Err(DropReason::IP_INVALID_DEST);
         }
         if (dst.is_loopback() || src.is_loopback()) && !self.route_localnet(dev) {
-            return Err(refused(DropReason::IP_LOCALNET, F));
+            return Err(DropReason::IP_LOCALNET);
         }
         let forwards = self.devs[dev.ix()].conf.forwarding != 0;
         // ARP's question is not part of any packet's way.
@@ -134,7 +120,7 @@ impl<R: Recorder> Kernel<R> {
             }
             _ if !forwards => Ok(no_route(dev, Errno::EHOSTUNREACH)),
             RouteType::Unicast => self.mkroute_input(ns, dev, &f, route, p),
-            _ => Err(refused(DropReason::IP_INVALID_DEST, F)),
+            _ => Err(DropReason::IP_INVALID_DEST),
         }
     }
 
@@ -149,9 +135,9 @@ impl<R: Recorder> Kernel<R> {
         f: &Flow,
         route: Option<Route>,
         p: Option<&mut Packet>,
-    ) -> Result<Dst, Refused> {
+    ) -> Result<Dst, DropReason> {
         if p.is_none() {
-            return Err(refused(DropReason::NOT_SPECIFIED, "ip_route_input_slow"));
+            return Err(DropReason::NOT_SPECIFIED);
         }
         if !f.src.is_unspecified() {
             self.check_source(dev, f.src, Ipv4Addr::UNSPECIFIED, None, f, p)?;
@@ -160,16 +146,16 @@ impl<R: Recorder> Kernel<R> {
     }
 
     /// `ip_route_input_mc`: only the all-hosts group is joined.
-    fn route_input_mc(&mut self, dev: DevId, src: Ipv4Addr, dst: Ipv4Addr) -> Result<Dst, Refused> {
+    fn route_input_mc(&mut self, dev: DevId, src: Ipv4Addr, dst: Ipv4Addr) -> Result<Dst, DropReason> {
         const F: &str = "ip_route_input_mc";
         if src.is_multicast() || src.is_broadcast() {
-            return Err(refused(DropReason::IP_INVALID_SOURCE, F));
+            return Err(DropReason::IP_INVALID_SOURCE);
         }
         if src.is_loopback() && !self.route_localnet(dev) {
-            return Err(refused(DropReason::IP_LOCALNET, F));
+            return Err(DropReason::IP_LOCALNET);
         }
         if dst != Ipv4Addr::new(224, 0, 0, 1) {
-            return Err(refused(DropReason::NOT_SPECIFIED, "ip_route_input_rcu"));
+            return Err(DropReason::NOT_SPECIFIED);
         }
         Ok(local_in(dev, RouteType::Multicast, dst, None))
     }
@@ -182,9 +168,9 @@ impl<R: Recorder> Kernel<R> {
         f: &Flow,
         route: Route,
         mut p: Option<&mut Packet>,
-    ) -> Result<Dst, Refused> {
+    ) -> Result<Dst, DropReason> {
         let Some(out) = route.dev else {
-            return Err(refused(DropReason::NOT_SPECIFIED, "__mkroute_input"));
+            return Err(DropReason::NOT_SPECIFIED);
         };
         let direct = self.check_source(dev, f.src, f.dst, Some(out), f, p.as_deref_mut())?;
         let e = self.exception(ns, f.dst, out, route.via);
@@ -193,7 +179,7 @@ impl<R: Recorder> Kernel<R> {
         let mut redirect = false;
         if out == dev {
             if p.is_none() && self.devs[dev.ix()].conf.proxy_arp_pvlan == 0 {
-                return Err(refused(DropReason::NOT_SPECIFIED, "__mkroute_input"));
+                return Err(DropReason::NOT_SPECIFIED);
             }
             let all = &self.ns(ns).sysctl.all;
             let d = &self.devs[out.ix()];
@@ -226,7 +212,7 @@ impl<R: Recorder> Kernel<R> {
         out: Option<DevId>,
         f: &Flow,
         p: Option<&mut Packet>,
-    ) -> Result<bool, Refused> {
+    ) -> Result<bool, DropReason> {
         let ns = self.devs[dev.ix()].netns;
         let rpf = self.rp_filter(dev);
         let r = self.validate_source(ns, dev, src, dst, out, f, rpf);
@@ -242,7 +228,7 @@ impl<R: Recorder> Kernel<R> {
                 self.rec.event(self.queue.now, ns, Some(dev), p, EventKind::SourceCheck { verdict });
             }
         }
-        r.map(|(_, direct)| direct).map_err(|e| refused(e, "__fib_validate_source"))
+        r.map(|(_, direct)| direct)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the arguments of __fib_validate_source")]

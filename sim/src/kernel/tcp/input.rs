@@ -32,13 +32,15 @@ impl<R: Recorder> Kernel<R> {
             return self.tcp_rcv(ns, rx, id, t, (src, dst), p);
         }
         match self.tcp_listener(ns, rx.sock_dev, dst, t.dport) {
-            Some(l) if t.flags.contains(TcpFlags::RST) => {
-                let _ = l;
-                self.drop_at(rx.dev, &mut p, DropReason::TCP_RESET, "tcp_v4_rcv");
-            }
+            // As `tcp_rcv_state_process` asks: first for ACK, for which it leaves the rest to its caller.
             Some(_) if t.flags.contains(TcpFlags::ACK) => {
-                self.tcp_send_reset(ns, (src, dst), &t, p.id);
-                self.drop_at(rx.dev, &mut p, DropReason::TCP_FLAGS, "tcp_rcv_state_process");
+                if !t.flags.contains(TcpFlags::RST) {
+                    self.tcp_send_reset(ns, (src, dst), &t, p.id);
+                }
+                self.drop_at(rx.dev, &mut p, DropReason::TCP_FLAGS, "tcp_v4_do_rcv");
+            }
+            Some(_) if t.flags.contains(TcpFlags::RST) => {
+                self.drop_at(rx.dev, &mut p, DropReason::TCP_RESET, "tcp_rcv_state_process");
             }
             Some(l) if t.flags.contains(TcpFlags::SYN) => {
                 self.note_delivery(rx, l, &mut p);
