@@ -96,7 +96,7 @@ impl<R: Recorder> Kernel<R> {
             .collect();
         let Some((last, rest)) = fits.split_last() else {
             self.netns[ns.ix()].mib.inc(M::UdpIgnoredMulti);
-            return self.drop_at(rx.dev, &mut p, DropReason::NO_SOCKET, "__udp4_lib_mcast_deliver");
+            return self.drop_at(rx.dev, &mut p, DropReason::NOT_SPECIFIED, "__udp4_lib_rcv");
         };
         for id in rest {
             let mut c = self.clone_packet(&p);

@@ -28,7 +28,10 @@ impl<R: Recorder> Kernel<R> {
         };
         if R::ON {
             self.ev(dev, &mut p, EventKind::Arp { verdict });
-            self.consume(dev, &mut p, "ARP packet read");
+            match verdict {
+                ArpVerdict::Bad => self.drop_at(dev, &mut p, DropReason::NOT_SPECIFIED, "arp_process"),
+                _ => self.consume(dev, &mut p, "ARP packet read"),
+            }
         }
     }
 

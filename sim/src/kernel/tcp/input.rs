@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use super::state::{RTO_MIN, before};
 use super::{Tcb, TcpState};
 use crate::kernel::Kernel;
+use crate::kernel::dev::PktType;
 use crate::kernel::fib::RouteType;
 use crate::kernel::icmp::err_convert;
 use crate::kernel::ip::Rx;
@@ -22,7 +23,7 @@ impl<R: Recorder> Kernel<R> {
         let Some(ip) = p.ipv4() else { return };
         let L4::Tcp(t) = &ip.l4 else { return };
         let (src, dst, t) = (ip.src, ip.dst, t.clone());
-        if rx.kind != RouteType::Local {
+        if rx.ty != PktType::Host {
             return self.drop_at(rx.dev, &mut p, DropReason::NOT_SPECIFIED, "tcp_v4_rcv");
         }
         self.ns_mut(ns).mib.inc(M::TcpInSegs);
@@ -42,13 +43,20 @@ impl<R: Recorder> Kernel<R> {
             Some(_) if t.flags.contains(TcpFlags::RST) => {
                 self.drop_at(rx.dev, &mut p, DropReason::TCP_RESET, "tcp_rcv_state_process");
             }
+            // A frame for this host alone may carry a packet for everybody, which nobody is to answer.
+            Some(_) if t.flags.contains(TcpFlags::SYN) && rx.kind != RouteType::Local => {
+                self.ns_mut(ns).mib.inc(M::TcpExtListenDrops);
+                self.consume(rx.dev, &mut p, "connections are made to single addresses only");
+            }
             Some(l) if t.flags.contains(TcpFlags::SYN) => {
                 self.note_delivery(rx, l, &mut p);
                 self.tcp_conn_request(ns, l, &t, src, dst);
             }
             Some(_) => self.drop_at(rx.dev, &mut p, DropReason::TCP_FLAGS, "tcp_rcv_state_process"),
             None => {
-                self.tcp_send_reset(ns, (src, dst), &t, p.id);
+                if rx.kind == RouteType::Local {
+                    self.tcp_send_reset(ns, (src, dst), &t, p.id);
+                }
                 self.drop_at(rx.dev, &mut p, DropReason::NO_SOCKET, "tcp_v4_rcv");
             }
         }
