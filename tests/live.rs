@@ -4,6 +4,9 @@
 //! failure. A scenario whose comparison diverges is run up to twice more, because the machine may have been too busy to
 //! keep the scenario's times; that it took another run is printed, and it fails where the last one diverges too. Those that
 //! are known to differ are in `tests/live/differences.txt`, each with its reason.
+//!
+//! `PACKETWALK_RECORD=1` keeps what was recorded, where the model does not differ from it, in `tests/recordings/library`:
+//! everybody's tests hold the model against that (`tests/recorded.rs`).
 
 mod common;
 
@@ -19,9 +22,30 @@ const RUNS: usize = 3;
 /// The smallest scenario: whether this machine can build a lab at all.
 const SMALLEST: &str = "veth";
 
+fn packetwalk(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_packetwalk")).args(args).output().expect("the program runs")
+}
+
 fn compare(scenario: &str) -> Output {
-    let exe = env!("CARGO_BIN_EXE_packetwalk");
-    Command::new(exe).args(["compare", "--all", scenario]).output().expect("the program runs")
+    let Some(file) = recording_of(Path::new(scenario)) else { return packetwalk(&["compare", "--all", scenario]) };
+    let new = file.with_extension("new");
+    let made = packetwalk(&["record", scenario, "-o", &new.display().to_string()]);
+    if !made.status.success() {
+        return made;
+    }
+    let o = packetwalk(&["compare", "--all", "--against", &new.display().to_string(), scenario]);
+    let kept = if o.status.success() { std::fs::rename(&new, &file) } else { std::fs::remove_file(&new) };
+    kept.expect("the folder of recordings can be written");
+    o
+}
+
+/// Where a scenario's recording is kept, if it is to be.
+fn recording_of(scenario: &Path) -> Option<PathBuf> {
+    std::env::var_os("PACKETWALK_RECORD").filter(|v| v == "1")?;
+    let name = scenario.file_stem().filter(|_| scenario.extension().is_some())?;
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings/library");
+    std::fs::create_dir_all(&folder).ok()?;
+    Some(folder.join(name).with_extension("json"))
 }
 
 /// How a scenario is known to differ, and why.

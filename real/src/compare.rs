@@ -46,6 +46,7 @@ const ASKED: &[&str] = &[
     "lost",
     "macs",
     "settle_ns",
+    "mono_ns",
     "rules",
     "rules_untold",
     "drops",

@@ -96,6 +96,17 @@ pub fn answer_bug(what: &str) {
     answer(&Answer::Problem(format!("packetwalk has a bug, please report it: {what}")));
 }
 
+/// What a scenario is told of that never comes to rest.
+pub const STORM: &str = "a storm of frames";
+
+/// Ends this lab, and with it everything in its namespaces.
+pub(crate) fn end_in_a_storm(frames: usize) -> ! {
+    answer(&Answer::Problem(format!(
+        "{STORM}: {frames} in one step, with no end in sight; look for a loop of bridges, which real ones break by STP"
+    )));
+    std::process::exit(1)
+}
+
 /// Answers requests until there are no more.
 pub fn serve() -> ExitCode {
     // To open and close them takes long: once for all scenarios.

@@ -2,6 +2,7 @@
 
 use packetwalk_sim::app::probe::Probe;
 use packetwalk_sim::command::iptables;
+use packetwalk_sim::engine::Wheel;
 use packetwalk_sim::kernel::types::{DevId, MSEC, NetnsId};
 use packetwalk_sim::kernel::xtables::Variant;
 use packetwalk_sim::scenario::run::begin;
@@ -111,6 +112,7 @@ pub fn play(r: &Recording, mut s: Session) -> Played {
     let count = list(&r.json["steps"]).len();
     for (n, step) in list(&r.json["steps"]).iter().enumerate() {
         let began = s.kernel.now();
+        s.kernel.queue.wheel = wheel(&r.json["wheel"], &step["mono_ns"], began);
         s.marks.previous = s.marks.present;
         s.marks.present = s.kernel.rec.events.len();
         let first = s.marks.present;
@@ -154,6 +156,12 @@ pub fn play(r: &Recording, mut s: Session) -> Played {
         tcp_ttl(did, step);
     }
     played
+}
+
+/// The live kernel's timer wheel at a step that began so in virtual time.
+fn wheel(wheel: &Value, mono_ns: &Value, began: u64) -> Option<Wheel> {
+    let (tick, offset, mono) = (wheel["tick_ns"].as_u64()?, wheel["offset_ns"].as_u64()?, mono_ns.as_u64()?);
+    Some(Wheel { tick, phase: (mono + offset).checked_sub(began)? })
 }
 
 /// Our lab asks about every device around each step, which brings them up to date.

@@ -1,6 +1,7 @@
 //! What the kernel does meanwhile.
 
 pub mod capture;
+pub mod clock;
 pub mod dump;
 pub mod nftrace;
 pub mod tracepoints;

@@ -81,11 +81,44 @@ pub enum Next {
     Timer(Timer),
 }
 
+/// The kernel's timer wheel (kernel/time/timer.c): its timers fire with a tick, the later the coarser.
+///
+/// How late depends on when the machine was started. A scenario's machine has been running since ever, and its timers
+/// fire when they are due; one that is held against a live kernel takes its wheel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wheel {
+    /// Length of a tick (`1/CONFIG_HZ`).
+    pub tick: Nanos,
+    /// What makes nanoseconds since the jiffies were 0 of virtual time.
+    pub phase: Nanos,
+}
+
+impl Wheel {
+    /// Buckets of a level but one, and how much coarser the next level is, as a power of two
+    /// (`LVL_SIZE - 1`, `LVL_CLK_SHIFT`).
+    const LEVEL: (Nanos, u32) = (63, 3);
+
+    /// When a timer fires that is due so long after `now` (`calc_wheel_index`).
+    pub fn fires(&self, now: Nanos, after: Nanos) -> Nanos {
+        let jiffies = (now + self.phase) / self.tick;
+        let delta = after.div_ceil(self.tick);
+        let mut shift = 0;
+        while delta >= Self::LEVEL.0 << shift {
+            shift += Self::LEVEL.1;
+        }
+        // Rounded up to the level's next bucket: never early.
+        let bucket = (((jiffies + delta) >> shift) + 1) << shift;
+        (bucket * self.tick).saturating_sub(self.phase).max(now)
+    }
+}
+
 /// The event queue.
 #[derive(Clone, Debug, Default)]
 pub struct Queue {
     /// Virtual time.
     pub now: Nanos,
+    /// What the kernel's timers are rounded by, where it is known.
+    pub wheel: Option<Wheel>,
     seq: u64,
     frames: VecDeque<InFlight>,
     /// Frames that a worker hands on: later than those, and in order among themselves.
@@ -128,6 +161,11 @@ impl Queue {
     pub fn timer(&mut self, at: Nanos, timer: Timer) {
         let seq = self.next_seq();
         self.timers.push(Reverse((at.max(self.now), seq, timer)));
+    }
+
+    /// When a timer of the kernel fires that is set for so long (`mod_timer`).
+    pub fn fires(&self, after: Nanos) -> Nanos {
+        self.wheel.map_or(self.now + after, |w| w.fires(self.now, after))
     }
 
     /// When the next event is due.
@@ -207,5 +245,25 @@ impl Rng {
     pub fn mac(&mut self) -> crate::wire::MacAddr {
         let b = self.next_u64().to_be_bytes();
         crate::wire::MacAddr([(b[0] & 0xfe) | 0x02, b[1], b[2], b[3], b[4], b[5]])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Nanos, Wheel};
+
+    const MS: Nanos = 1_000_000;
+
+    /// Linux at 250 Hz, on a jiffy that ends a bucket of 8 and one in its midst.
+    #[test]
+    fn timers_fire_with_a_bucket() {
+        let at = |phase: Nanos, after: Nanos| Wheel { tick: 4 * MS, phase: phase * 4 * MS }.fires(0, after * MS) / MS;
+        // Below 63 jiffies each has a bucket: one jiffy late, as part of the first has gone.
+        assert_eq!(at(1000, 40), 44);
+        // 250 jiffies: buckets of 8. 1000 + 250 = 1250 is in the bucket that ends with 1256.
+        assert_eq!(at(1000, 1000), 1024);
+        assert_eq!(at(1006, 1000), 1032);
+        // 750 jiffies: buckets of 64.
+        assert_eq!(at(1000, 3000), (1792 - 1000) * 4);
     }
 }

@@ -30,6 +30,7 @@ use crate::compare::{drops, rules};
 use crate::probe::{self, NameFiles};
 use crate::recording::writer::Writer;
 use crate::shim;
+use crate::watch::clock;
 use crate::watch::dump::Tools;
 use crate::watch::tracepoints::Watch;
 
@@ -145,6 +146,7 @@ impl<'a> Lab<'a> {
         let (clock, began, virtual_ns) = (SystemTime::now(), Instant::now(), self.plan.kernel.now());
         let mut fields = Map::new();
         fields.insert("n".into(), n.into());
+        fields.insert("mono_ns".into(), clock::monotonic().into());
         match what {
             What::Nothing => {
                 fields.insert("op".into(), "note".into());
@@ -315,6 +317,9 @@ impl<'a> Lab<'a> {
         r.insert("versions".into(), versions::versions().into());
         r.insert("ops".into(), self.world.ops.into());
         unread.extend(self.world.unread.iter().cloned());
+        if let Some(wheel) = clock::wheel() {
+            r.insert("wheel".into(), wheel);
+        }
         r.insert("unread".into(), unread.into());
         self.out.finish(&mut r);
         r.insert("state".into(), json!({"end": {"ns": state}}));

@@ -24,6 +24,10 @@ const OUTGOING: u8 = 4;
 /// Room for frames between two reads, in bytes; without privilege the kernel gives less.
 const BUFFER: usize = 16 << 20;
 
+/// Most frames between two looks. A loop of bridges makes more without end, and would take the machine's time and memory
+/// until somebody ends it: the lab ends instead, and its namespaces with it.
+const STORM: usize = 200_000;
+
 /// A namespace that is listened to, by the order in which they came.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct TapId(pub usize);
@@ -149,7 +153,11 @@ fn read_on(state: &Mutex<State>, wake: &EventFd, stop: &AtomicBool) {
         drop(socks);
         // Nothing to read is no error: somebody else may have read it.
         let _ = wake.read();
-        lock(state).drain();
+        let mut st = lock(state);
+        st.drain();
+        if st.seen.len() > STORM {
+            crate::lab::end_in_a_storm(st.seen.len());
+        }
     }
 }
 
@@ -160,6 +168,9 @@ impl State {
             let Some(t) = tap else { continue };
             while let Some(f) = one(&t.sock, buf, TapId(i)) {
                 seen.push(f);
+                if seen.len() > STORM {
+                    return;
+                }
             }
         }
     }

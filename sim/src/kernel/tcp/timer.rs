@@ -21,7 +21,7 @@ impl<R: Recorder> Kernel<R> {
         t.armed = true;
         let generation = t.timer_gen;
         // Of the timers of one tick the neighbours' run first, and what they report is read at once.
-        let at = self.queue.now + after + HOP_NS / 2;
+        let at = self.queue.fires(after) + HOP_NS / 2;
         self.queue.timer(at, Timer::Tcp { sock: id, kind: 0, generation });
     }
 
@@ -43,7 +43,7 @@ impl<R: Recorder> Kernel<R> {
     /// A FIN was read: its acknowledgment waits for the application to close as well (`tcp_send_delayed_ack`).
     pub(crate) fn tcp_delay_ack(&mut self, id: SockId) {
         self.sock_mut(id).tcb_mut().ack_pending = true;
-        let at = self.queue.now + DELACK;
+        let at = self.queue.fires(DELACK);
         self.queue.timer(at, Timer::Tcp { sock: id, kind: 1, generation: 0 });
     }
 
