@@ -158,7 +158,7 @@ impl Docker<'_> {
             return Err(e);
         }
         let links = self.link_calls(id);
-        self.calls(&links);
+        self.calls_logged(&links);
         self.resolver(id);
         self.first_process(id);
         let now = self.s.kernel.now();

@@ -147,7 +147,7 @@ impl Docker<'_> {
     fn start_daemon(&mut self) -> Result<(), String> {
         self.check_config()?;
         let (p, proxy) = (self.profile(), self.e().config.userland_proxy);
-        self.calls(&rules::start(p, proxy));
+        self.calls_logged(&rules::start(p, proxy));
         if p == Profile::V20 {
             self.enable_forwarding();
         }
@@ -159,15 +159,26 @@ impl Docker<'_> {
                 self.em().networks.insert(id, n);
             }
         }
+        self.kept_networks();
         self.default_bridge()?;
-        let user: Vec<Network> =
-            self.e().networks.values().filter(|n| n.driver == "bridge" && n.name != "bridge").cloned().collect();
-        for n in user {
-            self.bring_up(n)?;
-        }
         self.api_ports()?;
         self.swarm_start()?;
         self.store_start()
+    }
+
+    /// Networks of an earlier run, by the order of their keys in the store (`populateNetworks`). One that fails is
+    /// only written down.
+    fn kept_networks(&mut self) {
+        let mut kept: Vec<Network> =
+            self.e().networks.values().filter(|n| n.driver == "bridge" && n.name != "bridge").cloned().collect();
+        kept.sort_by(|a, b| a.id.cmp(&b.id));
+        for n in kept {
+            let (id, name) = (n.id.clone(), n.bridge_name.clone());
+            if let Err(e) = self.bring_up(n) {
+                let text = "could not create bridge network for id";
+                self.em().log.push(format!("{text} {id} bridge name {name} while booting up: {e}"));
+            }
+        }
     }
 
     fn check_config(&self) -> Result<(), String> {
@@ -188,7 +199,7 @@ impl Docker<'_> {
     /// DOCKER-USER on top of FORWARD (`setupUserChain`).
     pub(super) fn user_chain(&mut self) {
         let calls = if self.profile() == Profile::V20 { v20::user() } else { v28::user() };
-        self.calls(&calls);
+        self.calls_logged(&calls);
     }
 
     /// `ip_forward`, and the policy where it was the engine that switched it on.
@@ -209,8 +220,7 @@ impl Docker<'_> {
     /// `initBridgeDriver`: the network `bridge` is made anew at every start.
     fn default_bridge(&mut self) -> Result<(), String> {
         if let Some(old) = self.e().network("bridge").cloned() {
-            self.em().networks.shift_remove(&old.id);
-            self.em().addresses.shift_remove(&old.id);
+            self.take_down(&old, false);
         }
         let c = self.e().config.clone();
         if c.bridge.as_deref() == Some("none") {
@@ -296,5 +306,6 @@ fn plain(id: &str, name: &str, driver: &str, created: u64) -> Network {
         created,
         bridge: None,
         bridge_name: String::new(),
+        bridge_kept: false,
     }
 }

@@ -163,8 +163,8 @@ impl Docker<'_> {
             // The mode is of IPv4: what comes by IPv6 is docker-proxy's.
             if routed && host_ip.is_ipv4() {
                 let b = Bound { host_ip, host_port: 0, port: p.port, proto: p.proto.clone(), proxy: None };
-                self.program(n, ip, &b, false);
-                self.cm(id).bound.push(b);
+                self.cm(id).bound.push(b.clone());
+                self.program(n, ip, &b)?;
                 continue;
             }
             let mut spec = p.clone();
@@ -173,8 +173,8 @@ impl Docker<'_> {
             }
             let b = self.bind(&Want { ip: host_ip, spec }, ip)?;
             same = Some(b.host_port);
-            self.program(n, ip, &b, false);
-            self.cm(id).bound.push(b);
+            self.cm(id).bound.push(b.clone());
+            self.program(n, ip, &b)?;
         }
         Ok(())
     }
@@ -268,14 +268,19 @@ impl Docker<'_> {
         })
     }
 
-    fn program(&mut self, n: &Network, ip: Ipv4Addr, b: &Bound, undo: bool) {
-        let IpAddr::V4(host_ip) = b.host_ip else { return };
+    /// The rules of a port that is bound.
+    fn port_calls(&self, n: &Network, ip: Ipv4Addr, b: &Bound) -> Vec<rules::Call> {
+        let IpAddr::V4(host_ip) = b.host_ip else { return Vec::new() };
         if n.internal {
-            return;
+            return Vec::new();
         }
         let r = PortRules { proto: b.proto.clone(), host_ip, host_port: b.host_port, ip, port: b.port };
-        let calls = rules::publish(self.profile(), &self.net_rules(n), &r);
-        if undo { self.undo(&calls) } else { self.calls(&calls) }
+        rules::publish(self.profile(), &self.net_rules(n), &r)
+    }
+
+    fn program(&mut self, n: &Network, ip: Ipv4Addr, b: &Bound) -> Result<(), String> {
+        let calls = self.port_calls(n, ip, b);
+        self.calls(&calls)
     }
 
     /// Takes back all published ports of a container.
@@ -288,7 +293,8 @@ impl Docker<'_> {
         for b in bound {
             for e in c.endpoints.values() {
                 if let (Some(n), Some(ip)) = (self.e().networks.get(&e.network).cloned(), e.ip) {
-                    self.program(&n, ip, &b, true);
+                    let calls = self.port_calls(&n, ip, &b);
+                    self.undo(&calls);
                 }
             }
             if let Some(app) = b.proxy {

@@ -163,7 +163,7 @@ impl Docker<'_> {
         }
         if n.driver == "bridge" {
             let (p, r) = (self.profile(), self.net_rules(&n));
-            self.calls(&rules::endpoint(p, &r, ip));
+            self.calls(&rules::endpoint(p, &r, ip))?;
         }
         self.announce(id, ip, dev);
         self.overlay_joined(id, &n);

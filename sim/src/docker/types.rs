@@ -149,6 +149,8 @@ pub struct Network {
     pub bridge: Option<DevId>,
     /// Name of that bridge.
     pub bridge_name: String,
+    /// The bridge was there before the network, and stays when it goes (`ifaceCreatedByUser`).
+    pub bridge_kept: bool,
 }
 
 /// A container's place on a network.

@@ -1,7 +1,7 @@
 //! 29.x (libnetwork drivers/bridge/internal/iptabler).
 
-use super::v20::{masquerade, nat_jumps};
-use super::v28::forward;
+use super::v20::{masquerade, nat_jumps, setup};
+use super::v28::{forward, icc};
 use super::{Call, NetRules};
 use crate::kernel::xtables::TableKind::{Filter, Nat};
 
@@ -28,9 +28,9 @@ pub fn network(n: &NetRules) -> Vec<Call> {
     if n.internal {
         let verdict = if n.icc { "ACCEPT" } else { "DROP" };
         return vec![
-            Call::Insert(Filter, "DOCKER-INTERNAL", format!("-i {br} ! -d {net} -j DROP")),
-            Call::Insert(Filter, "DOCKER-INTERNAL", format!("-o {br} ! -s {net} -j DROP")),
-            Call::Append(Filter, "DOCKER-FORWARD", format!("-i {br} -o {br} -j {verdict}")),
+            setup("DROP INCOMING", Call::Insert(Filter, "DOCKER-INTERNAL", format!("-i {br} ! -d {net} -j DROP"))),
+            setup("DROP OUTGOING", Call::Insert(Filter, "DOCKER-INTERNAL", format!("-o {br} ! -s {net} -j DROP"))),
+            icc(n.icc, Call::Append(Filter, "DOCKER-FORWARD", format!("-i {br} -o {br} -j {verdict}"))),
         ];
     }
     let mut out = Vec::new();
