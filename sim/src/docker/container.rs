@@ -30,11 +30,7 @@ impl Docker<'_> {
     pub fn create(&mut self, mut c: Container) -> Result<String, String> {
         check_name(&c.name)?;
         if let Some(other) = self.e().containers.values().find(|o| o.name == c.name && !c.name.is_empty()) {
-            let (name, id) = (&c.name, &other.id);
-            return Err(format!(
-                "Conflict. The container name \"/{name}\" is already in use by container \"{id}\". You have to remove \
-                 (or rename) that container to be able to reuse that name."
-            ));
+            return Err(in_use(&c.name, &other.id));
         }
         c.id = self.new_id();
         if c.name.is_empty() {
@@ -167,6 +163,8 @@ impl Docker<'_> {
         c.error.clear();
         c.exit = 0;
         c.started = now;
+        c.stopped_by_hand = false;
+        self.links_follow(id);
         self.program_ended(id);
         Ok(())
     }
@@ -225,6 +223,13 @@ impl Docker<'_> {
         }
     }
 
+    /// Somebody stopped it: `--restart=unless-stopped` leaves it so.
+    pub fn by_hand(&mut self, id: &str) {
+        if let Some(c) = self.em().containers.get_mut(id) {
+            c.stopped_by_hand = true;
+        }
+    }
+
     /// `docker rm`.
     ///
     /// # Errors
@@ -259,8 +264,9 @@ impl Docker<'_> {
     pub fn rename(&mut self, key: &str, name: &str) -> Result<(), String> {
         let id = self.container_id(key)?;
         check_name(name)?;
-        if self.e().containers.values().any(|c| c.name == name) {
-            return Err(format!("Conflict. The container name \"/{name}\" is already in use"));
+        let other = self.e().containers.values().find(|c| c.name == name).map(|c| c.id.clone());
+        if let Some(other) = other {
+            return Err(format!("Error when allocating new name: {}", in_use(name, &other)));
         }
         name.clone_into(&mut self.cm(&id).name);
         let nets: Vec<String> = self.c(&id).endpoints.values().map(|e| e.network.clone()).collect();
@@ -414,6 +420,14 @@ fn link_env(child: &Container, alias: &str, parent: &str) -> Vec<(String, String
         }
     }
     out
+}
+
+/// A name that another container has.
+fn in_use(name: &str, id: &str) -> String {
+    format!(
+        "Conflict. The container name \"/{name}\" is already in use by container \"{id}\". You have to remove (or \
+         rename) that container to be able to reuse that name."
+    )
 }
 
 fn check_name(name: &str) -> Result<(), String> {

@@ -118,6 +118,18 @@ impl Session {
         }
     }
 
+    /// The containers that a starting daemon starts (restartmanager `ShouldRestart`).
+    fn to_restart(&self, host: HostId) -> Vec<String> {
+        let wanted = |c: &&super::Container| match c.restart.split(':').next().unwrap_or("") {
+            "always" => true,
+            "unless-stopped" => !c.stopped_by_hand,
+            "on-failure" => c.state == State::Exited && c.exit != 0,
+            _ => false,
+        };
+        let all = self.engines.get(&host).into_iter().flat_map(|e| e.containers.values());
+        all.filter(wanted).map(|c| c.id.clone()).collect()
+    }
+
     /// Stops the daemon and starts it again; containers with a restart policy start with it.
     ///
     /// # Errors
@@ -125,15 +137,9 @@ impl Session {
     pub fn restart_docker(&mut self, host: HostId) -> Result<(), String> {
         let Some(e) = self.engines.get(&host) else { return Err("there is no engine".into()) };
         let (profile, config) = (e.profile, e.config.clone());
-        let was: Vec<String> = e
-            .containers
-            .values()
-            .filter(|c| c.state == State::Running && matches!(c.restart.as_str(), "always" | "unless-stopped"))
-            .map(|c| c.id.clone())
-            .collect();
         self.stop_docker(host);
         self.start_docker(host, profile, config)?;
-        for id in was {
+        for id in self.to_restart(host) {
             if let Some(mut d) = Docker::open(self, host) {
                 // A container that cannot start stays as it is; its state says why.
                 let _ = d.start(&id);
@@ -172,7 +178,9 @@ impl Docker<'_> {
         let mut kept: Vec<Network> =
             self.e().networks.values().filter(|n| n.driver == "bridge" && n.name != "bridge").cloned().collect();
         kept.sort_by(|a, b| a.id.cmp(&b.id));
-        for n in kept {
+        for mut n in kept {
+            // What is read back from the store names the gateway that was chosen.
+            n.subnets.iter_mut().for_each(|s| s.gateway_given |= s.gateway.is_some());
             let (id, name) = (n.id.clone(), n.bridge_name.clone());
             if let Err(e) = self.bring_up(n) {
                 let text = "could not create bridge network for id";

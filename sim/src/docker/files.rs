@@ -110,6 +110,31 @@ impl Docker<'_> {
         t
     }
 
+    /// Containers that have a link to this one learn its address (`updateParentHosts`).
+    pub(super) fn links_follow(&mut self, id: &str) {
+        let Some(ip) = self.c(id).endpoints.get("bridge").and_then(|e| e.ip) else { return };
+        let linked = |c: &&Container| c.links.iter().any(|(of, _)| of == id);
+        let parents: Vec<Container> = self.e().containers.values().filter(linked).cloned().collect();
+        for parent in parents {
+            let Some(text) = self.own_file(&parent.id, HOSTS) else { continue };
+            let mut aliases = parent.links.iter().filter(|(of, _)| of == id).map(|(_, alias)| alias.as_str());
+            let of_link = |l: &str| {
+                let first = l.split_once('\t').and_then(|(_, names)| names.split_whitespace().next());
+                first.is_some_and(|n| aliases.clone().any(|a| a == n))
+            };
+            let lines: String = text
+                .split_inclusive('\n')
+                .map(|l| match l.split_once('\t').filter(|_| of_link(l)) {
+                    Some((_, names)) => format!("{ip}\t{names}"),
+                    None => l.to_owned(),
+                })
+                .collect();
+            if aliases.next().is_some() && lines != text {
+                self.put_file(&parent.id, HOSTS, &lines);
+            }
+        }
+    }
+
     /// The file that a container's is made from: where systemd-resolved serves the host, and the engine's server does
     /// not serve the container, that of systemd-resolved (`resolvconf.Path`).
     fn resolv_source(&self, c: &Container) -> (&'static str, String) {

@@ -47,6 +47,12 @@ impl Network {
         self.options.get("com.docker.network.driver.mtu").and_then(|v| v.parse().ok()).filter(|m| *m != 0)
     }
 
+    /// Where its containers send what is for others: `DefaultGatewayIPv4`, or the gateway.
+    pub fn way_out(&self) -> Option<Ipv4Addr> {
+        let s = self.subnets.first()?;
+        s.aux.get("DefaultGatewayIPv4").copied().or(s.gateway)
+    }
+
     /// Its gateway.
     pub fn gateway(&self) -> Option<Ipv4Addr> {
         self.subnets.first().and_then(|s| s.gateway)
@@ -460,14 +466,14 @@ impl Docker<'_> {
         self.em().addresses.shift_remove(&n.id);
     }
 
-    /// `docker network prune`: the names of those that went.
-    pub fn network_prune(&mut self) -> Vec<String> {
+    /// `docker network prune` of those that `wanted` takes: the names of those that went.
+    pub fn network_prune(&mut self, wanted: impl Fn(&Network) -> bool) -> Vec<String> {
         let all: Vec<Network> = self.e().networks.values().cloned().collect();
         let mut gone = Vec::new();
         for n in all {
             let builtin = matches!(n.name.as_str(), "bridge" | "host" | "none");
             let builtin = builtin || n.scope != "local" || n.name == super::gwbridge::NAME;
-            if !builtin && self.members(&n.id).is_empty() {
+            if !builtin && wanted(&n) && self.members(&n.id).is_empty() {
                 self.take_down(&n, true);
                 gone.push(n.name);
             }

@@ -310,6 +310,10 @@ pub struct Container {
     pub env: Vec<String>,
     /// `--restart` policy.
     pub restart: String,
+    /// `docker stop` or `kill` ended it, and nothing has started it since (`HasBeenManuallyStopped`).
+    pub stopped_by_hand: bool,
+    /// `--label`.
+    pub labels: IndexMap<String, String>,
     /// Its namespace while it runs (and after, while others share it).
     pub netns: Option<NetnsId>,
     /// First 12 digits name `/var/run/docker/netns/…`.

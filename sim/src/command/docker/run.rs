@@ -4,7 +4,7 @@ use super::super::{Exit, Proc, Refusal};
 use super::flags::{Given, Known, read};
 use super::network::endpoint;
 use super::process;
-use super::{daemon_error, docker, no_such, profile};
+use super::{client_error, daemon_error, docker, no_such, profile};
 use crate::docker::types::{Mode, State};
 use crate::docker::{Container, Profile, publish};
 use crate::journal::Entry;
@@ -89,6 +89,10 @@ fn container(g: &Given) -> Result<Container, String> {
         tty: g.on("tty"),
         ..Container::default()
     };
+    for l in g.all("label") {
+        let (k, v) = l.split_once('=').unwrap_or((l, ""));
+        c.labels.insert(k.to_owned(), v.to_owned());
+    }
     for s in g.all("sysctl") {
         let (k, v) = s.split_once('=').unwrap_or((s, ""));
         c.sysctls.push((k.to_owned(), v.to_owned()));
@@ -219,6 +223,18 @@ fn conflicts(g: &Given, c: &Container, v20: bool) -> Option<String> {
     })
 }
 
+/// Settings of the kernel that belong to a container beside those of networks (opts.ValidateSysctl).
+const SYSCTLS: [&str; 8] = [
+    "kernel.msgmax",
+    "kernel.msgmnb",
+    "kernel.msgmni",
+    "kernel.sem",
+    "kernel.shmall",
+    "kernel.shmmax",
+    "kernel.shmmni",
+    "kernel.shm_rmid_forced",
+];
+
 /// What the client finds wrong with a value while it reads its flags.
 fn bad_value(g: &Given, v20: bool) -> Option<String> {
     let host = |h: &str| {
@@ -239,10 +255,16 @@ fn bad_value(g: &Given, v20: bool) -> Option<String> {
         };
         bad.then_some(text)
     };
+    let sysctl = |s: &str| {
+        let key = s.split_once('=').map(|(k, _)| k);
+        let ours = key.is_some_and(|k| SYSCTLS.contains(&k) || k.starts_with("net.") || k.starts_with("fs.mqueue."));
+        (!ours).then(|| format!("sysctl '{s}' is not {}", if v20 { "whitelisted" } else { "allowed" }))
+    };
     g.options.iter().find_map(|(name, v)| {
         let why = match name.as_str() {
             "add-host" => host(v),
             "dns" => dns(v),
+            "sysctl" => sysctl(v),
             _ => None,
         };
         why.map(|why| format!("invalid argument \"{v}\" for \"--{name}\" flag: {why}"))
@@ -306,7 +328,10 @@ fn make(p: &mut Proc<'_>, cmd: &str, args: &[String]) -> Result<Result<(String, 
         for (of, alias) in links {
             match docker(p).container_id(&of) {
                 Ok(id) => c.links.push((id, alias)),
-                Err(e) => return Ok(Err(failed(p, cmd, &format!("Error response from daemon: {e}"), true))),
+                Err(e) => {
+                    let text = format!("Error response from daemon: could not get container for {of}: {e}");
+                    return Ok(Err(failed(p, cmd, &text, true)));
+                }
             }
         }
     }
@@ -495,7 +520,8 @@ pub fn each(p: &mut Proc<'_>, cmd: &str, args: &[String]) -> Exit {
             }
             Err(e) => {
                 if e.starts_with("No such container") {
-                    if cmd == "rm" && g.on("force") && profile(p) != Profile::V20 {
+                    if cmd == "rm" && g.on("force") {
+                        no_such(p, &e);
                         continue;
                     }
                     // 20.10's client words it where it looked itself.
@@ -525,12 +551,20 @@ fn one(p: &mut Proc<'_>, cmd: &str, key: &str, g: &Given) -> Result<(), String> 
     let id = d.container_id(key)?;
     match cmd {
         "start" => return d.start(&id),
-        "kill" => return d.signal(&id, g.get("signal").unwrap_or("KILL")),
+        "kill" => {
+            d.signal(&id, g.get("signal").unwrap_or("KILL"))?;
+            d.by_hand(&id);
+            return Ok(());
+        }
         _ => {}
     }
     let seconds = g.get("time").or_else(|| g.get("timeout")).and_then(|t| t.parse().ok()).unwrap_or(GRACE);
     d.terminate(&id, seconds);
-    if cmd == "restart" { d.start(&id) } else { Ok(()) }
+    if cmd == "restart" {
+        return d.start(&id).map_err(|e| format!("Cannot restart container {key}: {e}"));
+    }
+    d.by_hand(&id);
+    Ok(())
 }
 
 /// How long a process may take to end after SIGTERM.
@@ -540,5 +574,11 @@ const GRACE: u64 = 10;
 pub fn rename(p: &mut Proc<'_>, args: &[String]) -> Exit {
     let [old, new] = args else { return Err(Refusal::new("docker rename with other than two names", 0)) };
     let done = docker(p).rename(old, new);
-    Ok(done.map_or_else(|e| daemon_error(p, &e), |()| 0))
+    Ok(done.map_or_else(
+        |e| {
+            daemon_error(p, &e);
+            client_error(p, &format!("failed to rename container named {old}"))
+        },
+        |()| 0,
+    ))
 }

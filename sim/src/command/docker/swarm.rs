@@ -123,7 +123,7 @@ pub fn node(p: &mut Proc<'_>, args: &[String]) -> Exit {
     // One that left stays in the list.
     let mut nodes: Vec<(usize, &Node)> = c.nodes.iter().enumerate().collect();
     nodes.sort_by(|a, b| (&a.1.name, &a.1.id).cmp(&(&b.1.name, &b.1.id)));
-    let mut out = String::new();
+    let (mut out, mut formatted) = (String::new(), Vec::new());
     let mut rows = vec![
         ["ID", "HOSTNAME", "STATUS", "AVAILABILITY", "MANAGER STATUS", "ENGINE VERSION"].map(str::to_owned).to_vec(),
     ];
@@ -136,10 +136,10 @@ pub fn node(p: &mut Proc<'_>, args: &[String]) -> Exit {
             false => "",
         };
         let mark = if i == me { "*" } else { " " };
-        if let Some(f) = g.get("format") {
+        if g.get("format").is_some() {
             let v = serde_json::json!({"ID": n.id, "Hostname": n.name, "Status": status, "Availability": "Active",
                 "ManagerStatus": role, "EngineVersion": version, "Self": i == me});
-            out.push_str(&format!("{}\n", super::template::fill(f, &v)?));
+            formatted.push(v);
         } else if g.on("quiet") {
             out.push_str(&format!("{}\n", n.id));
         } else {
@@ -148,7 +148,13 @@ pub fn node(p: &mut Proc<'_>, args: &[String]) -> Exit {
             );
         }
     }
-    if out.is_empty() && g.get("format").is_none() && !g.on("quiet") {
+    if let Some(f) = g.get("format") {
+        let heads = serde_json::json!({"ID": "ID", "Hostname": "HOSTNAME", "Status": "STATUS",
+            "Availability": "AVAILABILITY", "ManagerStatus": "MANAGER STATUS", "EngineVersion": "ENGINE VERSION",
+            "Self": "SELF"});
+        return super::template::list(p, f, &heads, &formatted, super::template::Of::Row("*node.nodeContext"));
+    }
+    if out.is_empty() && !g.on("quiet") {
         out = table(&rows);
     }
     p.out.push_str(&out);

@@ -8,7 +8,8 @@ const STAGE2: &str = "DOCKER-ISOLATION-STAGE-2";
 
 /// Calls when the daemon starts.
 pub fn start() -> Vec<Call> {
-    vec![
+    let mut out = no_nat_jumps();
+    out.extend([
         Call::Drop(Nat, "DOCKER"),
         Call::Drop(Filter, "DOCKER"),
         Call::Drop(Filter, STAGE1),
@@ -19,7 +20,8 @@ pub fn start() -> Vec<Call> {
         Call::Chain(Filter, STAGE2),
         Call::Append(Filter, STAGE1, "-j RETURN".into()),
         Call::Append(Filter, STAGE2, "-j RETURN".into()),
-    ]
+    ]);
+    out
 }
 
 /// `arrangeUserFilterRule`: after the start and after each network.
@@ -57,6 +59,13 @@ pub(super) fn nat_jumps(proxy: bool) -> [Call; 2] {
             .says(format!("Failed to program NAT chain: Failed to inject DOCKER in {chain} chain: "))
     };
     [jump("PREROUTING", ""), jump("OUTPUT", lo)]
+}
+
+/// What goes with nat DOCKER when a daemon starts: the jumps, as either setting of the proxy writes them
+/// (`ChainInfo.Remove`).
+pub(super) fn no_nat_jumps() -> Vec<Call> {
+    let all = [nat_jumps(true), nat_jumps(false)];
+    all.iter().flatten().filter_map(Call::undo).collect()
 }
 
 /// Calls when a network is made.

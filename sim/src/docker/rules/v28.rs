@@ -1,6 +1,6 @@
 //! 28.2.2 to 28.5.2 (libnetwork drivers/bridge/setup_ip_tables_linux.go).
 
-use super::v20::{masquerade, nat_jumps, setup};
+use super::v20::{masquerade, nat_jumps, no_nat_jumps, setup};
 use super::{Call, NetRules};
 use crate::kernel::xtables::TableKind::{Filter, Nat};
 
@@ -12,6 +12,7 @@ const CHAINS: [&str; 6] = ["DOCKER", "DOCKER-FORWARD", "DOCKER-BRIDGE", "DOCKER-
 /// Calls when the daemon starts.
 pub fn start(proxy: bool) -> Vec<Call> {
     let mut out = vec![Call::Delete(Filter, "FORWARD", "-j DOCKER-FORWARD".into())];
+    out.extend(no_nat_jumps());
     out.push(Call::Drop(Nat, "DOCKER"));
     // What jumps goes before what is jumped to.
     out.extend(
