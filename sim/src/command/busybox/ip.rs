@@ -13,8 +13,10 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         p.err.push_str(&format!("ip: {}: Operation not permitted\n", asks_by(argv)));
         return Ok(2);
     }
-    let from = p.out.len();
+    let (from, err) = (p.out.len(), p.err.len());
     let done = ip::run(p, &told_more(argv));
+    let said: String = p.err.split_off(err).lines().map(|l| error(l) + "\n").collect();
+    p.err.push_str(&said);
     let text = p.out.split_off(from);
     let lines: String = text.lines().map(|l| line(p, l) + "\n").collect();
     p.out.push_str(&lines);
@@ -43,6 +45,18 @@ ip tunnel add|change|del|show [NAME]
 ip neigh show|flush [to PREFIX] [dev DEV] [nud STATE]
 ip rule [list] | add|del SELECTOR ACTION
 ";
+
+/// What iproute2 says of a refusal, as busybox says it: by the error's number, never in the kernel's own words.
+fn error(l: &str) -> String {
+    let by_number = match l.strip_prefix("Error: ") {
+        Some("Unknown device type.") => "Operation not supported",
+        Some("ipv4: Address already assigned.") => "File exists",
+        Some("ipv4: Address not found.") => "Cannot assign requested address",
+        Some("Nexthop has invalid gateway.") => "Network is unreachable",
+        _ => return if l.starts_with("RTNETLINK answers: ") { format!("ip: {l}") } else { l.to_owned() },
+    };
+    format!("ip: RTNETLINK answers: {by_number}")
+}
 
 /// The object that the words are about, abbreviated as one likes.
 fn about(argv: &[String], object: &str) -> bool {

@@ -375,9 +375,14 @@ pub fn run(p: &mut Proc<'_>, args: &[String]) -> Exit {
         p.out.push_str(&format!("{id}\n"));
     }
     let c = docker(p).e().containers[&id].clone();
+    if let Some((text, status)) = process::bad_sysctl(p, &c) {
+        never_started(p, &id, text.clone());
+        failed(p, "run", &format!("Error response from daemon: {text}"), false);
+        return Ok(status);
+    }
     if let Some(missing) = missing(&c)? {
-        let status = unstartable(p, &id, missing);
         let text = process::cannot_start(p, missing);
+        let status = never_started(p, &id, text.clone());
         failed(p, "run", &format!("Error response from daemon: {text}"), false);
         if profile(p) == Profile::V20 && !g.on("detach") {
             let now = super::show::when(p.sess.kernel.now());
@@ -426,9 +431,8 @@ fn missing(c: &Container) -> Result<Option<&str>, Refusal> {
     }
 }
 
-/// A container whose program is not there stays as it was made; up to 27 it joins its networks and leaves them.
-fn unstartable(p: &mut Proc<'_>, id: &str, name: &str) -> i32 {
-    let text = process::cannot_start(p, name);
+/// A container that runc cannot start stays as it was made; up to 27 it joins its networks and leaves them.
+fn never_started(p: &mut Proc<'_>, id: &str, text: String) -> i32 {
     let mut d = docker(p);
     if d.profile() == Profile::V20 {
         // Since 28 the networks come after the process.
@@ -437,6 +441,9 @@ fn unstartable(p: &mut Proc<'_>, id: &str, name: &str) -> i32 {
     }
     let c = d.container_mut(id);
     (c.state, c.error) = (State::Created, text);
+    if c.auto_remove {
+        let _ = d.remove(id, true);
+    }
     127
 }
 

@@ -235,7 +235,7 @@ pub fn print_all(p: &mut Proc<'_>, format: Option<&str>, all: &[Value]) -> Resul
                 Ok(line) => p.out.push_str(&format!("{line}\n")),
                 Err(template::Fault::Refused(r)) => return Err(r),
                 Err(template::Fault::Said(text)) => {
-                    p.out.push_str(if profile(p) == Profile::V20 { "" } else { "\n" });
+                    p.out.push('\n');
                     p.err.push_str(&format!("template parsing error: {text}\n"));
                     return Ok(Some(1));
                 }

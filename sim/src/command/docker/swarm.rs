@@ -128,7 +128,7 @@ pub fn node(p: &mut Proc<'_>, args: &[String]) -> Exit {
         ["ID", "HOSTNAME", "STATUS", "AVAILABILITY", "MANAGER STATUS", "ENGINE VERSION"].map(str::to_owned).to_vec(),
     ];
     for (i, n) in nodes {
-        let status = if !n.member || d.node_silent(i) { "Down" } else { "Ready" };
+        let status = if d.node_down(i) { "Down" } else { "Ready" };
         let role = match n.manager {
             _ if Some(i) == leader => "Leader",
             true if status == "Down" => "Unreachable",

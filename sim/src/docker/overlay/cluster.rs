@@ -67,6 +67,8 @@ pub struct Node {
     pub manager: bool,
     /// It belongs to the cluster.
     pub member: bool,
+    /// When it left.
+    pub left: Option<crate::kernel::types::Nanos>,
     /// Address that others reach it by, also by VXLAN.
     pub addr: Ipv4Addr,
     /// Its talk with the others.

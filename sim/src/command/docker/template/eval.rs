@@ -239,10 +239,10 @@ impl Run<'_> {
     fn call(&self, name: &str, args: &[Value]) -> Result<Value, Fault> {
         let text = |i: usize| args.get(i).map(plain).unwrap_or_default();
         Ok(match (name, args) {
-            // What begins with a small letter is the model's own.
-            ("json", [Value::Object(m)]) => {
-                let own = |k: &String| k.starts_with(|c: char| c.is_lowercase());
-                let m: serde_json::Map<_, _> = m.iter().filter(|(k, _)| !own(k)).map(|(k, v)| (k.clone(), v.clone())).collect();
+            // A row's `labels` are the model's own.
+            ("json", [Value::Object(m)]) if matches!(self.of, Of::Row(_)) => {
+                let mut m = m.clone();
+                m.shift_remove("labels");
                 Value::Object(m).to_string().into()
             }
             ("json", [v]) => v.to_string().into(),
