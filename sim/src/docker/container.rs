@@ -140,6 +140,7 @@ impl Docker<'_> {
         if matches!(self.c(id).state, State::Running | State::Paused) {
             return Ok(());
         }
+        self.check_links(id)?;
         if let Err(e) = self.sandbox(id) {
             self.abandon_sandbox(id);
             let joining = matches!(self.c(id).mode, Mode::Container(_));
@@ -153,8 +154,7 @@ impl Docker<'_> {
             c.exit = 128;
             return Err(e);
         }
-        let links = self.link_calls(id);
-        self.calls_logged(&links);
+        self.link(id);
         self.resolver(id);
         self.first_process(id);
         let now = self.s.kernel.now();
@@ -252,6 +252,10 @@ impl Docker<'_> {
                 });
             }
             self.stop(&id, 137);
+        }
+        if self.e().containers.values().any(|o| o.links.iter().any(|(of, _)| *of == id)) {
+            let name = c.name.clone();
+            self.em().gone.insert(id.clone(), name);
         }
         self.em().containers.shift_remove(&id);
         Ok(())

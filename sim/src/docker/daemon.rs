@@ -9,6 +9,7 @@ use super::Docker;
 use super::rules::{self, v20, v28};
 use super::types::{Config, Network, Profile, State, Subnet};
 use crate::kernel::types::HostId;
+use crate::op::Op;
 use crate::session::Session;
 
 impl Config {
@@ -229,9 +230,14 @@ impl Docker<'_> {
     fn default_bridge(&mut self) -> Result<(), String> {
         if let Some(old) = self.e().network("bridge").cloned() {
             self.take_down(&old, false);
+            // With pools of its own it also begins with a new device (`removeDefaultBridgeInterface`).
+            if !self.e().config.pools.is_empty() {
+                self.remove_docker0();
+            }
         }
         let c = self.e().config.clone();
         if c.bridge.as_deref() == Some("none") {
+            self.remove_docker0();
             return Ok(());
         }
         let name = c.bridge.clone().unwrap_or_else(|| "docker0".into());
@@ -256,6 +262,13 @@ impl Docker<'_> {
         n.auto_subnet = true;
         self.em().addresses.insert(id, taken);
         self.bring_up(n)
+    }
+
+    fn remove_docker0(&mut self) {
+        let Some(dev) = self.s.kernel.dev_by_name(self.ns(), "docker0") else { return };
+        if let Err(e) = self.op(&Op::LinkDel { dev }) {
+            self.em().log.push(format!("Failed to remove bridge interface docker0: {e}"));
+        }
     }
 
     fn bridge_subnet(&mut self, c: &Config, has: Option<(Ipv4Addr, u8)>) -> Result<Subnet, String> {

@@ -148,7 +148,28 @@ impl Docker<'_> {
         (RESOLV, text)
     }
 
+    /// The files that a container on the host's network has in place of the host's, where options ask for any.
+    pub fn host_mode_files(&self, id: &str) -> Vec<(&'static str, String)> {
+        let c = self.c(id);
+        let mut out = Vec::new();
+        if c.mode != Mode::Host {
+            return out;
+        }
+        if !c.extra_hosts.is_empty() {
+            out.push((HOSTS, self.hosts_text(&c)));
+        }
+        if !(c.dns.is_empty() && c.dns_search.is_empty() && c.dns_opts.is_empty()) {
+            out.push((RESOLV, self.resolv_text(id, Transform::None)));
+        }
+        out
+    }
+
     fn write_resolv(&mut self, id: &str, how: Transform) {
+        let text = self.resolv_text(id, how);
+        self.put_file(id, RESOLV, &text);
+    }
+
+    fn resolv_text(&self, id: &str, how: Transform) -> String {
         let c = self.c(id);
         let (path, host) = self.resolv_source(&c);
         let d = &self.e().config;
@@ -158,13 +179,12 @@ impl Docker<'_> {
             search: pick(&c.dns_search, &d.dns_search),
             options: pick(&c.dns_opts, &d.dns_opts),
         };
-        let text = match (self.profile(), how) {
+        match (self.profile(), how) {
             (Profile::V20, Transform::None) => resolvconf::filtered(&host, &over, false),
             (Profile::V20, Transform::Legacy) => resolvconf::filtered(&host, &over, true),
             (Profile::V20, Transform::Internal) => resolvconf::rebuilt(&self.own_file(id, RESOLV).unwrap_or_default()),
             _ => resolvconf::generated(path, &host, &over, how),
-        };
-        self.put_file(id, RESOLV, &text);
+        }
     }
 }
 

@@ -43,7 +43,7 @@ impl Docker<'_> {
         let parent = spec.options.get("parent").cloned().unwrap_or_default();
         let id = self.new_id();
         self.macvlan_options(spec)?;
-        self.macvlan_parent(spec, &id, &parent)?;
+        self.macvlan_parent(spec, &parent)?;
         let n = Network::local(spec, &id, &spec.driver, subnet, self.s.kernel.now());
         self.reserve(&n);
         self.em().networks.insert(id.clone(), n);
@@ -81,7 +81,7 @@ impl Docker<'_> {
     }
 
     /// The parent must be there, or be one that the driver can make (`createNetwork`).
-    fn macvlan_parent(&self, spec: &NetSpec, id: &str, parent: &str) -> Result<(), String> {
+    fn macvlan_parent(&self, spec: &NetSpec, parent: &str) -> Result<(), String> {
         let kind = &spec.driver;
         if parent == "lo" {
             return Err(format!("loopback interface is not a valid {kind} parent link"));

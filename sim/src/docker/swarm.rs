@@ -244,6 +244,7 @@ impl Docker<'_> {
             manager,
             member: true,
             left: None,
+            removed: false,
             addr,
             app: None,
             talking: false,
@@ -291,6 +292,25 @@ impl Docker<'_> {
             Some(at) => self.s.kernel.now() - at >= HEARTBEATS_NS,
             None => self.node_silent(node),
         }
+    }
+
+    /// `docker node rm`.
+    ///
+    /// # Errors
+    /// There is no such node, or it is not down.
+    pub fn node_remove(&mut self, key: &str) -> Result<(), String> {
+        let Some((c, _)) = self.member() else { return Err(format!("node {key} not found")) };
+        let here = |n: &Node| !n.removed && (n.name == key || n.id.starts_with(key));
+        let Some(at) = c.nodes.iter().position(here) else { return Err(format!("node {key} not found")) };
+        let id = c.nodes[at].id.clone();
+        if !self.node_down(at) {
+            let code = "rpc error: code = FailedPrecondition desc = node";
+            return Err(format!("{code} {id} is not down and can't be removed"));
+        }
+        if let Some((c, _)) = self.member_mut() {
+            c.nodes[at].removed = true;
+        }
+        Ok(())
     }
 
     /// The daemon stops: its networks go, its place stays.

@@ -290,6 +290,8 @@ pub struct Container {
     pub bound_for: String,
     /// `--link` on the default bridge: container id and alias.
     pub links: Vec<(String, String)>,
+    /// Rules of links, each with the endpoints, of the parent and of the child, that it was made for.
+    pub linked: Vec<(String, String)>,
     /// `--dns`.
     pub dns: Vec<String>,
     /// `--dns-search`.
@@ -369,6 +371,8 @@ pub struct Engine {
     pub last_pool: Option<Ipv4Net>,
     /// Next port to be chosen, by host address and protocol.
     pub next_port: IndexMap<(std::net::IpAddr, String), u16>,
+    /// Names of containers that are gone, and that others still have links to.
+    pub gone: IndexMap<String, String>,
     /// Warnings and errors, as `journalctl` would show them.
     pub log: Vec<String>,
     /// The cluster that it belongs to, and its number there.

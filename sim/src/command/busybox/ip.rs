@@ -70,6 +70,11 @@ fn told_more(argv: &[String]) -> Vec<String> {
     if about(argv, "neighbour") {
         words.insert(1, "-s".into());
     }
+    // It passes over what it does not know of a new link; the kernel names the other end of a pair.
+    if about(argv, "link") && changes(argv) {
+        let peer = words.iter().position(|w| w == "peer").unwrap_or(words.len());
+        words.truncate(peer);
+    }
     words
 }
 
@@ -139,6 +144,6 @@ fn linked(p: &Proc<'_>, ns: NetnsId, head: &str) -> String {
         Some(d) => (d.name.to_string(), d.is_up()),
         None => (link.to_owned(), false),
     };
-    let after = if up { after.to_owned() } else { after.replacen('>', ",M-DOWN>", 1) };
+    let after = if up || after.contains("M-DOWN") { after.to_owned() } else { after.replacen('>', ",M-DOWN>", 1) };
     format!("{before}@{name}:{after}")
 }

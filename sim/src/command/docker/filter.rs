@@ -91,8 +91,7 @@ pub fn network_unknown(g: &Given, p: Profile) -> Result<Option<String>, Refusal>
 /// # Errors
 /// A filter that is not modelled.
 pub fn container_unknown(g: &Given, p: Profile) -> Result<Option<String>, Refusal> {
-    const HAS: [&str; 9] =
-        ["ancestor", "exited", "expose", "id", "label", "name", "network", "publish", "status"];
+    const HAS: [&str; 9] = ["ancestor", "exited", "expose", "id", "label", "name", "network", "publish", "status"];
     unknown(g, "ps", p, &HAS, &["before", "health", "is-task", "isolation", "since", "volume"])
 }
 

@@ -81,7 +81,7 @@ fn host_config(d: &Docker<'_>, c: &Container) -> Value {
         }
     }
     bindings.sort_keys();
-    let name = |id: &String| d.e().containers.get(id).map_or("", |o| o.name.as_str()).to_owned();
+    let name = |id: &String| d.link_name(id);
     let links: Vec<String> = c.links.iter().map(|(of, alias)| format!("/{}:/{}/{alias}", name(of), c.name)).collect();
     let list = |l: &[String]| if l.is_empty() { Value::Null } else { json!(l) };
     json!({

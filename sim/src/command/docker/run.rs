@@ -463,7 +463,19 @@ pub fn inside(p: &mut Proc<'_>, id: &str, command: &[String]) -> Exit {
         return Ok(if v20 { 126 } else { 127 });
     }
     let env = docker(p).environment(id, false);
-    in_ns(p, ns, env, command)
+    // Files of its own lie over the host's as long as its command runs.
+    let (host, root) = (p.host, p.sess.kernel.host(p.host).root_ns);
+    let mut under = Vec::new();
+    for (path, text) in docker(p).host_mode_files(id) {
+        under.push((path, p.sess.read_file(host, root, path).unwrap_or_default()));
+        // What was just read, or is in /etc, can be written.
+        let _ = p.sess.write_file(host, root, path, &text, false);
+    }
+    let done = in_ns(p, ns, env, command);
+    for (path, text) in under {
+        let _ = p.sess.write_file(host, root, path, &text, false);
+    }
+    done
 }
 
 fn in_ns(p: &mut Proc<'_>, ns: NetnsId, env: Vec<(String, String)>, command: &[String]) -> Exit {

@@ -72,3 +72,49 @@ pub fn list(p: &mut Proc<'_>, format: &str, heads: &Value, rows: &[Value], of: O
     }
     Ok(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{Fault, Of, fill};
+
+    #[test]
+    fn templates() {
+        let v = json!({"Name": "/web", "State": {"Pid": 7, "Running": true}, "Config": {"Labels": {}},
+            "NetworkSettings": {"Networks": {"b": {"IPAddress": "10.0.0.2"}, "a": {"IPAddress": "10.0.0.1"}},
+                "Ports": {"80/tcp": [{"HostPort": "8080"}]}}});
+        let cases = [
+            ("{{.Name}} {{.State.Pid}}", "/web 7"),
+            ("{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}", "10.0.0.1 10.0.0.2 "),
+            ("{{range $k, $v := .NetworkSettings.Networks}}{{$k}}={{$v.IPAddress}};{{end}}", "a=10.0.0.1;b=10.0.0.2;"),
+            ("{{(index (index .NetworkSettings.Ports \"80/tcp\") 0).HostPort}}", "8080"),
+            ("{{if .State.Running}}up{{else}}down{{end}}", "up"),
+            ("{{with .Config.Labels}}some{{else}}none{{end}}", "none"),
+            ("{{- .Name -}}  !", "/web!"),
+            ("{{len .NetworkSettings.Networks}} {{json .State}}", "2 {\"Pid\":7,\"Running\":true}"),
+            ("{{.Config.Labels.role}}", "<no value>"),
+            ("{{printf \"%s|%-3d|\" .Name .State.Pid}}", "/web|7  |"),
+            ("{{.Name | upper}}", "/WEB"),
+            ("{{eq .State.Pid 7}} {{$.Name}}", "true /web"),
+        ];
+        for (t, want) in cases {
+            assert_eq!(fill(t, &v, Of::Json).ok().as_deref(), Some(want), "{t}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_there() {
+        let v = json!({"State": {"Pid": 7}});
+        let said = |t: &str, of| match fill(t, &v, of) {
+            Err(Fault::Said(s)) => s,
+            other => format!("{other:?}"),
+        };
+        let json = "template: :1:8: executing \"\" at <.State.Nope>: map has no entry for key \"Nope\"";
+        assert_eq!(said("{{.State.Nope}}", Of::Json), json);
+        let row = "template: :1:2: executing \"\" at <.Nope>: can't evaluate field Nope in type *t";
+        assert_eq!(said("{{.Nope}}", Of::Row("*t")), row);
+        assert!(matches!(fill("{{frob .State}}", &v, Of::Json), Err(Fault::Refused(_))));
+        assert!(matches!(fill("{{range .State}}", &v, Of::Json), Err(Fault::Refused(_))));
+    }
+}

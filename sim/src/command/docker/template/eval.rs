@@ -7,8 +7,7 @@ use super::{Fault, Of};
 use crate::command::Refusal;
 
 /// Maps whose keys are the user's: what is not in them is `<no value>`, and no error.
-const MAPS: [&str; 7] =
-    ["Labels", "Options", "Networks", "Ports", "ExposedPorts", "AuxiliaryAddresses", "Containers"];
+const MAPS: [&str; 7] = ["Labels", "Options", "Networks", "Ports", "ExposedPorts", "AuxiliaryAddresses", "Containers"];
 /// Fields that the engine has, and the model has not.
 const UNMODELLED: [&str; 24] = [
     "AppArmorProfile",
