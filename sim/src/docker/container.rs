@@ -6,6 +6,9 @@ use super::types::{Container, Endpoint, Mode, Profile, State};
 /// What `--ip` is told where no user-defined network is.
 pub(super) const STRAY_IP: &str = "user specified IP address is supported on user defined networks only";
 
+/// 29's words for `--ip` on the default bridge.
+const NO_IP_29: &str = "user-specified IP address is supported on user-defined networks only";
+
 impl Docker<'_> {
     /// The id of a container.
     ///
@@ -109,17 +112,23 @@ impl Docker<'_> {
                 continue;
             }
             let mut found = Vec::new();
+            let v29 = self.profile() == Profile::V29;
             if n.name == "bridge" {
-                found.push(STRAY_IP.to_owned());
+                found.push(if v29 { NO_IP_29.to_owned() } else { STRAY_IP.to_owned() });
             }
-            if n.auto_subnet {
+            // 29 takes any address of a pool, whoever chose the pool.
+            if n.auto_subnet && !v29 {
                 found.push(
                     "user specified IP address is supported only when connecting to networks with user configured \
                      subnets"
                         .to_owned(),
                 );
-            } else if !n.subnets.iter().any(|s| s.net.contains(&ip)) {
-                found.push(format!("no configured subnet or ip-range contain the IP address {ip}"));
+            } else if n.name != "bridge" && !n.subnets.iter().any(|s| s.net.contains(&ip)) {
+                found.push(if v29 {
+                    format!("no configured subnet contains IP address {ip}")
+                } else {
+                    format!("no configured subnet or ip-range contain the IP address {ip}")
+                });
             }
             if !found.is_empty() {
                 let text = match found.as_slice() {
@@ -336,16 +345,21 @@ impl Docker<'_> {
 
     fn check_wanted(&self, n: &super::Network, e: &Endpoint) -> Result<(), String> {
         let mut found = Vec::new();
+        let v29 = self.profile() == Profile::V29;
         if e.wanted_ip.is_some() && n.name == "bridge" {
-            found.push(STRAY_IP);
+            found.push(if v29 { NO_IP_29 } else { STRAY_IP });
         }
-        if e.wanted_ip.is_some() && n.auto_subnet {
+        if e.wanted_ip.is_some() && n.auto_subnet && !v29 {
             found.push(
                 "user specified IP address is supported only when connecting to networks with user configured subnets",
             );
         }
         if !e.aliases.is_empty() && n.name == "bridge" {
-            found.push("network-scoped alias is supported only for containers in user defined networks");
+            found.push(if v29 {
+                "network-scoped aliases are only supported for user-defined networks"
+            } else {
+                "network-scoped alias is supported only for containers in user defined networks"
+            });
         }
         match (found.as_slice(), self.profile()) {
             ([], _) => Ok(()),

@@ -299,7 +299,14 @@ fn make(p: &mut Proc<'_>, cmd: &str, args: &[String]) -> Result<Result<(String, 
         Err(e) if e.starts_with("invalid IPv4 address") => {
             return Ok(Err(failed(p, cmd, &format!("Error response from daemon: {e}"), true)));
         }
-        Err(e) => return Ok(Err(failed(p, cmd, &e, true))),
+        Err(e) => {
+            // The words of 29's parser of ports begin with a small letter.
+            let mut e = e;
+            if profile(p) == Profile::V29 && (e.starts_with("Invalid ") || e.starts_with("No port")) {
+                e = format!("{}{}", e[..1].to_lowercase(), e[1..].replacen("ip address", "IP address", 1));
+            }
+            return Ok(Err(failed(p, cmd, &e, true)));
+        }
     };
     if v20 && networks(&g).is_empty() {
         c.network_mode = "default".to_owned();

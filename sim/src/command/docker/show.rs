@@ -1,6 +1,6 @@
 //! `docker ps`, `port`, `inspect`, `logs`, and what `docker network inspect` prints.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use serde_json::{Map, Value, json};
 
@@ -8,7 +8,8 @@ use super::super::{Exit, Proc, Refusal};
 use super::flags::{Known, read};
 use super::{client_error, daemon_error, docker, no_such, profile, template};
 use super::{filter, inspect};
-use crate::docker::types::{Bound, State};
+use crate::docker::ipam::ends;
+use crate::docker::types::{Bound, State, Subnet};
 use crate::docker::{Container, Docker, Network, Profile, gwbridge, overlay};
 use crate::kernel::types::{Nanos, SEC};
 
@@ -215,7 +216,12 @@ pub fn port(p: &mut Proc<'_>, args: &[String]) -> Exit {
     let found: Vec<_> = bound.iter().filter(|b| b.port.to_string() == port && b.proto == proto).collect();
     if found.is_empty() {
         let shown = if v20 { format!("{port}/{proto}") } else { want.clone() };
-        return Ok(client_error(p, &format!("No public port '{shown}' published for {key}")));
+        let text = format!("o public port '{shown}' published for {key}");
+        if profile(p) == Profile::V29 {
+            p.err.push_str(&format!("n{text}\n"));
+            return Ok(1);
+        }
+        return Ok(client_error(p, &format!("N{text}")));
     }
     for b in found {
         p.out.push_str(&format!("{}:{}\n", host_ip(&b.host_ip, v20), host_port(b)));
@@ -272,6 +278,17 @@ pub fn inspect_all(p: &mut Proc<'_>, args: &[String]) -> Exit {
         client_error(p, &format!("No such object: {key}"));
     }
     Ok(i32::from(!missing.is_empty()))
+}
+
+/// How many addresses of a pool are taken, and how many are left to be chosen from (`allocationStatus`, since 29).
+fn in_use(d: &Docker<'_>, n: &Network, s: &Subnet) -> Value {
+    let mut taken: Vec<Ipv4Addr> = d.e().addresses.get(&n.id).into_iter().flatten().copied().collect();
+    taken.extend(ends(d.profile(), &s.net).into_iter().flatten());
+    taken.retain(|a| s.net.contains(a));
+    let range = s.range.unwrap_or(s.net);
+    let within = taken.iter().filter(|a| range.contains(*a)).count() as u64;
+    let size = 1u64 << (32 - range.prefix_len());
+    json!({"IPsInUse": taken.len(), "DynamicIPsAvailable": size.saturating_sub(within)})
 }
 
 /// One network, in the engine's order of fields.
@@ -352,6 +369,10 @@ pub fn network_json(d: &Docker<'_>, n: &Network) -> Value {
     put("Labels", if elsewhere && n.labels.is_empty() { Value::Null } else { sorted(&n.labels).into() });
     if n.scope == "swarm" && !elsewhere {
         put("Peers", super::swarm::peers(d, n));
+    }
+    if d.profile() == Profile::V29 && n.scope == "local" && !n.subnets.is_empty() {
+        let subnets: Map<_, _> = n.subnets.iter().map(|s| (s.net.to_string(), in_use(d, n, s))).collect();
+        put("Status", json!({"IPAM": {"Subnets": subnets}}));
     }
     Value::Object(o)
 }

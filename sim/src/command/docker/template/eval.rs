@@ -270,8 +270,8 @@ impl Run<'_> {
             ("title", [_]) => {
                 let mut up = true;
                 let turn = |c: char| {
-                    let c = if std::mem::replace(&mut up, !c.is_alphanumeric()) { c.to_ascii_uppercase() } else { c };
-                    c
+                    let begins = std::mem::replace(&mut up, !c.is_alphanumeric());
+                    if begins { c.to_ascii_uppercase() } else { c }
                 };
                 text(0).chars().map(turn).collect::<String>().into()
             }
