@@ -3,7 +3,7 @@
 //!
 //! In reading order: [`types`] (what an engine keeps), [`daemon`] (its start), [`rules`] (iptables by version),
 //! [`ipam`] (subnets and addresses), [`network`], [`container`], [`sandbox`] (a container's namespace and how it
-//! joins networks), [`publish`] (ports), [`process`] (what runs in a container), [`files`] and [`resolvconf`]
+//! joins networks), [`publish`] (ports), [`links`], [`process`] (what runs in a container), [`files`] and [`resolvconf`]
 //! (`/etc/hosts` and others), [`resolver`] (rules and sockets of the embedded name server), [`images`]; [`macvlan`];
 //! [`overlay`] with [`swarm`], [`service`],
 //! [`kv`] (what several engines share) and [`gwbridge`]. Facts are moby's and libnetwork's, by version ([`types::Profile`]).
@@ -15,6 +15,7 @@ pub mod gwbridge;
 pub mod images;
 pub mod ipam;
 pub mod kv;
+pub mod links;
 pub mod macvlan;
 pub mod network;
 pub mod overlay;

@@ -9,7 +9,7 @@ use super::normalise::Normal;
 
 /// What a command of an engine's host printed.
 pub fn text(t: &str, command: &str) -> String {
-    let rules: [(&str, &str); 7] = [
+    let rules: [(&str, &str); 8] = [
         (r"mac\(([^()]*/overlay:[^():]*):\w+\)", "mac($1)"),
         (r"HWaddr [0-9A-F][26AE](?::[0-9A-F]{2}){5}", "HWaddr MAC"),
         (r"\b\d+\.\d+ ms\b", "T ms"),
@@ -17,6 +17,7 @@ pub fn text(t: &str, command: &str) -> String {
         (r"(-s 127\.0\.0\.11/32 .*--sport )\d+", "${1}P"),
         (r"(?m)^((?:LISTEN|UNCONN) .*\S) +(\S+) *$", "$1 $2"),
         (r"\btime=\S+ level=", "time=T level="),
+        (r"\b20\d\d-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)? \+0000 UTC", "TIME"),
     ];
     let mut t = rules.iter().fold(t.to_owned(), |t, (pattern, with)| replaced(&t, pattern, with));
     if t.starts_with("LISTEN") || t.starts_with("UNCONN") {
@@ -33,6 +34,9 @@ pub fn text(t: &str, command: &str) -> String {
     if command.starts_with("ss ") {
         // The last column has a title only while some row fills it.
         t = replaced(&replaced(&t, r"(?m)(Peer Address:Port)Process$", "$1"), r"(?m) +$", "");
+    }
+    if command.contains("iptables-save") {
+        t = replaced(&t, r"(?m)^(:\S+ [A-Z]+) \[\d+:\d+\]$", "$1 [N]");
     }
     if command.contains("ip -d") {
         t = newer_iproute(&t);

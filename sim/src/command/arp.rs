@@ -152,6 +152,25 @@ struct Entry {
     dev: String,
 }
 
+/// busybox' `arp`, which knows the form of BSD alone (networking/arp.c).
+///
+/// # Errors
+/// As [`run`].
+pub fn busybox(p: &mut Proc<'_>, argv: &[String]) -> Exit {
+    let shows = argv.iter().skip(1).all(|w| !matches!(w.as_str(), "-d" | "-s" | "-f"));
+    let mut argv = argv.to_vec();
+    if shows {
+        argv.insert(1, "-a".into());
+    }
+    let from = p.out.len();
+    let done = run(p, &argv);
+    // One space more before `on`, where the flags would be.
+    let text = p.out.split_off(from);
+    let wide = |l: &str| l.rsplit_once(" on ").map_or_else(|| l.to_owned(), |(a, b)| format!("{a}  on {b}")) + "\n";
+    p.out.extend(text.lines().map(wide));
+    done
+}
+
 fn entries(p: &Proc<'_>) -> Vec<Entry> {
     let k = &p.sess.kernel;
     let table = &k.ns(p.ns).neigh;

@@ -16,6 +16,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Option<Exit> {
         "ping" => ping::run(p, argv),
         "traceroute" => traceroute::run(p, argv),
         "nslookup" => nslookup::run(p, argv),
+        "arp" => super::arp::busybox(p, argv),
         "ifconfig" if argv.len() <= 2 => ifconfig::show(p, argv),
         _ => return None,
     })

@@ -119,7 +119,8 @@ fn usage(p: &mut Proc<'_>, cmd: &str, text: &str) -> i32 {
         format!("\"docker {cmd}\" {text}\nSee 'docker {cmd} --help'.\n\nUsage:  docker {line}\n\n{about}\n")
     } else {
         let text = text.replace("exactly ", "").trim_end_matches('.').to_owned();
-        let more = format!("Usage:  docker {line}\n\nRun 'docker {cmd} --help' for more information");
+        let see = if text.contains("at least") { "See" } else { "Run" };
+        let more = format!("Usage:  docker {line}\n\n{see} 'docker {cmd} --help' for more information");
         format!("docker: 'docker {cmd}' {text}\n\n{more}\n")
     };
     p.err.push_str(&t);
@@ -141,6 +142,7 @@ fn bad_flag(p: &mut Proc<'_>, cmd: &str, text: &str) -> i32 {
 fn help(cmd: &str) -> (&'static str, &'static str) {
     match cmd {
         "network create" => ("network create [OPTIONS] NETWORK", "Create a network"),
+        "network rm" => ("network rm NETWORK [NETWORK...]", "Remove one or more networks"),
         "network connect" => ("network connect [OPTIONS] NETWORK CONTAINER", "Connect a container to a network"),
         "network disconnect" => {
             ("network disconnect [OPTIONS] NETWORK CONTAINER", "Disconnect a container from a network")

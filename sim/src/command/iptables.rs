@@ -87,6 +87,22 @@ pub fn parse_rule(variant: Variant, words: &[String]) -> Result<Vec<Rule>, Fail>
     }
 }
 
+/// What `iptables` says where it refuses a command that changes rules, and its status; none where it does not.
+pub fn refused(tables: &Tables, argv: &[String]) -> Option<(String, i32)> {
+    let who = Who { name: "iptables".to_owned(), variant: Variant::Nft };
+    let tried = || -> Result<(), Stop> {
+        let cmd = parse::parse(&who, argv, false).map_err(|(f, _)| f)?;
+        let (kind, rules) = (nft::table(&cmd)?, nft::rules(&cmd)?);
+        let (mut draft, mut out) = (Draft::new(tables, Variant::Nft), String::new());
+        Run { draft: &mut draft, cmd: &cmd, kind, out: &mut out }.nft(&rules)
+    };
+    match tried() {
+        Ok(()) => None,
+        Err(Stop::Fail(f)) => Some(f.show(&who, None)),
+        Err(Stop::Said(text, _)) => Some((format!("iptables: {text}.\n"), 1)),
+    }
+}
+
 /// Writes down how a command failed, and gives its status.
 fn fail(p: &mut Proc<'_>, who: &Who, f: &Fail) -> Exit {
     if let Fail::Refused(r) = f {

@@ -209,6 +209,10 @@ fn write(p: &mut Proc<'_>, o: &Opts, name: &str, value: &str, arg: usize) -> Res
         p.err.push_str("sysctl: Path is not under /proc/sys/: /proc/sys/\n");
         return Ok(false);
     }
+    if p.inside && p.sess.read_only(p.host, p.ns, "/proc/sys/") {
+        p.err.push_str(&format!("sysctl: error setting key '{name}': {}\n", Errno::EROFS));
+        return Ok(false);
+    }
     let done = if o.dry_run {
         p.sess.kernel.sysctl_get(p.ns, &name).map(|_| ())
     } else {

@@ -1,6 +1,7 @@
 //! `echo`, `printf`, `cat`, `head`, `tail`, `tee`, `wc`.
 
 use super::{Exit, Proc, Refusal};
+use crate::kernel::types::Errno;
 
 /// Runs one of them.
 ///
@@ -309,6 +310,11 @@ fn tee(p: &mut Proc<'_>, argv: &[String]) -> Exit {
             a if a.starts_with('-') => return Err(Refusal::new(format!("tee {a}"), i)),
             f => {
                 let path = p.path(f);
+                if p.inside && p.sess.read_only(p.host, p.ns, &path) {
+                    p.err.push_str(&format!("tee: {f}: {}\n", Errno::EROFS));
+                    status = 1;
+                    continue;
+                }
                 if let Err(e) = p.sess.write_file(p.host, p.ns, &path, &text, append) {
                     p.err.push_str(&format!("tee: {f}: {e}\n"));
                     status = 1;

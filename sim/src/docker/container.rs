@@ -6,6 +6,9 @@ use super::types::{Container, Endpoint, Mode, Profile, State};
 /// What `--ip` is told where no user-defined network is.
 pub(super) const STRAY_IP: &str = "user specified IP address is supported on user defined networks only";
 
+/// 29's words for `--ip` on the default bridge.
+const NO_IP_29: &str = "user-specified IP address is supported on user-defined networks only";
+
 impl Docker<'_> {
     /// The id of a container.
     ///
@@ -30,11 +33,7 @@ impl Docker<'_> {
     pub fn create(&mut self, mut c: Container) -> Result<String, String> {
         check_name(&c.name)?;
         if let Some(other) = self.e().containers.values().find(|o| o.name == c.name && !c.name.is_empty()) {
-            let (name, id) = (&c.name, &other.id);
-            return Err(format!(
-                "Conflict. The container name \"/{name}\" is already in use by container \"{id}\". You have to remove \
-                 (or rename) that container to be able to reuse that name."
-            ));
+            return Err(in_use(&c.name, &other.id));
         }
         c.id = self.new_id();
         if c.name.is_empty() {
@@ -113,17 +112,23 @@ impl Docker<'_> {
                 continue;
             }
             let mut found = Vec::new();
+            let v29 = self.profile() == Profile::V29;
             if n.name == "bridge" {
-                found.push(STRAY_IP.to_owned());
+                found.push(if v29 { NO_IP_29.to_owned() } else { STRAY_IP.to_owned() });
             }
-            if n.auto_subnet {
+            // 29 takes any address of a pool, whoever chose the pool.
+            if n.auto_subnet && !v29 {
                 found.push(
                     "user specified IP address is supported only when connecting to networks with user configured \
                      subnets"
                         .to_owned(),
                 );
-            } else if !n.subnets.iter().any(|s| s.net.contains(&ip)) {
-                found.push(format!("no configured subnet or ip-range contain the IP address {ip}"));
+            } else if n.name != "bridge" && !n.subnets.iter().any(|s| s.net.contains(&ip)) {
+                found.push(if v29 {
+                    format!("no configured subnet contains IP address {ip}")
+                } else {
+                    format!("no configured subnet or ip-range contain the IP address {ip}")
+                });
             }
             if !found.is_empty() {
                 let text = match found.as_slice() {
@@ -144,6 +149,7 @@ impl Docker<'_> {
         if matches!(self.c(id).state, State::Running | State::Paused) {
             return Ok(());
         }
+        self.check_links(id)?;
         if let Err(e) = self.sandbox(id) {
             self.abandon_sandbox(id);
             let joining = matches!(self.c(id).mode, Mode::Container(_));
@@ -157,8 +163,7 @@ impl Docker<'_> {
             c.exit = 128;
             return Err(e);
         }
-        let links = self.link_calls(id);
-        self.calls(&links);
+        self.link(id);
         self.resolver(id);
         self.first_process(id);
         let now = self.s.kernel.now();
@@ -167,6 +172,8 @@ impl Docker<'_> {
         c.error.clear();
         c.exit = 0;
         c.started = now;
+        c.stopped_by_hand = false;
+        self.links_follow(id);
         self.program_ended(id);
         Ok(())
     }
@@ -225,6 +232,13 @@ impl Docker<'_> {
         }
     }
 
+    /// Somebody stopped it: `--restart=unless-stopped` leaves it so.
+    pub fn by_hand(&mut self, id: &str) {
+        if let Some(c) = self.em().containers.get_mut(id) {
+            c.stopped_by_hand = true;
+        }
+    }
+
     /// `docker rm`.
     ///
     /// # Errors
@@ -248,6 +262,10 @@ impl Docker<'_> {
             }
             self.stop(&id, 137);
         }
+        if self.e().containers.values().any(|o| o.links.iter().any(|(of, _)| *of == id)) {
+            let name = c.name.clone();
+            self.em().gone.insert(id.clone(), name);
+        }
         self.em().containers.shift_remove(&id);
         Ok(())
     }
@@ -259,8 +277,9 @@ impl Docker<'_> {
     pub fn rename(&mut self, key: &str, name: &str) -> Result<(), String> {
         let id = self.container_id(key)?;
         check_name(name)?;
-        if self.e().containers.values().any(|c| c.name == name) {
-            return Err(format!("Conflict. The container name \"/{name}\" is already in use"));
+        let other = self.e().containers.values().find(|c| c.name == name).map(|c| c.id.clone());
+        if let Some(other) = other {
+            return Err(format!("Error when allocating new name: {}", in_use(name, &other)));
         }
         name.clone_into(&mut self.cm(&id).name);
         let nets: Vec<String> = self.c(&id).endpoints.values().map(|e| e.network.clone()).collect();
@@ -326,16 +345,21 @@ impl Docker<'_> {
 
     fn check_wanted(&self, n: &super::Network, e: &Endpoint) -> Result<(), String> {
         let mut found = Vec::new();
+        let v29 = self.profile() == Profile::V29;
         if e.wanted_ip.is_some() && n.name == "bridge" {
-            found.push(STRAY_IP);
+            found.push(if v29 { NO_IP_29 } else { STRAY_IP });
         }
-        if e.wanted_ip.is_some() && n.auto_subnet {
+        if e.wanted_ip.is_some() && n.auto_subnet && !v29 {
             found.push(
                 "user specified IP address is supported only when connecting to networks with user configured subnets",
             );
         }
         if !e.aliases.is_empty() && n.name == "bridge" {
-            found.push("network-scoped alias is supported only for containers in user defined networks");
+            found.push(if v29 {
+                "network-scoped aliases are only supported for user-defined networks"
+            } else {
+                "network-scoped alias is supported only for containers in user defined networks"
+            });
         }
         match (found.as_slice(), self.profile()) {
             ([], _) => Ok(()),
@@ -414,6 +438,14 @@ fn link_env(child: &Container, alias: &str, parent: &str) -> Vec<(String, String
         }
     }
     out
+}
+
+/// A name that another container has.
+fn in_use(name: &str, id: &str) -> String {
+    format!(
+        "Conflict. The container name \"/{name}\" is already in use by container \"{id}\". You have to remove (or \
+         rename) that container to be able to reuse that name."
+    )
 }
 
 fn check_name(name: &str) -> Result<(), String> {

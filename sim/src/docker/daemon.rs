@@ -9,6 +9,7 @@ use super::Docker;
 use super::rules::{self, v20, v28};
 use super::types::{Config, Network, Profile, State, Subnet};
 use crate::kernel::types::HostId;
+use crate::op::Op;
 use crate::session::Session;
 
 impl Config {
@@ -118,6 +119,18 @@ impl Session {
         }
     }
 
+    /// The containers that a starting daemon starts (restartmanager `ShouldRestart`).
+    fn to_restart(&self, host: HostId) -> Vec<String> {
+        let wanted = |c: &&super::Container| match c.restart.split(':').next().unwrap_or("") {
+            "always" => true,
+            "unless-stopped" => !c.stopped_by_hand,
+            "on-failure" => c.state == State::Exited && c.exit != 0,
+            _ => false,
+        };
+        let all = self.engines.get(&host).into_iter().flat_map(|e| e.containers.values());
+        all.filter(wanted).map(|c| c.id.clone()).collect()
+    }
+
     /// Stops the daemon and starts it again; containers with a restart policy start with it.
     ///
     /// # Errors
@@ -125,15 +138,9 @@ impl Session {
     pub fn restart_docker(&mut self, host: HostId) -> Result<(), String> {
         let Some(e) = self.engines.get(&host) else { return Err("there is no engine".into()) };
         let (profile, config) = (e.profile, e.config.clone());
-        let was: Vec<String> = e
-            .containers
-            .values()
-            .filter(|c| c.state == State::Running && matches!(c.restart.as_str(), "always" | "unless-stopped"))
-            .map(|c| c.id.clone())
-            .collect();
         self.stop_docker(host);
         self.start_docker(host, profile, config)?;
-        for id in was {
+        for id in self.to_restart(host) {
             if let Some(mut d) = Docker::open(self, host) {
                 // A container that cannot start stays as it is; its state says why.
                 let _ = d.start(&id);
@@ -147,7 +154,7 @@ impl Docker<'_> {
     fn start_daemon(&mut self) -> Result<(), String> {
         self.check_config()?;
         let (p, proxy) = (self.profile(), self.e().config.userland_proxy);
-        self.calls(&rules::start(p, proxy));
+        self.calls_logged(&rules::start(p, proxy));
         if p == Profile::V20 {
             self.enable_forwarding();
         }
@@ -159,15 +166,28 @@ impl Docker<'_> {
                 self.em().networks.insert(id, n);
             }
         }
+        self.kept_networks();
         self.default_bridge()?;
-        let user: Vec<Network> =
-            self.e().networks.values().filter(|n| n.driver == "bridge" && n.name != "bridge").cloned().collect();
-        for n in user {
-            self.bring_up(n)?;
-        }
         self.api_ports()?;
         self.swarm_start()?;
         self.store_start()
+    }
+
+    /// Networks of an earlier run, by the order of their keys in the store (`populateNetworks`). One that fails is
+    /// only written down.
+    fn kept_networks(&mut self) {
+        let mut kept: Vec<Network> =
+            self.e().networks.values().filter(|n| n.driver == "bridge" && n.name != "bridge").cloned().collect();
+        kept.sort_by(|a, b| a.id.cmp(&b.id));
+        for mut n in kept {
+            // What is read back from the store names the gateway that was chosen.
+            n.subnets.iter_mut().for_each(|s| s.gateway_given |= s.gateway.is_some());
+            let (id, name) = (n.id.clone(), n.bridge_name.clone());
+            if let Err(e) = self.bring_up(n) {
+                let text = "could not create bridge network for id";
+                self.em().log.push(format!("{text} {id} bridge name {name} while booting up: {e}"));
+            }
+        }
     }
 
     fn check_config(&self) -> Result<(), String> {
@@ -188,7 +208,7 @@ impl Docker<'_> {
     /// DOCKER-USER on top of FORWARD (`setupUserChain`).
     pub(super) fn user_chain(&mut self) {
         let calls = if self.profile() == Profile::V20 { v20::user() } else { v28::user() };
-        self.calls(&calls);
+        self.calls_logged(&calls);
     }
 
     /// `ip_forward`, and the policy where it was the engine that switched it on.
@@ -209,11 +229,15 @@ impl Docker<'_> {
     /// `initBridgeDriver`: the network `bridge` is made anew at every start.
     fn default_bridge(&mut self) -> Result<(), String> {
         if let Some(old) = self.e().network("bridge").cloned() {
-            self.em().networks.shift_remove(&old.id);
-            self.em().addresses.shift_remove(&old.id);
+            self.take_down(&old, false);
+            // With pools of its own it also begins with a new device (`removeDefaultBridgeInterface`).
+            if !self.e().config.pools.is_empty() {
+                self.remove_docker0();
+            }
         }
         let c = self.e().config.clone();
         if c.bridge.as_deref() == Some("none") {
+            self.remove_docker0();
             return Ok(());
         }
         let name = c.bridge.clone().unwrap_or_else(|| "docker0".into());
@@ -238,6 +262,13 @@ impl Docker<'_> {
         n.auto_subnet = true;
         self.em().addresses.insert(id, taken);
         self.bring_up(n)
+    }
+
+    fn remove_docker0(&mut self) {
+        let Some(dev) = self.s.kernel.dev_by_name(self.ns(), "docker0") else { return };
+        if let Err(e) = self.op(&Op::LinkDel { dev }) {
+            self.em().log.push(format!("Failed to remove bridge interface docker0: {e}"));
+        }
     }
 
     fn bridge_subnet(&mut self, c: &Config, has: Option<(Ipv4Addr, u8)>) -> Result<Subnet, String> {
@@ -296,5 +327,6 @@ fn plain(id: &str, name: &str, driver: &str, created: u64) -> Network {
         created,
         bridge: None,
         bridge_name: String::new(),
+        bridge_kept: false,
     }
 }

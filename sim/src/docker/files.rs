@@ -110,6 +110,31 @@ impl Docker<'_> {
         t
     }
 
+    /// Containers that have a link to this one learn its address (`updateParentHosts`).
+    pub(super) fn links_follow(&mut self, id: &str) {
+        let Some(ip) = self.c(id).endpoints.get("bridge").and_then(|e| e.ip) else { return };
+        let linked = |c: &&Container| c.links.iter().any(|(of, _)| of == id);
+        let parents: Vec<Container> = self.e().containers.values().filter(linked).cloned().collect();
+        for parent in parents {
+            let Some(text) = self.own_file(&parent.id, HOSTS) else { continue };
+            let mut aliases = parent.links.iter().filter(|(of, _)| of == id).map(|(_, alias)| alias.as_str());
+            let of_link = |l: &str| {
+                let first = l.split_once('\t').and_then(|(_, names)| names.split_whitespace().next());
+                first.is_some_and(|n| aliases.clone().any(|a| a == n))
+            };
+            let lines: String = text
+                .split_inclusive('\n')
+                .map(|l| match l.split_once('\t').filter(|_| of_link(l)) {
+                    Some((_, names)) => format!("{ip}\t{names}"),
+                    None => l.to_owned(),
+                })
+                .collect();
+            if aliases.next().is_some() && lines != text {
+                self.put_file(&parent.id, HOSTS, &lines);
+            }
+        }
+    }
+
     /// The file that a container's is made from: where systemd-resolved serves the host, and the engine's server does
     /// not serve the container, that of systemd-resolved (`resolvconf.Path`).
     fn resolv_source(&self, c: &Container) -> (&'static str, String) {
@@ -123,7 +148,28 @@ impl Docker<'_> {
         (RESOLV, text)
     }
 
+    /// The files that a container on the host's network has in place of the host's, where options ask for any.
+    pub fn host_mode_files(&self, id: &str) -> Vec<(&'static str, String)> {
+        let c = self.c(id);
+        let mut out = Vec::new();
+        if c.mode != Mode::Host {
+            return out;
+        }
+        if !c.extra_hosts.is_empty() {
+            out.push((HOSTS, self.hosts_text(&c)));
+        }
+        if !(c.dns.is_empty() && c.dns_search.is_empty() && c.dns_opts.is_empty()) {
+            out.push((RESOLV, self.resolv_text(id, Transform::None)));
+        }
+        out
+    }
+
     fn write_resolv(&mut self, id: &str, how: Transform) {
+        let text = self.resolv_text(id, how);
+        self.put_file(id, RESOLV, &text);
+    }
+
+    fn resolv_text(&self, id: &str, how: Transform) -> String {
         let c = self.c(id);
         let (path, host) = self.resolv_source(&c);
         let d = &self.e().config;
@@ -133,13 +179,12 @@ impl Docker<'_> {
             search: pick(&c.dns_search, &d.dns_search),
             options: pick(&c.dns_opts, &d.dns_opts),
         };
-        let text = match (self.profile(), how) {
+        match (self.profile(), how) {
             (Profile::V20, Transform::None) => resolvconf::filtered(&host, &over, false),
             (Profile::V20, Transform::Legacy) => resolvconf::filtered(&host, &over, true),
             (Profile::V20, Transform::Internal) => resolvconf::rebuilt(&self.own_file(id, RESOLV).unwrap_or_default()),
             _ => resolvconf::generated(path, &host, &over, how),
-        };
-        self.put_file(id, RESOLV, &text);
+        }
     }
 }
 

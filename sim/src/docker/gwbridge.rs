@@ -35,6 +35,7 @@ impl Docker<'_> {
             created: self.s.kernel.now(),
             bridge: None,
             bridge_name: NAME.into(),
+            bridge_kept: false,
         };
         self.reserve(&n);
         let id = n.id.clone();

@@ -90,6 +90,10 @@ impl Docker<'_> {
     }
 
     fn used(&self, network: &str, a: Ipv4Addr) -> bool {
+        let of = self.e().networks.get(network).into_iter().flat_map(|n| &n.subnets);
+        if of.filter_map(|s| ends(self.profile(), &s.net)).any(|e| e.contains(&a)) {
+            return true;
+        }
         self.e().addresses.get(network).is_some_and(|l| l.contains(&a))
     }
 
@@ -129,6 +133,11 @@ impl Docker<'_> {
             l.retain(|x| *x != a);
         }
     }
+}
+
+/// The addresses that no host has: the network's own and its broadcast. Pools of two addresses have none since 28.
+pub fn ends(p: Profile, net: &Ipv4Net) -> Option<[Ipv4Addr; 2]> {
+    (net.prefix_len() < 31 || p == Profile::V20).then(|| [net.network(), net.broadcast()])
 }
 
 /// The lowest address of a pool that is neither taken nor the network's own or its broadcast.

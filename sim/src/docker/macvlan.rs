@@ -43,10 +43,13 @@ impl Docker<'_> {
         let parent = spec.options.get("parent").cloned().unwrap_or_default();
         let id = self.new_id();
         self.macvlan_options(spec)?;
-        self.macvlan_parent(spec, &id, &parent)?;
+        self.macvlan_parent(spec, &parent)?;
         let n = Network::local(spec, &id, &spec.driver, subnet, self.s.kernel.now());
         self.reserve(&n);
         self.em().networks.insert(id.clone(), n);
+        if self.profile() == Profile::V20 {
+            self.user_chain();
+        }
         Ok(id)
     }
 
@@ -78,14 +81,14 @@ impl Docker<'_> {
     }
 
     /// The parent must be there, or be one that the driver can make (`createNetwork`).
-    fn macvlan_parent(&self, spec: &NetSpec, id: &str, parent: &str) -> Result<(), String> {
+    fn macvlan_parent(&self, spec: &NetSpec, parent: &str) -> Result<(), String> {
         let kind = &spec.driver;
-        let short = if kind == "macvlan" { "dm" } else { "di" };
         if parent == "lo" {
             return Err(format!("loopback interface is not a valid {kind} parent link"));
         }
         if parent.is_empty() || spec.internal {
-            return Err(format!("failed to create {short}-{} dummy link: operation not supported", &id[..12]));
+            // It would make a dummy device, which this kernel does not have (`createDummyLink`).
+            return Err("operation not supported".into());
         }
         // Since 24 macvlan networks may share a parent.
         let shares = kind == "macvlan" && self.profile() != Profile::V20;
@@ -95,6 +98,7 @@ impl Docker<'_> {
             .values()
             .find(|n| n.driver == *kind && n.options.get("parent") == Some(&parent.to_owned()));
         if let Some(n) = holder.filter(|_| !shares) {
+            let short = if kind == "macvlan" { "dm" } else { "di" };
             return Err(format!("network {short}-{} is already using parent interface {parent}", &n.id[..12]));
         }
         if self.s.kernel.dev_by_name(self.ns(), parent).is_some() {

@@ -47,6 +47,12 @@ impl Network {
         self.options.get("com.docker.network.driver.mtu").and_then(|v| v.parse().ok()).filter(|m| *m != 0)
     }
 
+    /// Where its containers send what is for others: `DefaultGatewayIPv4`, or the gateway.
+    pub fn way_out(&self) -> Option<Ipv4Addr> {
+        let s = self.subnets.first()?;
+        s.aux.get("DefaultGatewayIPv4").copied().or(s.gateway)
+    }
+
     /// Its gateway.
     pub fn gateway(&self) -> Option<Ipv4Addr> {
         self.subnets.first().and_then(|s| s.gateway)
@@ -83,8 +89,15 @@ impl Network {
             created,
             bridge: None,
             bridge_name: String::new(),
+            bridge_kept: false,
         }
     }
+}
+
+/// `trusted_host_interfaces`: names with colons between them.
+fn trusted(n: &Network) -> Vec<String> {
+    let names = n.opt("trusted_host_interfaces").unwrap_or("").split(':');
+    names.filter(|s| !s.is_empty()).map(str::to_owned).collect()
 }
 
 impl Docker<'_> {
@@ -103,6 +116,7 @@ impl Docker<'_> {
             routed: mode == "routed",
             unprotected: mode == "nat-unprotected",
             direct: c.allow_direct_routing,
+            trusted: trusted(n),
         }
     }
 
@@ -118,6 +132,8 @@ impl Docker<'_> {
             _ => {}
         }
         let subnet = self.subnet_of(spec)?;
+        // The driver reads its options when the pool is taken already, which 20.10 does not come back to.
+        self.check_options(spec)?;
         let id = self.new_id();
         let name = spec.options.get("com.docker.network.bridge.name").cloned();
         let bridge_name = name.filter(|n| !n.is_empty()).unwrap_or_else(|| format!("br-{}", &id[..12]));
@@ -131,7 +147,8 @@ impl Docker<'_> {
         self.stale_default(&bridge_name);
         self.check_bridge(&id, &bridge_name, &subnet)?;
         let now = self.s.kernel.now();
-        let n = Network { bridge_name, ..Network::local(spec, &id, "bridge", subnet, now) };
+        let bridge_kept = self.s.kernel.dev_by_name(self.ns(), &bridge_name).is_some();
+        let n = Network { bridge_name, bridge_kept, ..Network::local(spec, &id, "bridge", subnet, now) };
         self.reserve(&n);
         if let Err(e) = self.bring_up(n) {
             self.em().addresses.shift_remove(&id);
@@ -165,7 +182,14 @@ impl Docker<'_> {
             self.sysctl(ns, "net.bridge.bridge-nf-call-iptables", "1");
         }
         let (p, r) = (self.profile(), self.net_rules(&n));
-        self.calls(&rules::network(p, &r));
+        let calls = rules::network(p, &r);
+        if let Err(e) = self.calls(&calls) {
+            // What 28 set up as a whole it takes down as a whole; its first rules, like 20.10's, stay.
+            if p != Profile::V20 && !e.starts_with("Failed to Setup") {
+                self.undo_network(&calls);
+            }
+            return Err(e);
+        }
         self.change(dev, vec![LinkChange::Up(true)])?;
         // It reads the link again, to know its flags (`setupDeviceUp`).
         self.s.kernel.rtnl_getlink(dev);
@@ -241,9 +265,12 @@ impl Docker<'_> {
                 return Err(format!("plugin \"{other}\" not found"));
             }
         }
-        if spec.subnets.len() > 1 {
-            return Err("bridge driver doesn't support multiple subnets".into());
-        }
+        Ok(())
+    }
+
+    /// What the bridge driver is told (`parseNetworkOptions`).
+    fn check_options(&self, spec: &NetSpec) -> Result<(), String> {
+        let bad = |key: &str, v: &str, why: &str| Err(format!("failed to parse {key} value: {v} ({why})"));
         for key in ["enable_icc", "enable_ip_masquerade"] {
             let key = format!("{OPT}{key}");
             if let Some(v) = spec.options.get(&key)
@@ -252,9 +279,7 @@ impl Docker<'_> {
                     "1" | "t" | "T" | "true" | "TRUE" | "True" | "0" | "f" | "F" | "false" | "FALSE" | "False"
                 )
             {
-                return Err(format!(
-                    "failed to parse {key} value: {v} (strconv.ParseBool: parsing \"{v}\": invalid syntax)"
-                ));
+                return bad(&key, v, &format!("strconv.ParseBool: parsing \"{v}\": invalid syntax"));
             }
         }
         let mode = spec.options.get(&format!("{OPT}gateway_mode_ipv4")).filter(|_| self.profile() != Profile::V20);
@@ -264,13 +289,20 @@ impl Docker<'_> {
             Some("isolated") => {
                 return Err("gateway mode 'isolated' can only be used for an internal network".into());
             }
-            Some(other) => return Err(format!("unknown gateway mode {other}")),
+            Some(other) => {
+                return bad(&format!("{OPT}gateway_mode_ipv4"), other, &format!("unknown gateway mode {other}"));
+            }
         }
-        if let Some(v) = spec.options.get("com.docker.network.driver.mtu")
-            && v.parse::<u32>().is_err()
-        {
-            let key = "com.docker.network.driver.mtu";
-            return Err(format!("failed to parse {key} value: {v} (strconv.Atoi: parsing \"{v}\": invalid syntax)"));
+        let key = "com.docker.network.driver.mtu";
+        if let Some(v) = spec.options.get(key) {
+            match v.parse::<i64>() {
+                Ok(n) if n < 0 => return Err(format!("invalid MTU number: {n}")),
+                Ok(_) => {}
+                Err(_) => return bad(key, v, &format!("strconv.Atoi: parsing \"{v}\": invalid syntax")),
+            }
+        }
+        if spec.subnets.len() > 1 {
+            return Err("bridge driver doesn't support multiple subnets".into());
         }
         Ok(())
     }
@@ -308,6 +340,13 @@ impl Docker<'_> {
         }
         if let Some(a) = aux.values().find(|a: &&Ipv4Addr| !net.contains(*a)) {
             return Err(format!("failed to allocate secondary ip address ({a}): Requested address is out of range"));
+        }
+        let kept = |a: &Ipv4Addr| super::ipam::ends(self.profile(), &net).is_some_and(|e| e.contains(a));
+        if let Some(g) = asked.filter(kept) {
+            return Err(format!("failed to allocate gateway ({g}): Address already in use"));
+        }
+        if let Some(a) = aux.values().find(|a| kept(a)) {
+            return Err(format!("failed to allocate secondary ip address ({a}): Address already in use"));
         }
         let s = Subnet { net, given: Some(given.clone()), range, gateway: None, gateway_given: asked.is_some(), aux };
         // Up to 28 both ends of a pool of two addresses are taken.
@@ -352,7 +391,7 @@ impl Docker<'_> {
 
     /// The jumps to nat DOCKER belong to all networks.
     fn undo_network(&mut self, calls: &[rules::Call]) {
-        let own = |c: &&rules::Call| !matches!(c, rules::Call::Append(_, "PREROUTING" | "OUTPUT", _));
+        let own = |c: &&rules::Call| !matches!(c.bare(), rules::Call::Append(_, "PREROUTING" | "OUTPUT", _));
         let calls: Vec<rules::Call> = calls.iter().filter(own).cloned().collect();
         self.undo(&calls);
     }
@@ -418,7 +457,7 @@ impl Docker<'_> {
         }
         let (p, r) = (self.profile(), self.net_rules(n));
         self.undo_network(&rules::network(p, &r));
-        if let Some(dev) = n.bridge.filter(|_| device)
+        if let Some(dev) = n.bridge.filter(|_| device && !n.bridge_kept)
             && let Err(e) = self.op(&Op::LinkDel { dev })
         {
             self.em().log.push(format!("failed to remove bridge interface {}: {e}", n.bridge_name));
@@ -427,14 +466,14 @@ impl Docker<'_> {
         self.em().addresses.shift_remove(&n.id);
     }
 
-    /// `docker network prune`: the names of those that went.
-    pub fn network_prune(&mut self) -> Vec<String> {
+    /// `docker network prune` of those that `wanted` takes: the names of those that went.
+    pub fn network_prune(&mut self, wanted: impl Fn(&Network) -> bool) -> Vec<String> {
         let all: Vec<Network> = self.e().networks.values().cloned().collect();
         let mut gone = Vec::new();
         for n in all {
             let builtin = matches!(n.name.as_str(), "bridge" | "host" | "none");
             let builtin = builtin || n.scope != "local" || n.name == super::gwbridge::NAME;
-            if !builtin && self.members(&n.id).is_empty() {
+            if !builtin && wanted(&n) && self.members(&n.id).is_empty() {
                 self.take_down(&n, true);
                 gone.push(n.name);
             }

@@ -166,6 +166,10 @@ impl Docker<'_> {
         self.em().overlays.insert(n.id.clone(), o);
         if swarm {
             self.balancer_up(n)?;
+            // The network came to this host with it (`NewNetwork`).
+            if self.profile() == Profile::V20 {
+                self.user_chain();
+            }
         }
         self.ask_peers(&n.id);
         Ok(())

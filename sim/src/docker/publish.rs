@@ -19,6 +19,9 @@ const TRIES: usize = 10;
 /// # Errors
 /// The command line's words.
 pub fn parse(text: &str) -> Result<Vec<Publish>, String> {
+    if let Some(short) = short_form(text) {
+        return parse(&short);
+    }
     let (rest, proto) = text.rsplit_once('/').map_or((text, "tcp"), |(r, p)| (r, p));
     let (ip, host, port) = split(rest);
     if port.is_empty() {
@@ -45,6 +48,14 @@ pub fn parse(text: &str) -> Result<Vec<Publish>, String> {
         Some((x, _)) => Ok((a..=b).map(|p| one(p, Some((x + (p - a), x + (p - a))))).collect()),
         None => Ok((a..=b).map(|p| one(p, None)).collect()),
     }
+}
+
+/// `published=8080,target=80,protocol=tcp` as `8080:80/tcp` (docker/cli opts/port.go).
+fn short_form(text: &str) -> Option<String> {
+    let field = |k: &str| text.split(',').find_map(|p| p.strip_prefix(k)?.strip_prefix('='));
+    let target = field("target")?;
+    let host = field("published").map_or(String::new(), |p| format!("{p}:"));
+    Some(format!("{host}{target}/{}", field("protocol").unwrap_or("tcp")))
 }
 
 fn split(t: &str) -> (&str, &str, &str) {
@@ -131,8 +142,15 @@ impl Docker<'_> {
         let Some(ip) = e.ip else { return Ok(()) };
         // They may be there already; else they move.
         self.unpublish(id);
+        // Since 28 wishes that differ in the host's address alone get one port (`needSamePort`).
+        let alike = |a: &Publish, b: &Publish| a.port == b.port && a.proto == b.proto && a.host_ports == b.host_ports;
+        let (mut same, mut before): (Option<u16>, Option<Publish>) = (None, None);
         for p in self.wanted(&c) {
-            if let Err(why) = self.publish_one(id, n, ip, &p) {
+            if !before.as_ref().is_some_and(|b| alike(b, &p)) {
+                same = None;
+            }
+            before = Some(p.clone());
+            if let Err(why) = self.publish_one(id, n, ip, &p, &mut same) {
                 self.unpublish(id);
                 let (name, eid) = (&c.name, &e.id);
                 return Err(format!(
@@ -156,25 +174,39 @@ impl Docker<'_> {
         }
     }
 
-    fn publish_one(&mut self, id: &str, n: &Network, ip: Ipv4Addr, p: &Publish) -> Result<(), String> {
+    fn publish_one(
+        &mut self,
+        id: &str,
+        n: &Network,
+        ip: Ipv4Addr,
+        p: &Publish,
+        same: &mut Option<u16>,
+    ) -> Result<(), String> {
         let routed = self.net_rules(n).routed;
-        let mut same = None;
+        if self.profile() == Profile::V20 {
+            *same = None;
+        }
         for host_ip in self.host_ips(n, p) {
             // The mode is of IPv4: what comes by IPv6 is docker-proxy's.
             if routed && host_ip.is_ipv4() {
                 let b = Bound { host_ip, host_port: 0, port: p.port, proto: p.proto.clone(), proxy: None };
-                self.program(n, ip, &b, false);
-                self.cm(id).bound.push(b);
+                self.cm(id).bound.push(b.clone());
+                self.program(n, ip, &b)?;
                 continue;
             }
             let mut spec = p.clone();
             if let Some(port) = same.filter(|_| self.profile() != Profile::V20) {
+                // Two sockets may be bound to one address and port, but only one of them listens.
+                let twice = |b: &Bound| b.host_ip == host_ip && b.host_port == port && b.proto == p.proto;
+                if p.host_ports.is_none() && self.c(id).bound.iter().any(twice) {
+                    return Err("failed to listen on TCP socket: address already in use".into());
+                }
                 spec.host_ports = Some((port, port));
             }
             let b = self.bind(&Want { ip: host_ip, spec }, ip)?;
-            same = Some(b.host_port);
-            self.program(n, ip, &b, false);
-            self.cm(id).bound.push(b);
+            *same = Some(b.host_port);
+            self.cm(id).bound.push(b.clone());
+            self.program(n, ip, &b)?;
         }
         Ok(())
     }
@@ -268,14 +300,19 @@ impl Docker<'_> {
         })
     }
 
-    fn program(&mut self, n: &Network, ip: Ipv4Addr, b: &Bound, undo: bool) {
-        let IpAddr::V4(host_ip) = b.host_ip else { return };
+    /// The rules of a port that is bound.
+    fn port_calls(&self, n: &Network, ip: Ipv4Addr, b: &Bound) -> Vec<rules::Call> {
+        let IpAddr::V4(host_ip) = b.host_ip else { return Vec::new() };
         if n.internal {
-            return;
+            return Vec::new();
         }
         let r = PortRules { proto: b.proto.clone(), host_ip, host_port: b.host_port, ip, port: b.port };
-        let calls = rules::publish(self.profile(), &self.net_rules(n), &r);
-        if undo { self.undo(&calls) } else { self.calls(&calls) }
+        rules::publish(self.profile(), &self.net_rules(n), &r)
+    }
+
+    fn program(&mut self, n: &Network, ip: Ipv4Addr, b: &Bound) -> Result<(), String> {
+        let calls = self.port_calls(n, ip, b);
+        self.calls(&calls)
     }
 
     /// Takes back all published ports of a container.
@@ -288,7 +325,8 @@ impl Docker<'_> {
         for b in bound {
             for e in c.endpoints.values() {
                 if let (Some(n), Some(ip)) = (self.e().networks.get(&e.network).cloned(), e.ip) {
-                    self.program(&n, ip, &b, true);
+                    let calls = self.port_calls(&n, ip, &b);
+                    self.undo(&calls);
                 }
             }
             if let Some(app) = b.proxy {

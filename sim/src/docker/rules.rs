@@ -12,7 +12,8 @@ use std::net::Ipv4Addr;
 use ipnet::Ipv4Net;
 
 use super::{Docker, Profile};
-use crate::command::iptables::parse_rule;
+use crate::command::iptables::{parse_rule, refused};
+use crate::kernel::types::Errno;
 use crate::kernel::xtables::{Counters, Policy, Rule, TableKind, Variant, XtChange};
 
 /// A call to `iptables`.
@@ -30,12 +31,28 @@ pub enum Call {
     Delete(TableKind, &'static str, String),
     /// The jump is taken away and comes back on top.
     Jump(&'static str, &'static str),
+    /// A call whose failure the engine tells of, after these words.
+    Says(String, Box<Call>),
 }
 
 impl Call {
+    /// What the engine says before `iptables`' own words where the call fails.
+    pub fn says(self, words: String) -> Call {
+        Call::Says(words, Box::new(self))
+    }
+
+    /// The call itself.
+    pub fn bare(&self) -> &Call {
+        match self {
+            Call::Says(_, c) => c,
+            c => c,
+        }
+    }
+
     /// What takes it back.
     pub fn undo(&self) -> Option<Call> {
         match self {
+            Call::Says(_, c) => c.undo(),
             Call::Insert(t, c, r) | Call::Append(t, c, r) => Some(Call::Delete(*t, c, r.clone())),
             _ => None,
         }
@@ -60,6 +77,8 @@ pub struct NetRules {
     pub unprotected: bool,
     /// `--allow-direct-routing`.
     pub direct: bool,
+    /// `com.docker.network.bridge.trusted_host_interfaces` (28 and later).
+    pub trusted: Vec<String>,
 }
 
 /// A port that is published.
@@ -91,32 +110,47 @@ pub fn network(p: Profile, n: &NetRules) -> Vec<Call> {
     }
 }
 
-/// Calls when a container joins a network with an address.
+/// Calls when a container joins a network with an address (`filterDirectAccess`).
 pub fn endpoint(p: Profile, n: &NetRules, ip: Ipv4Addr) -> Vec<Call> {
-    let none = p == Profile::V20 || n.internal || n.routed || n.unprotected || n.direct;
+    if p == Profile::V20 || n.internal || n.routed || n.unprotected || n.direct {
+        return Vec::new();
+    }
+    let mut out = Vec::new();
+    for dev in &n.trusted {
+        let rule = format!("-d {ip} -i {dev} -j ACCEPT");
+        out.push(enable(p, "DIRECT ACCESS FILTERING - ACCEPT", Call::Append(TableKind::Raw, "PREROUTING", rule)));
+    }
     let rule = format!("-d {ip} ! -i {} -j DROP", n.bridge);
-    if none { Vec::new() } else { vec![Call::Append(TableKind::Raw, "PREROUTING", rule)] }
+    out.push(enable(p, "DIRECT ACCESS FILTERING - DROP", Call::Append(TableKind::Raw, "PREROUTING", rule)));
+    out
 }
 
-/// Calls when a port is published.
+/// A rule by its name in errors; 20.10 has none for the rules of a port.
+fn enable(p: Profile, what: &str, call: Call) -> Call {
+    let words = if p == Profile::V20 { String::new() } else { format!("Unable to enable {what} rule: ") };
+    call.says(words)
+}
+
+/// Calls when a port is published, with the words in the engine's order (`setPerPortIptables`).
 pub fn publish(p: Profile, n: &NetRules, b: &PortRules) -> Vec<Call> {
     let (br, ip, port, proto) = (&n.bridge, b.ip, b.port, &b.proto);
     let mut out = Vec::new();
-    let dst = if b.host_ip.is_unspecified() { String::new() } else { format!("-d {} ", b.host_ip) };
+    let dst = if b.host_ip.is_unspecified() { "0/0".to_owned() } else { b.host_ip.to_string() };
     if p != Profile::V20 && b.host_ip.is_loopback() {
-        let rule = format!("-d {} ! -i lo -p {proto} --dport {} -j DROP", b.host_ip, b.host_port);
-        out.push(Call::Append(TableKind::Raw, "PREROUTING", rule));
+        let rule = format!("-p {proto} -d {dst} --dport {} ! -i lo -j DROP", b.host_port);
+        out.push(enable(p, "LOOPBACK FILTERING - DROP", Call::Append(TableKind::Raw, "PREROUTING", rule)));
     }
-    let not_in = if n.proxy { format!("! -i {br} ") } else { String::new() };
+    let not_in = if n.proxy { format!(" ! -i {br}") } else { String::new() };
     if b.host_port != 0 && !n.routed {
-        let to = format!("-p {proto} --dport {} -j DNAT --to-destination {ip}:{port}", b.host_port);
-        out.push(Call::Append(TableKind::Nat, "DOCKER", format!("{dst}{not_in}{to}")));
+        let to = format!("-j DNAT --to-destination {ip}:{port}{not_in}");
+        let rule = format!("-p {proto} -d {dst} --dport {} {to}", b.host_port);
+        out.push(enable(p, "DNAT", Call::Append(TableKind::Nat, "DOCKER", rule)));
     }
-    let accept = format!("-d {ip} ! -i {br} -o {br} -p {proto} --dport {port} -j ACCEPT");
-    let hairpin =
-        Call::Append(TableKind::Nat, "POSTROUTING", format!("-s {ip} -d {ip} -p {proto} --dport {port} -j MASQUERADE"));
+    let accept = format!("! -i {br} -o {br} -p {proto} -d {ip} --dport {port} -j ACCEPT");
+    let hairpin = format!("-p {proto} -s {ip} -d {ip} --dport {port} -j MASQUERADE");
+    let hairpin = enable(p, "MASQUERADE", Call::Append(TableKind::Nat, "POSTROUTING", hairpin));
     if p == Profile::V20 {
-        out.push(Call::Append(TableKind::Filter, "DOCKER", accept));
+        out.push(enable(p, "", Call::Append(TableKind::Filter, "DOCKER", accept)));
         out.push(hairpin);
         return out;
     }
@@ -124,7 +158,7 @@ pub fn publish(p: Profile, n: &NetRules, b: &PortRules) -> Vec<Call> {
         out.push(hairpin);
     }
     if !n.unprotected {
-        out.push(Call::Insert(TableKind::Filter, "DOCKER", accept));
+        out.push(enable(p, "OPEN PORT", Call::Insert(TableKind::Filter, "DOCKER", accept)));
     }
     out
 }
@@ -136,20 +170,30 @@ pub(super) fn rule(text: &str) -> Option<Rule> {
 }
 
 impl Docker<'_> {
-    /// Carries out calls, one after the other. With `--iptables=false` none.
-    pub fn calls(&mut self, calls: &[Call]) {
+    /// Carries out calls, one after the other, up to the first that fails. With `--iptables=false` none.
+    ///
+    /// # Errors
+    /// The engine's sentence.
+    pub fn calls(&mut self, calls: &[Call]) -> Result<(), String> {
         if !self.e().config.iptables {
-            return;
+            return Ok(());
         }
+        calls.iter().try_for_each(|c| self.call(c))
+    }
+
+    /// Carries out calls whose failure the engine only writes down.
+    pub fn calls_logged(&mut self, calls: &[Call]) {
         for c in calls {
-            self.call(c);
+            if let Err(e) = self.calls(std::slice::from_ref(c)) {
+                self.em().log.push(e);
+            }
         }
     }
 
     /// Takes calls back.
     pub fn undo(&mut self, calls: &[Call]) {
         let undo: Vec<Call> = calls.iter().filter_map(Call::undo).collect();
-        self.calls(&undo);
+        self.calls_logged(&undo);
     }
 
     fn at(&self, table: TableKind, chain: &str, rule: &Rule) -> Option<usize> {
@@ -170,8 +214,9 @@ impl Docker<'_> {
         }
     }
 
-    fn call(&mut self, c: &Call) {
+    fn call(&mut self, c: &Call) -> Result<(), String> {
         match c {
+            Call::Says(words, c) => return self.call(c).map_err(|e| self.sentence(words, &e)),
             Call::Chain(table, chain) => {
                 if !self.has_chain(*table, chain) {
                     self.commit(XtChange::NewChain { table: *table, chain: (*chain).into() });
@@ -183,8 +228,8 @@ impl Docker<'_> {
                     self.commit(XtChange::DelChain { table: *table, chain: (*chain).into() });
                 }
             }
-            Call::Insert(table, chain, text) => self.add(*table, chain, text, true),
-            Call::Append(table, chain, text) => self.add(*table, chain, text, false),
+            Call::Insert(table, chain, text) => return self.add(*table, chain, text, true),
+            Call::Append(table, chain, text) => return self.add(*table, chain, text, false),
             Call::Delete(table, chain, text) => {
                 let at = rule(text).and_then(|r| self.at(*table, chain, &r));
                 if let Some(at) = at {
@@ -193,26 +238,46 @@ impl Docker<'_> {
             }
             Call::Jump(from, to) => {
                 let text = format!("-j {to}");
-                self.call(&Call::Delete(TableKind::Filter, from, text.clone()));
-                self.call(&Call::Insert(TableKind::Filter, from, text));
+                self.call(&Call::Delete(TableKind::Filter, from, text.clone()))?;
+                return self.add(TableKind::Filter, from, &text, true);
             }
         }
+        Ok(())
     }
 
-    fn add(&mut self, table: TableKind, chain: &str, text: &str, top: bool) {
-        let Some(rule) = rule(text) else {
-            self.em().log.push(format!("iptables cannot read: {text}"));
-            return;
-        };
-        if self.at(table, chain, &rule).is_some() {
-            return;
+    /// `RawCombinedOutput` puts what failed in brackets; 20.10 links a chain without it (`ProgramChain`).
+    fn sentence(&self, words: &str, failed: &str) -> String {
+        let raw = self.profile() == Profile::V20 && words.starts_with("Failed to program");
+        if raw { format!("{words}{failed}") } else { format!("{words} ({failed})") }
+    }
+
+    /// A rule, unless the chain has it.
+    fn add(&mut self, table: TableKind, name: &str, text: &str, top: bool) -> Result<(), String> {
+        let Some(rule) = rule(text) else { return Err(format!("iptables cannot read: {text}")) };
+        if self.at(table, name, &rule).is_some() {
+            return Ok(());
         }
-        let (chain, counters) = (chain.into(), Counters::default());
-        self.commit(if top {
+        let (chain, counters) = (name.into(), Counters::default());
+        let change = if top {
             XtChange::Insert { table, chain, at: 0, rule, counters }
         } else {
             XtChange::Append { table, chain, rule, counters }
-        });
+        };
+        let ns = self.ns();
+        let done = self.s.kernel.xt_commit(ns, Variant::Nft, &[change]);
+        done.map_err(|e| self.failed(table, if top { "-I" } else { "-A" }, name, text, e.errno))
+    }
+
+    /// A call that failed, as the engine's log has it (iptables.go `raw`). Up to 20.10 the filter table is named in the
+    /// rules of ports alone.
+    fn failed(&self, table: TableKind, verb: &str, chain: &str, text: &str, e: Errno) -> String {
+        let named = table != TableKind::Filter || self.profile() != Profile::V20 || verb == "-A";
+        let table = if named { format!("-t {} ", table.name()) } else { String::new() };
+        let line = format!("iptables --wait {table}{verb} {chain} {text}");
+        let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        let tables = self.s.kernel.ns(self.ns()).nf.xt.of(Variant::Nft);
+        let (said, status) = refused(tables, &words).unwrap_or_else(|| (e.strerror().to_owned(), 4));
+        format!("iptables failed: {line}: {said} (exit status {status})")
     }
 
     /// `-P FORWARD DROP`.

@@ -3,11 +3,10 @@
 use std::net::Ipv4Addr;
 
 use super::types::{Container, Endpoint, Mode, Network, Profile};
-use super::{Docker, link, publish, rules};
+use super::{Docker, link, rules};
 use crate::app::arping::{Arping, ArpingSpec};
 use crate::app::{AppId, Program};
 use crate::kernel::types::{DevId, MSEC, NetnsId, Pid, SEC};
-use crate::kernel::xtables::TableKind;
 use crate::op::{LinkChange, NewLink, Op, OpReply, PortSet, RouteSpec, RouteVerb};
 use crate::shell::vfs::{Entry, Vfs};
 use crate::wire::MacAddr;
@@ -163,7 +162,7 @@ impl Docker<'_> {
         }
         if n.driver == "bridge" {
             let (p, r) = (self.profile(), self.net_rules(&n));
-            self.calls(&rules::endpoint(p, &r, ip));
+            self.calls(&rules::endpoint(p, &r, ip))?;
         }
         self.announce(id, ip, dev);
         self.overlay_joined(id, &n);
@@ -329,8 +328,7 @@ impl Docker<'_> {
 
     fn leave(&mut self, id: &str, delete: bool) {
         self.unpublish(id);
-        let links = self.link_calls(id);
-        self.undo(&links);
+        self.unlink(id);
         let names: Vec<String> = self.c(id).endpoints.keys().cloned().collect();
         for n in names {
             self.detach_from(id, &n, delete);
@@ -418,26 +416,6 @@ impl Docker<'_> {
             return Ok(());
         }
         self.publish(id, name, n)
-    }
-
-    /// `--link` where containers do not talk otherwise (`iptables.Link`): for each exposed port there and back.
-    pub(super) fn link_calls(&self, id: &str) -> Vec<rules::Call> {
-        let c = self.c(id);
-        let ip_of = |c: &Container| c.endpoints.get("bridge").and_then(|e| e.ip);
-        let Some(n) = self.e().network("bridge").filter(|n| !n.flag("enable_icc", true)) else { return Vec::new() };
-        let Some(me) = ip_of(&c) else { return Vec::new() };
-        let br = &n.bridge_name;
-        let mut out = Vec::new();
-        for (of, _) in &c.links {
-            let other = self.c(of);
-            let Some(child) = ip_of(&other) else { continue };
-            for (port, proto, _) in publish::ordered(&other) {
-                let there = format!("-i {br} -o {br} -p {proto} -s {me} -d {child} --dport {port} -j ACCEPT");
-                let back = format!("-i {br} -o {br} -p {proto} -s {child} -d {me} --sport {port} -j ACCEPT");
-                out.extend([there, back].map(|r| rules::Call::Append(TableKind::Filter, "DOCKER", r)));
-            }
-        }
-        out
     }
 
     /// 28 announces each address, three times a second apart (`osl.Interface.advertiseAddrs`).

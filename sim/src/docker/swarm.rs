@@ -27,6 +27,8 @@ const JOIN_TIMEOUT_NS: Nanos = 20 * SEC;
 /// The errand of taking part in the ingress network.
 const INGRESS_ERRAND: u32 = ERRAND;
 
+/// Three heartbeats of five seconds; on the average half of one was over when the node left.
+const HEARTBEATS_NS: u64 = 12_500 * MSEC;
 const ALREADY: &str = "This node is already part of a swarm. Use \"docker swarm leave\" to leave this swarm and join \
                        another one.";
 
@@ -241,6 +243,8 @@ impl Docker<'_> {
             name,
             manager,
             member: true,
+            left: None,
+            removed: false,
             addr,
             app: None,
             talking: false,
@@ -279,6 +283,34 @@ impl Docker<'_> {
         let talk = c.nodes[me].app.map(|a| self.s.apps.get(a));
         let gone = c.nodes.get(node).is_none_or(|n| n.app.is_none());
         gone || matches!(talk.and_then(|a| a.program.as_ref()), Some(Program::Gossip(g)) if g.lost(node as u32))
+    }
+
+    /// What the managers say of a node: one that left is missed only when its heartbeats are (swarmkit dispatcher).
+    pub fn node_down(&self, node: usize) -> bool {
+        let left = self.member().and_then(|(c, _)| c.nodes.get(node)?.left);
+        match left {
+            Some(at) => self.s.kernel.now() - at >= HEARTBEATS_NS,
+            None => self.node_silent(node),
+        }
+    }
+
+    /// `docker node rm`.
+    ///
+    /// # Errors
+    /// There is no such node, or it is not down.
+    pub fn node_remove(&mut self, key: &str) -> Result<(), String> {
+        let Some((c, _)) = self.member() else { return Err(format!("node {key} not found")) };
+        let here = |n: &Node| !n.removed && (n.name == key || n.id.starts_with(key));
+        let Some(at) = c.nodes.iter().position(here) else { return Err(format!("node {key} not found")) };
+        let id = c.nodes[at].id.clone();
+        if !self.node_down(at) {
+            let code = "rpc error: code = FailedPrecondition desc = node";
+            return Err(format!("{code} {id} is not down and can't be removed"));
+        }
+        if let Some((c, _)) = self.member_mut() {
+            c.nodes[at].removed = true;
+        }
+        Ok(())
     }
 
     /// The daemon stops: its networks go, its place stays.
@@ -353,8 +385,10 @@ impl Docker<'_> {
     pub(super) fn unseat(&mut self) {
         self.silence();
         let Some((cluster, me)) = self.em().member.take() else { return };
+        let now = self.s.kernel.now();
         if let Some(n) = self.s.clusters.get_mut(cluster).and_then(|c| c.nodes.get_mut(me)) {
             n.member = false;
+            n.left = Some(now);
         }
     }
 

@@ -149,6 +149,8 @@ pub struct Network {
     pub bridge: Option<DevId>,
     /// Name of that bridge.
     pub bridge_name: String,
+    /// The bridge was there before the network, and stays when it goes (`ifaceCreatedByUser`).
+    pub bridge_kept: bool,
 }
 
 /// A container's place on a network.
@@ -288,6 +290,8 @@ pub struct Container {
     pub bound_for: String,
     /// `--link` on the default bridge: container id and alias.
     pub links: Vec<(String, String)>,
+    /// Rules of links, each with the endpoints, of the parent and of the child, that it was made for.
+    pub linked: Vec<(String, String)>,
     /// `--dns`.
     pub dns: Vec<String>,
     /// `--dns-search`.
@@ -308,6 +312,10 @@ pub struct Container {
     pub env: Vec<String>,
     /// `--restart` policy.
     pub restart: String,
+    /// `docker stop` or `kill` ended it, and nothing has started it since (`HasBeenManuallyStopped`).
+    pub stopped_by_hand: bool,
+    /// `--label`.
+    pub labels: IndexMap<String, String>,
     /// Its namespace while it runs (and after, while others share it).
     pub netns: Option<NetnsId>,
     /// First 12 digits name `/var/run/docker/netns/…`.
@@ -363,6 +371,8 @@ pub struct Engine {
     pub last_pool: Option<Ipv4Net>,
     /// Next port to be chosen, by host address and protocol.
     pub next_port: IndexMap<(std::net::IpAddr, String), u16>,
+    /// Names of containers that are gone, and that others still have links to.
+    pub gone: IndexMap<String, String>,
     /// Warnings and errors, as `journalctl` would show them.
     pub log: Vec<String>,
     /// The cluster that it belongs to, and its number there.

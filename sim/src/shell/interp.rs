@@ -11,7 +11,7 @@ use super::{EXEC_NS, Ran, bound};
 use crate::FxBuild;
 use crate::app::probe::ProbeReport;
 use crate::command::{Proc, Refusal};
-use crate::kernel::types::{HostId, Nanos, NetnsId, Pid};
+use crate::kernel::types::{Errno, HostId, Nanos, NetnsId, Pid};
 use crate::session::Session;
 use crate::session::watch::Target;
 
@@ -440,6 +440,9 @@ impl Shell<'_> {
                         "/dev/stdout" => io.out.clone(),
                         "/dev/stderr" => io.err.clone(),
                         _ => {
+                            if self.inside && self.sess.read_only(self.host, self.ns, &path) {
+                                return self.not_made(&shown, Errno::EROFS, &io);
+                            }
                             if let Err(e) = self.sess.write_file(self.host, self.ns, &path, "", append) {
                                 return self.no_file(&shown, &e.to_string(), &io);
                             }
@@ -471,6 +474,14 @@ impl Shell<'_> {
 
     fn no_file(&mut self, path: &str, why: &str, io: &Io) -> Option<Io> {
         let text = format!("{}: line 1: {path}: {why}\n", self.name);
+        self.write(&io.err, &text);
+        self.last = 1;
+        None
+    }
+
+    /// A file that busybox' shell cannot open for writing.
+    fn not_made(&mut self, path: &str, why: Errno, io: &Io) -> Option<Io> {
+        let text = format!("{}: can't create {path}: {why}\n", self.name);
         self.write(&io.err, &text);
         self.last = 1;
         None

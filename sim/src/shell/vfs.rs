@@ -132,6 +132,14 @@ impl Session {
         }
     }
 
+    /// Settings of the kernel that a container's processes see and may not write: its `/proc/sys` is mounted read-only
+    /// unless it is privileged (runc's `readonlyPaths`).
+    pub fn read_only(&self, host: HostId, ns: NetnsId, path: &str) -> bool {
+        let Some(e) = self.engines.get(&host).filter(|_| path.starts_with("/proc/sys/")) else { return false };
+        let mut here = e.containers.values().filter(|c| c.netns == Some(ns)).peekable();
+        here.peek().is_some() && !here.any(|c| c.privileged)
+    }
+
     /// Writes a file: truncates it first, or appends.
     ///
     /// # Errors

@@ -13,8 +13,10 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         p.err.push_str(&format!("ip: {}: Operation not permitted\n", asks_by(argv)));
         return Ok(2);
     }
-    let from = p.out.len();
+    let (from, err) = (p.out.len(), p.err.len());
     let done = ip::run(p, &told_more(argv));
+    let said: String = p.err.split_off(err).lines().map(|l| error(l) + "\n").collect();
+    p.err.push_str(&said);
     let text = p.out.split_off(from);
     let lines: String = text.lines().map(|l| line(p, l) + "\n").collect();
     p.out.push_str(&lines);
@@ -44,6 +46,18 @@ ip neigh show|flush [to PREFIX] [dev DEV] [nud STATE]
 ip rule [list] | add|del SELECTOR ACTION
 ";
 
+/// What iproute2 says of a refusal, as busybox says it: by the error's number, never in the kernel's own words.
+fn error(l: &str) -> String {
+    let by_number = match l.strip_prefix("Error: ") {
+        Some("Unknown device type.") => "Operation not supported",
+        Some("ipv4: Address already assigned.") => "File exists",
+        Some("ipv4: Address not found.") => "Cannot assign requested address",
+        Some("Nexthop has invalid gateway.") => "Network is unreachable",
+        _ => return if l.starts_with("RTNETLINK answers: ") { format!("ip: {l}") } else { l.to_owned() },
+    };
+    format!("ip: RTNETLINK answers: {by_number}")
+}
+
 /// The object that the words are about, abbreviated as one likes.
 fn about(argv: &[String], object: &str) -> bool {
     let word = argv.iter().skip(1).find(|w| !w.starts_with('-'));
@@ -55,6 +69,11 @@ fn told_more(argv: &[String]) -> Vec<String> {
     let mut words = argv.to_vec();
     if about(argv, "neighbour") {
         words.insert(1, "-s".into());
+    }
+    // It passes over what it does not know of a new link; the kernel names the other end of a pair.
+    if about(argv, "link") && changes(argv) {
+        let peer = words.iter().position(|w| w == "peer").unwrap_or(words.len());
+        words.truncate(peer);
     }
     words
 }
@@ -125,6 +144,6 @@ fn linked(p: &Proc<'_>, ns: NetnsId, head: &str) -> String {
         Some(d) => (d.name.to_string(), d.is_up()),
         None => (link.to_owned(), false),
     };
-    let after = if up { after.to_owned() } else { after.replacen('>', ",M-DOWN>", 1) };
+    let after = if up || after.contains("M-DOWN") { after.to_owned() } else { after.replacen('>', ",M-DOWN>", 1) };
     format!("{before}@{name}:{after}")
 }

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use super::super::opts::Opt;
-use super::super::{Exit, Proc};
+use super::super::{Exit, Proc, Refusal};
 use super::{options, usage};
 use crate::app::dns::{Habit, Lookup, PORT};
 use crate::trace::Outcome;
@@ -33,8 +33,13 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         };
         conf.servers = vec![a];
     }
-    // It asks for the name as it stands.
-    conf.search.clear();
+    // A name without a dot it asks for in the search domains alone, any other as it stands (`add_query_with_search`).
+    let search = std::mem::take(&mut conf.search);
+    let name = match search.as_slice() {
+        [domain] if !name.contains('.') => format!("{name}.{domain}"),
+        [_, _, ..] if !name.contains('.') => return Err(Refusal::new("nslookup with several search domains", 0)),
+        _ => name,
+    };
     let Some(first) = conf.servers.first().copied() else { return Ok(silence(p)) };
     let addr = name.parse::<Ipv4Addr>().ok();
     let lookup = match addr {
@@ -46,7 +51,8 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
     let last = report.how.as_ref().and_then(|h| h.queries.last().cloned()).unwrap_or_default();
     let server = last.server.parse().unwrap_or(first);
     p.report = Some(report);
-    if last.answers.is_none() {
+    // An answer that is neither good, nor that the name is unknown, nor a server's failure it does not count.
+    if last.answers.is_none() || last.rcode == "REFUSED" {
         return Ok(silence(p));
     }
     p.out.push_str(&format!("Server:\t\t{server}\nAddress:\t{server}:{PORT}\n\n"));

@@ -1,9 +1,12 @@
 //! `--filter KEY=VALUE` of `docker ps` and `docker network ls`: values of one key are alternatives, keys must all hold.
 
+use indexmap::IndexMap;
+
 use super::super::Refusal;
 use super::flags::Given;
 use super::show::state_name;
-use crate::docker::{Container, Docker, Network};
+use crate::docker::types::State;
+use crate::docker::{Container, Docker, Network, Profile};
 
 /// The filters given, as pairs.
 fn pairs(g: &Given) -> Vec<(String, String)> {
@@ -15,6 +18,10 @@ fn pairs(g: &Given) -> Vec<(String, String)> {
 fn passes(g: &Given, cmd: &str, one: impl Fn(&str, &str) -> Option<bool>) -> Result<bool, Refusal> {
     let all = pairs(g);
     for (key, _) in &all {
+        // All labels must be there; of everything else one is enough.
+        if key == "label" {
+            continue;
+        }
         let mut any = false;
         for (_, value) in all.iter().filter(|(k, _)| k == key) {
             any |= one(key, value).ok_or_else(|| Refusal::new(format!("docker {cmd} --filter {key}"), 0))?;
@@ -38,11 +45,72 @@ fn named(name: &str, pattern: &str) -> bool {
     }
 }
 
+/// Does it have the labels that are asked for, and none that are not (`MatchKVList`)?
+pub fn labelled(g: &Given, labels: &IndexMap<String, String>) -> bool {
+    let has = |v: &str| match v.split_once('=') {
+        Some((k, v)) => labels.get(k).is_some_and(|x| x == v),
+        None => labels.contains_key(v),
+    };
+    g.all("filter").all(|f| match (f.strip_prefix("label="), f.strip_prefix("label!=")) {
+        (Some(v), _) => has(v),
+        (_, Some(v)) => !has(v),
+        _ => true,
+    })
+}
+
+/// The engine's words for a filter that it does not have; what it has and the model has not is refused.
+fn unknown(g: &Given, cmd: &str, p: Profile, modelled: &[&str], others: &[&str]) -> Result<Option<String>, Refusal> {
+    for (key, _) in pairs(g) {
+        let key = key.trim_end_matches('!');
+        if others.contains(&key) {
+            return Err(Refusal::new(format!("docker {cmd} --filter {key}"), 0));
+        }
+        if !modelled.contains(&key) {
+            let i = if p == Profile::V20 { "I" } else { "i" };
+            return Ok(Some(format!("{i}nvalid filter '{key}'")));
+        }
+    }
+    Ok(None)
+}
+
+/// What is wrong with the filters of `docker network ls`.
+///
+/// # Errors
+/// A filter that is not modelled.
+pub fn network_unknown(g: &Given, p: Profile) -> Result<Option<String>, Refusal> {
+    let found = unknown(g, "network ls", p, &["dangling", "driver", "id", "label", "name", "scope", "type"], &[])?;
+    let odd = || {
+        let odd = pairs(g).into_iter().find(|(k, v)| k == "type" && !matches!(v.as_str(), "builtin" | "custom"));
+        odd.map(|(_, v)| format!("invalid filter: 'type'='{v}'"))
+    };
+    Ok(found.or_else(odd))
+}
+
+/// What is wrong with the filters of `docker ps`.
+///
+/// # Errors
+/// A filter that is not modelled.
+pub fn container_unknown(g: &Given, p: Profile) -> Result<Option<String>, Refusal> {
+    const HAS: [&str; 9] = ["ancestor", "exited", "expose", "id", "label", "name", "network", "publish", "status"];
+    unknown(g, "ps", p, &HAS, &["before", "health", "is-task", "isolation", "since", "volume"])
+}
+
+/// Is a port among those of a filter, `80`, `80-90` or `80/udp`?
+fn port_in(filter: &str, port: u16, proto: &str) -> bool {
+    let (range, of) = filter.split_once('/').unwrap_or((filter, "tcp"));
+    let (a, b) = range.split_once('-').unwrap_or((range, range));
+    let ends = a.parse::<u16>().ok().zip(b.parse::<u16>().ok());
+    of == proto && ends.is_some_and(|(a, b)| (a..=b).contains(&port))
+}
+
 /// `docker ps --filter`.
 ///
 /// # Errors
 /// A key that is not modelled.
 pub fn container(g: &Given, d: &Docker<'_>, c: &Container) -> Result<bool, Refusal> {
+    if !labelled(g, &c.labels) {
+        return Ok(false);
+    }
     passes(g, "ps", |key, v| {
         Some(match key {
             "name" => named(&c.name, v),
@@ -50,6 +118,12 @@ pub fn container(g: &Given, d: &Docker<'_>, c: &Container) -> Result<bool, Refus
             "status" => state_name(c.state) == v,
             "exited" => state_name(c.state) == "exited" && c.exit.to_string() == v,
             "ancestor" => c.image == v || c.image.split(':').next() == Some(v),
+            "publish" => c.bound.iter().any(|b| port_in(v, b.host_port, &b.proto)),
+            "expose" => {
+                let running = c.state == State::Running;
+                let mut ports = super::show::told(c).filter_map(|e| e.split_once('/'));
+                running && ports.any(|(port, proto)| port.parse().is_ok_and(|n| port_in(v, n, proto)))
+            }
             "network" => {
                 let id = d.e().network(v).map(|n| n.id.clone());
                 c.endpoints.iter().any(|(name, e)| name == v || Some(&e.network) == id.as_ref())
@@ -63,7 +137,10 @@ pub fn container(g: &Given, d: &Docker<'_>, c: &Container) -> Result<bool, Refus
 ///
 /// # Errors
 /// A key that is not modelled.
-pub fn network(g: &Given, d: &Docker<'_>, n: &Network) -> Result<bool, Refusal> {
+pub fn network(g: &Given, n: &Network) -> Result<bool, Refusal> {
+    if !labelled(g, &n.labels) {
+        return Ok(false);
+    }
     let builtin = matches!(n.name.as_str(), "bridge" | "host" | "none");
     passes(g, "network ls", |key, v| {
         Some(match key {
@@ -72,11 +149,8 @@ pub fn network(g: &Given, d: &Docker<'_>, n: &Network) -> Result<bool, Refusal> 
             "driver" => n.driver == v,
             "scope" => n.scope == v,
             "type" => builtin == (v == "builtin"),
-            "dangling" => (!builtin && d.members(&n.id).is_empty()) == matches!(v, "true" | "1"),
-            "label" => match v.split_once('=') {
-                Some((k, v)) => n.labels.get(k).is_some_and(|x| x == v),
-                None => n.labels.contains_key(v),
-            },
+            // The list that is filtered has no containers in it (`filterNetworkByUse`).
+            "dangling" => builtin != matches!(v, "true" | "1"),
             _ => return None,
         })
     })

@@ -63,6 +63,9 @@ fn config(c: &Container, words: Vec<String>) -> Value {
     put("Env", json!(c.env));
     put("Cmd", json!(words));
     put("Image", c.image.clone().into());
+    let mut labels: Map<_, _> = c.labels.iter().map(|(k, v)| (k.clone(), Value::from(v.clone()))).collect();
+    labels.sort_keys();
+    put("Labels", labels.into());
     o.into()
 }
 
@@ -78,7 +81,7 @@ fn host_config(d: &Docker<'_>, c: &Container) -> Value {
         }
     }
     bindings.sort_keys();
-    let name = |id: &String| d.e().containers.get(id).map_or("", |o| o.name.as_str()).to_owned();
+    let name = |id: &String| d.link_name(id);
     let links: Vec<String> = c.links.iter().map(|(of, alias)| format!("/{}:/{}/{alias}", name(of), c.name)).collect();
     let list = |l: &[String]| if l.is_empty() { Value::Null } else { json!(l) };
     json!({
@@ -159,7 +162,7 @@ fn endpoint(d: &Docker<'_>, c: &Container, name: &str, e: &Endpoint) -> Value {
     let up = !e.id.is_empty();
     let text = |t: Option<String>| t.filter(|_| up).unwrap_or_default();
     let prefix = n.and_then(|n| n.subnets.first()).filter(|_| up && e.ip.is_some()).map_or(0, |s| s.net.prefix_len());
-    let gateway = n.filter(|n| (!n.internal || v20) && n.driver != "overlay").and_then(Network::gateway);
+    let gateway = n.filter(|n| (!n.internal || v20) && n.driver != "overlay").and_then(Network::way_out);
     let gateway = gateway.filter(|_| e.ip.is_some());
     let list = |l: Vec<String>| if l.is_empty() { Value::Null } else { json!(l) };
     let short = c.id.get(..12).unwrap_or("").to_owned();

@@ -1,12 +1,14 @@
 //! `docker network`.
 
+use serde_json::{Value, json};
+
 use super::super::{Exit, Proc, Refusal};
 use super::filter;
 use super::flags::{Given, Has, Known, read, unknown};
 use super::show::table;
 use super::{bad_flag, daemon_error, docker, profile, show, template, usage};
 use crate::docker::network::NetSpec;
-use crate::docker::{Endpoint, Profile};
+use crate::docker::{Endpoint, Network, Profile};
 
 /// Runs `docker network`.
 pub fn run(p: &mut Proc<'_>, args: &[String]) -> Exit {
@@ -20,9 +22,39 @@ pub fn run(p: &mut Proc<'_>, args: &[String]) -> Exit {
         "prune" => prune(p, rest),
         "connect" => connect(p, rest),
         "disconnect" => disconnect(p, rest),
-        other => Err(Refusal::new(format!("docker network {other}"), 0)),
+        other => Ok(no_command(p, other)),
     }
 }
+
+/// A command that `docker network` does not have.
+fn no_command(p: &mut Proc<'_>, sub: &str) -> i32 {
+    p.err.push_str(&match profile(p) {
+        Profile::V20 => COMMANDS.to_owned(),
+        _ => format!(
+            "docker: unknown command: docker network {sub}\n\nUsage:  docker network\n\n\
+             Run 'docker network --help' for more information\n"
+        ),
+    });
+    1
+}
+
+/// What 20.10 says then.
+const COMMANDS: &str = "
+Usage:  docker network COMMAND
+
+Manage networks
+
+Commands:
+  connect     Connect a container to a network
+  create      Create a network
+  disconnect  Disconnect a container from a network
+  inspect     Display detailed information on one or more networks
+  ls          List networks
+  prune       Remove all unused networks
+  rm          Remove one or more networks
+
+Run 'docker network COMMAND --help' for more information on a command.
+";
 
 fn pair(t: &str) -> (String, String) {
     t.split_once('=').map_or((t.to_owned(), String::new()), |(k, v)| (k.to_owned(), v.to_owned()))
@@ -131,33 +163,55 @@ fn ls(p: &mut Proc<'_>, args: &[String]) -> Exit {
         short: &[('q', "quiet"), ('f', "filter")],
     };
     let g = read("network ls", args, &K, true)?;
+    if let Some(e) = filter::network_unknown(&g, profile(p))? {
+        return Ok(daemon_error(p, &e));
+    }
     let d = docker(p);
     let mut all = Vec::new();
     for n in d.e().networks.values() {
-        if filter::network(&g, &d, n)? {
+        if filter::network(&g, n)? {
             all.push(n.clone());
         }
     }
     all.sort_by(|a, b| a.name.cmp(&b.name));
     let id = |id: &str| if g.on("no-trunc") { id.to_owned() } else { id[..12].to_owned() };
+    if let Some(f) = g.get("format") {
+        let v20 = profile(p) == Profile::V20;
+        let rows: Vec<Value> = all.iter().map(|n| row(n, &id(&n.id), v20)).collect();
+        return template::list(p, f, &heads(), &rows, template::Of::Row("*network.networkContext"));
+    }
     let mut rows = vec![["NETWORK ID", "NAME", "DRIVER", "SCOPE"].map(str::to_owned).to_vec()];
-    let mut out = String::new();
     for n in &all {
-        if let Some(f) = g.get("format") {
-            let v = serde_json::json!({"ID": id(&n.id), "Name": n.name, "Driver": n.driver, "Scope": n.scope,
-                "Internal": n.internal.to_string(), "IPv6": "false"});
-            out.push_str(&format!("{}\n", template::fill(f, &v)?));
-        } else if g.on("quiet") {
-            out.push_str(&format!("{}\n", id(&n.id)));
+        if g.on("quiet") {
+            p.out.push_str(&format!("{}\n", id(&n.id)));
         } else {
             rows.push(vec![id(&n.id), n.name.clone(), n.driver.clone(), n.scope.clone()]);
         }
     }
-    if g.get("format").is_none() && !g.on("quiet") {
-        out = table(&rows);
+    if !g.on("quiet") {
+        p.out.push_str(&table(&rows));
     }
-    p.out.push_str(&out);
     Ok(0)
+}
+
+/// A network as `--format` sees it (`networkContext`).
+fn row(n: &Network, id: &str, v20: bool) -> Value {
+    let mut labels: Vec<String> = n.labels.iter().map(|(k, v)| format!("{k}={v}")).collect();
+    labels.sort();
+    let created = show::when(n.created).replace('T', " ").replace('Z', " +0000 UTC");
+    let mut v = json!({"CreatedAt": created, "Driver": n.driver, "ID": id, "IPv4": "true", "IPv6": "false",
+        "Internal": n.internal.to_string(), "Labels": labels.join(","), "Name": n.name, "Scope": n.scope,
+        "labels": n.labels});
+    if let Some(o) = v.as_object_mut().filter(|_| v20) {
+        o.shift_remove("IPv4");
+    }
+    v
+}
+
+/// The heads of its columns.
+fn heads() -> Value {
+    json!({"CreatedAt": "CREATED AT", "Driver": "DRIVER", "ID": "NETWORK ID", "IPv4": "IPV4", "IPv6": "IPV6",
+        "Internal": "INTERNAL", "Labels": "LABELS", "Name": "NAME", "Scope": "SCOPE"})
 }
 
 fn inspect(p: &mut Proc<'_>, args: &[String]) -> Exit {
@@ -171,7 +225,9 @@ fn inspect(p: &mut Proc<'_>, args: &[String]) -> Exit {
             None => missing.push(key.clone()),
         }
     }
-    show::print_all(p, g.get("format"), &found)?;
+    if let Some(status) = show::print_all(p, g.get("format"), &found)? {
+        return Ok(status);
+    }
     for key in &missing {
         if profile(p) == Profile::V20 {
             p.err.push_str(&format!("Error: No such network: {key}\n"));
@@ -185,6 +241,9 @@ fn inspect(p: &mut Proc<'_>, args: &[String]) -> Exit {
 fn rm(p: &mut Proc<'_>, args: &[String]) -> Exit {
     const K: Known = Known { values: &[], switches: &["force"], short: &[('f', "force")] };
     let g = read("network rm", args, &K, true)?;
+    if g.words.is_empty() {
+        return Ok(usage(p, "network rm", "requires at least 1 argument."));
+    }
     let mut status = 0;
     for key in &g.words {
         let v20 = profile(p) == Profile::V20;
@@ -207,12 +266,15 @@ fn rm(p: &mut Proc<'_>, args: &[String]) -> Exit {
 }
 
 fn prune(p: &mut Proc<'_>, args: &[String]) -> Exit {
-    const K: Known = Known { values: &[], switches: &["force"], short: &[('f', "force")] };
+    const K: Known = Known { values: &["filter"], switches: &["force"], short: &[('f', "force")] };
     let g = read("network prune", args, &K, true)?;
     if !g.on("force") {
         return Err(Refusal::new("docker network prune without -f, which asks", 0));
     }
-    let gone = docker(p).network_prune();
+    if let Some(f) = g.all("filter").find(|f| !f.starts_with("label=") && !f.starts_with("label!=")) {
+        return Err(Refusal::new(format!("docker network prune --filter {f}"), 0));
+    }
+    let gone = docker(p).network_prune(|n| filter::labelled(&g, &n.labels));
     if !gone.is_empty() {
         p.out.push_str(&format!("Deleted Networks:\n{}\n\n", gone.join("\n")));
     }

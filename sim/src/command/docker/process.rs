@@ -4,7 +4,8 @@ use super::super::{Exit, Proc, Refusal};
 use super::flags::{Known, read};
 use super::{client_error, daemon_error, docker, no_such, profile, run};
 use crate::docker::Profile;
-use crate::docker::types::{Container, State};
+use crate::docker::types::{Container, Mode, State};
+use crate::kernel::sysctl::{SysctlError, segments};
 
 /// Applets of the images' busybox that the model has not; what is neither here nor a tool of the model is in no image.
 const APPLETS: &str = " adduser ash awk bzip2 chmod chown chroot cmp comm cp cpio crond cut date dd df diff dirname dmesg \
@@ -38,19 +39,40 @@ pub fn not_found(name: &str) -> String {
     format!("unable to start container process: exec: \"{name}\": {text}")
 }
 
-/// Why a container's command cannot start, as the engine words it.
+/// What runc says of a container that it does not start, as the engine words it.
+fn runc(p: &Proc<'_>, text: &str) -> String {
+    let failed = "failed to create shim task: OCI runtime create failed: runc create failed";
+    match profile(p) {
+        Profile::V20 => format!("{failed}: {text}: unknown"),
+        _ => format!("failed to create task for container: {failed}: {text}"),
+    }
+}
+
+/// Why a container's command cannot start.
 pub fn cannot_start(p: &Proc<'_>, name: &str) -> String {
     let text = not_found(name);
     match profile(p) {
-        Profile::V20 => {
-            format!("failed to create shim task: OCI runtime create failed: runc create failed: {text}: unknown")
-        }
-        _ => format!(
-            "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create \
-             failed: {}",
-            text.replacen(": exec:", ": error during container init: exec:", 1)
-        ),
+        Profile::V20 => runc(p, &text),
+        _ => runc(p, &text.replacen(": exec:", ": error during container init: exec:", 1)),
     }
+}
+
+/// A `--sysctl` that runc refuses, with the status of `docker run`: one that would be the host's, or one that there is
+/// not (libcontainer configs/validate, `WriteSysctls`).
+pub fn bad_sysctl(p: &Proc<'_>, c: &Container) -> Option<(String, i32)> {
+    if let Some((name, _)) = c.sysctls.first().filter(|_| c.mode == Mode::Host) {
+        return Some((runc(p, &format!("sysctl \"{name}\" not allowed in host network namespace")), 125));
+    }
+    let ns = p.sess.kernel.host(p.host).root_ns;
+    let unknown = |n: &str| matches!(p.sess.kernel.sysctl_get(ns, n), Err(SysctlError::NotFound));
+    let (name, _) = c.sysctls.iter().find(|(n, _)| !n.contains(".eth") && unknown(n))?;
+    let path = segments(name).join("/");
+    let what = match profile(p) {
+        Profile::V20 => format!("open /proc/sys/{path}"),
+        _ => format!("open sysctl {name} file: unsafe procfs detected: openat2 fsmount:fscontext:proc/./sys/{path}"),
+    };
+    let text = "unable to start container process: error during container init";
+    Some((runc(p, &format!("{text}: {what}: no such file or directory")), 127))
 }
 
 /// Does nothing end the command before somebody does?

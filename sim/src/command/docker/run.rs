@@ -4,7 +4,7 @@ use super::super::{Exit, Proc, Refusal};
 use super::flags::{Given, Known, read};
 use super::network::endpoint;
 use super::process;
-use super::{daemon_error, docker, no_such, profile};
+use super::{client_error, daemon_error, docker, no_such, profile};
 use crate::docker::types::{Mode, State};
 use crate::docker::{Container, Profile, publish};
 use crate::journal::Entry;
@@ -89,6 +89,10 @@ fn container(g: &Given) -> Result<Container, String> {
         tty: g.on("tty"),
         ..Container::default()
     };
+    for l in g.all("label") {
+        let (k, v) = l.split_once('=').unwrap_or((l, ""));
+        c.labels.insert(k.to_owned(), v.to_owned());
+    }
     for s in g.all("sysctl") {
         let (k, v) = s.split_once('=').unwrap_or((s, ""));
         c.sysctls.push((k.to_owned(), v.to_owned()));
@@ -219,6 +223,18 @@ fn conflicts(g: &Given, c: &Container, v20: bool) -> Option<String> {
     })
 }
 
+/// Settings of the kernel that belong to a container beside those of networks (opts.ValidateSysctl).
+const SYSCTLS: [&str; 8] = [
+    "kernel.msgmax",
+    "kernel.msgmnb",
+    "kernel.msgmni",
+    "kernel.sem",
+    "kernel.shmall",
+    "kernel.shmmax",
+    "kernel.shmmni",
+    "kernel.shm_rmid_forced",
+];
+
 /// What the client finds wrong with a value while it reads its flags.
 fn bad_value(g: &Given, v20: bool) -> Option<String> {
     let host = |h: &str| {
@@ -239,10 +255,16 @@ fn bad_value(g: &Given, v20: bool) -> Option<String> {
         };
         bad.then_some(text)
     };
+    let sysctl = |s: &str| {
+        let key = s.split_once('=').map(|(k, _)| k);
+        let ours = key.is_some_and(|k| SYSCTLS.contains(&k) || k.starts_with("net.") || k.starts_with("fs.mqueue."));
+        (!ours).then(|| format!("sysctl '{s}' is not {}", if v20 { "whitelisted" } else { "allowed" }))
+    };
     g.options.iter().find_map(|(name, v)| {
         let why = match name.as_str() {
             "add-host" => host(v),
             "dns" => dns(v),
+            "sysctl" => sysctl(v),
             _ => None,
         };
         why.map(|why| format!("invalid argument \"{v}\" for \"--{name}\" flag: {why}"))
@@ -277,7 +299,14 @@ fn make(p: &mut Proc<'_>, cmd: &str, args: &[String]) -> Result<Result<(String, 
         Err(e) if e.starts_with("invalid IPv4 address") => {
             return Ok(Err(failed(p, cmd, &format!("Error response from daemon: {e}"), true)));
         }
-        Err(e) => return Ok(Err(failed(p, cmd, &e, true))),
+        Err(e) => {
+            // The words of 29's parser of ports begin with a small letter.
+            let mut e = e;
+            if profile(p) == Profile::V29 && (e.starts_with("Invalid ") || e.starts_with("No port")) {
+                e = format!("{}{}", e[..1].to_lowercase(), e[1..].replacen("ip address", "IP address", 1));
+            }
+            return Ok(Err(failed(p, cmd, &e, true)));
+        }
     };
     if v20 && networks(&g).is_empty() {
         c.network_mode = "default".to_owned();
@@ -306,7 +335,10 @@ fn make(p: &mut Proc<'_>, cmd: &str, args: &[String]) -> Result<Result<(String, 
         for (of, alias) in links {
             match docker(p).container_id(&of) {
                 Ok(id) => c.links.push((id, alias)),
-                Err(e) => return Ok(Err(failed(p, cmd, &format!("Error response from daemon: {e}"), true))),
+                Err(e) => {
+                    let text = format!("Error response from daemon: could not get container for {of}: {e}");
+                    return Ok(Err(failed(p, cmd, &text, true)));
+                }
             }
         }
     }
@@ -350,9 +382,14 @@ pub fn run(p: &mut Proc<'_>, args: &[String]) -> Exit {
         p.out.push_str(&format!("{id}\n"));
     }
     let c = docker(p).e().containers[&id].clone();
+    if let Some((text, status)) = process::bad_sysctl(p, &c) {
+        never_started(p, &id, text.clone());
+        failed(p, "run", &format!("Error response from daemon: {text}"), false);
+        return Ok(status);
+    }
     if let Some(missing) = missing(&c)? {
-        let status = unstartable(p, &id, missing);
         let text = process::cannot_start(p, missing);
+        let status = never_started(p, &id, text.clone());
         failed(p, "run", &format!("Error response from daemon: {text}"), false);
         if profile(p) == Profile::V20 && !g.on("detach") {
             let now = super::show::when(p.sess.kernel.now());
@@ -401,9 +438,8 @@ fn missing(c: &Container) -> Result<Option<&str>, Refusal> {
     }
 }
 
-/// A container whose program is not there stays as it was made; up to 27 it joins its networks and leaves them.
-fn unstartable(p: &mut Proc<'_>, id: &str, name: &str) -> i32 {
-    let text = process::cannot_start(p, name);
+/// A container that runc cannot start stays as it was made; up to 27 it joins its networks and leaves them.
+fn never_started(p: &mut Proc<'_>, id: &str, text: String) -> i32 {
     let mut d = docker(p);
     if d.profile() == Profile::V20 {
         // Since 28 the networks come after the process.
@@ -412,6 +448,9 @@ fn unstartable(p: &mut Proc<'_>, id: &str, name: &str) -> i32 {
     }
     let c = d.container_mut(id);
     (c.state, c.error) = (State::Created, text);
+    if c.auto_remove {
+        let _ = d.remove(id, true);
+    }
     127
 }
 
@@ -431,7 +470,19 @@ pub fn inside(p: &mut Proc<'_>, id: &str, command: &[String]) -> Exit {
         return Ok(if v20 { 126 } else { 127 });
     }
     let env = docker(p).environment(id, false);
-    in_ns(p, ns, env, command)
+    // Files of its own lie over the host's as long as its command runs.
+    let (host, root) = (p.host, p.sess.kernel.host(p.host).root_ns);
+    let mut under = Vec::new();
+    for (path, text) in docker(p).host_mode_files(id) {
+        under.push((path, p.sess.read_file(host, root, path).unwrap_or_default()));
+        // What was just read, or is in /etc, can be written.
+        let _ = p.sess.write_file(host, root, path, &text, false);
+    }
+    let done = in_ns(p, ns, env, command);
+    for (path, text) in under {
+        let _ = p.sess.write_file(host, root, path, &text, false);
+    }
+    done
 }
 
 fn in_ns(p: &mut Proc<'_>, ns: NetnsId, env: Vec<(String, String)>, command: &[String]) -> Exit {
@@ -495,7 +546,8 @@ pub fn each(p: &mut Proc<'_>, cmd: &str, args: &[String]) -> Exit {
             }
             Err(e) => {
                 if e.starts_with("No such container") {
-                    if cmd == "rm" && g.on("force") && profile(p) != Profile::V20 {
+                    if cmd == "rm" && g.on("force") {
+                        no_such(p, &e);
                         continue;
                     }
                     // 20.10's client words it where it looked itself.
@@ -525,12 +577,20 @@ fn one(p: &mut Proc<'_>, cmd: &str, key: &str, g: &Given) -> Result<(), String> 
     let id = d.container_id(key)?;
     match cmd {
         "start" => return d.start(&id),
-        "kill" => return d.signal(&id, g.get("signal").unwrap_or("KILL")),
+        "kill" => {
+            d.signal(&id, g.get("signal").unwrap_or("KILL"))?;
+            d.by_hand(&id);
+            return Ok(());
+        }
         _ => {}
     }
     let seconds = g.get("time").or_else(|| g.get("timeout")).and_then(|t| t.parse().ok()).unwrap_or(GRACE);
     d.terminate(&id, seconds);
-    if cmd == "restart" { d.start(&id) } else { Ok(()) }
+    if cmd == "restart" {
+        return d.start(&id).map_err(|e| format!("Cannot restart container {key}: {e}"));
+    }
+    d.by_hand(&id);
+    Ok(())
 }
 
 /// How long a process may take to end after SIGTERM.
@@ -540,5 +600,11 @@ const GRACE: u64 = 10;
 pub fn rename(p: &mut Proc<'_>, args: &[String]) -> Exit {
     let [old, new] = args else { return Err(Refusal::new("docker rename with other than two names", 0)) };
     let done = docker(p).rename(old, new);
-    Ok(done.map_or_else(|e| daemon_error(p, &e), |()| 0))
+    Ok(done.map_or_else(
+        |e| {
+            daemon_error(p, &e);
+            client_error(p, &format!("failed to rename container named {old}"))
+        },
+        |()| 0,
+    ))
 }

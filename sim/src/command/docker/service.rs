@@ -78,20 +78,25 @@ fn ls(p: &mut Proc<'_>, args: &[String]) -> Exit {
         Err(e) => return Ok(daemon_error(p, &e)),
     };
     all.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut formatted = Vec::new();
     let mut rows = vec![["ID", "NAME", "MODE", "REPLICAS", "IMAGE", "PORTS"].map(str::to_owned).to_vec()];
     for s in &all {
         let running = s.tasks.iter().filter(|t| t.state == TaskState::Running).count();
         let replicas = format!("{running}/{}", if s.global { s.tasks.len() } else { s.replicas as usize });
         let mode = if s.global { "global" } else { "replicated" };
-        if let Some(f) = g.get("format") {
-            let v = json!({"ID": s.id[..12], "Name": s.name, "Mode": mode, "Replicas": replicas,
-                "Image": tagged(&s.image), "Ports": ""});
-            p.out.push_str(&format!("{}\n", template::fill(f, &v)?));
+        if g.get("format").is_some() {
+            formatted.push(json!({"ID": s.id[..12], "Name": s.name, "Mode": mode, "Replicas": replicas,
+                "Image": tagged(&s.image), "Ports": ""}));
         } else if g.on("quiet") {
             p.out.push_str(&format!("{}\n", &s.id[..12]));
         } else {
             rows.push([&s.id[..12], &s.name, mode, &replicas, &tagged(&s.image), ""].map(str::to_owned).to_vec());
         }
+    }
+    if let Some(f) = g.get("format") {
+        let heads = json!({"ID": "ID", "Name": "NAME", "Mode": "MODE", "Replicas": "REPLICAS", "Image": "IMAGE",
+            "Ports": "PORTS"});
+        return template::list(p, f, &heads, &formatted, template::Of::Row("*service.serviceContext"));
     }
     if g.get("format").is_none() && !g.on("quiet") {
         p.out.push_str(&table(&rows));
@@ -114,6 +119,7 @@ fn ps(p: &mut Proc<'_>, args: &[String]) -> Exit {
         Err(e) => return Ok(daemon_error(p, &e)),
     };
     let now = p.sess.kernel.now();
+    let mut formatted = Vec::new();
     let mut rows = vec![
         ["ID", "NAME", "IMAGE", "NODE", "DESIRED STATE", "CURRENT STATE", "ERROR", "PORTS"].map(str::to_owned).to_vec(),
     ];
@@ -130,10 +136,10 @@ fn ps(p: &mut Proc<'_>, args: &[String]) -> Exit {
         for t in tasks {
             let (name, node) = (s.task_name(t, &nodes), nodes.get(t.node).map_or("", |n| n.name.as_str()));
             let current = format!("{:?} {} ago", t.state, human(now - t.since).to_lowercase());
-            if let Some(f) = g.get("format") {
+            if g.get("format").is_some() {
                 let v = json!({"ID": t.id[..12], "Name": name, "Image": tagged(&s.image), "Node": node,
                     "DesiredState": "Running", "CurrentState": current, "Error": t.error, "Ports": ""});
-                p.out.push_str(&format!("{}\n", template::fill(f, &v)?));
+                formatted.push(v);
             } else if g.on("quiet") {
                 p.out.push_str(&format!("{}\n", &t.id[..12]));
             } else {
@@ -142,6 +148,11 @@ fn ps(p: &mut Proc<'_>, args: &[String]) -> Exit {
                 rows.push(row.map(str::to_owned).to_vec());
             }
         }
+    }
+    if let Some(f) = g.get("format") {
+        let heads = json!({"ID": "ID", "Name": "NAME", "Image": "IMAGE", "Node": "NODE",
+            "DesiredState": "DESIRED STATE", "CurrentState": "CURRENT STATE", "Error": "ERROR", "Ports": "PORTS"});
+        return template::list(p, f, &heads, &formatted, template::Of::Row("*task.taskContext"));
     }
     if g.get("format").is_none() && !g.on("quiet") {
         p.out.push_str(&table(&rows));

@@ -1,14 +1,15 @@
 //! `docker ps`, `port`, `inspect`, `logs`, and what `docker network inspect` prints.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use serde_json::{Map, Value, json};
 
 use super::super::{Exit, Proc, Refusal};
 use super::flags::{Known, read};
-use super::{client_error, docker, no_such, profile, template};
+use super::{client_error, daemon_error, docker, no_such, profile, template};
 use super::{filter, inspect};
-use crate::docker::types::{Bound, State};
+use crate::docker::ipam::ends;
+use crate::docker::types::{Bound, State, Subnet};
 use crate::docker::{Container, Docker, Network, Profile, gwbridge, overlay};
 use crate::kernel::types::{Nanos, SEC};
 
@@ -126,52 +127,72 @@ fn command_of(c: &Container) -> String {
 /// `docker ps`.
 pub fn ps(p: &mut Proc<'_>, args: &[String]) -> Exit {
     const K: Known = Known {
-        values: &["format", "filter"],
-        switches: &["all", "quiet", "no-trunc"],
-        short: &[('a', "all"), ('q', "quiet"), ('f', "filter")],
+        values: &["format", "filter", "last"],
+        switches: &["all", "quiet", "no-trunc", "latest"],
+        short: &[('a', "all"), ('q', "quiet"), ('f', "filter"), ('n', "last"), ('l', "latest")],
     };
     let g = read("ps", args, &K, true)?;
-    let now = p.sess.kernel.now();
-    let v20 = profile(p) == Profile::V20;
-    let mut rows =
-        vec![["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES"].map(str::to_owned).to_vec()];
+    if let Some(e) = filter::container_unknown(&g, profile(p))? {
+        return Ok(daemon_error(p, &e));
+    }
     let all: Vec<Container> = docker(p).e().containers.values().rev().cloned().collect();
-    let mut out = String::new();
-    // What asks for a state asks for all.
-    let every = g.on("all") || g.all("filter").any(|f| f.starts_with("status=") || f.starts_with("exited="));
+    let last = g.get("last").and_then(|n| n.parse::<usize>().ok()).or(g.on("latest").then_some(1));
+    // What asks for a state, or for the last ones, asks for all.
+    let asked = g.all("filter").any(|f| f.starts_with("status=") || f.starts_with("exited="));
+    let every = g.on("all") || last.is_some() || asked;
+    let mut shown = Vec::new();
     for c in all.iter().filter(|c| every || matches!(c.state, State::Running | State::Paused)) {
-        if !filter::container(&g, &docker(p), c)? {
-            continue;
-        }
-        let id = if g.on("no-trunc") { c.id.clone() } else { c.id[..12].to_owned() };
-        if g.on("quiet") {
-            out.push_str(&format!("{id}\n"));
-            continue;
-        }
-        let status = match c.state {
-            State::Created => "Created".to_owned(),
-            State::Running => format!("Up {}", human(now - c.started)),
-            State::Paused => format!("Up {} (Paused)", human(now - c.started)),
-            State::Exited => format!("Exited ({}) {} ago", c.exit, human(now - c.started)),
-        };
-        let created = format!("{} ago", human(now - c.created));
-        let nets: Vec<&str> = c.endpoints.keys().map(String::as_str).filter(|n| *n != gwbridge::NAME).collect();
-        let nets = if nets.is_empty() { c.network_mode.clone() } else { nets.join(",") };
-        let row = [id, c.image.clone(), command_of(c), created, status, ports(c, v20), c.name.clone()];
-        match g.get("format") {
-            Some(f) => {
-                let v = json!({"ID": row[0], "Image": row[1], "Command": row[2], "RunningFor": row[3],
-                    "Status": row[4], "Ports": row[5], "Names": row[6], "State": state_name(c.state), "Networks": nets});
-                out.push_str(&format!("{}\n", template::fill(f, &v)?));
-            }
-            None => rows.push(row.to_vec()),
+        if shown.len() < last.unwrap_or(usize::MAX) && filter::container(&g, &docker(p), c)? {
+            shown.push(c);
         }
     }
-    if g.get("format").is_none() && !g.on("quiet") {
-        out = table(&rows);
+    if let Some(f) = g.get("format") {
+        let rows: Vec<Value> = shown.iter().map(|c| ps_row(p, c, g.on("no-trunc"))).collect();
+        return template::list(p, f, &ps_heads(), &rows, template::Of::Row("*formatter.containerContext"));
     }
-    p.out.push_str(&out);
+    if g.on("quiet") {
+        for c in shown {
+            p.out.push_str(&format!("{}\n", if g.on("no-trunc") { &c.id } else { &c.id[..12] }));
+        }
+        return Ok(0);
+    }
+    const COLUMNS: [&str; 7] = ["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names"];
+    let heads = ps_heads();
+    let rows = shown.iter().map(|c| ps_row(p, c, g.on("no-trunc")));
+    let text = |v: &Value| COLUMNS.map(|k| v[k].as_str().unwrap_or("").to_owned()).to_vec();
+    let rows: Vec<Vec<String>> = std::iter::once(heads).chain(rows).map(|v| text(&v)).collect();
+    p.out.push_str(&table(&rows));
     Ok(0)
+}
+
+/// A container as `--format` sees it (formatter/container.go).
+fn ps_row(p: &Proc<'_>, c: &Container, whole: bool) -> Value {
+    let now = p.sess.kernel.now();
+    let status = match c.state {
+        State::Created => "Created".to_owned(),
+        State::Running => format!("Up {}", human(now - c.started)),
+        State::Paused => format!("Up {} (Paused)", human(now - c.started)),
+        State::Exited => format!("Exited ({}) {} ago", c.exit, human(now - c.started)),
+    };
+    let nets: Vec<&str> = c.endpoints.keys().map(String::as_str).filter(|n| *n != gwbridge::NAME).collect();
+    let nets = if nets.is_empty() { c.network_mode.clone() } else { nets.join(",") };
+    let mut labels: Vec<String> = c.labels.iter().map(|(k, v)| format!("{k}={v}")).collect();
+    labels.sort();
+    let created = when(c.created);
+    let created = format!("{} +0000 UTC", created.split('.').next().unwrap_or("").replace('T', " "));
+    json!({"Command": command_of(c), "CreatedAt": created, "ID": if whole { &c.id } else { &c.id[..12] },
+        "Image": c.image, "Labels": labels.join(","), "LocalVolumes": "0", "Mounts": "", "Names": c.name,
+        "Networks": nets, "Ports": ports(c, profile(p) == Profile::V20),
+        "RunningFor": format!("{} ago", human(now - c.created)), "Size": "0B", "State": state_name(c.state),
+        "Status": status, "labels": c.labels})
+}
+
+/// The heads of its columns.
+fn ps_heads() -> Value {
+    json!({"Command": "COMMAND", "CreatedAt": "CREATED AT", "ID": "CONTAINER ID", "Image": "IMAGE",
+        "Labels": "LABELS", "LocalVolumes": "LOCAL VOLUMES", "Mounts": "MOUNTS", "Names": "NAMES",
+        "Networks": "NETWORKS", "Ports": "PORTS", "RunningFor": "CREATED", "Size": "SIZE", "State": "STATE",
+        "Status": "STATUS"})
 }
 
 /// `docker port`.
@@ -195,7 +216,12 @@ pub fn port(p: &mut Proc<'_>, args: &[String]) -> Exit {
     let found: Vec<_> = bound.iter().filter(|b| b.port.to_string() == port && b.proto == proto).collect();
     if found.is_empty() {
         let shown = if v20 { format!("{port}/{proto}") } else { want.clone() };
-        return Ok(client_error(p, &format!("No public port '{shown}' published for {key}")));
+        let text = format!("o public port '{shown}' published for {key}");
+        if profile(p) == Profile::V29 {
+            p.err.push_str(&format!("n{text}\n"));
+            return Ok(1);
+        }
+        return Ok(client_error(p, &format!("N{text}")));
     }
     for b in found {
         p.out.push_str(&format!("{}:{}\n", host_ip(&b.host_ip, v20), host_port(b)));
@@ -203,14 +229,25 @@ pub fn port(p: &mut Proc<'_>, args: &[String]) -> Exit {
     Ok(0)
 }
 
-/// Prints objects: by a template one per line, else as an array with four spaces.
-pub fn print_all(p: &mut Proc<'_>, format: Option<&str>, all: &[Value]) -> Result<(), Refusal> {
-    if let Some(f) = format {
+/// Prints objects: by a template one per line, else as an array with four spaces. Gives the status where a template
+/// does not fit.
+///
+/// # Errors
+/// What the model's templates have not.
+pub fn print_all(p: &mut Proc<'_>, format: Option<&str>, all: &[Value]) -> Result<Option<i32>, Refusal> {
+    if let Some(f) = format.filter(|f| *f != "json") {
         for v in all {
-            let line = template::fill(f, v)?;
-            p.out.push_str(&format!("{line}\n"));
+            match template::fill(f, v, template::Of::Json) {
+                Ok(line) => p.out.push_str(&format!("{line}\n")),
+                Err(template::Fault::Refused(r)) => return Err(r),
+                Err(template::Fault::Said(text)) => {
+                    p.out.push('\n');
+                    p.err.push_str(&format!("template parsing error: {text}\n"));
+                    return Ok(Some(1));
+                }
+            }
         }
-        return Ok(());
+        return Ok(None);
     }
     let mut buf = Vec::new();
     let fmt = serde_json::ser::PrettyFormatter::with_indent(b"    ");
@@ -218,7 +255,7 @@ pub fn print_all(p: &mut Proc<'_>, format: Option<&str>, all: &[Value]) -> Resul
     if serde::Serialize::serialize(all, &mut ser).is_ok() {
         p.out.push_str(&format!("{}\n", String::from_utf8_lossy(&buf)));
     }
-    Ok(())
+    Ok(None)
 }
 
 /// `docker inspect`: containers, then networks.
@@ -234,11 +271,24 @@ pub fn inspect_all(p: &mut Proc<'_>, args: &[String]) -> Exit {
             None => missing.push(key.clone()),
         }
     }
-    print_all(p, g.get("format"), &found)?;
+    if let Some(status) = print_all(p, g.get("format"), &found)? {
+        return Ok(status);
+    }
     for key in &missing {
         client_error(p, &format!("No such object: {key}"));
     }
     Ok(i32::from(!missing.is_empty()))
+}
+
+/// How many addresses of a pool are taken, and how many are left to be chosen from (`allocationStatus`, since 29).
+fn in_use(d: &Docker<'_>, n: &Network, s: &Subnet) -> Value {
+    let mut taken: Vec<Ipv4Addr> = d.e().addresses.get(&n.id).into_iter().flatten().copied().collect();
+    taken.extend(ends(d.profile(), &s.net).into_iter().flatten());
+    taken.retain(|a| s.net.contains(a));
+    let range = s.range.unwrap_or(s.net);
+    let within = taken.iter().filter(|a| range.contains(*a)).count() as u64;
+    let size = 1u64 << (32 - range.prefix_len());
+    json!({"IPsInUse": taken.len(), "DynamicIPsAvailable": size.saturating_sub(within)})
 }
 
 /// One network, in the engine's order of fields.
@@ -319,6 +369,10 @@ pub fn network_json(d: &Docker<'_>, n: &Network) -> Value {
     put("Labels", if elsewhere && n.labels.is_empty() { Value::Null } else { sorted(&n.labels).into() });
     if n.scope == "swarm" && !elsewhere {
         put("Peers", super::swarm::peers(d, n));
+    }
+    if d.profile() == Profile::V29 && n.scope == "local" && !n.subnets.is_empty() {
+        let subnets: Map<_, _> = n.subnets.iter().map(|s| (s.net.to_string(), in_use(d, n, s))).collect();
+        put("Status", json!({"IPAM": {"Subnets": subnets}}));
     }
     Value::Object(o)
 }

@@ -106,8 +106,28 @@ fn token(p: &mut Proc<'_>, args: &[String]) -> Exit {
     Ok(0)
 }
 
+/// `docker node rm`: a node that is down is forgotten.
+fn node_rm(p: &mut Proc<'_>, args: &[String]) -> Exit {
+    const K: Known = Known { values: &[], switches: &["force"], short: &[('f', "force")] };
+    let g = read("node rm", args, &K, true)?;
+    if let Err(e) = docker(p).must_manage() {
+        return Ok(daemon_error(p, &e));
+    }
+    let mut status = 0;
+    for key in &g.words {
+        match docker(p).node_remove(key) {
+            Ok(()) => p.out.push_str(&format!("{key}\n")),
+            Err(e) => status = daemon_error(p, &e),
+        }
+    }
+    Ok(status)
+}
+
 /// Runs `docker node`.
 pub fn node(p: &mut Proc<'_>, args: &[String]) -> Exit {
+    if matches!(args.first().map(String::as_str), Some("rm" | "remove")) {
+        return node_rm(p, &args[1..]);
+    }
     if !matches!(args.first().map(String::as_str), Some("ls" | "list")) {
         return Err(Refusal::new(format!("docker node {}", args.first().map_or("", String::as_str)), 0));
     }
@@ -121,14 +141,14 @@ pub fn node(p: &mut Proc<'_>, args: &[String]) -> Exit {
     let Some((c, me)) = d.member() else { return Ok(0) };
     let leader = c.nodes.iter().position(|n| n.member && n.manager);
     // One that left stays in the list.
-    let mut nodes: Vec<(usize, &Node)> = c.nodes.iter().enumerate().collect();
+    let mut nodes: Vec<(usize, &Node)> = c.nodes.iter().enumerate().filter(|(_, n)| !n.removed).collect();
     nodes.sort_by(|a, b| (&a.1.name, &a.1.id).cmp(&(&b.1.name, &b.1.id)));
-    let mut out = String::new();
+    let (mut out, mut formatted) = (String::new(), Vec::new());
     let mut rows = vec![
         ["ID", "HOSTNAME", "STATUS", "AVAILABILITY", "MANAGER STATUS", "ENGINE VERSION"].map(str::to_owned).to_vec(),
     ];
     for (i, n) in nodes {
-        let status = if !n.member || d.node_silent(i) { "Down" } else { "Ready" };
+        let status = if d.node_down(i) { "Down" } else { "Ready" };
         let role = match n.manager {
             _ if Some(i) == leader => "Leader",
             true if status == "Down" => "Unreachable",
@@ -136,10 +156,10 @@ pub fn node(p: &mut Proc<'_>, args: &[String]) -> Exit {
             false => "",
         };
         let mark = if i == me { "*" } else { " " };
-        if let Some(f) = g.get("format") {
+        if g.get("format").is_some() {
             let v = serde_json::json!({"ID": n.id, "Hostname": n.name, "Status": status, "Availability": "Active",
                 "ManagerStatus": role, "EngineVersion": version, "Self": i == me});
-            out.push_str(&format!("{}\n", super::template::fill(f, &v)?));
+            formatted.push(v);
         } else if g.on("quiet") {
             out.push_str(&format!("{}\n", n.id));
         } else {
@@ -148,7 +168,13 @@ pub fn node(p: &mut Proc<'_>, args: &[String]) -> Exit {
             );
         }
     }
-    if out.is_empty() && g.get("format").is_none() && !g.on("quiet") {
+    if let Some(f) = g.get("format") {
+        let heads = serde_json::json!({"ID": "ID", "Hostname": "HOSTNAME", "Status": "STATUS",
+            "Availability": "AVAILABILITY", "ManagerStatus": "MANAGER STATUS", "EngineVersion": "ENGINE VERSION",
+            "Self": "SELF"});
+        return super::template::list(p, f, &heads, &formatted, super::template::Of::Row("*node.nodeContext"));
+    }
+    if out.is_empty() && !g.on("quiet") {
         out = table(&rows);
     }
     p.out.push_str(&out);

@@ -1,80 +1,120 @@
-//! The part of Go's templates that is used with `--format`: fields, `json`, `range`.
+//! Go's templates, as `--format` has them (text/template, docker/cli templates): fields, variables, `range`, `if`,
+//! `with`, pipelines and the usual functions.
+
+mod eval;
+mod parse;
 
 use serde_json::Value;
 
-use super::super::Refusal;
+use super::super::{Proc, Refusal};
+use super::show::table;
+
+/// What a template is filled with, which decides how a field that is not there is told of.
+#[derive(Clone, Copy)]
+pub enum Of {
+    /// An object as JSON (`docker inspect`).
+    Json,
+    /// A row of a list, by the type that Go's message names.
+    Row(&'static str),
+}
+
+/// Why a template gives no text.
+#[derive(Debug)]
+pub enum Fault {
+    /// The client's words.
+    Said(String),
+    /// What the model has not.
+    Refused(Refusal),
+}
+
+impl From<Refusal> for Fault {
+    fn from(r: Refusal) -> Self {
+        Fault::Refused(r)
+    }
+}
 
 /// Fills a template.
 ///
 /// # Errors
-/// What the model's templates have not.
-pub fn fill(text: &str, data: &Value) -> Result<String, Refusal> {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("{{") {
-        out.push_str(before);
-        let Some((action, tail)) = after.split_once("}}") else {
-            return Err(Refusal::new(format!("the template {text}"), 0));
+/// What Go says of it, and what the model has not.
+pub fn fill(text: &str, data: &Value, of: Of) -> Result<String, Fault> {
+    let tree = parse::parse(&text.replace("\\t", "\t").replace("\\n", "\n"))?;
+    eval::Run { text, root: data, of, vars: Vec::new(), out: String::new() }.all(&tree, data)
+}
+
+/// A list in a format of the user's (formatter/formatter.go): a line for each row, or below `table` a heading with
+/// columns. Gives the exit status.
+///
+/// # Errors
+/// What the model has not.
+pub fn list(p: &mut Proc<'_>, format: &str, heads: &Value, rows: &[Value], of: Of) -> Result<i32, Refusal> {
+    let (format, columns) = match format {
+        "json" => ("{{json .}}", false),
+        "table" => return Err(Refusal::new("--format table without columns", 0)),
+        f => f.strip_prefix("table ").map_or((f, false), |f| (f, true)),
+    };
+    let mut lines = Vec::new();
+    for v in columns.then_some(heads).into_iter().chain(rows) {
+        match fill(format, v, of) {
+            Ok(line) => lines.push(line),
+            Err(Fault::Refused(r)) => return Err(r),
+            Err(Fault::Said(text)) => {
+                p.err.push_str(&format!("template parsing error: {text}\n"));
+                return Ok(1);
+            }
+        }
+    }
+    if columns {
+        let cells: Vec<Vec<String>> = lines.iter().map(|l| l.split('\t').map(str::to_owned).collect()).collect();
+        p.out.push_str(&table(&cells));
+    } else {
+        p.out.extend(lines.into_iter().map(|l| l + "\n"));
+    }
+    Ok(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{Fault, Of, fill};
+
+    #[test]
+    fn templates() {
+        let v = json!({"Name": "/web", "State": {"Pid": 7, "Running": true}, "Config": {"Labels": {}},
+            "NetworkSettings": {"Networks": {"b": {"IPAddress": "10.0.0.2"}, "a": {"IPAddress": "10.0.0.1"}},
+                "Ports": {"80/tcp": [{"HostPort": "8080"}]}}});
+        let cases = [
+            ("{{.Name}} {{.State.Pid}}", "/web 7"),
+            ("{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}", "10.0.0.1 10.0.0.2 "),
+            ("{{range $k, $v := .NetworkSettings.Networks}}{{$k}}={{$v.IPAddress}};{{end}}", "a=10.0.0.1;b=10.0.0.2;"),
+            ("{{(index (index .NetworkSettings.Ports \"80/tcp\") 0).HostPort}}", "8080"),
+            ("{{if .State.Running}}up{{else}}down{{end}}", "up"),
+            ("{{with .Config.Labels}}some{{else}}none{{end}}", "none"),
+            ("{{- .Name -}}  !", "/web!"),
+            ("{{len .NetworkSettings.Networks}} {{json .State}}", "2 {\"Pid\":7,\"Running\":true}"),
+            ("{{.Config.Labels.role}}", "<no value>"),
+            ("{{printf \"%s|%-3d|\" .Name .State.Pid}}", "/web|7  |"),
+            ("{{.Name | upper}}", "/WEB"),
+            ("{{eq .State.Pid 7}} {{$.Name}}", "true /web"),
+        ];
+        for (t, want) in cases {
+            assert_eq!(fill(t, &v, Of::Json).ok().as_deref(), Some(want), "{t}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_there() {
+        let v = json!({"State": {"Pid": 7}});
+        let said = |t: &str, of| match fill(t, &v, of) {
+            Err(Fault::Said(s)) => s,
+            other => format!("{other:?}"),
         };
-        rest = tail;
-        let action = action.trim().trim_matches('-').trim();
-        if let Some(what) = action.strip_prefix("range ") {
-            let Some((body, tail)) = rest.split_once("{{end}}") else {
-                return Err(Refusal::new(format!("the template {text}"), 0));
-            };
-            rest = tail;
-            let vars: Vec<&str> = what.split(":=").collect();
-            let path = vars.last().map_or("", |v| v.trim());
-            if vars.len() > 1 {
-                return Err(Refusal::new(format!("the template {action}"), 0));
-            }
-            let list: Vec<&Value> = match get(data, path) {
-                Some(Value::Array(a)) => a.iter().collect(),
-                Some(Value::Object(m)) => m.values().collect(),
-                _ => Vec::new(),
-            };
-            for v in list {
-                out.push_str(&fill(body, v)?);
-            }
-            continue;
-        }
-        out.push_str(&value(action, data)?);
-    }
-    out.push_str(rest);
-    Ok(out.replace("\\t", "\t").replace("\\n", "\n"))
-}
-
-fn value(action: &str, data: &Value) -> Result<String, Refusal> {
-    if let Some(path) = action.strip_prefix("json ") {
-        return Ok(get(data, path.trim()).map_or_else(|| "null".to_owned(), Value::to_string));
-    }
-    if let Some(s) = action.strip_prefix('"').and_then(|a| a.strip_suffix('"')) {
-        return Ok(s.to_owned());
-    }
-    if let Some(args) = action.strip_prefix("index ") {
-        let (path, key) = args.split_once(' ').unwrap_or((args, ""));
-        let v = get(data, path).and_then(|v| v.get(key.trim().trim_matches('"')));
-        return Ok(v.map(plain).unwrap_or_default());
-    }
-    if !action.starts_with('.') || action.contains(' ') {
-        return Err(Refusal::new(format!("the template {{{{{action}}}}}"), 0));
-    }
-    Ok(get(data, action).map_or_else(|| "<no value>".to_owned(), plain))
-}
-
-fn get<'v>(data: &'v Value, path: &str) -> Option<&'v Value> {
-    path.split('.').filter(|p| !p.is_empty()).try_fold(data, |v, key| v.get(key))
-}
-
-fn plain(v: &Value) -> String {
-    match v {
-        Value::String(s) => s.clone(),
-        Value::Null => "<nil>".into(),
-        Value::Array(a) => format!("[{}]", a.iter().map(plain).collect::<Vec<_>>().join(" ")),
-        Value::Object(m) => {
-            let pairs: Vec<String> = m.iter().map(|(k, v)| format!("{k}:{}", plain(v))).collect();
-            format!("map[{}]", pairs.join(" "))
-        }
-        other => other.to_string(),
+        let json = "template: :1:8: executing \"\" at <.State.Nope>: map has no entry for key \"Nope\"";
+        assert_eq!(said("{{.State.Nope}}", Of::Json), json);
+        let row = "template: :1:2: executing \"\" at <.Nope>: can't evaluate field Nope in type *t";
+        assert_eq!(said("{{.Nope}}", Of::Row("*t")), row);
+        assert!(matches!(fill("{{frob .State}}", &v, Of::Json), Err(Fault::Refused(_))));
+        assert!(matches!(fill("{{range .State}}", &v, Of::Json), Err(Fault::Refused(_))));
     }
 }

@@ -123,7 +123,7 @@ impl Docker<'_> {
         self.address(dev, ip, gw.subnets.first().map_or(16, |s| s.net.prefix_len()))?;
         self.change(dev, vec![LinkChange::Up(true)])?;
         let (p, r) = (self.profile(), self.net_rules(&gw));
-        self.calls(&crate::docker::rules::endpoint(p, &r, ip));
+        self.calls(&crate::docker::rules::endpoint(p, &r, ip))?;
         let route = RouteSpec::default_route(gw.gateway(), Some(dev));
         self.op(&Op::RouteAdd { netns: b.ns, verb: RouteVerb::Add, route })?;
         if let Some(b) = self.em().overlays.get_mut(&n.id).and_then(|o| o.balancer.as_mut()) {

@@ -67,6 +67,10 @@ pub struct Node {
     pub manager: bool,
     /// It belongs to the cluster.
     pub member: bool,
+    /// When it left.
+    pub left: Option<crate::kernel::types::Nanos>,
+    /// `docker node rm` took it out of the list.
+    pub removed: bool,
     /// Address that others reach it by, also by VXLAN.
     pub addr: Ipv4Addr,
     /// Its talk with the others.

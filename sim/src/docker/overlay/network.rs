@@ -68,6 +68,7 @@ impl Docker<'_> {
             created,
             bridge: None,
             bridge_name: String::new(),
+            bridge_kept: false,
         };
         let at = c.add(net, vnis);
         let net = c.networks[at].net.clone();

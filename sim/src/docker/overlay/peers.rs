@@ -157,6 +157,10 @@ impl Docker<'_> {
         } else {
             [Op::VxlanFdbDel { dev, mac, dst }, Op::NeighDel { dev, dst: ip }]
         };
+        if !add {
+            // What the bridge learned of it goes too, if it learned anything (`DeleteNeighbor`, NTF_MASTER).
+            let _ = self.op(&Op::FdbDel { dev, on_self: false, mac });
+        }
         for op in ops {
             // An entry that somebody took away by hand is no reason to stop.
             if let Err(e) = self.op(&op) {

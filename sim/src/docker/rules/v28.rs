@@ -1,6 +1,6 @@
 //! 28.2.2 to 28.5.2 (libnetwork drivers/bridge/setup_ip_tables_linux.go).
 
-use super::v20::{masquerade, nat_jumps};
+use super::v20::{masquerade, nat_jumps, no_nat_jumps, setup};
 use super::{Call, NetRules};
 use crate::kernel::xtables::TableKind::{Filter, Nat};
 
@@ -12,6 +12,7 @@ const CHAINS: [&str; 6] = ["DOCKER", "DOCKER-FORWARD", "DOCKER-BRIDGE", "DOCKER-
 /// Calls when the daemon starts.
 pub fn start(proxy: bool) -> Vec<Call> {
     let mut out = vec![Call::Delete(Filter, "FORWARD", "-j DOCKER-FORWARD".into())];
+    out.extend(no_nat_jumps());
     out.push(Call::Drop(Nat, "DOCKER"));
     // What jumps goes before what is jumped to.
     out.extend(
@@ -38,9 +39,9 @@ pub fn network(n: &NetRules) -> Vec<Call> {
     if n.internal {
         let verdict = if n.icc { "ACCEPT" } else { "DROP" };
         return vec![
-            Call::Insert(Filter, STAGE1, format!("-i {br} ! -d {net} -j DROP")),
-            Call::Insert(Filter, STAGE1, format!("-o {br} ! -s {net} -j DROP")),
-            Call::Append(Filter, "DOCKER-FORWARD", format!("-i {br} -o {br} -j {verdict}")),
+            setup("DROP INCOMING", Call::Insert(Filter, STAGE1, format!("-i {br} ! -d {net} -j DROP"))),
+            setup("DROP OUTGOING", Call::Insert(Filter, STAGE1, format!("-o {br} ! -s {net} -j DROP"))),
+            icc(n.icc, Call::Append(Filter, "DOCKER-FORWARD", format!("-i {br} -o {br} -j {verdict}"))),
         ];
     }
     let mut out = Vec::new();
@@ -49,20 +50,27 @@ pub fn network(n: &NetRules) -> Vec<Call> {
         out.push(own);
     }
     if n.masquerade && n.proxy {
-        out.push(Call::Insert(Nat, "DOCKER", format!("-i {br} -j RETURN")));
+        out.push(setup("SKIP DNAT", Call::Insert(Nat, "DOCKER", format!("-i {br} -j RETURN"))));
     }
     if !n.proxy && !n.routed {
         out.push(local);
     }
     out.extend(forward(n));
+    let apart = |c: Call| c.says("add inter-network communication rule: ".into());
     if n.routed {
         let ct = format!("-i {br} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT");
-        out.push(Call::Insert(Filter, STAGE1, format!("-o {br} -j RETURN")));
-        out.push(Call::Insert(Filter, STAGE1, ct));
+        out.push(apart(Call::Insert(Filter, STAGE1, format!("-o {br} -j RETURN"))));
+        out.push(apart(Call::Insert(Filter, STAGE1, ct)));
     }
-    out.push(Call::Append(Filter, STAGE1, format!("-i {br} ! -o {br} -j {STAGE2}")));
-    out.push(Call::Insert(Filter, STAGE2, format!("-o {br} -j DROP")));
+    out.push(apart(Call::Append(Filter, STAGE1, format!("-i {br} ! -o {br} -j {STAGE2}"))));
+    out.push(apart(Call::Insert(Filter, STAGE2, format!("-o {br} -j DROP"))));
     out
+}
+
+/// `setIcc`.
+pub(super) fn icc(allowed: bool, call: Call) -> Call {
+    let what = if allowed { "allow" } else { "prevent" };
+    call.says(format!("Failed to Setup IP tables: Unable to {what} intercontainer communication: "))
 }
 
 /// What 28 and 29 share: who may forward.
@@ -70,17 +78,20 @@ pub(super) fn forward(n: &NetRules) -> Vec<Call> {
     let br = &n.bridge;
     let mut out = Vec::new();
     if !n.icc {
-        out.push(Call::Append(Filter, "DOCKER-FORWARD", format!("-i {br} -o {br} -j DROP")));
+        out.push(icc(false, Call::Append(Filter, "DOCKER-FORWARD", format!("-i {br} -o {br} -j DROP"))));
     }
     if n.routed {
-        out.push(Call::Append(Filter, "DOCKER", format!("-o {br} -p icmp -j ACCEPT")));
+        out.push(setup("ICMP", Call::Append(Filter, "DOCKER", format!("-o {br} -p icmp -j ACCEPT"))));
     }
-    let not_out = if n.icc { String::new() } else { format!("! -o {br} ") };
-    out.push(Call::Append(Filter, "DOCKER-FORWARD", format!("-i {br} {not_out}-j ACCEPT")));
+    let (not_out, what) =
+        if n.icc { (String::new(), "ACCEPT OUTGOING") } else { (format!("! -o {br} "), "ACCEPT NON_ICC OUTGOING") };
+    out.push(setup(what, Call::Append(Filter, "DOCKER-FORWARD", format!("-i {br} {not_out}-j ACCEPT"))));
     let verdict = if n.unprotected { "ACCEPT" } else { "DROP" };
-    out.push(Call::Append(Filter, "DOCKER", format!("! -i {br} -o {br} -j {verdict}")));
+    let default = Call::Append(Filter, "DOCKER", format!("! -i {br} -o {br} -j {verdict}"));
+    out.push(default.says("failed to add default-drop rule: Unable to enable DEFAULT FWD rule: ".into()));
     let ct = format!("-o {br} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT");
-    out.push(Call::Append(Filter, "DOCKER-CT", ct));
-    out.push(Call::Append(Filter, "DOCKER-BRIDGE", format!("-o {br} -j DOCKER")));
+    out.push(Call::Append(Filter, "DOCKER-CT", ct).says("Unable to enable bridge ct related rule: ".into()));
+    let jump = Call::Append(Filter, "DOCKER-BRIDGE", format!("-o {br} -j DOCKER"));
+    out.push(jump.says("Unable to enable jump to docker rule: ".into()));
     out
 }

@@ -1,13 +1,15 @@
 //! 29.x (libnetwork drivers/bridge/internal/iptabler).
 
-use super::v20::{masquerade, nat_jumps};
-use super::v28::forward;
+use super::v20::{masquerade, nat_jumps, no_nat_jumps, setup};
+use super::v28::{forward, icc};
 use super::{Call, NetRules};
 use crate::kernel::xtables::TableKind::{Filter, Nat};
 
 /// Calls when the daemon starts.
 pub fn start(proxy: bool) -> Vec<Call> {
-    let mut out = vec![Call::Delete(Filter, "FORWARD", "-j DOCKER-FORWARD".into()), Call::Drop(Nat, "DOCKER")];
+    let mut out = vec![Call::Delete(Filter, "FORWARD", "-j DOCKER-FORWARD".into())];
+    out.extend(no_nat_jumps());
+    out.push(Call::Drop(Nat, "DOCKER"));
     out.extend(
         ["DOCKER-FORWARD", "DOCKER-BRIDGE", "DOCKER-CT", "DOCKER-INTERNAL", "DOCKER"].map(|c| Call::Drop(Filter, c)),
     );
@@ -28,9 +30,9 @@ pub fn network(n: &NetRules) -> Vec<Call> {
     if n.internal {
         let verdict = if n.icc { "ACCEPT" } else { "DROP" };
         return vec![
-            Call::Insert(Filter, "DOCKER-INTERNAL", format!("-i {br} ! -d {net} -j DROP")),
-            Call::Insert(Filter, "DOCKER-INTERNAL", format!("-o {br} ! -s {net} -j DROP")),
-            Call::Append(Filter, "DOCKER-FORWARD", format!("-i {br} -o {br} -j {verdict}")),
+            setup("DROP INCOMING", Call::Insert(Filter, "DOCKER-INTERNAL", format!("-i {br} ! -d {net} -j DROP"))),
+            setup("DROP OUTGOING", Call::Insert(Filter, "DOCKER-INTERNAL", format!("-o {br} ! -s {net} -j DROP"))),
+            icc(n.icc, Call::Append(Filter, "DOCKER-FORWARD", format!("-i {br} -o {br} -j {verdict}"))),
         ];
     }
     let mut out = Vec::new();
