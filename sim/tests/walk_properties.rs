@@ -173,7 +173,7 @@ fn what_waits_for_a_deleted_neighbour_ends_once() {
     let line = "ping -c 1 -W 1 10.0.0.9 & sleep 0.1; ip neigh change 10.0.0.9 dev eth0 nud none; \
         ip neigh del 10.0.0.9 dev eth0";
     let (s, _) = pair(None, line, "ping -W 1 10.0.0.2").play();
-    let purged = |e: &&Event| matches!(e.kind, EventKind::Drop { reason, .. } if reason == DropReason::NEIGH_DEAD);
+    let purged = |e: &&Event| matches!(e.kind, EventKind::Drop { reason, .. } if reason == DropReason::QUEUE_PURGE);
     assert_eq!(s.kernel.rec.events.iter().filter(purged).count(), 1);
     assert_eq!(ends_once(&s), Ok(()));
 }
