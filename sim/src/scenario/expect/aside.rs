@@ -33,6 +33,10 @@ pub struct Cell {
     pub from: String,
     /// Target with its port.
     pub to: String,
+    /// How it is asked.
+    pub by: By,
+    /// The addresses of the target, in the order in which they are asked until one answers.
+    pub addresses: Vec<Ipv4Addr>,
     /// It must answer; else it must not.
     pub want: bool,
     /// Address that was asked.
@@ -138,6 +142,8 @@ fn cell(s: &Session, from: &Spot, t: &Target, to: String, all: &[Ipv4Addr], ns: 
         at: t.at,
         from: from.name.clone(),
         to,
+        by: t.by,
+        addresses: all.to_vec(),
         want: t.want,
         address: None,
         outcome: None,
@@ -147,13 +153,7 @@ fn cell(s: &Session, from: &Spot, t: &Target, to: String, all: &[Ipv4Addr], ns: 
     for a in all {
         let mut world = s.clone();
         let first = world.kernel.rec.events.len();
-        let Ok(probe) = Probe::parse(&match t.by {
-            By::Ping => format!("ping {a}"),
-            By::Tcp(p) => format!("tcp {a}:{p}"),
-            By::Udp(p) => format!("udp {a}:{p}"),
-        }) else {
-            continue;
-        };
+        let Ok(probe) = Probe::parse(&t.by.probe(*a)) else { continue };
         let r = world.probe(from.host, from.ns, &probe);
         let answered = answered(&world, first, &r, ns);
         // The first one is told, unless another says more.
