@@ -10,7 +10,7 @@ use crate::wire::PacketId;
 /// Where nothing else was found: a request that came to a program's socket, and no answer.
 pub fn program(sc: &Scene<'_>, out: &mut Vec<Found>) {
     let outcome = sc.result.outcome();
-    if !out.is_empty() || !matches!(outcome, Some(Outcome::Stall | Outcome::Timeout)) {
+    if !out.is_empty() || !matches!(outcome, Some(Outcome::Stall | Outcome::Timeout | Outcome::Closed)) {
         return;
     }
     let came = sc.events().iter().enumerate().find_map(|(i, e)| match e.kind {
@@ -21,15 +21,17 @@ pub fn program(sc: &Scene<'_>, out: &mut Vec<Found>) {
     let Some(flow) = sc.packet_before(i).and_then(Flow::of) else { return };
     let (proto, list) = match flow.l4 {
         // A connection that does not come to stand is no matter of the program.
-        FlowL4::Tcp(..) if outcome == Some(Outcome::Stall) => ("tcp", "ss -ltnp"),
+        FlowL4::Tcp(..) if outcome != Some(Outcome::Timeout) => ("tcp", "ss -ltnp"),
         FlowL4::Udp(..) => ("udp", "ss -lunp"),
         _ => return,
     };
     let ns = sc.events()[i].ns;
     let place = world::place(sc.after, ns);
-    let says = format!(
-        "the request reached the program that listens on {proto} port {port} of {place}, and it never answered"
-    );
+    let did = match outcome {
+        Some(Outcome::Closed) => "closed the connection without an answer",
+        _ => "never answered",
+    };
+    let says = format!("the request reached the program that listens on {proto} port {port} of {place}, and it {did}");
     let f = Found::new(Cause::ProgramSilent, place, says);
     out.push(f.shown(format!("a socket on {proto} port {port}"), Some(line(sc, ns, list))));
 }
