@@ -84,9 +84,12 @@ pub fn find(sc: &Scene<'_>) -> Vec<Found> {
     neigh::stale(sc, &mut out);
     detour::policy(sc, &mut out);
     detour::find(sc, &mut out);
+    detour::by_gateway(sc, &mut out);
     out.append(&mut late);
     name::unheard(sc, &mut out);
+    name::asked_nobody(&mut out);
     neigh::waiting(sc, &mut out);
+    neigh::to_nobody(sc, &mut out);
     track::stale(sc, &mut out);
     track::rules_missing(sc, &mut out);
     silent::program(sc, &mut out);

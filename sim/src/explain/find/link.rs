@@ -232,6 +232,10 @@ fn hairpin(sc: &Scene<'_>, i: usize) -> Found {
     let Some((port, BrSkip::SamePort)) = skip.or(e.dev.map(|d| (d, BrSkip::SamePort))) else {
         return other(sc, i, R::NOT_SPECIFIED, "br_handle_frame_finish");
     };
+    // It is at the far end of that port, and down: the bridge forgot, or never knew, what is behind.
+    if let Some(f) = receiver(sc, i).into_iter().find_map(|to| down_between(sc, i, port, to)) {
+        return f;
+    }
     let name = world::name(s, port);
     let says =
         format!("{} would have to leave by {name}, the port it came in by, and hairpin is off there", words(sc, i));

@@ -13,6 +13,13 @@ fn asked(sc: &Scene<'_>) -> Option<String> {
     how.queries.last().map(|q| q.name.trim_end_matches('.').to_owned())
 }
 
+/// What a node has heard of the others matters only where its name server was reached.
+pub fn asked_nobody(out: &mut Vec<Found>) {
+    if out.iter().any(|f| f.blocker.cause == Cause::ResolverUnreachable) {
+        out.retain(|f| f.blocker.cause != Cause::GossipBlocked);
+    }
+}
+
 /// What shows a file as programs in a namespace see it: `nsenter -n` would show the host's.
 fn file(sc: &Scene<'_>, ns: NetnsId, path: &str) -> Line {
     match world::container(sc.after, ns) {
