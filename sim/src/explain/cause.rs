@@ -64,7 +64,7 @@ causes! {
     /// An address that has no business on that wire: 127.0.0.0/8 from outside, or one of the host's own as a source.
     Martian = "martian", "localnet";
     /// Nobody answered ARP for the next hop.
-    NeighbourFailed = "neighbour-failed", "host-unreachable";
+    NeighbourFailed = "neighbour-failed", "vxlan-by-hand";
     /// The neighbour table names an Ethernet address that is no longer the neighbour's.
     StaleNeighbour = "stale-neighbour", "stale-arp";
     /// A device lost the address that others send to, or never had one.
