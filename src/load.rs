@@ -55,6 +55,8 @@ pub fn load(what: &str) -> Option<Loaded> {
     };
     if path.is_dir() {
         problem::error(&format!("{what} is a directory, not a scenario"), "`packetwalk test` takes directories");
+    } else if path.exists() {
+        problem::error(&format!("{what} is no regular file"), "save the scenario as a file");
     } else if looks_like_a_file {
         problem::error(&format!("there is no file {what}"), &help);
     } else {

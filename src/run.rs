@@ -134,7 +134,10 @@ fn refused(a: &Args, steps: usize) -> Option<End> {
     let pictures = matches!(a.format, Form::Dot | Form::Mermaid | Form::Svg | Form::Pcapng);
     let (what, help) = match a.step {
         Some(_) if !pictures => ("--step is for svg, dot, mermaid and pcapng".to_owned(), "--format svg --step 2"),
-        Some(n) if n == 0 || n > steps => (format!("there is no step {n}: the scenario has {steps}"), ""),
+        Some(n) if n == 0 || n > steps => (
+            format!("there is no step {n}: the scenario has {steps}"),
+            "steps are numbered from 1, those of `setup` not counted",
+        ),
         _ if a.format == Form::Pcapng && a.output.is_none() && std::io::stdout().is_terminal() => {
             ("a capture is no text for a terminal".to_owned(), "-o FILE, or | tshark -r -")
         }

@@ -105,7 +105,7 @@ fn names(paths: &[String], bad: &mut usize) -> Vec<String> {
             *bad += 1;
         }
         if files.is_empty() {
-            problem::error(&format!("there are no scenarios (*.yaml) under {p}"), "");
+            problem::error(&format!("there are no scenarios (*.yaml) under {p}"), "name another folder, or a file");
             *bad += 1;
         }
         names.extend(files.into_iter().map(|f| f.display().to_string()));

@@ -28,6 +28,23 @@ steps:
     expect: {outcome: refused, hits: [b filter INPUT --dport 81], drop: {at: b, reason: NETFILTER_DROP}}
 ";
 
+/// Whom it is asked of, and what is printed, on the live kernel too.
+const ASIDE: &str = "name: x
+hosts:
+  a: {interfaces: {eth0: 10.0.0.1/24}}
+  b: {interfaces: {eth0: 10.0.0.2/24}, serve: [80]}
+steps:
+  - run: b$ iptables -A INPUT -p tcp --dport 81 -j DROP
+  - reaches: {a: [b:80, b, not b:81, not b:82]}
+    expect:
+      state: {b$ iptables -S INPUT: [\"-P INPUT ACCEPT…\", \"…-A INPUT -p tcp -m tcp --dport 81…\"]}
+  - run: a> tcp 10.0.0.2:80
+    expect: {outcome: reply}
+";
+
+/// A port that is closed and one that a firewall closes look alike from outside.
+const SOMEBODY: &str = "not checked: step 2, reaches: a to b:82: refused, and the kernel does not tell who says so";
+
 /// Runs a text: its exit status, and all of these must be said.
 fn case(text: &str, backend: &str, code: i32, says: &[&str]) -> Result<(), Failed> {
     let dir = tempfile::tempdir()?;
@@ -49,7 +66,7 @@ fn main() -> ExitCode {
     let cannot = probe.filter(|o| o.status.code() == Some(3)).map(|o| said(&o));
     let must = std::env::var_os("PACKETWALK_LIVE").is_some_and(|v| v == "must");
     type Body = fn() -> Result<(), Failed>;
-    let all: [(&str, Body); 4] = [
+    let all: [(&str, Body); 6] = [
         ("kernel: what holds", || {
             case(CASE, "kernel", 0, &["ok   x", "not checked: step 3, drop: reasons of drops are not watched"])
         }),
@@ -66,6 +83,13 @@ fn main() -> ExitCode {
         ("kernel: nothing to check is no success", || {
             let bare = "name: x\nhosts: {a: 10.0.0.1/24}\nsteps:\n  - run: a$ true\n    expect: {within: 1s}\n";
             case(bare, "kernel", 0, &["--   x", "0 passed", "1 could not be checked here"])
+        }),
+        ("kernel: who reaches whom, and what commands print", || case(ASIDE, "kernel", 0, &["ok   x", SOMEBODY])),
+        ("kernel: of these what does not hold", || {
+            let wrong = ASIDE.replace("[b:80,", "[not b:80,").replace("--dport 81…", "--dport 99…");
+            let says =
+                ["step 2, reaches", "expected a does not reach b:80", "got      reply", "step 2, state", "--dport 81"];
+            case(&wrong, "kernel", 1, &says)
         }),
         ("both", || case(CASE, "both", 0, &["ok   x", "1 passed"])),
     ];

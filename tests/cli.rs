@@ -55,6 +55,41 @@ fn a_wrong_name_is_met_with_the_right_one() {
     assert_eq!(packetwalk(&["walk", "x"]).status.code(), Some(2));
 }
 
+/// Every command that takes a scenario tells what is wrong with what it was given, and what to do, and exits with 2.
+#[test]
+fn each_command_tells_bad_input() {
+    let (_dir, garbage) = file("name: x\nhosts: {a: 10.0.0.1/24}\nsteps: [a> fly]\n");
+    let garbage = garbage.display().to_string();
+    let (_other, binary) = file("");
+    std::fs::write(&binary, [0xff, 0xfe, 0x00, 0x80]).expect("written");
+    let binary = binary.display().to_string();
+    let folder = tempfile::tempdir().expect("a directory");
+    let folder = folder.path().display().to_string();
+    for (args, says) in [
+        (&["why", "namespacse"][..], "did you mean `namespaces`?"),
+        (&["why", "bridge-publish", "0"], "help: steps are numbered from 1"),
+        (&["why", "bridge-publish", "99"], "there is no step 99: the scenario has 3"),
+        (&["why", "bridge-publish", "two"], "invalid value 'two'"),
+        (&["why", "bridge-publish", "2"], "help: name a step with a probe"),
+        (&["why", &garbage], "case.yaml:3:"),
+        (&["why", &binary], "help: save it as UTF-8"),
+        (&["why", &folder], "is a directory, not a scenario"),
+        (&["why", "/dev/null"], "is no regular file"),
+        (&["diff", "veth", &garbage], "case.yaml:3:"),
+        (&["tui", "veth"], "draws on a terminal"),
+        (&["test", &folder], "help: name another folder"),
+        (&["test", "--partition", "4/3"], "there is no part 4 of 3"),
+        (&["test", "--jobs", "0", "veth"], "invalid value '0'"),
+        (&["test", "--format", "xml", "veth"], "possible values: text, json, junit, github"),
+        (&["run", "veth", "--format", "svg", "--step", "99"], "help: steps are numbered from 1"),
+    ] {
+        let o = packetwalk(args);
+        let said = format!("{}{}", String::from_utf8_lossy(&o.stdout), String::from_utf8_lossy(&o.stderr));
+        assert_eq!(o.status.code(), Some(2), "{args:?}: {said}");
+        assert!(said.contains(says) && !said.contains("has a bug"), "{args:?} does not say {says:?}:\n{said}");
+    }
+}
+
 #[test]
 fn broken_yaml() {
     refused("name: [", &["case.yaml:", "no YAML"]);

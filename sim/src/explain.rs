@@ -79,6 +79,13 @@ pub struct Fix {
     pub tried: usize,
 }
 
+impl Fix {
+    /// A line starts `serve`, which is the model's own and stands for the program that should run there.
+    pub fn has_stand_in(&self) -> bool {
+        self.lines.iter().any(|l| l.command.split_whitespace().any(|w| w == "serve"))
+    }
+}
+
 /// The answer to "why?".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Why {

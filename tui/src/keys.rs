@@ -88,6 +88,7 @@ pub(crate) enum Action {
     ScrollLeft,
     ScrollRight,
     Open,
+    Number,
     Close,
     Leave,
     Quit,
@@ -133,6 +134,21 @@ const B: &[Context] = &[Browser];
 const P: &[Context] = &[Panel];
 const ALL: &[Context] = &[Browser, Walk];
 const MOVE: &[Context] = &[Browser, Walk, Panel];
+
+/// Heading of the keys that count in a panel alone.
+pub(crate) const IN_A_PANEL: &str = "In a panel";
+
+const DIGITS: &[Key] = &[
+    Key::Char('1'),
+    Key::Char('2'),
+    Key::Char('3'),
+    Key::Char('4'),
+    Key::Char('5'),
+    Key::Char('6'),
+    Key::Char('7'),
+    Key::Char('8'),
+    Key::Char('9'),
+];
 
 /// Every key.
 pub(crate) const TABLE: &[Binding] = &[
@@ -196,10 +212,11 @@ pub(crate) const TABLE: &[Binding] = &[
     bind(&[Key::Home], &[Browser, Panel], Action::First, ("Moving", "to the top", "")),
     bind(&[Key::End], &[Browser, Panel], Action::Last, ("Moving", "to the bottom", "")),
     bind(&[Key::Enter], B, Action::Open, ("Moving", "open the scenario", "open")),
-    bind(&[Key::Enter], P, Action::Open, ("Moving", "choose", "choose")),
+    bind(&[Key::Enter], P, Action::Open, (IN_A_PANEL, "choose", "choose")),
+    bind(DIGITS, P, Action::Number, (IN_A_PANEL, "the answer of that number; in why: types that fix", "try a fix")),
     bind(&[Key::Enter], W, Action::Forward, ("Stepping", "one decision on", "")),
     bind(&[Key::Char('?')], MOVE, Action::Help, ("Leaving", "this help", "help")),
-    bind(&[Key::Esc, Key::Char('q')], P, Action::Close, ("Leaving", "close the panel", "close")),
+    bind(&[Key::Esc, Key::Char('q')], P, Action::Close, (IN_A_PANEL, "close it", "close")),
     bind(&[Key::Esc], ALL, Action::Close, ("Leaving", "close what is open: zoom, filter", "")),
     bind(&[Key::Char('q')], W, Action::Leave, ("Leaving", "back to the list of scenarios", "leave")),
     bind(&[Key::Char('q')], B, Action::Quit, ("Leaving", "quit", "quit")),

@@ -202,27 +202,24 @@ impl State {
             (None, None) => Context::Browser,
         };
         match (lookup(context, key), &mut self.panel) {
+            (Some(Action::Number), _) => self.number(key),
             (Some(a), _) => self.act(context, a),
             (None, Some(Panel::Glossary { chosen })) => {
                 if let Key::Char(c) = key {
                     panel::jump(chosen, c);
                 }
             }
-            (None, Some(Panel::Why { .. })) => {
-                if let Key::Char(c) = key
-                    && let Some(n) = c.to_digit(10).and_then(|n| (n as usize).checked_sub(1))
-                {
-                    self.mend(n);
-                }
-            }
-            (None, Some(Panel::Question { chosen, choices, .. })) => {
-                if let Key::Char(c) = key
-                    && let Some(n) = c.to_digit(10).and_then(|n| (n as usize).checked_sub(1))
-                    && n < *choices
-                {
-                    *chosen = n;
-                }
-            }
+            _ => {}
+        }
+    }
+
+    /// A digit in a panel: a fix to try, an answer to choose.
+    fn number(&mut self, key: Key) {
+        let Key::Char(c) = key else { return };
+        let Some(n) = c.to_digit(10).and_then(|n| (n as usize).checked_sub(1)) else { return };
+        match &mut self.panel {
+            Some(Panel::Why { .. }) => self.mend(n),
+            Some(Panel::Question { chosen, choices }) if n < *choices => *chosen = n,
             _ => {}
         }
     }
@@ -334,7 +331,8 @@ impl State {
         let Some(p) = &mut self.panel else { return };
         match (a, p) {
             (Action::Close, Panel::Question { .. }) => self.answer(None),
-            (Action::Close | Action::Help, _) => self.panel = None,
+            (Action::Help, Panel::Help { .. }) | (Action::Close, _) => self.panel = None,
+            (Action::Help, _) => self.panel = Some(Panel::Help { scroll: 0 }),
             (Action::Open, Panel::Question { chosen, .. }) => {
                 let n = *chosen;
                 self.answer(Some(n));

@@ -13,6 +13,7 @@ use packetwalk_sim::trace::event::{ArpVerdict, BrSkip, BrVerdict, Event, EventKi
 use packetwalk_sim::trace::event::{RuleMiss, SourceCheck};
 use packetwalk_sim::trace::words;
 use packetwalk_sim::wire::MacAddr;
+use packetwalk_sim::wire::packet::{Arp, Body};
 
 /// Who a namespace is: `the host node1`, `the container web of node1`.
 pub(crate) fn who(s: &Session, ns: NetnsId) -> String {
@@ -117,8 +118,11 @@ fn sentences(s: &Session, e: &Event) -> String {
         EventKind::NeighWait { ip } => {
             format!("The packet waits while ARP asks everybody on the cable who has {ip}.")
         }
-        EventKind::NeighState { ip, new, lladdr, .. } => match (new, lladdr) {
+        EventKind::NeighState { ip, old, new, lladdr } => match (new, lladdr) {
             (Nud::Failed, _) => format!("Nobody answered for {ip}: {here} gives up on this neighbour."),
+            (_, Some(mac)) if *old == Nud::Incomplete => {
+                format!("{here} learns that {ip} is at {mac}. What waited for it can go on.")
+            }
             (_, Some(mac)) => format!("{here} now believes that {ip} is at {mac} ({}).", new.as_str()),
             (_, None) => format!("{here} keeps {ip} as {}.", new.as_str()),
         },
@@ -187,7 +191,25 @@ fn sentences(s: &Session, e: &Event) -> String {
     }
 }
 
+/// What leaves a device, and what it is where the device itself asks or answers by ARP.
 fn tx(s: &Session, e: &Event) -> String {
+    let own = e.dev.and_then(|d| match s.kernel.rec.packet_at(e).map(|p| &p.body) {
+        Some(Body::Arp(a)) if a.sha == s.kernel.dev(d).mac => Some(a),
+        _ => None,
+    });
+    let here = who(s, e.ns);
+    let lead = match own {
+        Some(a) if a.spa == a.tpa => format!("{here} tells everybody on the cable that {} is its own. ", a.spa),
+        Some(a) if a.op == Arp::REPLY => {
+            format!("The ARP question is for {here}: it answers with its Ethernet address. ")
+        }
+        Some(a) => format!("{here} asks everybody on the cable: who has {}? ", a.tpa),
+        None => String::new(),
+    };
+    format!("{lead}{}", cable(s, e))
+}
+
+fn cable(s: &Session, e: &Event) -> String {
     let Some(d) = e.dev.map(|d| s.kernel.dev(d)) else { return "The frame is sent.".into() };
     match d.veth_peer().map(|p| s.kernel.dev(p)) {
         Some(p) if s.kernel.ns(p.netns).is_switch => format!("{} sends the frame onto the LAN.", d.name),

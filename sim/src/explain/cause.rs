@@ -64,7 +64,7 @@ causes! {
     /// An address that has no business on that wire: 127.0.0.0/8 from outside, or one of the host's own as a source.
     Martian = "martian", "localnet";
     /// Nobody answered ARP for the next hop.
-    NeighbourFailed = "neighbour-failed", "host-unreachable";
+    NeighbourFailed = "neighbour-failed", "vxlan-by-hand";
     /// The neighbour table names an Ethernet address that is no longer the neighbour's.
     StaleNeighbour = "stale-neighbour", "stale-arp";
     /// A device lost the address that others send to, or never had one.
@@ -85,6 +85,8 @@ causes! {
     MacvlanHost = "macvlan-host", "macvlan";
     /// The packet arrived, and nothing listens on that port.
     NoListener = "no-listener", "nothing-listens";
+    /// The request came to the program that listens, and the program never answered.
+    ProgramSilent = "program-silent", "silent-program";
     /// The host is told not to answer pings (`icmp_echo_ignore_all`).
     EchoIgnored = "echo-ignored", "icc-and-silence";
     /// Something listens on the port, but on another address, such as 127.0.0.1.
@@ -119,8 +121,8 @@ causes! {
     /// The kernel refused the request itself: no such device or address, or a wrong argument.
     Refused = "refused-locally", "container-mode";
     /// The packet met something that the model does not have.
-    Unmodelled = "unmodelled", "";
-    /// No cause was found.
+    Unmodelled = "unmodelled", "brute-force-guard";
+    /// No cause was found. What is known to end so can have no scenario: frames that go round for ever between bridges.
     Unexplained = "unexplained", "";
 }
 

@@ -10,6 +10,7 @@ mod mtu;
 mod name;
 mod neigh;
 mod route;
+mod silent;
 mod socket;
 mod source;
 mod track;
@@ -83,11 +84,15 @@ pub fn find(sc: &Scene<'_>) -> Vec<Found> {
     neigh::stale(sc, &mut out);
     detour::policy(sc, &mut out);
     detour::find(sc, &mut out);
+    detour::by_gateway(sc, &mut out);
     out.append(&mut late);
     name::unheard(sc, &mut out);
+    name::asked_nobody(&mut out);
     neigh::waiting(sc, &mut out);
+    neigh::to_nobody(sc, &mut out);
     track::stale(sc, &mut out);
     track::rules_missing(sc, &mut out);
+    silent::program(sc, &mut out);
     let mut seen = Vec::new();
     out.retain(|f| {
         let new = !seen.contains(&f.key());
@@ -120,8 +125,7 @@ fn event(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>, late: &mut Vec<Found>) 
             R::VXLAN_VNI_NOT_FOUND => vxlan::vni(sc, i, out),
             R::NO_TX_TARGET if *func == "vxlan_xmit" => vxlan::no_target(sc, i, out),
             R::PACKETWALK_UNMODELLED => {
-                let says = "the packet met something that the model does not have".to_owned();
-                out.push(Found::new(Cause::Unmodelled, at(sc, i), says));
+                firewall::unmodelled(sc, i, out);
             }
             R::TCP_FLAGS | R::TCP_RESET | R::TCP_CLOSE | R::TCP_OLD_DATA | R::TCP_INVALID_SEQUENCE => {}
             _ => link::dropped(sc, i, *reason, func, out),
@@ -165,6 +169,8 @@ fn drop_shown(sc: &Scene<'_>, i: usize) -> Option<Evidence> {
         _ => None,
     };
     let show = match counter {
+        // No kernel has these.
+        _ if matches!(reason, R::PACKETWALK_UNMODELLED | R::PACKETWALK_BOUND) => return None,
         Some(c) => world::line(sc.after, e.ns, &format!("nstat -az {c}")),
         None => world::line(sc.after, world::root(sc.after, e.ns), "perf trace -e skb:kfree_skb"),
     };

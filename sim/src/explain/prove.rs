@@ -39,6 +39,25 @@ struct Tried {
 /// One blocker and the change that takes it away.
 type Pace = (Blocker, Vec<Line>);
 
+/// What tells one finding from another.
+type Key = (Cause, String, String);
+
+/// Changes that were tried.
+struct Sorted<'f> {
+    /// With them the line works.
+    works: Vec<(&'f Found, &'f Vec<Line>)>,
+    /// With them it fails for another reason.
+    partly: Vec<Partly<'f>>,
+}
+
+/// A change that takes its blocker away, and what is behind.
+struct Partly<'f> {
+    f: &'f Found,
+    fix: &'f Vec<Line>,
+    changed: Session,
+    next: Tried,
+}
+
 /// Explains a line.
 pub fn search(before: &Session, what: &What, at: At, number: usize) -> Result<Why, WalkError> {
     let before = copy(before);
@@ -102,75 +121,66 @@ impl Search<'_> {
         Some((changed, tried))
     }
 
-    /// Ways to make the line work, and the blockers that they take away.
-    fn mend(&mut self, world: &Session, first: &Tried) -> (Vec<Vec<Line>>, Vec<Blocker>) {
-        let (mut single, mut cause) = (Vec::new(), None);
-        let mut partly = Vec::new();
-        for f in first.found.iter().take(FINDINGS) {
-            for fix in &f.fixes {
-                let Some((changed, t)) = self.with(world, fix) else { continue };
-                if t.works {
-                    let better = cause
-                        .as_ref()
-                        .is_none_or(|(c, rubbish): &(Blocker, bool)| !rubbish && f.is_rubbish() && *c != f.blocker);
-                    if better {
-                        cause = Some((f.blocker.clone(), f.is_rubbish()));
-                    }
-                    if !single.contains(fix) {
-                        single.push(fix.clone());
-                    }
-                } else if !t.found.iter().any(|x| x.key() == f.key()) {
-                    partly.push((f.clone(), fix.clone(), changed, t));
-                }
-            }
-        }
-        if let Some((b, _)) = cause {
-            return (single, vec![b]);
-        }
-        for (f, fix, changed, t) in partly {
-            let keys = vec![f.key()];
-            if let Some(mut paces) = self.deeper(&changed, &t, keys, 1) {
-                paces.insert(0, (f.blocker, fix));
-                let paces = self.needed(world, paces);
-                let lines = paces.iter().flat_map(|p| p.1.iter().cloned()).collect();
-                return (vec![lines], paces.into_iter().map(|p| p.0).collect());
-            }
-        }
-        (Vec::new(), Vec::new())
-    }
-
-    /// The blockers behind those that are already away.
-    fn deeper(
-        &mut self,
-        world: &Session,
-        t: &Tried,
-        met: Vec<(Cause, String, String)>,
-        depth: usize,
-    ) -> Option<Vec<Pace>> {
-        let mut partly = Vec::new();
-        for f in t.found.iter().take(FINDINGS).filter(|f| !met.contains(&f.key())) {
+    /// Tries the changes of findings, but for those that were `met` before: which make the line work (only the `first`
+    /// one, where that is enough), and which take their blocker away.
+    fn try_each<'f>(&mut self, world: &Session, found: &'f [Found], met: &[Key], first: bool) -> Sorted<'f> {
+        let mut sorted = Sorted { works: Vec::new(), partly: Vec::new() };
+        for f in found.iter().take(FINDINGS).filter(|f| !met.contains(&f.key())) {
             for fix in &f.fixes {
                 let Some((changed, next)) = self.with(world, fix) else { continue };
                 if next.works {
-                    return Some(vec![(f.blocker.clone(), fix.clone())]);
-                }
-                if !next.found.iter().any(|x| x.key() == f.key()) {
-                    partly.push((f, fix, changed, next));
+                    sorted.works.push((f, fix));
+                    if first {
+                        return sorted;
+                    }
+                } else if !next.found.iter().any(|x| x.key() == f.key()) {
+                    sorted.partly.push(Partly { f, fix, changed, next });
                 }
             }
         }
-        if depth >= DEPTH {
-            return None;
-        }
-        for (f, fix, changed, next) in partly {
-            let mut met = met.clone();
-            met.push(f.key());
-            if let Some(mut paces) = self.deeper(&changed, &next, met, depth + 1) {
-                paces.insert(0, (f.blocker.clone(), fix.clone()));
-                return Some(paces);
+        sorted
+    }
+
+    /// Ways to make the line work, and the blockers that they take away.
+    fn mend(&mut self, world: &Session, first: &Tried) -> (Vec<Vec<Line>>, Vec<Blocker>) {
+        let sorted = self.try_each(world, &first.found, &[], false);
+        let rubbish = sorted.works.iter().find(|(f, _)| f.is_rubbish());
+        if let Some((f, _)) = rubbish.or(sorted.works.first()) {
+            let mut single: Vec<Vec<Line>> = Vec::new();
+            for (_, fix) in &sorted.works {
+                if !single.contains(fix) {
+                    single.push((*fix).clone());
+                }
             }
+            return (single, vec![f.blocker.clone()]);
         }
-        None
+        match self.behind(sorted.partly, &[], 0) {
+            Some(paces) => {
+                let paces = self.needed(world, paces);
+                let lines = paces.iter().flat_map(|p| p.1.iter().cloned()).collect();
+                (vec![lines], paces.into_iter().map(|p| p.0).collect())
+            }
+            None => (Vec::new(), Vec::new()),
+        }
+    }
+
+    /// The blockers behind those that are already away.
+    fn deeper(&mut self, world: &Session, t: &Tried, met: &[Key], depth: usize) -> Option<Vec<Pace>> {
+        let sorted = self.try_each(world, &t.found, met, true);
+        if let Some((f, fix)) = sorted.works.first() {
+            return Some(vec![(f.blocker.clone(), (*fix).clone())]);
+        }
+        if depth >= DEPTH { None } else { self.behind(sorted.partly, met, depth) }
+    }
+
+    /// Looks behind each change that took its blocker away, until one leads to where the line works.
+    fn behind(&mut self, partly: Vec<Partly<'_>>, met: &[Key], depth: usize) -> Option<Vec<Pace>> {
+        partly.into_iter().find_map(|p| {
+            let met: Vec<Key> = met.iter().cloned().chain([p.f.key()]).collect();
+            let mut paces = self.deeper(&p.changed, &p.next, &met, depth + 1)?;
+            paces.insert(0, (p.f.blocker.clone(), p.fix.clone()));
+            Some(paces)
+        })
     }
 
     /// Leaves out what is not needed.

@@ -49,9 +49,10 @@ pub fn wide(w: &Why, width: usize) -> String {
 
 fn fixes(out: &mut Page, w: &Why) {
     if w.fixes.is_empty() {
-        let told = w.blockers.iter().all(|b| b.cause == Cause::Unmodelled);
+        let all = |c: Cause| w.blockers.iter().all(|b| b.cause == c);
         let text = match w.tried {
-            _ if told => "none: the model cannot tell what the kernel would do".to_owned(),
+            _ if all(Cause::Unmodelled) => "none: the model cannot tell what the kernel would do".to_owned(),
+            _ if all(Cause::ProgramSilent) => "none: no change of the network makes a program answer".to_owned(),
             0 => "none is known for this cause in this world".to_owned(),
             n => format!("none: {n} changes were tried, and with none of them the probe works"),
         };
@@ -63,8 +64,23 @@ fn fixes(out: &mut Page, w: &Why) {
         for (j, l) in f.lines.iter().enumerate() {
             out.line(if j == 0 { head } else { "" }, &l.to_string());
         }
+        for remark in remarks(f) {
+            out.row("", &remark);
+        }
         out.row("", &proof(f));
     }
+}
+
+/// What is to be known of a line that is not typed as it stands.
+fn remarks(f: &Fix) -> Vec<String> {
+    let mut all = Vec::new();
+    if f.has_stand_in() {
+        all.push("(serve is packetwalk's own: it stands for the program that should listen there)".to_owned());
+    }
+    if let Some(s) = f.lines.iter().find_map(|l| l.command.strip_prefix("sleep ")) {
+        all.push(format!("(it takes up to {s} seconds until the nodes have heard of each other again)"));
+    }
+    all
 }
 
 fn proof(f: &Fix) -> String {

@@ -6,11 +6,13 @@ use std::net::Ipv4Addr;
 use ipnet::Ipv4Net;
 
 use super::Line;
+use crate::command::iptables::rule_spec;
 use crate::docker::Engine;
 use crate::docker::types::{Container, Network};
 use crate::kernel::fib::{Flow, Lookup, proto, table};
 use crate::kernel::link::Device;
 use crate::kernel::types::{DevId, HostId, NetnsId};
+use crate::kernel::xtables::{TableKind, Variant};
 use crate::session::Session;
 
 /// The container that owns a namespace.
@@ -109,6 +111,28 @@ pub fn circle(s: &Session, from: NetnsId, to: Ipv4Addr) -> bool {
         }
     }
     false
+}
+
+/// Somebody on a device's wire sends to an address straight over it, as to the far end of a point-to-point link.
+pub fn expected_on(s: &Session, d: DevId, a: Ipv4Addr) -> bool {
+    let own = s.kernel.dev(d).netns;
+    segment(s, d).into_iter().map(|x| s.kernel.dev(x)).filter(|o| o.netns != own && o.master.is_none()).any(|o| {
+        let looked = s.kernel.lookup_rules_quietly(o.netns, &Flow::to(a));
+        matches!(looked, Lookup::Route(_, r) if r.via.is_none() && r.dev == Some(o.id) && r.table != table::LOCAL)
+    })
+}
+
+/// Single addresses that rules of a firewall name: somebody thought that they are there.
+pub fn named_in_rules(s: &Session) -> impl Iterator<Item = Ipv4Addr> {
+    let specs = s.kernel.netns.iter().filter(|n| n.alive).flat_map(|n| {
+        let of = move |v: Variant| TableKind::ALL.iter().filter_map(move |t| n.nf.xt.of(v).get(*t));
+        let tables = [Variant::Nft, Variant::Legacy].into_iter().flat_map(of);
+        tables.flat_map(|t| t.chains()).flat_map(|c| c.rules.iter().map(|slot| rule_spec(&slot.rule)))
+    });
+    specs.flat_map(|spec| {
+        let words = spec.split([' ', ':']).map(|w| w.strip_suffix("/32").unwrap_or(w).to_owned());
+        words.filter_map(|w| w.parse().ok()).collect::<Vec<Ipv4Addr>>()
+    })
 }
 
 /// What a device is wired to, whatever is up: veth ends, bridges and their ports, lower devices, and the tunnels of one

@@ -45,6 +45,17 @@ pub enum By {
     Udp(u16),
 }
 
+impl By {
+    /// The probe that asks an address.
+    pub fn probe(self, a: Ipv4Addr) -> String {
+        match self {
+            By::Ping => format!("ping {a}"),
+            By::Tcp(p) => format!("tcp {a}:{p}"),
+            By::Udp(p) => format!("udp {a}:{p}"),
+        }
+    }
+}
+
 impl Target {
     /// As it is written, without `not`.
     pub fn text(&self) -> String {

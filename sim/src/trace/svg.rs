@@ -26,6 +26,7 @@ const STYLE: &str = "
   .lan { fill: #eaeef2; stroke: #8c959f; }
   .wire { fill: none; stroke: #8c959f; stroke-width: 1.5; }
   .port { stroke-dasharray: 4 3; }
+  .joint { fill: none; stroke: #8c959f; stroke-width: 3; }
   .hop { fill: none; stroke: #0969da; stroke-width: 2.5; }
   .back { stroke: #8250df; stroke-dasharray: 7 4; }
   .number { fill: #0969da; stroke: #ffffff; }
@@ -41,7 +42,7 @@ const STYLE: &str = "
     .space { fill: #0c2d6b; stroke: #388bfd; }
     .dev { fill: #0d1117; stroke: #9198a1; }
     .lan { fill: #212830; stroke: #656c76; }
-    .wire { stroke: #656c76; }
+    .wire, .joint { stroke: #656c76; }
     .hop { stroke: #58a6ff; }
     .back { stroke: #bc8cff; }
     .number { fill: #1f6feb; stroke: #0d1117; }
@@ -71,6 +72,7 @@ pub fn svg(s: &Session, way: &Way, title: &str, step: &str) -> String {
     out.push_str(&format!("<rect class=\"page\" width=\"{width:.0}\" height=\"{height:.0}\"/>\n"));
     text(&mut out, 16.0, 26.0, "title", title);
     text(&mut out, 16.0, 46.0, "small", step);
+    joints(&mut out, &l);
     frames(&mut out, &l);
     wires(s, &mut out, &l);
     devices(s, &mut out, &l);
@@ -92,6 +94,14 @@ fn frames(out: &mut String, l: &Layout) {
             rect(out, class, &f.rect);
             text(out, f.rect.x + 8.0, f.rect.y + 17.0, "", &f.title);
         }
+    }
+}
+
+/// The parts of a LAN are one: from bar to bar along the left side.
+fn joints(out: &mut String, l: &Layout) {
+    for (x, from, to) in &l.joints {
+        let bar = l.lans.first().map_or(*x, |f| f.rect.x);
+        out.push_str(&format!("<path class=\"joint\" d=\"M{bar:.1} {from:.1} H{x:.1} V{to:.1} H{bar:.1}\"/>\n"));
     }
 }
 
@@ -152,22 +162,26 @@ fn hops(out: &mut String, l: &Layout, way: &Way) {
     let mut gone: Vec<(DevId, DevId)> = Vec::new();
     let mut drawn = Vec::new();
     for (i, h) in way.hops.iter().enumerate() {
-        let Some((mut a, mut b)) = ends(l, h.from, h.to).or_else(|| across(l, way, i)) else { continue };
+        let line = ends(l, h.from, h.to).map(|(a, b)| (a, b, None));
+        let Some((mut a, mut b, column)) = line.or_else(|| across(l, way, i)) else { continue };
         let pair = (h.from.min(h.to), h.from.max(h.to));
         let before = gone.iter().filter(|p| **p == pair).count();
         gone.push(pair);
         let aside = (before as f64 + 0.5) * 13.0 * if before.is_multiple_of(2) { 1.0 } else { -1.0 };
         // Beside each other, and the numbers too.
-        let level = (a.1 - b.1).abs() < 1.0;
+        let level = (a.1 - b.1).abs() < 1.0 || column.is_some();
         if level {
             (a.1, b.1) = (a.1 + aside / 2.0, b.1 + aside / 2.0);
         } else {
             (a.0, b.0) = (a.0 + aside, b.0 + aside);
         }
-        let shift = if level { aside } else { 0.0 };
         let class = if h.back { "hop back" } else { "hop" };
-        out.push_str(&format!("<path class=\"{class}\" marker-end=\"url(#tip)\" d=\"{}\"/>\n", curve(a, b)));
-        drawn.push((h, ((a.0 + b.0) / 2.0 + shift, (a.1 + b.1) / 2.0)));
+        let path = column.map_or_else(|| curve(a, b), |x| around(a, b, x + aside));
+        out.push_str(&format!("<path class=\"{class}\" marker-end=\"url(#tip)\" d=\"{path}\"/>\n"));
+        let shift = if level { aside } else { 0.0 };
+        let number =
+            column.map_or(((a.0 + b.0) / 2.0 + shift, (a.1 + b.1) / 2.0), |x| (x + aside, (a.1 + b.1) / 2.0 + aside));
+        drawn.push((h, number));
     }
     for (h, (x, y)) in drawn {
         let class = if h.back { "number back" } else { "number" };
@@ -176,13 +190,20 @@ fn hops(out: &mut String, l: &Layout, way: &Way) {
     }
 }
 
-/// A hop from port to port of a LAN: along it, from below the device before to below the device after.
-fn across(l: &Layout, way: &Way, i: usize) -> Option<(Point, Point)> {
-    let lan = *l.of_lan.get(&way.hops[i].from)?;
+/// A hop from port to port of a LAN: along it, from below the device before to below the device after; and the column
+/// by which it goes from one of the LAN's bars to another.
+fn across(l: &Layout, way: &Way, i: usize) -> Option<(Point, Point, Option<f64>)> {
+    let from = *l.of_lan.get(&way.hops[i].from)?;
+    let to = l.of_lan.get(&way.hops[i].to).copied().unwrap_or(from);
     let (before, after) = (way.hops.get(i.checked_sub(1)?)?, way.hops.get(i + 1)?);
     let (a, b) = (l.devs.get(&before.from)?.middle().0, l.devs.get(&after.to)?.middle().0);
-    let y = l.lans[lan].rect.middle().1;
-    Some(((a, y), (b, y)))
+    let y = |bar: usize| l.lans[bar].rect.middle().1;
+    Some(((a, y(from)), (b, y(to)), (from != to).then(|| l.columns[from])))
+}
+
+/// A line between two bars of a LAN that goes where the bars are joined, so that it crosses no host.
+fn around((ax, ay): Point, (bx, by): Point, x: f64) -> String {
+    format!("M{ax:.1} {ay:.1} H{x:.1} V{by:.1} H{bx:.1}")
 }
 
 /// A badge on every device where something happened: beside each other where it was more than once.

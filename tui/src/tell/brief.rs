@@ -8,12 +8,13 @@ use packetwalk_sim::kernel::xtables::Policy;
 use packetwalk_sim::session::Session;
 use packetwalk_sim::trace::clause::clause;
 use packetwalk_sim::trace::event::{ArpVerdict, BrVerdict, CtVerdict, Event, EventKind, FibResult, RuleVerdict};
+use packetwalk_sim::wire::packet::{Arp, Body};
 
 /// The words.
 pub(crate) fn brief(s: &Session, e: &Event) -> String {
     let dev = |d: DevId| s.kernel.dev(d).name.to_string();
     match &e.kind {
-        EventKind::Tx => sent(s, e).unwrap_or_else(|| "sent".into()),
+        EventKind::Tx => leaves(s, e),
         EventKind::BrLookup { verdict, .. } => match verdict {
             BrVerdict::Port(p) => format!("fdb: behind {}", dev(*p)),
             BrVerdict::Local => "fdb: for the host".into(),
@@ -32,10 +33,11 @@ pub(crate) fn brief(s: &Session, e: &Event) -> String {
         EventKind::Forward { ttl } => format!("forwards, ttl {}", ttl.saturating_sub(1)),
         EventKind::Neigh { ip, lladdr: Some(_), .. } => format!("knows {ip}"),
         EventKind::NeighWait { ip } => format!("ARP: asks for {ip}"),
+        EventKind::NeighState { ip, old: Nud::Incomplete, lladdr: Some(_), .. } => format!("ARP: learns {ip}"),
         EventKind::NeighState { ip, new: Nud::Failed, .. } => format!("ARP: no answer, {ip}"),
         EventKind::Arp { verdict } => match verdict {
-            ArpVerdict::Answered => "ARP: answers".into(),
-            ArpVerdict::Learned => "ARP: learns".into(),
+            ArpVerdict::Answered => "ARP: answered".into(),
+            ArpVerdict::Learned => "ARP: learned".into(),
             ArpVerdict::NotOurs => "ARP: for another".into(),
             _ => "ARP: no answer".into(),
         },
@@ -77,8 +79,19 @@ pub(crate) fn brief(s: &Session, e: &Event) -> String {
     }
 }
 
+/// A frame that a device sends: what it is where it is ARP, and where it comes out.
+pub(crate) fn leaves(s: &Session, e: &Event) -> String {
+    let way = sent(s, e).unwrap_or_else(|| "sent".into());
+    match s.kernel.rec.packet_at(e).map(|p| &p.body) {
+        Some(Body::Arp(a)) if a.spa == a.tpa => format!("ARP announcement {way}"),
+        Some(Body::Arp(a)) if a.op == Arp::REPLY => format!("ARP answer {way}"),
+        Some(Body::Arp(_)) => format!("ARP question {way}"),
+        _ => way,
+    }
+}
+
 /// Where a frame comes out that a device sends.
-pub(crate) fn sent(s: &Session, e: &Event) -> Option<String> {
+fn sent(s: &Session, e: &Event) -> Option<String> {
     let d = s.kernel.dev(e.dev?);
     if d.bridge().is_some() {
         return Some("through the bridge".into());

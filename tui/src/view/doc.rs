@@ -16,6 +16,9 @@ pub(super) struct Doc {
     pub tight: bool,
 }
 
+/// What a printed line that goes on below is set in by.
+const OUTPUT: &str = "    ";
+
 impl Doc {
     /// An empty text.
     pub fn new(width: u16) -> Doc {
@@ -31,6 +34,22 @@ impl Doc {
     pub fn hang(&mut self, label: &str, text: &str, indent: &str, style: Style) {
         for l in wrap(label, text, indent, self.width) {
             self.lines.push(Line::styled(l, style));
+        }
+    }
+
+    /// A line as a program printed it. A long one goes on below, for often what matters is at its end; its columns stay.
+    pub fn output(&mut self, text: &str) {
+        let (mut rest, mut lead) = (text, "");
+        let room = self.width.saturating_sub(OUTPUT.len()).max(1);
+        loop {
+            let width = if lead.is_empty() { self.width.max(1) } else { room };
+            let end = rest.char_indices().nth(width).map_or(rest.len(), |x| x.0);
+            self.line(&format!("{lead}{}", &rest[..end]), Style::new());
+            rest = &rest[end..];
+            lead = OUTPUT;
+            if rest.is_empty() {
+                return;
+            }
         }
     }
 

@@ -39,7 +39,7 @@ pub(super) fn show(w: &WalkState, i: usize, e: &Event, d: &mut Doc) {
         }
         EventKind::Fib { key, result } => route::show(s, w.walk.events(w.chapter), i, (e.ns, key), result, d),
         EventKind::RuleMissed { .. } => route::rules(s, e.ns, d),
-        EventKind::SourceCheck { .. } | EventKind::Forward { .. } | EventKind::LocalIn => switches(w, e.ns, d),
+        EventKind::SourceCheck { .. } | EventKind::Forward { .. } | EventKind::LocalIn => switches(w, e, d),
         EventKind::NeighWait { ip } => {
             let asker = s.kernel.rec.packet_at(e).and_then(|p| p.ipv4()).map(|p| p.src.to_string()).unwrap_or_default();
             d.line(&format!("to everybody on the cable: who has {ip}? tell {asker}"), GOOD);
@@ -97,7 +97,7 @@ fn dropped(w: &WalkState, i: usize, e: &Event, reason: DropReason, d: &mut Doc) 
         DropReason::NO_SOCKET => sockets(w, e.ns, 0, d),
         DropReason::NEIGH_FAILED => neighbours(w, e.ns, "FAILED", d),
         DropReason::IP_RPFILTER | DropReason::IP_INADDRERRORS | DropReason::IP_LOCALNET => {
-            switches(w, e.ns, d);
+            switches(w, e, d);
             table(w, "routes", &was(w, e.ns, device::routes), device::routes(s, e.ns), "", d);
         }
         DropReason::VXLAN_VNI_NOT_FOUND | DropReason::VXLAN_ENTRY_EXISTS => link::tunnel(w, e, d),
@@ -143,12 +143,20 @@ fn sockets(w: &WalkState, ns: NetnsId, port: u16, d: &mut Doc) {
     table(w, "programs that listen", &before, device::listeners(w.world(), ns), &lit, d);
 }
 
-/// The settings that forwarding and the check of sources hang on.
-fn switches(w: &WalkState, ns: NetnsId, d: &mut Doc) {
+/// The settings that forwarding and the check of sources hang on, as they are after the step: those of the device that
+/// the packet is at, too (`IN_DEV_RPFILTER` and `IN_DEV_ROUTE_LOCALNET` ask `all` and the device).
+fn switches(w: &WalkState, e: &Event, d: &mut Doc) {
     let k = &w.world().kernel;
+    let dev = e.dev.map(|x| k.dev(x).name.to_string());
+    let mut names = vec!["net.ipv4.ip_forward".to_owned()];
+    names.extend(dev.iter().map(|x| format!("net.ipv4.conf.{x}.forwarding")));
+    for key in ["rp_filter", "route_localnet"] {
+        names.push(format!("net.ipv4.conf.all.{key}"));
+        names.extend(dev.iter().map(|x| format!("net.ipv4.conf.{x}.{key}")));
+    }
     d.line("settings here", HEAD);
-    for name in ["net.ipv4.ip_forward", "net.ipv4.conf.all.rp_filter", "net.ipv4.conf.all.route_localnet"] {
-        if let Ok(v) = k.sysctl_get(ns, name) {
+    for name in names {
+        if let Ok(v) = k.sysctl_get(e.ns, &name) {
             d.line(&format!("  {name} = {}", v.trim()), Style::new());
         }
     }

@@ -132,7 +132,7 @@ fn end(state: &State, w: &WalkState, d: &mut Doc) {
     let r = &done.result;
     command(r, d);
     for l in r.stdout.lines().chain(r.stderr.lines()).take(2000) {
-        d.line(l, Style::new());
+        d.output(l);
     }
     if let Some((refusal, _)) = &r.refusal {
         d.para(&refusal.to_string(), BAD);

@@ -28,9 +28,18 @@ pub(super) fn render(w: &WalkState, frame: &mut Frame<'_>, area: Rect, focus: bo
             show(now, before, &mut d);
             hex(now, before, &mut d);
         }
-        None => d.para("No packet here: this is not about one, or its content was not kept.", FAINT),
+        None => d.para(nothing(w), FAINT),
     }
     d.draw(frame, inner, w.packet_scroll);
+}
+
+/// Why there is no packet to show.
+fn nothing(w: &WalkState) -> &'static str {
+    match (w.event(), w.at_end()) {
+        (Some(_), _) => "No packet here: this is not about one, or its content was not kept.",
+        (None, true) => "The packets have arrived or are gone: one decision back is the last of them.",
+        (None, false) => "No packet yet: one decision on is the first of them.",
+    }
 }
 
 /// The packet at the cursor, and what it was before where this decision changed it.

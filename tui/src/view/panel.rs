@@ -12,7 +12,7 @@ use super::doc::{Doc, cut};
 use super::look::{BAD, FAINT, GOOD, HEAD, HERE, KEY};
 use super::walk::{foot, frame_of};
 use crate::glossary::WORDS;
-use crate::keys::{Binding, Context, TABLE};
+use crate::keys::{Binding, Context, IN_A_PANEL, TABLE};
 use crate::state::State;
 use crate::state::panel::{Ink, Panel};
 use crate::walk::index::Story;
@@ -91,7 +91,8 @@ pub(super) fn window(frame: &mut Frame<'_>, title: &str, width: usize, rows: usi
 
 fn help(state: &State, scroll: usize, frame: &mut Frame<'_>) {
     let context = if state.walk.is_some() { Context::Walk } else { Context::Browser };
-    let all: Vec<&Binding> = TABLE.iter().filter(|b| b.contexts.contains(&context)).collect();
+    let counts = |b: &&Binding| b.contexts.contains(&context) || b.group == IN_A_PANEL;
+    let all: Vec<&Binding> = TABLE.iter().filter(counts).collect();
     let mut groups: Vec<&str> = Vec::new();
     for b in &all {
         if !groups.contains(&b.group) {
@@ -104,7 +105,11 @@ fn help(state: &State, scroll: usize, frame: &mut Frame<'_>) {
         d.gap();
         d.line(g, HEAD);
         for b in all.iter().filter(|b| b.group == g) {
-            let keys: Vec<String> = b.keys.iter().map(|k| k.name(state.look.unicode)).collect();
+            let mut keys: Vec<String> = b.keys.iter().map(|k| k.name(state.look.unicode)).collect();
+            if keys.len() > 4 {
+                // A row of digits.
+                keys = vec![keys[0].clone(), "to".into(), keys[keys.len() - 1].clone()];
+            }
             d.spans(vec![(format!("  {:<16}", keys.join(" ")), KEY), (b.help.to_owned(), Style::new())]);
         }
     }

@@ -8,12 +8,13 @@ use ratatui::widgets::Paragraph;
 
 use packetwalk_sim::trace::clause::clause;
 use packetwalk_sim::trace::event::EventKind;
+use packetwalk_sim::trace::words;
 
 use super::doc::cut;
 use super::look::{BAD, FAINT, GOOD, HERE, KEY, NEW, PLACE};
 use super::walk::frame_of;
 use crate::state::walk::WalkState;
-use crate::tell::brief::{brief, sent};
+use crate::tell::brief::{brief, leaves};
 use crate::walk::line_of;
 use crate::walk::listing::Row;
 
@@ -104,16 +105,21 @@ fn hop(w: &WalkState, n: usize, width: usize) -> Vec<Span<'static>> {
     };
     let s = w.world();
     let sign = if h.folded { '▸' } else { '▾' };
-    let mut place = format!("{sign} {}", s.kernel.ns(e.ns).label);
+    let lead = if h.aside { ASIDE } else { "" };
+    let mut place = format!("{lead}{sign} {}", s.kernel.ns(e.ns).label);
     if h.folded {
         place.push_str(&format!(" ({})", h.end - h.first));
     }
     let item = w.index().and_then(|x| x.items.get(i as usize));
     let story = item.and_then(|i| w.index()?.stories.get(i.story as usize));
-    let title = story.map(|s| short(&s.title)).unwrap_or_default();
+    let own = s.kernel.rec.packet_at(e).filter(|_| h.aside).map(words::packet);
+    let title = own.or_else(|| story.map(|s| short(&s.title))).unwrap_or_default();
     let room = width.saturating_sub(place.chars().count() + 2);
     vec![Span::styled(place, PLACE), Span::styled(format!("  {}", cut(&title, room)), FAINT)]
 }
+
+/// What ARP for a packet is set in by, below the packet that waits.
+const ASIDE: &str = "  ";
 
 /// A packet in the fewest words: what it is.
 fn short(title: &str) -> String {
@@ -122,12 +128,15 @@ fn short(title: &str) -> String {
 
 fn event(w: &WalkState, n: usize, width: usize) -> Vec<Span<'static>> {
     let events = w.walk.events(w.chapter);
-    let Some(e) = w.listing.shown.get(n).and_then(|i| events.get(*i as usize)) else { return Vec::new() };
+    let Some((i, e)) = w.listing.shown.get(n).and_then(|i| Some((*i, events.get(*i as usize)?))) else {
+        return Vec::new();
+    };
+    let aside = w.index().and_then(|x| x.items.get(i as usize)).is_some_and(|i| i.aside);
     let s = w.world();
     let narrow = width < 50;
     let text = match e.kind {
         _ if narrow => brief(s, e),
-        EventKind::Tx => sent(s, e).unwrap_or_else(|| "sent".into()),
+        EventKind::Tx => leaves(s, e),
         _ => clause(s, &e.kind).1,
     };
     let dev = e.dev.filter(|_| !narrow).map(|d| format!("{} ", s.kernel.dev(d).name)).unwrap_or_default();
@@ -143,5 +152,6 @@ fn event(w: &WalkState, n: usize, width: usize) -> Vec<Span<'static>> {
         EventKind::SocketDeliver { .. } | EventKind::EchoReply => "✓ ",
         _ => "  ",
     };
-    vec![Span::styled(sign, style), Span::styled(dev, FAINT), Span::styled(text, style)]
+    let lead = if aside { ASIDE } else { "" };
+    vec![Span::styled(format!("{lead}{sign}"), style), Span::styled(dev, FAINT), Span::styled(text, style)]
 }

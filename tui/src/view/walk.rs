@@ -10,6 +10,7 @@ use super::{doc, now, packet, picture, steps};
 use crate::keys::{Action, Context, TABLE, key_of};
 use crate::panes::Pane;
 use crate::state::State;
+use crate::state::panel::Panel;
 use crate::state::walk::WalkState;
 
 /// Draws it.
@@ -73,7 +74,7 @@ fn hints(state: &State, width: usize, context: Context) -> Line<'static> {
     // The help comes first: whoever is lost reads no further.
     let order = |a: Action| usize::from(a != Action::Help);
     let mut shown: Vec<_> = TABLE.iter().filter(|b| b.contexts.contains(&context)).collect();
-    shown.retain(|b| !b.hint.is_empty() || b.action == Action::Help);
+    shown.retain(|b| (!b.hint.is_empty() || b.action == Action::Help) && counts(state, context, b.action));
     shown.sort_by_key(|b| order(b.action));
     for b in shown {
         let key = key_of(context, b.action, state.look.unicode);
@@ -91,6 +92,16 @@ fn hints(state: &State, width: usize, context: Context) -> Line<'static> {
         spans.push(Span::styled(format!(" {word} "), FAINT));
     }
     Line::from(spans)
+}
+
+/// Whether a key does something in the panel that is open.
+fn counts(state: &State, context: Context, a: Action) -> bool {
+    match (context, a, &state.panel) {
+        (Context::Panel, Action::Open, p) => matches!(p, Some(Panel::Packets { .. } | Panel::Question { .. })),
+        (Context::Panel, Action::Number, Some(Panel::Why { why, .. })) => !why.fixes.is_empty(),
+        (Context::Panel, Action::Number, _) => false,
+        _ => true,
+    }
 }
 
 /// A box with a title; what is inside.

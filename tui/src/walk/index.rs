@@ -1,12 +1,14 @@
 //! What the screen must find quickly in the events of a step, worked out once when the step has run.
 
+use packetwalk_sim::kernel::neigh::Nud;
+use packetwalk_sim::kernel::types::NetnsId;
 use packetwalk_sim::scenario::run::StepResult;
 use packetwalk_sim::session::Session;
 use packetwalk_sim::trace::clause::{Weight, clause};
-use packetwalk_sim::trace::event::{Birth, Event, EventKind};
+use packetwalk_sim::trace::event::{ArpVerdict, Birth, Event, EventKind};
 use packetwalk_sim::trace::{Trace, words};
 use packetwalk_sim::wire::PacketId;
-use packetwalk_sim::wire::packet::{Body, L4};
+use packetwalk_sim::wire::packet::{Arp, Body, L4};
 use std::collections::BTreeMap;
 
 /// No such number.
@@ -27,6 +29,8 @@ pub(crate) struct Item {
     /// The packet whose story it belongs to: a number within `Index::stories`.
     pub story: u32,
     pub rank: Rank,
+    /// It is about ARP that another packet waits for: an aside to the story.
+    pub aside: bool,
     /// The device event of the same story before this one, or [`NONE`].
     pub visit: u32,
     /// The snapshot that the same packet had before its present one, 0 where none.
@@ -41,6 +45,8 @@ pub(crate) struct Story {
     pub first: u32,
     /// The packet in one line, as it began.
     pub title: String,
+    /// It is ARP itself.
+    pub arp: bool,
     /// Why it came into being.
     pub birth: Birth,
     /// The story that caused it.
@@ -120,7 +126,16 @@ impl Builder<'_> {
         let n = self.out.stories.len() as u32;
         let title = self.trace.packet_at(e).map(words::packet).unwrap_or_default();
         let birth = self.trace.birth(root).map_or(Birth::Sent, |b| b.1);
-        self.out.stories.push(Story { root, first: i as u32, title, birth, parent: None, child: None, dropped: false });
+        self.out.stories.push(Story {
+            root,
+            first: i as u32,
+            title,
+            arp: is_arp(self.trace, e),
+            birth,
+            parent: None,
+            child: None,
+            dropped: false,
+        });
         self.by_root.insert(root, n);
         n
     }
@@ -129,6 +144,7 @@ impl Builder<'_> {
         let mut visit = vec![NONE; self.out.stories.len()];
         let mut snaps: BTreeMap<PacketId, (u32, u32)> = BTreeMap::new();
         let mut last = None;
+        let mut arp = ArpOrder::default();
         for (i, e) in events.iter().enumerate() {
             let story = stories[i];
             let switch = self.s.kernel.ns(e.ns).is_switch;
@@ -136,6 +152,9 @@ impl Builder<'_> {
             let (_, text, weight) = clause(self.s, &e.kind);
             // The list says where a frame comes out when it is sent; that it did is a small thing then.
             let mut detail = (weight == Weight::Detail || switch || matches!(e.kind, EventKind::Rx)) && !dropped;
+            if let Some(told) = arp.tells(self.s, e) {
+                detail = !told || switch;
+            }
             if !detail {
                 // A socket asks for its route when it connects, and again when it sends.
                 let line = (e.ns, text);
@@ -160,7 +179,9 @@ impl Builder<'_> {
             };
             let seen = visit.get(story as usize).copied().unwrap_or(NONE);
             let rank = if detail { Rank::Detail } else { Rank::Story };
-            self.out.items.push(Item { story, rank, visit: seen, old_snap });
+            let of_arp = self.out.stories.get(story as usize).is_some_and(|s| s.arp);
+            let aside = !of_arp && e.packet.0 != 0 && is_arp(self.trace, e);
+            self.out.items.push(Item { story, rank, aside, visit: seen, old_snap });
             if e.dev.is_some()
                 && let Some(v) = visit.get_mut(story as usize)
             {
@@ -189,6 +210,45 @@ impl Builder<'_> {
             let Some(p) = parent.filter(|p| *p as usize != n) else { continue };
             self.out.stories[n].parent = Some(p);
             self.out.stories[p as usize].child.get_or_insert(n as u32);
+        }
+    }
+}
+
+/// ARP in the order in which it makes sense. The kernel is done with an ARP packet only when the answer was sent, or what
+/// waited for it: the word that it answered or learned comes last. It is told where it happens instead.
+#[derive(Default)]
+struct ArpOrder {
+    /// An answer just left this namespace.
+    answered: Option<NetnsId>,
+    /// An entry of this namespace was just filled.
+    filled: Option<NetnsId>,
+}
+
+impl ArpOrder {
+    /// Whether an event is told at once; none where this has no say in it.
+    fn tells(&mut self, s: &Session, e: &Event) -> Option<bool> {
+        match &e.kind {
+            EventKind::Tx => {
+                let mac = e.dev.map(|d| s.kernel.dev(d).mac);
+                let own = |b: &Body| matches!(b, Body::Arp(a) if a.op == Arp::REPLY && Some(a.sha) == mac);
+                if s.kernel.rec.packet_at(e).is_some_and(|p| own(&p.body)) {
+                    self.answered = Some(e.ns);
+                }
+                None
+            }
+            EventKind::NeighState { old: Nud::Incomplete, lladdr: Some(_), .. } => {
+                self.filled = Some(e.ns);
+                Some(true)
+            }
+            EventKind::Arp { verdict } => {
+                let (answered, filled) = (self.answered.take() == Some(e.ns), self.filled.take() == Some(e.ns));
+                match verdict {
+                    ArpVerdict::Answered | ArpVerdict::Proxied => answered.then_some(false),
+                    ArpVerdict::Learned => filled.then_some(false),
+                    _ => None,
+                }
+            }
+            _ => None,
         }
     }
 }

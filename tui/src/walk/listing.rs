@@ -25,6 +25,8 @@ pub(crate) struct Hop {
     /// After its last one.
     pub end: u32,
     pub folded: bool,
+    /// Nothing but ARP that the packet waits for.
+    pub aside: bool,
 }
 
 /// A line of the list.
@@ -67,13 +69,14 @@ impl Listing {
             let here = (e.ns, item.story);
             let n = out.shown.len() as u32;
             if last != Some(here) {
-                out.hops.push(Hop { first: n, end: n, folded: false });
+                out.hops.push(Hop { first: n, end: n, folded: false, aside: true });
                 last = Some(here);
             }
             out.shown.push(i as u32);
             out.hop_of.push(out.hops.len() as u32 - 1);
             if let Some(h) = out.hops.last_mut() {
                 h.end = n + 1;
+                h.aside &= item.aside;
             }
         }
         out.lay();

@@ -44,7 +44,8 @@ pub fn wanted(sc: &Scene<'_>, net: Ipv4Net) -> Option<Ipv4Addr> {
     let entries = world::devices(s)
         .filter_map(|d| d.vxlan())
         .flat_map(|v| v.fdb.values().flat_map(|e| e.remotes.iter().map(|r| r.ip)));
-    let missing = gateways.chain(tunnels).chain(entries).find(|g| net.contains(g) && world::owners(s, *g).is_empty());
+    let mut named = gateways.chain(tunnels).chain(entries).chain(world::named_in_rules(s));
+    let missing = named.find(|g| net.contains(g) && world::owners(s, *g).is_empty());
     missing.or_else(|| world::free_address(s, net))
 }
 
@@ -66,7 +67,8 @@ pub fn lost(sc: &Scene<'_>, d: DevId, a: Ipv4Addr) -> Option<Found> {
     let dev = s.kernel.dev(d);
     let top = dev.master.map_or(dev, |m| s.kernel.dev(m));
     let near = top.addrs.iter().any(|x| Ipv4Net::new(x.local, x.prefix).is_ok_and(|n| n.contains(&a)))
-        || beside(sc, top.id).iter().any(|b| b.0.contains(&a));
+        || beside(sc, top.id).iter().any(|b| b.0.contains(&a))
+        || world::expected_on(s, top.id, a);
     if !near {
         return None;
     }

@@ -51,6 +51,32 @@ pub fn policy(sc: &Scene<'_>, out: &mut Vec<Found>) {
     }
 }
 
+/// Look-ups that led by a gateway to a receiver on the very wire of the sender: the network's own route is gone.
+pub fn by_gateway(sc: &Scene<'_>, out: &mut Vec<Found>) {
+    let s = sc.after;
+    let mut seen: Vec<(NetnsId, std::net::Ipv4Addr)> = Vec::new();
+    for e in sc.events() {
+        let EventKind::Fib { key, result: FibResult::Route { route, .. } } = &e.kind else { continue };
+        let (Some(_), Some(by)) = (route.gateway(), route.dev.map(|d| s.kernel.dev(d))) else { continue };
+        if seen.contains(&(e.ns, key.dst)) || s.kernel.ns(e.ns).is_switch {
+            continue;
+        }
+        seen.push((e.ns, key.dst));
+        let near =
+            world::owners(s, key.dst).into_iter().find(|o| o.netns != e.ns && world::wires(s, by.id, o.id).is_some());
+        let Some(net) = near.and_then(|o| world::net_of(o, key.dst)) else { continue };
+        if !by.addrs.iter().any(|a| net.contains(&a.local)) {
+            continue;
+        }
+        let place = format!("{}/{}", world::place(s, e.ns), by.name);
+        let says = format!("{} is on the wire of {place}, and no route says so: it is sent to a gateway", key.dst);
+        let f = Found::new(Cause::NoRoute, place, says)
+            .shown("the route that wins", Some(line(sc, e.ns, format!("ip route get {}", key.dst))))
+            .fix(vec![line(sc, e.ns, format!("ip route add {net} dev {}", by.name))]);
+        out.push(f);
+    }
+}
+
 /// Look-ups that sent a packet elsewhere than the device whose wire has the receiver on it.
 pub fn find(sc: &Scene<'_>, out: &mut Vec<Found>) {
     let s = sc.after;

@@ -33,6 +33,28 @@ pub fn dropped(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
     out.push(with_drop(sc, i, found));
 }
 
+/// A rule asked for something that the model does not have: what the packet met, and how to see it.
+pub fn unmodelled(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
+    let e = &sc.events()[i];
+    let rule = sc.back(i).take_while(|x| x.ns == e.ns).find_map(|x| match &x.kind {
+        EventKind::XtMatched { at, verdict: RuleVerdict::Unmodelled } => Some(at),
+        _ => None,
+    });
+    let Some(r) = rule else {
+        let says = "the packet met something that the model does not have".to_owned();
+        out.push(Found::new(Cause::Unmodelled, at(sc, i), says));
+        return;
+    };
+    let (chain, table, spec) = (&r.chain, r.table.name(), rule_spec(&r.rule));
+    let says = format!(
+        "rule {} of chain {chain} in table {table} decides on {}, and the model does not have what it asks for",
+        r.number,
+        words(sc, i)
+    );
+    let show = line(sc, e.ns, format!("iptables -t {table} -nvL {chain} --line-numbers"));
+    out.push(Found::new(Cause::Unmodelled, at(sc, i), says).shown(format!("-A {chain} {spec}"), Some(show)));
+}
+
 fn decided<'a>(sc: &'a Scene<'_>, i: usize) -> Option<Decided<'a>> {
     let ns = sc.events()[i].ns;
     for e in sc.back(i) {

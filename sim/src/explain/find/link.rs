@@ -120,25 +120,37 @@ pub fn astray(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
     let s = sc.after;
     let Some(d) = e.dev.map(|d| s.kernel.dev(d)) else { return };
     let tunnel_or_end = d.veth_peer().is_some() || d.vxlan().is_some();
-    if d.master.is_some() || !d.addrs.is_empty() || !tunnel_or_end {
-        // A copy of what a bridge sent to all of its ports: the one that it was for did not get it.
-        if !sc.packet_before(i).is_some_and(|p| p.dst.is_multicast()) {
-            out.extend(receiver(sc, i).into_iter().find_map(|to| down_between(sc, i, d.id, to)));
-        }
+    let end = d.master.is_none() && d.addrs.is_empty() && tunnel_or_end;
+    // A copy of what a bridge sent to all of its ports: the one that it was for did not get it.
+    if !end && sc.packet_before(i).is_some_and(|p| p.dst.is_multicast()) {
         return;
     }
     for to in receiver(sc, i) {
-        out.extend(down_between(sc, i, d.id, to));
+        let down = down_between(sc, i, d.id, to);
+        let enough = !end && down.is_some();
+        out.extend(down);
+        if enough {
+            return;
+        }
         for (port, bridge) in loose_ends(sc, d.id, to) {
-            let name = world::name(s, port);
-            let place = format!("{}/{name}", world::place(s, s.kernel.dev(port).netns));
-            let says = format!("{place} is no port of {}: what comes in by it goes no further", world::name(s, bridge));
-            let f = Found::new(Cause::PortNotEnslaved, place, says)
-                .shown(format!("{name} has no master"), shown(sc, port))
-                .fix(enslave(sc, port, bridge));
-            out.push(f);
+            let why = match port == d.id {
+                true => "what comes in by it goes no further".to_owned(),
+                false => format!("{} does not get there", words(sc, i)),
+            };
+            out.push(no_port_of(sc, port, bridge, &why));
         }
     }
+}
+
+/// An end that should be a bridge's port and is not.
+fn no_port_of(sc: &Scene<'_>, port: DevId, bridge: DevId, why: &str) -> Found {
+    let s = sc.after;
+    let name = world::name(s, port);
+    let place = format!("{}/{name}", world::place(s, s.kernel.dev(port).netns));
+    let says = format!("{place} is no port of {}: {why}", world::name(s, bridge));
+    Found::new(Cause::PortNotEnslaved, place, says)
+        .shown(format!("{name} has no master"), shown(sc, port))
+        .fix(enslave(sc, port, bridge))
 }
 
 /// The bridge has no port that the frame could leave by.
@@ -220,6 +232,10 @@ fn hairpin(sc: &Scene<'_>, i: usize) -> Found {
     let Some((port, BrSkip::SamePort)) = skip.or(e.dev.map(|d| (d, BrSkip::SamePort))) else {
         return other(sc, i, R::NOT_SPECIFIED, "br_handle_frame_finish");
     };
+    // It is at the far end of that port, and down: the bridge forgot, or never knew, what is behind.
+    if let Some(f) = receiver(sc, i).into_iter().find_map(|to| down_between(sc, i, port, to)) {
+        return f;
+    }
     let name = world::name(s, port);
     let says =
         format!("{} would have to leave by {name}, the port it came in by, and hairpin is off there", words(sc, i));

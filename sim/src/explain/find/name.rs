@@ -3,13 +3,32 @@
 use super::{Found, line};
 use crate::command::iptables::rule_spec;
 use crate::explain::scene::{Flow, Scene};
-use crate::explain::{Cause, world};
+use crate::explain::{Cause, Line, world};
+use crate::kernel::types::NetnsId;
 use crate::kernel::xtables::{TableKind, Variant};
 
 /// The name that was asked for, as the look-up itself tells.
 fn asked(sc: &Scene<'_>) -> Option<String> {
     let how = sc.result.report.as_ref()?.how.as_ref()?;
     how.queries.last().map(|q| q.name.trim_end_matches('.').to_owned())
+}
+
+/// What a node has heard of the others matters only where its name server was reached.
+pub fn asked_nobody(out: &mut Vec<Found>) {
+    if out.iter().any(|f| f.blocker.cause == Cause::ResolverUnreachable) {
+        out.retain(|f| f.blocker.cause != Cause::GossipBlocked);
+    }
+}
+
+/// What shows a file as programs in a namespace see it: `nsenter -n` would show the host's.
+fn file(sc: &Scene<'_>, ns: NetnsId, path: &str) -> Line {
+    match world::container(sc.after, ns) {
+        Some((_, c)) => {
+            let host = sc.after.kernel.ns(ns).host;
+            world::host_line(sc.after, host, &format!("docker exec {} cat {path}", c.name))
+        }
+        None => line(sc, ns, format!("cat {path}")),
+    }
 }
 
 /// Nobody knows the name, as far as can be told: where asking went wrong, that was found before.
@@ -22,7 +41,7 @@ pub fn unheard(sc: &Scene<'_>, out: &mut Vec<Found>) {
     let Some(name) = asked(sc) else { return };
     let place = world::place(sc.after, sc.ns);
     let f = Found::new(Cause::NameNotFound, place.clone(), format!("{place} found no address for {name}"));
-    out.push(f.shown("where it asks", Some(line(sc, sc.ns, "cat /etc/resolv.conf"))));
+    out.push(f.shown("where it asks", Some(file(sc, sc.ns, "/etc/resolv.conf"))));
 }
 
 /// A container's name is not known.
@@ -31,7 +50,7 @@ pub fn unknown(sc: &Scene<'_>, out: &mut Vec<Found>) {
     let s = sc.after;
     let place = world::place(s, sc.ns);
     let mut f = Found::new(Cause::NameNotFound, place.clone(), format!("{place} found no address for {name}"))
-        .shown("where it asks", Some(line(sc, sc.ns, "cat /etc/resolv.conf")));
+        .shown("where it asks", Some(file(sc, sc.ns, "/etc/resolv.conf")));
     let host = s.kernel.ns(sc.ns).host;
     if let Some((e, c)) = world::container(s, sc.ns) {
         let called = |x: &&crate::docker::types::Container| {
@@ -85,7 +104,7 @@ fn gossip(sc: &Scene<'_>, mut f: Found, name: &str, host: crate::kernel::types::
     let s = sc.after;
     f.blocker.cause = Cause::GossipBlocked;
     f.blocker.says = format!(
-        "{name} runs on {}, and this node has not heard of it: nodes tell each other on port 7946",
+        "container {name} runs on {}, and this node has not heard of it: nodes tell each other on port 7946",
         s.kernel.host(host).name
     );
     let mut lines = Vec::new();
@@ -122,7 +141,7 @@ pub fn no_resolver(sc: &Scene<'_>, i: usize, flow: &Flow) -> Found {
         false => format!("{place} asks for names at {}, its own loopback, where no name server runs", flow.dst),
     };
     let mut f = Found::new(Cause::ResolverUnreachable, place, says)
-        .shown("where it asks", Some(line(sc, e.ns, "cat /etc/resolv.conf")));
+        .shown("where it asks", Some(file(sc, e.ns, "/etc/resolv.conf")));
     if own {
         f = f.shown("no rules of Docker in the container", Some(line(sc, e.ns, "iptables -t nat -S")));
     }
@@ -137,7 +156,7 @@ pub fn no_resolver(sc: &Scene<'_>, i: usize, flow: &Flow) -> Found {
         if let Some(a) = d.addrs.first().filter(|_| serves && outside) {
             let place = s.kernel.ns(e.ns).label.clone();
             let command = format!("sh -c 'echo nameserver {} > /etc/resolv.conf'", a.local);
-            f = f.fix(vec![crate::explain::Line { place, command }]);
+            f = f.fix(vec![Line { place, command }]);
         }
     }
     f

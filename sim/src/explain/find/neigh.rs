@@ -8,6 +8,7 @@ use crate::explain::{Cause, world};
 use crate::kernel::link::Device;
 use crate::kernel::neigh::Nud;
 use crate::kernel::types::{DevId, NetnsId};
+use crate::trace::DropReason;
 use crate::trace::event::EventKind;
 
 /// A packet was given up because nobody answered for its next hop.
@@ -187,6 +188,35 @@ fn nobody(sc: &Scene<'_>, ns: NetnsId, dev: DevId, ip: Ipv4Addr, dst: Option<Ipv
         }
     }
     f
+}
+
+/// Frames that went to nobody, though the address in them is somebody's on that wire: whose entry did that?
+pub fn to_nobody(sc: &Scene<'_>, out: &mut Vec<Found>) {
+    let s = sc.after;
+    for (i, e) in sc.events().iter().enumerate() {
+        if !matches!(e.kind, EventKind::Drop { reason: DropReason::OTHERHOST, .. }) {
+            continue;
+        }
+        let (Some(p), Some(at)) = (sc.packet_before(i), e.dev) else { continue };
+        let Some(ip) = Flow::of(p).map(|f| f.dst) else { continue };
+        let known = world::devices(s).any(|d| d.mac == p.dst);
+        let right = world::owners(s, ip).into_iter().find(|o| o.mac != p.dst && world::wires(s, at, o.id).is_some());
+        let Some(right) = right.filter(|_| !known) else { continue };
+        for (n, ns) in s.kernel.netns.iter().enumerate().filter(|(_, ns)| ns.alive) {
+            let wrong = ns.neigh.entries.iter().filter(|(k, x)| k.1 == ip && x.lladdr == p.dst);
+            for dev in wrong.map(|(k, _)| k.0) {
+                let (ns, name) = (NetnsId(n as u32), world::name(s, dev));
+                let place = format!("{}/{name}", world::place(s, ns));
+                let says =
+                    format!("the neighbour table of {place} says {ip} is at {}, which is {} now", p.dst, right.mac);
+                out.push(
+                    Found::new(Cause::StaleNeighbour, place, says)
+                        .shown(format!("{ip} lladdr {}", p.dst), Some(line(sc, ns, format!("ip neigh show {ip}"))))
+                        .fix(vec![line(sc, ns, format!("ip neigh replace {ip} lladdr {} dev {name}", right.mac))]),
+                );
+            }
+        }
+    }
 }
 
 /// Entries that were used, with an Ethernet address that is not the neighbour's.

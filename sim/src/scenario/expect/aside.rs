@@ -5,10 +5,11 @@ use std::net::Ipv4Addr;
 use super::spot::{Spot, addresses, spots};
 use super::{Failures, fits, parted};
 use crate::app::probe::{Probe, ProbeReport};
+use crate::explain::{explain, text};
 use crate::kernel::types::NetnsId;
 use crate::scenario::matrix::{By, Row, Target};
 use crate::scenario::run::{WalkError, step};
-use crate::scenario::{At, Expect};
+use crate::scenario::{At, Expect, What};
 use crate::session::Session;
 use crate::trace::{DropReason, EventKind, Outcome};
 
@@ -33,6 +34,10 @@ pub struct Cell {
     pub from: String,
     /// Target with its port.
     pub to: String,
+    /// How it is asked.
+    pub by: By,
+    /// The addresses of the target, in the order in which they are asked until one answers.
+    pub addresses: Vec<Ipv4Addr>,
     /// It must answer; else it must not.
     pub want: bool,
     /// Address that was asked.
@@ -43,6 +48,8 @@ pub struct Cell {
     pub answered: bool,
     /// What happened to the packet last.
     pub parted: Option<String>,
+    /// Cause, evidence and fix, at the first of a step's cells that must answer and does not.
+    pub why: Option<String>,
 }
 
 impl Cell {
@@ -80,6 +87,9 @@ pub fn look(s: &Session, e: &Expect) -> Result<Aside, WalkError> {
     let mut out = Aside::default();
     for row in &e.reaches {
         try_row(s, row, &mut out.cells)?;
+    }
+    if let Some(c) = out.cells.iter_mut().find(|c| c.want && !c.holds()) {
+        c.why = why(s, c);
     }
     for q in &e.state {
         let r = step(&mut s.clone(), 0, &q.action.what, q.action.at)?;
@@ -138,22 +148,19 @@ fn cell(s: &Session, from: &Spot, t: &Target, to: String, all: &[Ipv4Addr], ns: 
         at: t.at,
         from: from.name.clone(),
         to,
+        by: t.by,
+        addresses: all.to_vec(),
         want: t.want,
         address: None,
         outcome: None,
         answered: false,
         parted: None,
+        why: None,
     };
     for a in all {
         let mut world = s.clone();
         let first = world.kernel.rec.events.len();
-        let Ok(probe) = Probe::parse(&match t.by {
-            By::Ping => format!("ping {a}"),
-            By::Tcp(p) => format!("tcp {a}:{p}"),
-            By::Udp(p) => format!("udp {a}:{p}"),
-        }) else {
-            continue;
-        };
+        let Ok(probe) = Probe::parse(&t.by.probe(*a)) else { continue };
         let r = world.probe(from.host, from.ns, &probe);
         let answered = answered(&world, first, &r, ns);
         // The first one is told, unless another says more.
@@ -168,6 +175,13 @@ fn cell(s: &Session, from: &Spot, t: &Target, to: String, all: &[Ipv4Addr], ns: 
         }
     }
     out
+}
+
+/// Why a cell that must answer does not.
+fn why(s: &Session, c: &Cell) -> Option<String> {
+    let probe = Probe::parse(&c.by.probe(c.address?)).ok()?;
+    let w = explain(s, &What::Probe { place: c.from.clone(), probe }, c.at, 0).ok()?;
+    (!w.blockers.is_empty()).then(|| text::text(&w))
 }
 
 /// Did the target itself answer? A refusal counts where its packet came as far as the target and found no socket
@@ -191,6 +205,9 @@ pub(super) fn check(e: &Expect, got: &Aside, f: &mut Failures<'_>) {
             false => format!("{} does not reach {}", c.from, c.to),
         };
         f.add_at(c.at, "reaches", want, c.got(), c.parted.clone());
+        if let Some(failure) = f.list.last_mut() {
+            failure.why.clone_from(&c.why);
+        }
     }
     for (q, p) in e.state.iter().zip(&got.printed) {
         for want in q.want.iter().filter(|w| !fits(w, &p.stdout)) {

@@ -1,4 +1,5 @@
-//! Where everything stands: hosts side by side, their namespaces above their own devices, the LANs below.
+//! Where everything stands: hosts side by side, their namespaces above their own devices, the LANs below. Where that is
+//! too wide for a page, in several rows, each with its LANs below; the parts of one LAN are joined at the left.
 
 use indexmap::IndexMap;
 
@@ -39,6 +40,10 @@ const HEAD: f64 = 26.0;
 const BESIDE: f64 = 40.0;
 /// Room between rows, where lines run.
 const AISLE: f64 = 44.0;
+/// A row of hosts that is wider goes on below.
+const ROW: f64 = 1400.0;
+/// Room for a line that joins the parts of a LAN.
+const JOINT: f64 = 44.0;
 /// Namespaces or devices beside each other.
 const COLUMNS: usize = 4;
 
@@ -58,11 +63,15 @@ pub struct Layout {
     pub hosts: Vec<Frame>,
     /// Namespaces inside hosts.
     pub spaces: Vec<Frame>,
-    /// LANs.
+    /// LANs; one that hosts of several rows are on has a bar below each of them.
     pub lans: Vec<Frame>,
+    /// The column of each bar's line to the others of its LAN.
+    pub columns: Vec<f64>,
+    /// Lines between the bars of one LAN: column, and from where down to where.
+    pub joints: Vec<(f64, f64, f64)>,
     /// Devices; a port of a LAN's switch and the switch are the LAN itself.
     pub devs: IndexMap<DevId, Rect, FxBuild>,
-    /// Devices that are drawn as a LAN.
+    /// Devices that are drawn as a LAN: its switch is the first bar, a port that of its host's row.
     pub of_lan: IndexMap<DevId, usize, FxBuild>,
     /// Size of it all.
     pub size: (f64, f64),
@@ -79,30 +88,76 @@ pub fn layout(s: &Session, heading: f64) -> Layout {
         inner.hosts.push(Frame { rect: Rect { x: 0.0, y: 0.0, w, h: height }, title: h.name.clone() });
         hosts.push(inner);
     }
-    // They stand on one line, close to the LANs.
-    let bottom = heading + hosts.iter().map(|l| l.size.1).fold(0.0, f64::max);
-    let mut x = GAP;
-    for inner in hosts {
-        let (w, h) = inner.size;
-        out.take(inner, x, bottom - h);
-        x += w + 2.0 * GAP;
-    }
-    let width = (x - GAP).max(320.0);
-    let mut y = bottom + AISLE;
+    let mut y = heading;
+    let mut bars: Vec<(DevId, usize)> = Vec::new();
+    let rows = rows(hosts);
+    let joined = rows.len() > 1;
+    // Lines that join the bars of a LAN run left of everything.
     let switch = |d: &&Device| d.alive && k.ns(d.netns).is_switch && !d.is_loopback();
-    for d in k.devs.iter().filter(switch).filter(|d| d.bridge().is_some()) {
-        out.of_lan.insert(d.id, out.lans.len());
-        let rect = Rect { x: GAP, y, w: width - 2.0 * GAP, h: HEAD };
-        out.lans.push(Frame { rect, title: format!("LAN {}", d.name) });
-        y += HEAD + GAP;
+    let lans: Vec<DevId> = k.devs.iter().filter(switch).filter(|d| d.bridge().is_some()).map(|d| d.id).collect();
+    let left = if joined { GAP + JOINT * lans.len() as f64 } else { GAP };
+    let width = left + rows.iter().map(|r| wide(r)).fold(320.0 - 2.0 * GAP, f64::max) + GAP;
+    for row in rows {
+        // They stand on one line, close to the LANs.
+        let bottom = y + row.iter().map(|l| l.size.1).fold(0.0, f64::max);
+        let mut x = left;
+        let mut here: Vec<DevId> = Vec::new();
+        for inner in row {
+            let (w, h) = inner.size;
+            here.extend(inner.devs.keys());
+            out.take(inner, x, bottom - h);
+            x += w + 2.0 * GAP;
+        }
+        y = bottom + AISLE;
+        for (n, lan) in lans.iter().enumerate() {
+            let ports: Vec<DevId> = k.devs.iter().filter(|d| d.master == Some(*lan)).map(|d| d.id).collect();
+            let near = |p: &&DevId| k.dev(**p).veth_peer().is_some_and(|e| here.contains(&e));
+            let of_row: Vec<DevId> = if joined { ports.iter().filter(near).copied().collect() } else { ports };
+            if joined && of_row.is_empty() {
+                continue;
+            }
+            let bar = out.lans.len();
+            let rect = Rect { x: left, y, w: width - left - GAP, h: HEAD };
+            out.lans.push(Frame { rect, title: format!("LAN {}", k.dev(*lan).name) });
+            out.columns.push(GAP + JOINT * (n as f64 + 0.5));
+            out.of_lan.extend(of_row.into_iter().map(|p| (p, bar)));
+            bars.push((*lan, bar));
+            y += HEAD + GAP;
+        }
+        y += if joined { AISLE } else { 0.0 };
     }
-    for d in k.devs.iter().filter(switch) {
-        if let Some(lan) = d.master.and_then(|m| out.of_lan.get(&m).copied()) {
-            out.of_lan.insert(d.id, lan);
+    for lan in &lans {
+        let mine: Vec<usize> = bars.iter().filter(|b| b.0 == *lan).map(|b| b.1).collect();
+        out.of_lan.extend(mine.first().map(|b| (*lan, *b)));
+        for pair in mine.windows(2) {
+            let [from, to] = [pair[0], pair[1]].map(|b| out.lans[b].rect.middle().1);
+            out.joints.push((out.columns[pair[0]], from, to));
         }
     }
-    out.size = (width, if out.lans.is_empty() { bottom + GAP } else { y });
+    let height = match (joined, out.lans.is_empty()) {
+        (true, _) => y - AISLE,
+        (false, true) => y - AISLE + GAP,
+        (false, false) => y,
+    };
+    out.size = (width, height);
     out
+}
+
+/// Hosts in rows of some width, in their order.
+fn rows(hosts: Vec<Layout>) -> Vec<Vec<Layout>> {
+    let mut all: Vec<Vec<Layout>> = Vec::new();
+    for h in hosts {
+        match all.last_mut().filter(|r| wide(r) + 2.0 * GAP + h.size.0 <= ROW) {
+            Some(row) => row.push(h),
+            None => all.push(vec![h]),
+        }
+    }
+    all
+}
+
+/// The width of a row.
+fn wide(row: &[Layout]) -> f64 {
+    row.iter().map(|l| l.size.0 + 2.0 * GAP).sum::<f64>() - 2.0 * GAP
 }
 
 impl Layout {

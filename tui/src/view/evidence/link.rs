@@ -2,6 +2,7 @@
 
 use packetwalk_sim::session::Session;
 use packetwalk_sim::trace::event::{BrVerdict, Event, EventKind};
+use packetwalk_sim::wire::MacAddr;
 use ratatui::style::Style;
 
 use super::{table, was};
@@ -81,6 +82,14 @@ fn mine(all: Vec<String>, own: &str) -> Vec<String> {
     all.into_iter().filter_map(|l| l.strip_prefix(own).map(str::to_owned)).collect()
 }
 
+/// The entry that a frame was sent by: its receiver's, or that of all zeros, which stands for everybody unknown
+/// (`vxlan_xmit`).
+fn used(s: &Session, e: &Event, lines: &[String]) -> Option<String> {
+    let mac = s.kernel.rec.packet_at(e)?.dst.to_string();
+    let known = lines.iter().any(|l| l.starts_with(&mac));
+    Some(if known { mac } else { MacAddr::default().to_string() })
+}
+
 /// A tunnel's settings and table.
 pub(super) fn tunnel(w: &WalkState, e: &Event, d: &mut Doc) {
     let s = w.world();
@@ -105,7 +114,7 @@ pub(super) fn tunnel(w: &WalkState, e: &Event, d: &mut Doc) {
         let (before, lines) = (mine(was(w, t.netns, device::fdb), &lead), mine(device::fdb(s, t.netns), &lead));
         let lit = match &e.kind {
             EventKind::VxlanLookup { mac, .. } => mac.to_string(),
-            EventKind::Encap { remote, .. } => remote.to_string(),
+            EventKind::Encap { remote, .. } => used(s, e, &lines).unwrap_or_else(|| remote.to_string()),
             _ => String::new(),
         };
         table(w, "entries (which address is on which host)", &before, lines, &lit, d);
