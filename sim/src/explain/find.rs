@@ -120,6 +120,8 @@ fn event(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>, late: &mut Vec<Found>) 
                 neigh::failed(sc, i, out)
             }
             R::NO_SOCKET => socket::none(sc, i, out),
+            // A bridge whose port is too narrow (`br_nf_ip_fragment`) gives no reason.
+            R::NOT_SPECIFIED if *func == "br_nf_dev_queue_xmit" => mtu::too_big(sc, i, out),
             R::PKT_TOO_BIG => mtu::too_big(sc, i, out),
             R::IP_INHDR | R::IP_TTL_EXPIRED => route::used_up(sc, i, out),
             R::VXLAN_VNI_NOT_FOUND => vxlan::vni(sc, i, out),

@@ -147,7 +147,6 @@ impl<R: Recorder> Kernel<R> {
 
     /// `ip_route_input_mc`: only the all-hosts group is joined.
     fn route_input_mc(&mut self, dev: DevId, src: Ipv4Addr, dst: Ipv4Addr) -> Result<Dst, DropReason> {
-        const F: &str = "ip_route_input_mc";
         if src.is_multicast() || src.is_broadcast() {
             return Err(DropReason::IP_INVALID_SOURCE);
         }
