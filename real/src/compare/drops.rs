@@ -66,9 +66,7 @@ pub fn record(events: &[Event], captured: &[Captured<'_>], lost: u64, fields: &m
     for e in events {
         let Event::Drop(d) = e else { continue };
         let Some(line) = told(d) else { continue };
-        // A neighbour fails by its timer.
-        let timed = d.function == "neigh_invalidate";
-        let ours_too = !timed && d.seen.as_ref().is_none_or(|s| captured.iter().any(|c| c.is(s)));
+        let ours_too = d.seen.as_ref().is_none_or(|s| captured.iter().any(|c| c.is(s)));
         if d.at.tid != 0 && ours_too { &mut ours } else { &mut nobodys }.insert(line);
     }
     let array = |s: BTreeSet<String>| Value::from(s.into_iter().collect::<Vec<_>>());
@@ -145,6 +143,8 @@ const NO_END: &[&str] = &[
     "NO_SOCKET (ping_rcv) ip",
     "QUEUE_PURGE (skb_queue_purge_reason) ",
     "QUEUE_PURGE (sk_stream_kill_queues) ",
+    "QUEUE_PURGE (inet_sock_destruct) ",
+    "NEIGH_FAILED (neigh_invalidate) ",
     "NOT_SPECIFIED (tcp_v4_rcv) ip",
     "NOT_SPECIFIED (inet_rtm_getroute) ",
     "NOT_SPECIFIED (skb_release_data) ",

@@ -51,6 +51,7 @@ pub const RULES: &[(&str, &str, &str)] = &[
     ("drops", "in nobody's name (a timer, ksoftirqd): prove, but accuse nobody", "the tracepoint is the whole machine's and names no namespace; a packet that was on a device is ours where it was captured"),
     ("drops", "NO_SOCKET (ping_rcv)", "every echo reply ends so where no ping socket is open: the raw socket has a copy"),
     ("drops", "QUEUE_PURGE by a closing socket", "what nobody read; the program's matter"),
+    ("drops", "NEIGH_FAILED (neigh_invalidate)", "a timer's work, in the name of whoever is interrupted, the machine's own neighbours' among it; the neighbours' states are compared"),
     ("drops", "NOT_SPECIFIED (tcp_v4_rcv)", "what comes to a connection in TIME_WAIT is freed so, read"),
     ("drops", "NOT_SPECIFIED (inet_rtm_getroute), (skb_release_data)", "the kernel's own: ip route get asks with a packet; data that was copied elsewhere"),
     ("drops", "NOT_SPECIFIED (icmp_echo)", "an ignored echo request counts as read in the kernel; the model says why nothing comes back"),

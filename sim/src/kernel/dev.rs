@@ -143,7 +143,7 @@ impl<R: Recorder> Kernel<R> {
         if !self.is_skb_forwardable(peer, &p) {
             self.devs[peer.ix()].stats.rx_dropped += 1;
             self.devs[dev.ix()].stats.tx_dropped += 1;
-            self.drop_at(peer, &mut p, DropReason::NOT_SPECIFIED, "__dev_forward_skb");
+            self.drop_at(peer, &mut p, DropReason::NOT_SPECIFIED, "__dev_forward_skb2");
             return false;
         }
         let len = p.frame_len() as u64;

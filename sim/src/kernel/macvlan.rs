@@ -285,7 +285,7 @@ impl<R: Recorder> Kernel<R> {
     fn macvlan_forward(&mut self, dev: DevId, lower: DevId, mut p: Packet) {
         if !self.is_skb_forwardable(lower, &p) {
             self.devs[lower.ix()].stats.rx_dropped += 1;
-            return self.drop_at(lower, &mut p, DropReason::NOT_SPECIFIED, "__dev_forward_skb");
+            return self.drop_at(lower, &mut p, DropReason::NOT_SPECIFIED, "__dev_forward_skb2");
         }
         self.macvlan_scrub(dev, lower, &mut p);
         self.queue.send(lower, p);

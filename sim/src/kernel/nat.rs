@@ -101,7 +101,7 @@ impl<R: Recorder> Kernel<R> {
         {
             // The way has changed: the address that was taken belongs to another device.
             self.ct_kill(at.ns, ct);
-            self.nf_drop(at, p, DropReason::NETFILTER_DROP, "nf_nat_inet_fn");
+            self.nf_drop(at, p, DropReason::NETFILTER_DROP, "nf_hook_slow");
             return Verdict::Drop;
         }
         self.nat_packet(at, ct, manip, p);

@@ -65,7 +65,9 @@ impl<R: Recorder> Kernel<R> {
         let id = self.next_ip_id(ns);
         let msg = L4::Icmp(Icmp { ty, code, rest: info, payload: quoted.into() });
         let m = IpMeta { tos, id, ..IpMeta::error(p) };
-        self.icmp_push(ns, &rt, src, msg, m);
+        // To nobody is to oneself (`ip_route_output_key_hash_rcu`).
+        let to = if src.is_unspecified() { rt.src } else { src };
+        self.icmp_push(ns, &rt, to, msg, m);
     }
 
     /// `icmp_push_reply`, under the lock that a second message of this processor would not get (`icmp_xmit_lock`): no
