@@ -117,6 +117,10 @@ fn finish(reports: &[Report], format: Format) {
 /// Runs `record`.
 pub fn run_record(a: &RecordArgs) -> End {
     let Some(l) = load::load(&a.scenario) else { return End::Bad };
+    if let Some(limit) = limits::of(&l.scenario).first() {
+        problem::error(&format!("{}: step {}: {}: {}", l.file, limit.step, limit.what, limit.why), "");
+        return End::Missing;
+    }
     // Before the long work: a file that cannot be written is told at once, and one that is there is not lost.
     let folder = a.output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !folder.is_dir() {

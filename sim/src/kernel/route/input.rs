@@ -67,7 +67,7 @@ impl<R: Recorder> Kernel<R> {
         };
         match self.route_input(dev, f, Some(&mut p)) {
             Ok(rt) => rt.error.map_or(Ok(rt), Err),
-            Err(r) if r == DropReason::IP_RPFILTER => Err(Errno::EXDEV),
+            Err(DropReason::IP_RPFILTER) => Err(Errno::EXDEV),
             Err(_) => Err(Errno::EINVAL),
         }
     }
