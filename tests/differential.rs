@@ -77,8 +77,10 @@ fn regression(file: &Path) -> Result<(), Failed> {
 fn seeds() -> Result<(), Failed> {
     let asked = number("PACKETWALK_FUZZ_CASES");
     let into = regressions();
+    let chances =
+        std::env::var_os("PACKETWALK_FUZZ_INTO").map_or_else(|| env!("CARGO_TARGET_TMPDIR").into(), PathBuf::from);
     let seed = number("PACKETWALK_FUZZ_SEED").unwrap_or(SEED);
-    let found = hunt::hunt(&Wanted { seed, cases: asked.unwrap_or(CASES), progress: asked.is_some(), into });
+    let found = hunt::hunt(&Wanted { seed, cases: asked.unwrap_or(CASES), progress: asked.is_some(), into, chances });
     let text = summary(&found);
     if asked.is_some() {
         // Nobody reads: no reason to fail.

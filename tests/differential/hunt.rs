@@ -31,6 +31,8 @@ pub struct Wanted {
     pub progress: bool,
     /// Where smallest scenarios are written.
     pub into: PathBuf,
+    /// Where cases go that diverged and did so no more: they prove nothing, and are no regressions.
+    pub chances: PathBuf,
 }
 
 /// What it found.
@@ -148,7 +150,7 @@ fn one(w: &Wanted, lab: &mut Lab, seed: u64, found: &Mutex<Found>) -> bool {
                 other => other,
             };
             let Verdict::Differs(again) = again else {
-                let _ = std::fs::write(w.into.join(format!("{name}-once.yaml")), commented(&first.text, &how));
+                let _ = std::fs::write(w.chances.join(format!("{name}-once.yaml")), commented(&first.text, &how));
                 lock(found).once.push((seed, how[0].clone()));
                 return false;
             };
