@@ -35,9 +35,6 @@ pub fn text(t: &str, command: &str) -> String {
         // The last column has a title only while some row fills it.
         t = replaced(&replaced(&t, r"(?m)(Peer Address:Port)Process$", "$1"), r"(?m) +$", "");
     }
-    if command.contains("iptables-save") {
-        t = replaced(&t, r"(?m)^(:\S+ [A-Z]+) \[\d+:\d+\]$", "$1 [N]");
-    }
     if command.contains("ip -d") {
         t = newer_iproute(&t);
     }

@@ -79,7 +79,6 @@ pub const RULES: &[(&str, &str, &str)] = &[
     ("docker", "packets and bytes that ifconfig counts", "IPv6 and IGMP are among them"),
     ("docker", "age of a neighbour", "clock"),
     ("docker", "times of inspect with a template, as Go prints them", "clock"),
-    ("docker", "policy counters of iptables-save", "28.5 recordings differ there; why is not understood yet, so this row is to go"),
     ("docker", "version and count in conntrack's last line", "28.5's hosts have a newer tool; it counts IGMP"),
     ("docker", "conntrack entries of the cluster's own ports (2377, 7946, 2379, 2380)", "the recorder leaves their frames out; streams come by random timers"),
     ("docker", "ids of nodes and networks of a swarm, join tokens", "random"),
