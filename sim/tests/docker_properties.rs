@@ -59,6 +59,19 @@ impl World {
         all
     }
 
+    /// Rules of `--link` without icc outlive a child whose endpoint changed: the engine's own way
+    /// (tests/recordings, own-link-leave).
+    fn forget_links(&mut self) {
+        if !self.said.contains("--link ") {
+            return;
+        }
+        for rule in self.run("iptables -S DOCKER").lines() {
+            if rule.contains("-i docker0 -o docker0") && (rule.contains("--dport") || rule.contains("--sport")) {
+                self.run(&format!("iptables {}", rule.replacen("-A", "-D", 1)));
+            }
+        }
+    }
+
     fn remove_all(&mut self) {
         self.run("for c in $(docker ps -aq); do docker rm -f $c; done");
         for n in 0..3 {
@@ -123,8 +136,14 @@ fn engine() -> impl Strategy<Value = (Profile, &'static [&'static str])> {
     (prop_oneof![Just(Profile::V20), Just(Profile::V28), Just(Profile::V29)], prop::sample::select(flags.to_vec()))
 }
 
+/// So many cases, or what `PROPTEST_CASES` says.
+fn config(cases: u32) -> ProptestConfig {
+    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok());
+    ProptestConfig { cases: asked.unwrap_or(cases), failure_persistence: None, ..ProptestConfig::default() }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config(600))]
 
     #[test]
     fn nothing_stays_behind((profile, flags) in engine(), lines in prop::collection::vec(command(), 1..24)) {
@@ -138,6 +157,7 @@ proptest! {
             w.run(l);
         }
         w.remove_all();
+        w.forget_links();
         prop_assert_eq!(w.left(), before, "{}", w.said);
         // Addresses start again from the first.
         w.run("docker run -itd --name c0 busybox");

@@ -149,21 +149,13 @@ impl Docker<'_> {
         if matches!(self.c(id).state, State::Running | State::Paused) {
             return Ok(());
         }
-        self.check_links(id)?;
-        if let Err(e) = self.sandbox(id) {
+        if let Err(e) = self.networking(id) {
             self.abandon_sandbox(id);
-            let joining = matches!(self.c(id).mode, Mode::Container(_));
-            let e = if self.profile() == Profile::V20 || joining {
-                e
-            } else {
-                format!("failed to set up container networking: {e}")
-            };
             let c = self.cm(id);
             c.error.clone_from(&e);
             c.exit = 128;
             return Err(e);
         }
-        self.link(id);
         self.resolver(id);
         self.first_process(id);
         let now = self.s.kernel.now();
@@ -173,9 +165,22 @@ impl Docker<'_> {
         c.exit = 0;
         c.started = now;
         c.stopped_by_hand = false;
-        self.links_follow(id);
         self.program_ended(id);
         Ok(())
+    }
+
+    /// Its sandbox with its networks, and a look at its links: after the networks up to 27, before them since.
+    fn networking(&mut self, id: &str) -> Result<(), String> {
+        if self.profile() == Profile::V20 {
+            self.sandbox(id)?;
+            self.join_networks(id)?;
+            return self.check_links(id);
+        }
+        let joining = matches!(self.c(id).mode, Mode::Container(_));
+        let said = |e| if joining { e } else { format!("failed to set up container networking: {e}") };
+        self.sandbox(id).map_err(said)?;
+        self.check_links(id)?;
+        self.join_networks(id).map_err(said)
     }
 
     /// The environment of its processes (`createDaemonEnvironment`, links.ToEnv).

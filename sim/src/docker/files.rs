@@ -82,7 +82,7 @@ impl Docker<'_> {
         self.put_file(id, HOSTS, &text);
     }
 
-    /// Header, `--add-host` and, on the default bridge, `--link`.
+    /// Header, `--add-host` and links.
     fn hosts_text(&self, c: &Container) -> String {
         let (local, mcast) = match self.profile() {
             Profile::V20 => ("fe00::0", "ff00::0"),
@@ -99,15 +99,33 @@ impl Docker<'_> {
                 t.push_str(&format!("{ip}\t{name}\n"));
             }
         }
-        for (of, alias) in &c.links {
-            if let Some(o) = self.e().containers.get(of)
-                && let Some(ip) = o.endpoints.get("bridge").and_then(|e| e.ip)
-            {
-                let name = if *alias == o.name { String::new() } else { format!(" {}", o.name) };
-                t.push_str(&format!("{ip}\t{alias} {}{name}\n", o.hostname));
-            }
+        for line in &c.link_hosts {
+            t.push_str(line);
         }
         t
+    }
+
+    /// It joins the default bridge: the file is written anew, with a line for each link (`Sandbox.AddHostsEntry`).
+    pub(super) fn hosts_linked(&mut self, id: &str) {
+        let c = self.c(id);
+        let address = |of: &String| self.e().containers.get(of).and_then(|o| o.endpoints.get("bridge")?.ip);
+        let line = |(of, alias): &(String, String)| {
+            let ip = address(of)?;
+            let o = self.c(of);
+            let name = if *alias == o.name { String::new() } else { format!(" {}", o.name) };
+            Some(format!("{ip}\t{alias} {}{name}\n", o.hostname))
+        };
+        let lines: Vec<String> = c.links.iter().filter_map(line).collect();
+        if lines.is_empty() {
+            return;
+        }
+        self.cm(id).link_hosts.extend(lines);
+        let c = self.c(id);
+        let mut text = self.hosts_text(&c);
+        for ip in c.endpoints.values().filter(|e| e.dev.is_some()).filter_map(|e| e.ip) {
+            text.push_str(&format!("{ip}\t{}\n", own_names(&c)));
+        }
+        self.put_file(id, HOSTS, &text);
     }
 
     /// Containers that have a link to this one learn its address (`updateParentHosts`).

@@ -1,10 +1,11 @@
-//! `--link` on the default bridge where containers do not talk otherwise (daemon/links, libnetwork drivers/bridge
-//! link.go): a pair of rules for each port that the child exposes.
+//! `--link` on the default bridge where containers do not talk otherwise (daemon/container_operations_unix.go,
+//! libnetwork drivers/bridge: `link`): a pair of rules for each port that the child exposes. They belong to endpoints,
+//! not to containers, and so outlive a child that left the bridge and came back.
 
 use super::Docker;
 use super::publish;
 use super::rules::Call;
-use super::types::{Container, Endpoint, State};
+use super::types::{Container, Endpoint, LinkEnds, Profile, State};
 use crate::kernel::xtables::TableKind;
 
 /// Its endpoint on the default bridge, while it has one.
@@ -13,13 +14,23 @@ fn endpoint(c: &Container) -> Option<&Endpoint> {
 }
 
 impl Docker<'_> {
-    /// A container that it has a link to must run (`setupLinkedContainers`).
+    /// A container that it has a link to must run and be on the default bridge (`setupLinkedContainers`).
     pub(super) fn check_links(&self, id: &str) -> Result<(), String> {
         let c = self.c(id);
-        let runs = |of: &String| self.e().containers.get(of).is_some_and(|o| o.state == State::Running);
-        let Some((of, alias)) = c.links.iter().find(|(of, _)| !runs(of)) else { return Ok(()) };
-        let name = self.link_name(of);
-        Err(format!("Cannot link to a non running container: /{name} AS /{}/{alias}", c.name))
+        if !c.endpoints.contains_key("bridge") {
+            return Ok(());
+        }
+        for (of, alias) in &c.links {
+            let child = self.e().containers.get(of);
+            let Some(child) = child.filter(|o| o.state == State::Running) else {
+                let name = self.link_name(of);
+                return Err(format!("Cannot link to a non running container: /{name} AS /{}/{alias}", c.name));
+            };
+            if !child.endpoints.contains_key("bridge") {
+                return Err(format!("container {of} not attached to default bridge network"));
+            }
+        }
+        Ok(())
     }
 
     /// The name of a container that there is a link to.
@@ -28,50 +39,107 @@ impl Docker<'_> {
         there.or_else(|| self.e().gone.get(id).cloned()).unwrap_or_default()
     }
 
-    /// The rules of one link (`iptables.Link`): for each exposed port there and back.
-    fn link_calls(&self, parent: &Container, child: &Container) -> Vec<Call> {
-        let Some(n) = self.e().network("bridge").filter(|n| !n.flag("enable_icc", true)) else { return Vec::new() };
+    /// What an endpoint on the default bridge is told of links (`addLegacyLinks`; 20.10: `buildSandboxOptions`, once
+    /// for all that the sandbox will have): the endpoints of its children, and for each parent, by a slip of the
+    /// engine, that of its last child.
+    fn link_ends(&self, id: &str) -> LinkEnds {
+        let c = self.c(id);
+        let of = |(of, _): &(String, String)| self.e().containers.get(of).and_then(endpoint).map(|e| e.id.clone());
+        let children: Vec<String> = c.links.iter().filter_map(of).collect();
+        let linked = |p: &&Container| p.links.iter().any(|(of, _)| of == id);
+        let parents = self.e().containers.values().filter(linked).count();
+        let parents = children.last().map(|child| vec![child.clone(); parents]).unwrap_or_default();
+        LinkEnds { parents, children }
+    }
+
+    /// Its new endpoint on the default bridge learns of links; the files of both sides too. 20.10 does it for a whole
+    /// sandbox, when that begins.
+    ///
+    /// # Errors
+    /// A container that it has a link to is not on the default bridge.
+    pub(super) fn tell_links(&mut self, id: &str) -> Result<(), String> {
+        let c = self.c(id);
+        let ends = if self.profile() == Profile::V20 && c.state == State::Running {
+            c.linked
+        } else {
+            let strays = |of: &&String| self.e().containers.get(*of).is_some_and(|c| !c.endpoints.contains_key("bridge"));
+            if let Some(stray) = c.links.iter().map(|(of, _)| of).find(strays) {
+                let name = self.link_name(stray);
+                return Err(format!("Cannot link to /{name}, as it does not belong to the default network"));
+            }
+            self.hosts_linked(id);
+            self.links_follow(id);
+            self.link_ends(id)
+        };
+        let c = self.cm(id);
+        c.linked.clone_from(&ends);
+        if let Some(e) = c.endpoints.get_mut("bridge") {
+            e.links_told = ends;
+        }
+        Ok(())
+    }
+
+    /// The container of an endpoint on the default bridge.
+    fn of_endpoint(&self, eid: &str) -> Result<&Container, String> {
+        let mut all = self.e().containers.values();
+        all.find(|c| endpoint(c).is_some_and(|e| e.id == eid)).ok_or_else(|| format!("invalid endpoint id: {eid}"))
+    }
+
+    /// The rules of one link (`ChainInfo.Link`): for each exposed port there and back.
+    fn pair_of_rules(&self, bridge: &str, parent: &Container, child: &Container) -> Vec<Call> {
         let ip = |c: &Container| endpoint(c).and_then(|e| e.ip);
         let Some((me, other)) = ip(parent).zip(ip(child)) else { return Vec::new() };
-        let br = &n.bridge_name;
         let mut out = Vec::new();
         for (port, proto, _) in publish::ordered(child) {
-            let there = format!("-i {br} -o {br} -p {proto} -s {me} -d {other} --dport {port} -j ACCEPT");
-            let back = format!("-i {br} -o {br} -p {proto} -s {other} -d {me} --sport {port} -j ACCEPT");
+            let there = format!("-i {bridge} -o {bridge} -p {proto} -s {me} -d {other} --dport {port} -j ACCEPT");
+            let back = format!("-i {bridge} -o {bridge} -p {proto} -s {other} -d {me} --sport {port} -j ACCEPT");
             out.extend([there, back].map(|r| Call::Append(TableKind::Filter, "DOCKER", r)));
         }
         out
     }
 
-    /// Links of a container that started, to its children and from its parents.
-    fn links_of(&self, id: &str) -> Vec<(Container, Container)> {
+    /// The rules of all links of an endpoint, up to the first whose other end is gone.
+    fn link_calls(&self, id: &str) -> (Vec<Call>, Result<(), String>) {
         let c = self.c(id);
-        let children = c.links.iter().filter_map(|(of, _)| self.e().containers.get(of));
-        let down = children.map(|child| (c.clone(), child.clone()));
-        let linked = |p: &&Container| p.links.iter().any(|(of, _)| of == id);
-        let up = self.e().containers.values().filter(linked).map(|parent| (parent.clone(), c.clone()));
-        down.chain(up).filter(|(p, c)| endpoint(p).is_some() && endpoint(c).is_some()).collect()
-    }
-
-    /// It starts: the rules of its links, from now on for these endpoints.
-    pub(super) fn link(&mut self, id: &str) {
-        for (parent, child) in self.links_of(id) {
-            let calls = self.link_calls(&parent, &child);
-            self.calls_logged(&calls);
-            let pair = endpoint(&parent).zip(endpoint(&child)).map(|(p, c)| (p.id.clone(), c.id.clone()));
-            self.cm(id).linked.extend(pair);
-        }
-    }
-
-    /// It stops: the rules go whose other endpoint is still the one that it was told of when it started. Others stay.
-    pub(super) fn unlink(&mut self, id: &str) {
-        let told = std::mem::take(&mut self.cm(id).linked);
-        for (parent, child) in self.links_of(id) {
-            let pair = endpoint(&parent).zip(endpoint(&child)).map(|(p, c)| (p.id.clone(), c.id.clone()));
-            if pair.is_some_and(|p| told.contains(&p)) {
-                let calls = self.link_calls(&parent, &child);
-                self.undo(&calls);
+        let mut calls = Vec::new();
+        let Some(e) = endpoint(&c).filter(|e| e.outside) else { return (calls, Ok(())) };
+        let Some(n) = self.e().network("bridge").filter(|n| !n.flag("enable_icc", true)) else { return (calls, Ok(())) };
+        let mut all = || {
+            for p in &e.links_told.parents {
+                calls.extend(self.pair_of_rules(&n.bridge_name, self.of_endpoint(p)?, &c));
             }
+            for child in &e.links_told.children {
+                let child = self.of_endpoint(child)?;
+                // Which ports it exposes an endpoint knows once it has been the way out.
+                if endpoint(child).is_some_and(|e| e.outside) {
+                    calls.extend(self.pair_of_rules(&n.bridge_name, &c, child));
+                }
+            }
+            Ok(())
+        };
+        let end = all();
+        (calls, end)
+    }
+
+    /// Its endpoint on the default bridge became the way out (`ProgramExternalConnectivity`).
+    ///
+    /// # Errors
+    /// iptables' or the driver's sentence.
+    pub(super) fn link(&mut self, id: &str) -> Result<(), String> {
+        let (calls, end) = self.link_calls(id);
+        let made = end.and_then(|()| self.calls(&calls));
+        if made.is_err() {
+            self.undo(&calls);
+        }
+        made
+    }
+
+    /// It leaves the default bridge (`driver.Leave`): nothing goes after the first link whose other end is gone.
+    pub(super) fn unlink(&mut self, id: &str) {
+        let (calls, end) = self.link_calls(id);
+        self.undo(&calls);
+        if let Err(why) = end {
+            self.em().log.push(format!("Failed to leave the default bridge: {why}"));
         }
     }
 }

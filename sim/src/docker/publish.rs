@@ -152,10 +152,7 @@ impl Docker<'_> {
             before = Some(p.clone());
             if let Err(why) = self.publish_one(id, n, ip, &p, &mut same) {
                 self.unpublish(id);
-                let (name, eid) = (&c.name, &e.id);
-                return Err(format!(
-                    "driver failed programming external connectivity on endpoint {name} ({eid}): {why}"
-                ));
+                return Err(self.outside_failed(id, endpoint, &why));
             }
         }
         Ok(())

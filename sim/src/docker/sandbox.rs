@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::types::{Container, Endpoint, Mode, Network, Profile};
+use super::types::{Container, Endpoint, LinkEnds, Mode, Network, Profile};
 use super::{Docker, link, rules};
 use crate::app::arping::{Arping, ArpingSpec};
 use crate::app::{AppId, Program};
@@ -40,6 +40,8 @@ impl Docker<'_> {
         c.pid = Some(pid);
         c.sandbox = sandbox;
         c.next_if = 0;
+        c.linked = LinkEnds::default();
+        c.link_hosts.clear();
         let mode = c.mode.clone();
         if matches!(mode, Mode::None | Mode::Networks) {
             self.files_begin(id);
@@ -50,10 +52,15 @@ impl Docker<'_> {
         for (name, value) in self.c(id).sysctls.clone() {
             self.sysctl(ns, &name, &value);
         }
-        if mode != Mode::Networks {
+        Ok(())
+    }
+
+    /// The networks of a container whose sandbox was just made.
+    pub(super) fn join_networks(&mut self, id: &str) -> Result<(), String> {
+        let c = self.c(id);
+        if c.mode != Mode::Networks {
             return Ok(());
         }
-        let c = self.c(id);
         let mut order: Vec<String> = c.endpoints.keys().cloned().collect();
         // The default bridge comes first; of the others Go chooses at random, and this model as they were given.
         let first = if self.profile() == Profile::V20 { "bridge" } else { c.network_mode.as_str() };
@@ -141,6 +148,9 @@ impl Docker<'_> {
             None => self.s.kernel.rng.mac(),
         });
         self.cm(id).endpoints.insert(network.to_owned(), e.clone());
+        if network == "bridge" {
+            self.tell_links(id)?;
+        }
         let Some(ns) = c.netns else { return Ok(()) };
         let ifname = self.ifname(id, &n, ns);
         let (host, dev) = match n.driver.as_str() {
@@ -260,6 +270,9 @@ impl Docker<'_> {
 
     fn detach_from(&mut self, id: &str, network: &str, delete: bool) {
         let Some(e) = self.c(id).endpoints.get(network).cloned() else { return };
+        if network == "bridge" {
+            self.unlink(id);
+        }
         if let (Some(n), Some(ip)) = (self.e().networks.get(&e.network).cloned(), e.ip) {
             let (p, r) = (self.profile(), self.net_rules(&n));
             self.undo(&rules::endpoint(p, &r, ip));
@@ -284,6 +297,7 @@ impl Docker<'_> {
         }
         if let Some(e) = self.cm(id).endpoints.get_mut(network) {
             (e.id, e.ip, e.mac, e.host_dev, e.dev) = (String::new(), None, None, None, None);
+            e.outside = false;
             e.ifname.clear();
         }
         self.names_changed(&e.network);
@@ -328,7 +342,6 @@ impl Docker<'_> {
 
     fn leave(&mut self, id: &str, delete: bool) {
         self.unpublish(id);
-        self.unlink(id);
         let names: Vec<String> = self.c(id).endpoints.keys().cloned().collect();
         for n in names {
             self.detach_from(id, &n, delete);
@@ -415,7 +428,23 @@ impl Docker<'_> {
             self.unpublish(id);
             return Ok(());
         }
-        self.publish(id, name, n)
+        self.publish(id, name, n)?;
+        let Some(e) = self.cm(id).endpoints.get_mut(name) else { return Ok(()) };
+        e.outside = true;
+        if name != "bridge" {
+            return Ok(());
+        }
+        self.link(id).map_err(|why| {
+            self.unpublish(id);
+            self.outside_failed(id, name, &why)
+        })
+    }
+
+    /// The engine's words for an endpoint that cannot be the way out.
+    pub(super) fn outside_failed(&self, id: &str, endpoint: &str, why: &str) -> String {
+        let c = self.c(id);
+        let eid = c.endpoints.get(endpoint).map(|e| e.id.as_str()).unwrap_or_default();
+        format!("driver failed programming external connectivity on endpoint {} ({eid}): {why}", c.name)
     }
 
     /// 28 announces each address, three times a second apart (`osl.Interface.advertiseAddrs`).

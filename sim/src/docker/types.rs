@@ -182,12 +182,25 @@ pub struct Endpoint {
     pub gw_priority: i64,
     /// It was the first one to be told which ports the image exposes (`BuildCreateEndpointOptions`).
     pub exposes: bool,
+    /// It has been the way out, and learnt the ports (`bridgeEndpoint.extConnConfig`).
+    pub outside: bool,
+    /// What it was told of links when it was joined (`bridgeEndpoint.containerConfig`).
+    pub links_told: LinkEnds,
     /// The interface inside, such as `eth0`.
     pub ifname: String,
     /// Host end of its veth pair.
     pub host_dev: Option<DevId>,
     /// Interface inside.
     pub dev: Option<DevId>,
+}
+
+/// The other ends of the links of an endpoint on the default bridge, by their ids (`containerConfiguration`).
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct LinkEnds {
+    /// Of containers that have a link to it.
+    pub parents: Vec<String>,
+    /// Of containers that it has a link to.
+    pub children: Vec<String>,
 }
 
 /// A published port as asked for (`-p`) and, while it runs, as bound.
@@ -290,8 +303,10 @@ pub struct Container {
     pub bound_for: String,
     /// `--link` on the default bridge: container id and alias.
     pub links: Vec<(String, String)>,
-    /// Rules of links, each with the endpoints, of the parent and of the child, that it was made for.
-    pub linked: Vec<(String, String)>,
+    /// What 20.10 found of links when it made the sandbox.
+    pub linked: LinkEnds,
+    /// Lines of `/etc/hosts` for links: since 28 one more each time that it joins the default bridge.
+    pub link_hosts: Vec<String>,
     /// `--dns`.
     pub dns: Vec<String>,
     /// `--dns-search`.
