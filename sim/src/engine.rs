@@ -190,7 +190,15 @@ impl Queue {
         self.frames.len() + self.works.len()
     }
 
-    /// Takes the next event due at or before `until`, and moves the clock to it.
+    /// Takes the next frame on its way, whatever timers are due before, and moves the clock to it.
+    pub fn pop_frame(&mut self) -> Option<(DevId, Packet)> {
+        let f = self.frames.pop_front()?;
+        self.now = self.now.max(f.at);
+        Some((f.dev, f.packet))
+    }
+
+    /// Takes the next event due at or before `until`, and moves the clock to it. What was due while a process was held
+    /// up comes now.
     #[inline]
     pub fn pop(&mut self, until: Nanos) -> Option<Next> {
         let frame_first = match (self.first_frame(), self.timers.peek()) {
@@ -204,14 +212,14 @@ impl Queue {
                 return None;
             }
             let f = if self.worker_first() { self.works.pop_front()? } else { self.frames.pop_front()? };
-            self.now = f.at;
+            self.now = self.now.max(f.at);
             Some(Next::Frame(f.dev, f.packet))
         } else {
             if self.timers.peek()?.0.0 > until {
                 return None;
             }
             let Reverse((at, _, t)) = self.timers.pop()?;
-            self.now = at;
+            self.now = self.now.max(at);
             Some(Next::Timer(t))
         }
     }

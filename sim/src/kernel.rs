@@ -28,6 +28,7 @@ pub mod netfilter;
 pub mod netns;
 pub mod route;
 pub mod socket;
+pub mod softirq;
 pub mod sysctl;
 pub mod tcp;
 pub mod types;
@@ -68,6 +69,8 @@ pub struct Kernel<R> {
     pub parked: Vec<Option<(DevId, crate::wire::Packet)>>,
     /// Packets whose fate the model does not know (`PACKETWALK_UNMODELLED`).
     pub unmodelled: u64,
+    /// A softirq runs, not a process (`in_softirq`).
+    pub(crate) softirq: bool,
     /// How often a translation chose a port by chance: a live kernel chooses another.
     pub nat_rolls: u64,
     /// An ICMP message is on its way out (`icmp_xmit_lock`): no error is sent about it meanwhile.
@@ -99,6 +102,7 @@ impl<R: Recorder> Kernel<R> {
             socks: Vec::new(),
             parked: Vec::new(),
             unmodelled: 0,
+            softirq: false,
             nat_rolls: 0,
             icmp_busy: false,
             xmit_depth: 0,

@@ -62,7 +62,8 @@ impl Docker<'_> {
         let ends = if self.profile() == Profile::V20 && c.state == State::Running {
             c.linked
         } else {
-            let strays = |of: &&String| self.e().containers.get(*of).is_some_and(|c| !c.endpoints.contains_key("bridge"));
+            let strays =
+                |of: &&String| self.e().containers.get(*of).is_some_and(|c| !c.endpoints.contains_key("bridge"));
             if let Some(stray) = c.links.iter().map(|(of, _)| of).find(strays) {
                 let name = self.link_name(stray);
                 return Err(format!("Cannot link to /{name}, as it does not belong to the default network"));
@@ -103,7 +104,9 @@ impl Docker<'_> {
         let c = self.c(id);
         let mut calls = Vec::new();
         let Some(e) = endpoint(&c).filter(|e| e.outside) else { return (calls, Ok(())) };
-        let Some(n) = self.e().network("bridge").filter(|n| !n.flag("enable_icc", true)) else { return (calls, Ok(())) };
+        let Some(n) = self.e().network("bridge").filter(|n| !n.flag("enable_icc", true)) else {
+            return (calls, Ok(()));
+        };
         let mut all = || {
             for p in &e.links_told.parents {
                 calls.extend(self.pair_of_rules(&n.bridge_name, self.of_endpoint(p)?, &c));

@@ -1,8 +1,7 @@
 //! Carries out ops: one arm each, no logic of its own.
 
 use super::Kernel;
-use super::types::{DevId, Errno, Nanos};
-use crate::engine::{Next, Timer};
+use super::types::{DevId, Errno};
 use crate::op::{Op, OpError, OpReply};
 use crate::trace::Recorder;
 
@@ -96,42 +95,4 @@ impl<R: Recorder> Kernel<R> {
         }
         Ok(OpReply::Done)
     }
-
-    /// Carries out what happens next, at or before a time.
-    #[inline]
-    pub fn step(&mut self, until: Nanos) -> Stepped {
-        let Some(next) = self.queue.pop(until) else { return Stepped::Idle };
-        match next {
-            Next::Frame(dev, p) => self.netif_receive(dev, p),
-            Next::Timer(Timer::Neigh { dev, ip, generation }) => self.neigh_timer(dev, ip, generation),
-            Next::Timer(Timer::Frag { ns, key }) => self.ip_expire(ns, key),
-            Next::Timer(Timer::Tcp { sock, kind: 1, .. }) => self.tcp_delack_timer(sock),
-            Next::Timer(Timer::Tcp { sock, generation, .. }) => self.tcp_timer(sock, generation),
-            Next::Timer(Timer::LinkWatch(dev)) => self.br_port_check(dev),
-            Next::Timer(Timer::LinkWatchWork(host)) => self.linkwatch_work(host),
-            Next::Timer(Timer::Parked(i)) => {
-                if let Some((dev, p)) = self.parked.get_mut(i as usize).and_then(Option::take) {
-                    self.arp_parked(dev, p);
-                }
-            }
-            Next::Timer(Timer::App { app, token }) => return Stepped::App { app, token },
-        }
-        Stepped::Done
-    }
-}
-
-/// What a step of the clock was.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Stepped {
-    /// Nothing is due by then.
-    Idle,
-    /// The kernel did its part.
-    Done,
-    /// An application's timer fired: its turn.
-    App {
-        /// Application.
-        app: u32,
-        /// Its own word for why.
-        token: u32,
-    },
 }

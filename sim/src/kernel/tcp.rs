@@ -138,8 +138,20 @@ impl<R: Recorder> Kernel<R> {
             return Err(Errno::EPIPE);
         }
         t.push(data);
+        t.backlog = Some(Vec::new());
         self.tcp_push(id);
+        self.release_sock(id);
         Ok(())
+    }
+
+    /// `release_sock`: what came meanwhile gets its turn, then what was put off (`tcp_release_cb`).
+    fn release_sock(&mut self, id: SockId) {
+        for (rx, p) in self.sock_mut(id).tcb_mut().backlog.take().unwrap_or_default() {
+            self.tcp_v4_rcv_found(rx, id, p);
+        }
+        if std::mem::take(&mut self.sock_mut(id).tcb_mut().mtu_reduced) {
+            self.tcp_mtu_reduced(id);
+        }
     }
 
     /// `recv(2)` without waiting.

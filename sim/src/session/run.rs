@@ -6,7 +6,7 @@ use super::Session;
 use crate::app::probe::{Probe, ProbeReport};
 use crate::app::{AppId, Program, TIMED_OUT, Wake};
 use crate::journal::Entry;
-use crate::kernel::apply::Stepped;
+use crate::kernel::softirq::Stepped;
 use crate::kernel::types::{HostId, Nanos, NetnsId, Pid, SEC};
 use crate::trace::{Outcome, Recorder};
 

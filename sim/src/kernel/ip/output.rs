@@ -337,6 +337,25 @@ impl<R: Recorder> Kernel<R> {
         }
     }
 
+    /// A piece was refused: what was made in pieces, here (`ip_append_data`) or by reassembly, loses those behind it;
+    /// of anything else the whole ends.
+    fn drop_rest(&mut self, dev: DevId, p: &mut Packet, left: usize) {
+        let (reason, func) = (DropReason::NOT_SPECIFIED, "ip_do_fragment");
+        let own = p.iif == 0 && p.ipv4().is_some_and(|ip| !matches!(ip.l4, L4::Tcp(..)));
+        if !own && p.nf.frag_max == 0 {
+            return self.drop_at(dev, p, reason, func);
+        }
+        for _ in 0..left {
+            let mut piece = p.clone();
+            piece.id = self.packet_id();
+            piece.touch();
+            if R::ON {
+                self.rec.born(piece.id, Some(p.id), Birth::Fragment);
+            }
+            self.drop_at(dev, &mut piece, reason, func);
+        }
+    }
+
     /// `ip_do_fragment`: pieces of a multiple of 8 bytes.
     fn ip_do_fragment(&mut self, ns: NetnsId, rt: &Dst, dst: Ipv4Addr, mut p: Packet, mtu: u32) -> Result<(), Unsent> {
         let Some(ip) = p.ipv4().cloned() else { return Ok(()) };
@@ -366,11 +385,14 @@ impl<R: Recorder> Kernel<R> {
                 ..ip.clone()
             }));
             if let Err(e) = self.ip_finish_output2(ns, rt, dst, f) {
-                // The rest of the train goes with the piece that was refused.
                 self.netns[ns.ix()].mib.inc(M::IpFragFails);
+                self.drop_rest(rt.dev, &mut p, pieces - i - 1);
                 return Err(e);
             }
             self.netns[ns.ix()].mib.inc(M::IpFragCreates);
+            if i + 1 < pieces {
+                self.do_softirq();
+            }
         }
         self.netns[ns.ix()].mib.inc(M::IpFragOKs);
         Ok(())

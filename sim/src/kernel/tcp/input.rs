@@ -22,16 +22,17 @@ impl<R: Recorder> Kernel<R> {
         let ns = self.devs[rx.dev.ix()].netns;
         let Some(ip) = p.ipv4() else { return };
         let L4::Tcp(t) = &ip.l4 else { return };
-        let (src, dst, t) = (ip.src, ip.dst, t.clone());
+        let key = (ip.dst, t.dport, ip.src, t.sport);
         if rx.ty != PktType::Host {
             return self.drop_at(rx.dev, &mut p, DropReason::NOT_SPECIFIED, "tcp_v4_rcv");
         }
         self.ns_mut(ns).mib.inc(M::TcpInSegs);
-        let found = self.ns(ns).socks.tcp_established.get(&(dst, t.dport, src, t.sport)).copied();
-        if let Some(id) = found {
-            self.note_delivery(rx, id, &mut p);
-            return self.tcp_rcv(ns, rx, id, t, (src, dst), p);
+        if let Some(id) = self.ns(ns).socks.tcp_established.get(&key).copied() {
+            return self.tcp_v4_rcv_found(rx, id, p);
         }
+        let Some(ip) = p.ipv4() else { return };
+        let L4::Tcp(t) = &ip.l4 else { return };
+        let (src, dst, t) = (ip.src, ip.dst, t.clone());
         match self.tcp_listener(ns, rx.sock_dev, dst, t.dport) {
             // As `tcp_rcv_state_process` asks: first for ACK, for which it leaves the rest to its caller.
             Some(_) if t.flags.contains(TcpFlags::ACK) => {
@@ -60,6 +61,19 @@ impl<R: Recorder> Kernel<R> {
                 self.drop_at(rx.dev, &mut p, DropReason::NO_SOCKET, "tcp_v4_rcv");
             }
         }
+    }
+
+    /// A segment of a connection; it waits while a process has the socket (`tcp_add_backlog`).
+    pub(crate) fn tcp_v4_rcv_found(&mut self, rx: Rx, id: SockId, mut p: Packet) {
+        if let Some(b) = &mut self.sock_mut(id).tcb_mut().backlog {
+            return b.push((rx, p));
+        }
+        let ns = self.devs[rx.dev.ix()].netns;
+        let Some(ip) = p.ipv4() else { return };
+        let L4::Tcp(t) = &ip.l4 else { return };
+        let (src, dst, t) = (ip.src, ip.dst, t.clone());
+        self.note_delivery(rx, id, &mut p);
+        self.tcp_rcv(ns, rx, id, t, (src, dst), p);
     }
 
     fn note_delivery(&mut self, rx: Rx, id: SockId, p: &mut Packet) {
@@ -384,6 +398,10 @@ impl<R: Recorder> Kernel<R> {
             return;
         };
         let errno = match (ty, code) {
+            (3, 4) if self.sock(id).tcb().backlog.is_some() => {
+                self.sock_mut(id).tcb_mut().mtu_reduced = true;
+                return;
+            }
             (3, 4) => return self.tcp_mtu_reduced(id),
             (3, c) => err_convert(c).0,
             (11, _) => Errno::EHOSTUNREACH,
@@ -424,7 +442,7 @@ impl<R: Recorder> Kernel<R> {
     }
 
     /// `tcp_v4_mtu_reduced`: smaller segments from now on, and what was too big is sent again.
-    fn tcp_mtu_reduced(&mut self, id: SockId) {
+    pub(crate) fn tcp_mtu_reduced(&mut self, id: SockId) {
         let Ok(rt) = self.tcp_route(id) else { return };
         let mss = self.tcp_mss(&rt);
         let b = self.sock_mut(id).tcb_mut();

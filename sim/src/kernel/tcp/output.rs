@@ -186,6 +186,9 @@ impl<R: Recorder> Kernel<R> {
                 t.fin_sent &= !fin;
                 break;
             }
+            if n < left && self.sock(id).tcb().backlog.is_some() {
+                self.do_softirq();
+            }
         }
         let t = self.sock(id).tcb();
         let flying = t.snd_nxt.wrapping_sub(t.snd_una) as usize;

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::{Bytes, BytesMut};
 
+use crate::kernel::ip::Rx;
 use crate::kernel::types::{MSEC, Nanos, SEC, SockId};
-use crate::wire::TcpFlags;
+use crate::wire::{Packet, TcpFlags};
 
 /// States (RFC 9293, section 3.3.2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -88,6 +89,10 @@ pub struct Tcb {
     pub snd_una: u32,
     /// Next to send.
     pub snd_nxt: u32,
+    /// What came while a process had the socket (`sk_backlog`), and `None` while none has (`sock_owned_by_user`).
+    pub backlog: Option<Vec<(Rx, Packet)>>,
+    /// The path's MTU fell while a process had the socket (`TCP_MTU_REDUCED_DEFERRED`).
+    pub mtu_reduced: bool,
     /// Segments with data that are under way, as they were cut (`tcp_rtx_queue`): first byte, length, flags.
     pub sent: VecDeque<(u32, u32, TcpFlags)>,
     /// End of the last segment that was not full (`snd_sml`, Minshall's variant of Nagle's rule).
@@ -179,6 +184,8 @@ impl Default for Tcb {
             peer_wscale: None,
             ts_recent: 0,
             cwnd: INIT_CWND,
+            backlog: None,
+            mtu_reduced: false,
             sent: VecDeque::new(),
             rto: SEC,
             retransmits: 0,
