@@ -28,6 +28,8 @@ pub struct Session {
     pub roots: IndexMap<NetnsId, Vfs, FxBuild>,
     /// Version of the engines that are started.
     pub profile: crate::docker::Profile,
+    /// Release of `iptables` on hosts: messages and the heads of listings tell it.
+    pub iptables: &'static str,
     /// Images of the scenario's own, by name.
     pub images: IndexMap<String, crate::docker::images::Image, FxBuild>,
     /// Docker engines, by host.
@@ -68,6 +70,7 @@ impl Session {
             files: IndexMap::default(),
             roots: IndexMap::default(),
             profile: crate::docker::Profile::default(),
+            iptables: crate::command::iptables::RELEASE,
             images: IndexMap::default(),
             engines: IndexMap::default(),
             clusters: Vec::new(),

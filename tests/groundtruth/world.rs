@@ -29,12 +29,20 @@ const PINNED: &[(&str, &str)] = &[
     ("net.ipv6.conf.default.accept_ra", "0"),
 ];
 
+/// The release of iptables that its hosts had, as `iptables --version` told it.
+fn iptables(json: &Value) -> String {
+    let told =
+        json["versions"]["iptables"].as_str().and_then(|v| v.split_whitespace().find_map(|w| w.strip_prefix('v')));
+    told.unwrap_or("1.8.9").to_owned()
+}
+
 /// Builds the hosts of a recording.
 ///
 /// # Errors
 /// The sentence to show where the model cannot.
 pub fn build(json: &Value) -> Result<Session, String> {
     let mut s = Session::new(1);
+    s.iptables = iptables(json).leak();
     let empty = serde_json::Map::new();
     let hosts = json["hosts"].as_object().unwrap_or(&empty);
     let sw = s.kernel.add_switch(SWITCH);

@@ -3,8 +3,9 @@
 //!
 //! A message does not carry the entries themselves: it says up to which of its changes the sender speaks, and who
 //! hears it may know them ([`Mail`]). So reachability, loss and delay are the network's, and a cluster of many
-//! thousand entries costs no copies. Unlike memberlist's, changes are sent until they are acknowledged, and a silent
-//! member is not asked for by way of others. What goes by TCP is in `streams`.
+//! thousand entries costs no copies. Unlike memberlist's, changes go to every member, once; each probe and its answer
+//! say the number again, so that what was lost on the way is made up for there. A silent member is not asked for by way
+//! of others. What goes by TCP is in `streams`.
 
 mod streams;
 
@@ -67,8 +68,10 @@ pub enum Mail {
 #[derive(Clone, Copy, Debug)]
 struct Peer {
     addr: Ipv4Addr,
-    /// Which of our changes it has acknowledged.
-    acked: u32,
+    /// Which of our changes it was told of.
+    told: u32,
+    /// Which of its changes we heard of.
+    heard: u32,
     /// It is asked for all of its changes until it answers.
     ask: bool,
     /// Since when a probe waits for an answer.
@@ -134,7 +137,7 @@ impl Gossip {
     /// Learns of another member.
     pub fn meet(&mut self, number: u32, addr: Ipv4Addr) {
         let ask = !self.by_stream;
-        self.peers.insert(number, Peer { addr, acked: 0, ask, silent_since: None, failed: false, due: ask });
+        self.peers.insert(number, Peer { addr, told: 0, heard: 0, ask, silent_since: None, failed: false, due: ask });
     }
 
     /// A member left.
@@ -218,16 +221,20 @@ impl Gossip {
     }
 
     fn gossip<R: Recorder>(&mut self, cx: &mut Cx<'_, R>) {
-        let behind: Vec<(u32, Peer)> = self
-            .peers
-            .iter()
-            .filter(|(_, p)| !p.failed && (p.acked < self.upto || p.ask && !self.by_stream))
-            .map(|(n, p)| (*n, *p))
-            .collect();
-        for (_, p) in &behind {
-            self.send(cx, p.addr, if p.ask && !self.by_stream { b'?' } else { b'!' }, self.upto);
+        let (upto, by_stream) = (self.upto, self.by_stream);
+        let behind = |p: &&mut Peer| !p.failed && (p.told < upto || p.ask && !by_stream);
+        let tell = |p: &mut Peer| {
+            let asks = p.ask && !by_stream;
+            if !asks {
+                p.told = upto;
+            }
+            (p.addr, asks)
+        };
+        let all: Vec<(Ipv4Addr, bool)> = self.peers.values_mut().filter(behind).map(tell).collect();
+        for (addr, asks) in &all {
+            self.send(cx, *addr, if *asks { b'?' } else { b'!' }, upto);
         }
-        if !behind.is_empty() {
+        if all.iter().any(|(_, asks)| *asks) {
             self.kick(cx);
         }
     }
@@ -252,7 +259,7 @@ impl Gossip {
         let number = *n;
         p.silent_since.get_or_insert(now);
         let addr = p.addr;
-        self.send(cx, addr, b'p', 0);
+        self.send(cx, addr, b'p', self.upto);
         // Who did not answer the last datagram is tried by a stream.
         let quiet =
             |(n, p): (&u32, &Peer)| (!p.failed && *n != number && p.silent_since.is_some()).then_some((*n, p.addr));
@@ -285,24 +292,25 @@ impl Gossip {
         p.silent_since = None;
         if p.failed {
             // It is back: both begin anew.
-            (p.failed, p.acked, p.ask, p.due) = (false, 0, true, true);
+            (p.failed, p.told, p.heard, p.ask, p.due) = (false, 0, 0, true, true);
             self.kick(cx);
             return;
         }
         let addr = p.addr;
+        let news = matches!(word, b'p' | b'k' | b'!') && upto > p.heard;
+        if matches!(word, b'p' | b'k' | b'!' | b'a') {
+            p.heard = p.heard.max(upto);
+        }
+        if news {
+            cx.mail(Mail::Heard { from, upto, all: false });
+        }
         match word {
-            b'p' => self.send(cx, addr, b'k', 0),
+            b'p' => self.send(cx, addr, b'k', mine),
             b'?' => self.send(cx, addr, b'a', mine),
-            b'!' => {
-                cx.mail(Mail::Heard { from, upto, all: false });
-                self.send(cx, addr, b'y', upto);
-            }
             b'a' => {
                 p.ask = false;
                 cx.mail(Mail::Heard { from, upto, all: true });
-                self.send(cx, addr, b'y', upto);
             }
-            b'y' => p.acked = p.acked.max(upto),
             _ => {}
         }
     }

@@ -6,6 +6,7 @@ mod ip;
 mod nslookup;
 mod ping;
 mod traceroute;
+mod wget;
 
 use super::{Exit, Proc};
 
@@ -16,6 +17,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Option<Exit> {
         "ping" => ping::run(p, argv),
         "traceroute" => traceroute::run(p, argv),
         "nslookup" => nslookup::run(p, argv),
+        "wget" => wget::run(p, argv),
         "arp" => super::arp::busybox(p, argv),
         "ifconfig" if argv.len() <= 2 => ifconfig::show(p, argv),
         _ => return None,
@@ -24,7 +26,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Option<Exit> {
 
 /// Does an image have the tool, though the host has none of that name?
 pub fn only_inside(tool: &str) -> bool {
-    tool.rsplit('/').next() == Some("nslookup")
+    matches!(tool.rsplit('/').next(), Some("nslookup" | "wget"))
 }
 
 /// What every applet says of options that it does not know.

@@ -16,7 +16,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         "mkdir" => "p",
         "rm" => "rf",
         "readlink" => "fe",
-        "hostname" => "sf",
+        "hostname" => "sfi",
         _ => "",
     };
     let (mut flags, mut args) = (String::new(), Vec::new());
@@ -51,6 +51,16 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
             // A container has a name of its own.
             let own = p.sess.roots.contains_key(&p.ns).then(|| p.read("/etc/hostname").ok()).flatten();
             let name = own.map_or_else(|| p.sess.kernel.host(p.host).name.clone(), |t| t.trim_end().to_owned());
+            if has('i') {
+                match p.lookup(&name) {
+                    Ok(a) => p.out.push_str(&format!("{a}\n")),
+                    Err(e) => {
+                        p.err.push_str(&format!("hostname: {name}: {}\n", e.text()));
+                        return Ok(1);
+                    }
+                }
+                return Ok(0);
+            }
             p.out.push_str(&format!("{name}\n"));
         }
         "ln" => {

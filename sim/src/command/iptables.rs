@@ -79,7 +79,7 @@ pub fn save(tables: &Tables, variant: Variant, counters: bool, only: Option<Tabl
 pub fn parse_rule(variant: Variant, words: &[String]) -> Result<Vec<Rule>, Fail> {
     let mut argv: Vec<String> = ["iptables", "-A", "X"].map(str::to_owned).to_vec();
     argv.extend_from_slice(words);
-    let who = Who { name: "iptables".to_owned(), variant };
+    let who = Who { name: "iptables".to_owned(), variant, release: RELEASE };
     let cmd = parse::parse(&who, &argv, false).map_err(|(f, _)| f)?;
     match variant {
         Variant::Nft => nft::rules(&cmd),
@@ -87,9 +87,12 @@ pub fn parse_rule(variant: Variant, words: &[String]) -> Result<Vec<Rule>, Fail>
     }
 }
 
+/// The release that hosts have unless told otherwise.
+pub const RELEASE: &str = "1.8.9";
+
 /// What `iptables` says where it refuses a command that changes rules, and its status; none where it does not.
 pub fn refused(tables: &Tables, argv: &[String]) -> Option<(String, i32)> {
-    let who = Who { name: "iptables".to_owned(), variant: Variant::Nft };
+    let who = Who { name: "iptables".to_owned(), variant: Variant::Nft, release: RELEASE };
     let tried = || -> Result<(), Stop> {
         let cmd = parse::parse(&who, argv, false).map_err(|(f, _)| f)?;
         let (kind, rules) = (nft::table(&cmd)?, nft::rules(&cmd)?);
@@ -139,7 +142,7 @@ fn warn_of_legacy(p: &mut Proc<'_>, tool: &str) {
 
 /// `iptables` itself: one command.
 fn command(p: &mut Proc<'_>, argv: &[String], variant: Variant) -> Exit {
-    let who = Who { name: "iptables".to_owned(), variant };
+    let who = Who { name: "iptables".to_owned(), variant, release: p.sess.iptables };
     let cmd = match parse::parse(&who, argv, false) {
         Ok(c) => c,
         Err((f, before)) => {

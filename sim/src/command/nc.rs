@@ -89,15 +89,31 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
             }
         }
     }
-    if s.listen && !p.background && p.deadline.is_none() && s.timeout.is_none() {
+    let taken =
+        || p.sess.kernel.sockets(p.ns).iter().any(|o| o.proto == "tcp" && o.state == "LISTEN" && o.lport == s.port);
+    if s.listen && !p.background && p.deadline.is_none() && s.timeout.is_none() && !(p.inside && !s.udp && taken()) {
         return Err(Refusal::new("nc -l in the foreground, which waits for ever: add &", 0));
     }
+    let (s_udp, to) = (s.udp, s.addr);
     let Some(app) = p.run_program("nc", Program::Nc(Nc::new(s)), None) else { return Ok(0) };
     let a = p.sess.apps.get(app);
     p.out.push_str(&a.out);
     p.err.push_str(&a.err);
     p.report = a.report.outcome.is_some().then(|| a.report.clone());
-    Ok(a.exit.unwrap_or(1))
+    let exit = a.exit.unwrap_or(1);
+    if p.inside {
+        let why = match a.report.outcome {
+            Some(Outcome::Refused) => Some("Connection refused"),
+            Some(Outcome::UnreachableHost) => Some("No route to host"),
+            Some(Outcome::NoRoute) => Some("Network is unreachable"),
+            _ => None,
+        };
+        p.err = p.err.replace("nc: Address already in use", "nc: bind: Address already in use");
+        if let Some(why) = why.filter(|_| !s_udp && exit != 0) {
+            p.err.push_str(&format!("nc: can't connect to remote host ({to}): {why}\n"));
+        }
+    }
+    Ok(exit)
 }
 
 fn usage(p: &mut Proc<'_>, line: &str) -> Exit {

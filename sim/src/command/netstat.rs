@@ -101,7 +101,9 @@ impl Wanted {
     fn show(&self, p: &mut Proc<'_>, protos: &[&str], unix: bool) {
         let mut text = format!("Active Internet connections {}\n", self.which());
         text.push_str("Proto Recv-Q Send-Q Local Address           Foreign Address         State      ");
-        text.push_str(if self.programs { " PID/Program name    \n" } else { "\n" });
+        // busybox ends the state with a space more where no program follows.
+        let end = if p.inside { " \n" } else { "\n" };
+        text.push_str(if self.programs { " PID/Program name    \n" } else { end });
         let all = p.sess.kernel.sockets(p.ns);
         for proto in protos {
             let mut list: Vec<&SocketInfo> = all.iter().filter(|s| s.proto == *proto && self.passes(s)).collect();

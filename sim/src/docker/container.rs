@@ -282,11 +282,16 @@ impl Docker<'_> {
     pub fn rename(&mut self, key: &str, name: &str) -> Result<(), String> {
         let id = self.container_id(key)?;
         check_name(name)?;
+        if self.c(&id).name == name {
+            return Err("Renaming a container with the same name as its current name".into());
+        }
         let other = self.e().containers.values().find(|c| c.name == name).map(|c| c.id.clone());
         if let Some(other) = other {
             return Err(format!("Error when allocating new name: {}", in_use(name, &other)));
         }
-        name.clone_into(&mut self.cm(&id).name);
+        let c = self.cm(&id);
+        name.clone_into(&mut c.name);
+        c.endpoints.values_mut().for_each(|e| e.renamed = e.joined);
         let nets: Vec<String> = self.c(&id).endpoints.values().map(|e| e.network.clone()).collect();
         for n in nets {
             self.names_changed(&n);
@@ -326,6 +331,7 @@ impl Docker<'_> {
             );
         }
         self.check_wanted(&n, &e)?;
+        self.slots_follow(&id);
         if c.endpoints.contains_key(&n.name) && c.state == State::Running {
             return Err(match n.scope.as_str() {
                 "swarm" => format!("{} is already attached to network {}", c.name, n.name),
@@ -405,7 +411,9 @@ impl Docker<'_> {
             self.unpublish_at(&id, &n.id);
             self.detach(&id, &n.name);
         }
+        self.slots_follow(&id);
         self.cm(&id).endpoints.shift_remove(&n.name);
+        self.slots_follow(&id);
         if c.state == State::Running {
             self.regate(&id, true)?;
             self.resolver(&id);

@@ -120,6 +120,11 @@ impl Docker<'_> {
             return;
         }
         self.cm(id).link_hosts.extend(lines);
+        self.hosts_again(id);
+    }
+
+    /// `/etc/hosts` as it is now, with the addresses of its interfaces.
+    pub(super) fn hosts_again(&mut self, id: &str) {
         let c = self.c(id);
         let mut text = self.hosts_text(&c);
         for ip in c.endpoints.values().filter(|e| e.dev.is_some()).filter_map(|e| e.ip) {

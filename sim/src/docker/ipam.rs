@@ -24,6 +24,11 @@ impl Docker<'_> {
         if own.is_empty() {
             return defaults();
         }
+        let mut own = own.clone();
+        // Since 27 they are in the order of their addresses (`newAddrSpace`).
+        if self.profile() != Profile::V20 {
+            own.sort();
+        }
         own.iter().flat_map(|(base, size)| base.subnets(*size).into_iter().flatten()).collect()
     }
 

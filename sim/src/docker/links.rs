@@ -33,6 +33,31 @@ impl Docker<'_> {
         Ok(())
     }
 
+    /// `docker rm --link PARENT/ALIAS`: the link goes, and what tells the parent of it (`rmLink`, `updateNetwork`).
+    ///
+    /// # Errors
+    /// There is no such link, or it is a container's own name.
+    pub fn remove_link(&mut self, key: &str) -> Result<(), String> {
+        let name = key.trim_start_matches('/');
+        let Some((parent, alias)) = name.split_once('/') else {
+            self.container_id(name)?;
+            return Err("Conflict, cannot remove the default link name of the container".into());
+        };
+        let of = self.e().containers.values().find(|c| c.name == parent);
+        let there = of.filter(|c| c.links.iter().any(|(_, a)| a == alias));
+        let Some(id) = there.map(|c| c.id.clone()) else { return Err(format!("No such container: {name}")) };
+        self.cm(&id).links.retain(|(_, a)| a != alias);
+        if self.c(&id).state == State::Running {
+            self.cm(&id).link_hosts.clear();
+            // Since 28 links are told where an endpoint is made, and this one is not made anew.
+            if self.profile() == Profile::V20 {
+                self.hosts_linked(&id);
+            }
+            self.hosts_again(&id);
+        }
+        Ok(())
+    }
+
     /// The name of a container that there is a link to.
     pub fn link_name(&self, id: &str) -> String {
         let there = self.e().containers.get(id).map(|c| c.name.clone());

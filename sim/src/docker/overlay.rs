@@ -11,7 +11,7 @@ use std::net::Ipv4Addr;
 
 use super::types::{Endpoint, Engine, Mode, Network, Profile};
 use super::{Docker, link};
-use crate::kernel::types::{DevId, MSEC, NetnsId};
+use crate::kernel::types::{DevId, MSEC, NetnsId, SEC};
 use crate::kernel::vxlan::VxlanCfg;
 use crate::op::{LinkChange, NewLink, Op, OpReply, RouteSpec, RouteVerb};
 
@@ -19,9 +19,11 @@ pub use balancer::Balancer;
 pub use network::{NOT_MANAGER, WORKER};
 
 /// IANA's port for VXLAN, which the driver uses.
-const PORT: u16 = 4789;
+pub const PORT: u16 = 4789;
 /// What a manager needs to give a container its address (the attachment task).
 const ATTACH_NS: u64 = 400 * MSEC;
+/// How long an engine waits for it (`swarmRequestTimeout`).
+const ATTACH_TIMEOUT_NS: u64 = 20 * SEC;
 
 /// An overlay network's namespace on a host (`networkSandbox`).
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -129,7 +131,16 @@ impl Docker<'_> {
         let Some((c, _)) = self.member_mut() else { return Err(format!("network {} not found", n.id)) };
         let Some(at) = c.place(&n.id) else { return Err(format!("network {} not found", n.id)) };
         let swarm = c.is_swarm();
-        let ip = c.take(at, wanted)?;
+        let ip = match c.take(at, wanted) {
+            // The manager waits for the address to come free, the engine for the manager.
+            Err(_) if swarm && wanted.is_some() => {
+                self.s.advance(ATTACH_TIMEOUT_NS);
+                return Err("attaching to network failed, make sure your network options are correct and check \
+                            manager logs: context deadline exceeded"
+                    .into());
+            }
+            taken => taken?,
+        };
         if swarm {
             self.s.advance(ATTACH_NS);
         }
@@ -217,7 +228,8 @@ impl Docker<'_> {
             self.address(bridge, g, s.net.prefix_len())?;
         }
         self.change(bridge, vec![LinkChange::Up(true)])?;
-        let cfg = VxlanCfg { vni, port: PORT, proxy: true, l2miss: true, l3miss: true, ..VxlanCfg::default() };
+        let port = self.member().map_or(PORT, |(c, _)| c.data_port);
+        let cfg = VxlanCfg { vni, port, proxy: true, l2miss: true, l3miss: true, ..VxlanCfg::default() };
         let mut spec = link(self.ns(), &format!("vx-{vni:06x}-{}", &n.id[..5]));
         spec.mtu = Some(mtu);
         let made = self.op(&Op::LinkAdd { spec, kind: NewLink::Vxlan(Box::new(cfg)) });

@@ -27,6 +27,10 @@ pub fn parse(text: &str) -> Result<Vec<Publish>, String> {
     if port.is_empty() {
         return Err(format!("No port specified: {text}<empty>"));
     }
+    if ip.contains(':') && !ip.starts_with('[') {
+        // As Go's net.SplitHostPort sees it.
+        return Err(format!("Invalid ip address {ip}: address {ip}:: too many colons in address"));
+    }
     let host_ip = match ip.trim_matches(['[', ']']) {
         "" => None,
         a => Some(a.parse::<IpAddr>().map_err(|_| format!("Invalid ip address: {a}"))?),
@@ -45,6 +49,8 @@ pub fn parse(text: &str) -> Result<Vec<Publish>, String> {
             }
             Ok(vec![one(a, Some((x, y)))])
         }
+        // Port 0 is any.
+        Some((0, 0)) => Ok(vec![one(a, None)]),
         Some((x, _)) => Ok((a..=b).map(|p| one(p, Some((x + (p - a), x + (p - a))))).collect()),
         None => Ok((a..=b).map(|p| one(p, None)).collect()),
     }
@@ -214,6 +220,18 @@ impl Docker<'_> {
         let mut tries = 0;
         loop {
             let port = self.choose(w)?;
+            // The kernel has no such sockets.
+            if w.spec.proto == "sctp" {
+                return Err(match self.profile() {
+                    Profile::V20 => "Error starting userland proxy: protocol not supported".to_owned(),
+                    _ => {
+                        let at = w.ip;
+                        format!(
+                            "error starting userland proxy: failed to listen on {at}:{port}: protocol not supported"
+                        )
+                    }
+                });
+            }
             match self.take_socket(w, port, ip) {
                 Ok(proxy) => {
                     let (port_in, proto) = (w.spec.port, w.spec.proto.clone());

@@ -61,17 +61,54 @@ impl Docker<'_> {
         if c.mode != Mode::Networks {
             return Ok(());
         }
-        let mut order: Vec<String> = c.endpoints.keys().cloned().collect();
-        // The default bridge comes first; of the others Go chooses at random, and this model as they were given.
+        self.slots_follow(id);
+        let mut order: Vec<String> = self.c(id).slots.into_iter().filter(|n| !n.is_empty()).collect();
+        // The default bridge comes first; of the others Go begins with any, and this model with the first.
         let first = if self.profile() == Profile::V20 { "bridge" } else { c.network_mode.as_str() };
         if let Some(i) = order.iter().position(|n| n == first) {
             let first = order.remove(i);
             order.insert(0, first);
         }
+        // Without a default bridge a container asks for it in vain, and has `lo` (`connectToNetwork`).
+        if self.bridge_disabled() && order.iter().any(|n| n == "bridge") {
+            return Ok(());
+        }
         for n in order {
             self.attach(id, &n)?;
         }
-        self.regate(id, false)
+        self.regate(id, false)?;
+        // 20.10's runc makes settings when the interfaces are there.
+        if self.profile() == Profile::V20
+            && let Some(ns) = c.netns
+        {
+            for (name, value) in &c.sysctls {
+                self.sysctl(ns, name, value);
+            }
+        }
+        Ok(())
+    }
+
+    /// The places of its networks in the engine's map, after one came or went. The command line sends them by name.
+    pub(super) fn slots_follow(&mut self, id: &str) {
+        let c = self.cm(id);
+        let (slots, nets) = (&mut c.slots, &c.endpoints);
+        slots.iter_mut().filter(|s| !nets.contains_key(s.as_str())).for_each(String::clear);
+        let mut new: Vec<String> =
+            nets.keys().filter(|n| *n != super::gwbridge::NAME && !slots.contains(n)).cloned().collect();
+        if slots.is_empty() {
+            new.sort();
+        }
+        for n in new {
+            match slots.iter_mut().find(|s| s.is_empty()) {
+                Some(free) => *free = n,
+                None => slots.push(n),
+            }
+        }
+    }
+
+    /// `--bridge none`.
+    fn bridge_disabled(&self) -> bool {
+        self.e().config.bridge.as_deref() == Some("none")
     }
 
     fn joined(&self, id: &str, of: &str) -> Result<NetnsId, String> {
@@ -110,7 +147,9 @@ impl Docker<'_> {
     }
 
     fn find_networks(&mut self, c: &Container) -> Result<(), String> {
-        c.endpoints.iter().try_for_each(|(name, e)| self.find_network(name, e).map(|_| ()))
+        let disabled = self.bridge_disabled();
+        let mut all = c.endpoints.iter().filter(|(name, _)| !(disabled && name.as_str() == "bridge"));
+        all.try_for_each(|(name, e)| self.find_network(name, e).map(|_| ()))
     }
 
     /// The network of an endpoint. The default bridge has a new id after each start of the daemon.
@@ -141,6 +180,7 @@ impl Docker<'_> {
         e.id = self.new_id();
         e.exposes = n.driver == "bridge" && !n.internal && !c.endpoints.values().any(|o| o.exposes && !o.id.is_empty());
         e.joined = true;
+        e.renamed = false;
         e.ip = Some(ip);
         e.mac = Some(match e.wanted_mac {
             Some(m) => m,

@@ -4,6 +4,7 @@
 use std::net::Ipv4Addr;
 
 use indexmap::IndexMap;
+use ipnet::Ipv4Net;
 
 use super::Docker;
 use super::network::NetSpec;
@@ -79,16 +80,24 @@ impl Docker<'_> {
     ///
     /// # Errors
     /// The engine's sentence.
-    pub fn swarm_init(&mut self, advertise: Option<&str>) -> Result<(String, Ipv4Addr), String> {
+    pub fn swarm_init(
+        &mut self,
+        advertise: Option<&str>,
+        pool: Option<(Ipv4Net, u8)>,
+        data_port: Option<u16>,
+    ) -> Result<(String, Ipv4Addr), String> {
         if self.member().is_some() {
             return Err(ALREADY.into());
         }
         let addr = self.advertise(advertise)?;
         let tokens = [self.token(), self.token()];
-        self.s.clusters.push(Cluster::new(Kind::Swarm { tokens }));
+        let mut new = Cluster::new(Kind::Swarm { tokens });
+        new.pool = pool.unwrap_or(new.pool);
+        new.data_port = data_port.unwrap_or(new.data_port);
+        let net = new.next_pool()?;
+        self.s.clusters.push(new);
         let cluster = self.s.clusters.len() - 1;
         let id = self.enter(cluster, addr, true)?;
-        let net = "10.0.0.0/24".parse().map_err(|_| "bad pool")?;
         let s = Subnet { net, given: None, range: None, gateway: None, gateway_given: false, aux: IndexMap::new() };
         let gateway = super::ipam::lowest(&s, |_| false);
         let spec = NetSpec { name: INGRESS.into(), driver: "overlay".into(), ..NetSpec::default() };
@@ -157,8 +166,7 @@ impl Docker<'_> {
     /// The address of this host that a manager sees.
     fn towards(&self, to: Ipv4Addr) -> Option<Ipv4Addr> {
         let devs = self.s.kernel.devs_of(self.ns());
-        let near =
-            |a: &&crate::kernel::link::IfAddr| ipnet::Ipv4Net::new(a.local, a.prefix).is_ok_and(|n| n.contains(&to));
+        let near = |a: &&crate::kernel::link::IfAddr| Ipv4Net::new(a.local, a.prefix).is_ok_and(|n| n.contains(&to));
         devs.into_iter().find_map(|d| d.addrs.iter().find(near).map(|a| a.local))
     }
 

@@ -176,6 +176,8 @@ pub struct Endpoint {
     pub wanted_ifname: Option<String>,
     /// It has had an address on the network.
     pub joined: bool,
+    /// Its container got another name while it was joined: since 28 it has names even on the default bridge.
+    pub renamed: bool,
     /// It came by `network connect`.
     pub connected: bool,
     /// `--gw-priority`.
@@ -317,6 +319,9 @@ pub struct Container {
     pub extra_hosts: Vec<String>,
     /// `--sysctl`.
     pub sysctls: Vec<(String, String)>,
+    /// Names of its networks in the order in which the engine's map has them: what is new takes the first place that
+    /// is free. A walk through such a map begins anywhere and goes round, so that this is its likeliest order.
+    pub slots: Vec<String>,
     /// `--privileged`.
     pub privileged: bool,
     /// `--cap-add`.

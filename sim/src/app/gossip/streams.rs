@@ -158,6 +158,7 @@ impl Gossip {
         let (from, upto) = (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]));
         let Some(p) = self.peers.get_mut(&from).filter(|_| matches!(word, b'?' | b'a')) else { return };
         let addr = p.addr;
+        p.heard = p.heard.max(upto);
         if word == b'a' {
             p.ask = false;
         }
@@ -165,7 +166,6 @@ impl Gossip {
         if word == b'?' {
             self.dial(cx, Some(from), (addr, PORT), What::Answer);
         }
-        self.send(cx, addr, b'y', upto);
     }
 
     /// It could not be made, or broke.

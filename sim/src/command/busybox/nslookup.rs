@@ -26,6 +26,10 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         _ => return Ok(usage(p, "nslookup", None, USAGE)),
     };
     let mut conf = p.sess.resolv_conf(p.host, p.ns);
+    // Who names a server, for him resolv.conf is not read.
+    if server.is_some() {
+        conf.search.clear();
+    }
     if let Some(s) = server {
         let Ok(a) = p.lookup(&s) else {
             p.err.push_str(&format!("nslookup: bad address '{s}'\n"));

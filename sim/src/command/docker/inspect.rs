@@ -167,7 +167,8 @@ fn endpoint(d: &Docker<'_>, c: &Container, name: &str, e: &Endpoint) -> Value {
     let list = |l: Vec<String>| if l.is_empty() { Value::Null } else { json!(l) };
     let short = c.id.get(..12).unwrap_or("").to_owned();
     // Names are made up when it starts, even in vain.
-    let tried = e.joined || (n.is_some() && !c.error.is_empty());
+    let let_in = n.is_none_or(|n| n.scope != "swarm" || n.attachable);
+    let tried = e.joined || (n.is_some() && let_in && !c.error.is_empty());
     let mut aliases = e.aliases.clone();
     if v20 && own && tried {
         aliases.push(short.clone());
@@ -218,7 +219,7 @@ fn endpoint(d: &Docker<'_>, c: &Container, name: &str, e: &Endpoint) -> Value {
         names.extend(e.aliases.iter().cloned());
         names.push(short.clone());
         names.extend(Some(c.hostname.clone()).filter(|h| *h != short));
-        put("DNSNames", if own && tried { json!(names) } else { Value::Null });
+        put("DNSNames", if own && tried || e.renamed { json!(names) } else { Value::Null });
     }
     o.into()
 }

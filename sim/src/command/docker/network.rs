@@ -81,8 +81,8 @@ const CREATE: Has = Has {
 
 fn create(p: &mut Proc<'_>, args: &[String]) -> Exit {
     const K: Known = Known {
-        values: &["driver", "opt", "label", "subnet", "ip-range", "gateway", "aux-address"],
-        switches: &["internal", "attachable"],
+        values: &["driver", "opt", "label", "subnet", "ip-range", "gateway", "aux-address", "scope", "ipam-driver"],
+        switches: &["internal", "attachable", "ingress"],
         short: &[('d', "driver"), ('o', "opt")],
     };
     if let Some(e) = unknown(args, &CREATE) {
@@ -110,6 +110,23 @@ fn create(p: &mut Proc<'_>, args: &[String]) -> Exit {
     }
     if spec.options.contains_key("encrypted") {
         return Err(Refusal::new("docker network create -o encrypted", 0));
+    }
+    let swarm = docker(p).member().is_some_and(|(c, _)| c.is_swarm());
+    match (g.get("scope"), g.get("ipam-driver"), g.on("ingress")) {
+        (None | Some("local"), None | Some("default"), false) => {}
+        (Some("swarm"), _, _) if !swarm => {
+            return Ok(daemon_error(p, "cannot create a swarm scoped network when swarm is not active"));
+        }
+        (_, _, true) if spec.driver != "overlay" => {
+            return Ok(daemon_error(p, "Ingress network can only be global scope network"));
+        }
+        (_, Some(d), false) if !matches!(d, "default" | "null") => {
+            return Ok(daemon_error(p, &format!("plugin \"{d}\" not found")));
+        }
+        (scope, ipam, _) => {
+            let what = scope.map(|s| format!("--scope {s}")).or_else(|| ipam.map(|d| format!("--ipam-driver {d}")));
+            return Err(Refusal::new(format!("docker network create {}", what.unwrap_or("--ingress".into())), 0));
+        }
     }
     if let Err(e) = client_checks(&spec) {
         p.err.push_str(&format!("{e}\n"));
@@ -297,6 +314,10 @@ pub fn endpoint(g: &Given) -> Result<Endpoint, String> {
 fn connect(p: &mut Proc<'_>, args: &[String]) -> Exit {
     const K: Known = Known { values: &["ip", "alias", "link", "gw-priority", "driver-opt"], switches: &[], short: &[] };
     let g = read("network connect", args, &K, true)?;
+    if profile(p) == Profile::V20 && g.get("gw-priority").is_some() {
+        p.err.push_str("unknown flag: --gw-priority\nSee 'docker network connect --help'.\n");
+        return Ok(125);
+    }
     let [net, c] = g.words.as_slice() else {
         return Ok(usage(p, "network connect", "requires exactly 2 arguments."));
     };

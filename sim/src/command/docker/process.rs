@@ -14,7 +14,7 @@ const APPLETS: &str = " adduser ash awk bzip2 chmod chown chroot cmp comm cp cpi
                        microcom mkfifo mknod mktemp more mount mv nice nologin od paste pgrep pidof ping6 pkill \
                        printenv ps pwd renice reset resize rev rmdir route sha1sum sha256sum shuf split stat strings \
                        stty sum swapoff sync tar telnet telnetd tftp time tty tunctl udhcpc udhcpd umount unzip \
-                       uptime users vconfig vi w watch wget who xxd yes zcat ";
+                       uptime users vconfig vi w watch who xxd yes zcat ";
 
 /// Is a program in a container's image? What is and cannot run here is refused.
 ///

@@ -183,7 +183,8 @@ fn advanced(text: &str, e: &mut crate::docker::Endpoint) -> Result<String, Strin
 /// What the client refuses where `--network` names none of the user's networks (`parseNetworkAttachmentOpt`).
 fn client_conflicts(g: &Given, v20: bool) -> Option<String> {
     let own = |n: &&str| matches!(*n, "bridge" | "host" | "none" | "default") || n.starts_with("container:");
-    if !networks(g).first().is_some_and(own) {
+    // Since 28 the flags make an endpoint of the default network too, and are looked at with it.
+    if !networks(g).first().map_or(!v20, own) {
         return None;
     }
     let has = |n: &str| g.get(n).is_some();
@@ -193,6 +194,20 @@ fn client_conflicts(g: &Given, v20: bool) -> Option<String> {
         () => return None,
     };
     Some(format!("{what} are only supported for user-defined networks"))
+}
+
+/// Since 28 the interfaces of a container are not there yet when its settings are made (`handleSysctlBC`).
+fn of_an_interface(c: &Container) -> Option<String> {
+    let parts = |k: &str| k.split('.').map(str::to_owned).collect::<Vec<_>>();
+    let one = |k: &&String| {
+        let p = parts(k);
+        p.len() == 5 && matches!(p[1].as_str(), "ipv4" | "ipv6" | "mpls") && p[3].starts_with("eth")
+    };
+    let key = c.sysctls.iter().map(|(k, _)| k).find(one)?;
+    Some(format!(
+        "interface specific sysctl setting \"{key}\" must be supplied using driver option \
+         'com.docker.network.endpoint.sysctls'"
+    ))
 }
 
 /// 20.10 takes one network.
@@ -260,11 +275,14 @@ fn bad_value(g: &Given, v20: bool) -> Option<String> {
         let ours = key.is_some_and(|k| SYSCTLS.contains(&k) || k.starts_with("net.") || k.starts_with("fs.mqueue."));
         (!ours).then(|| format!("sysctl '{s}' is not {}", if v20 { "whitelisted" } else { "allowed" }))
     };
+    // opts.ValidateLink.
+    let link = |l: &str| (l.split(':').count() > 2).then(|| format!("bad format for links: {l}"));
     g.options.iter().find_map(|(name, v)| {
         let why = match name.as_str() {
             "add-host" => host(v),
             "dns" => dns(v),
             "sysctl" => sysctl(v),
+            "link" => link(v),
             _ => None,
         };
         why.map(|why| format!("invalid argument \"{v}\" for \"--{name}\" flag: {why}"))
@@ -313,6 +331,7 @@ fn make(p: &mut Proc<'_>, cmd: &str, args: &[String]) -> Result<Result<(String, 
         // The client sends nothing of an endpoint that no flag names.
         if let Some(e) = c.endpoints.get_mut("bridge") {
             e.wanted_ip = None;
+            e.aliases.clear();
         }
     }
     if c.image.is_empty() {
@@ -325,7 +344,9 @@ fn make(p: &mut Proc<'_>, cmd: &str, args: &[String]) -> Result<Result<(String, 
     if let Some(e) = client_conflicts(&g, v20) {
         return Ok(Err(failed(p, cmd, &e, true)));
     }
-    let refused = conflicts(&g, &c, v20).or_else(|| too_many_networks(&g).filter(|_| v20));
+    let refused = conflicts(&g, &c, v20)
+        .or_else(|| too_many_networks(&g).filter(|_| v20))
+        .or_else(|| of_an_interface(&c).filter(|_| !v20));
     if let Some(e) = refused {
         return Ok(Err(failed(p, cmd, &format!("Error response from daemon: {e}"), true)));
     }
@@ -513,7 +534,7 @@ pub fn exec(p: &mut Proc<'_>, args: &[String]) -> Exit {
         Err(e) => return Ok(no_such(p, &e)),
     };
     if docker(p).e().containers[&id].state == State::Paused {
-        let text = format!("Container {id} is paused, unpause the container before exec");
+        let text = format!("Container {key} is paused, unpause the container before exec");
         return Ok(daemon_error(p, &text));
     }
     if docker(p).e().containers[&id].state != State::Running {
@@ -522,8 +543,15 @@ pub fn exec(p: &mut Proc<'_>, args: &[String]) -> Exit {
     }
     let background = p.background;
     p.background |= g.on("detach");
+    let before = (p.out.len(), p.err.len());
     let done = inside(p, &id, command);
     p.background = background;
+    // Nobody listens to what a detached command says, nor to how it ends.
+    if g.on("detach") && !matches!(done, Ok(126 | 127)) {
+        p.out.truncate(before.0);
+        p.err.truncate(before.1);
+        return done.map(|_| 0);
+    }
     done
 }
 
@@ -531,7 +559,7 @@ pub fn exec(p: &mut Proc<'_>, args: &[String]) -> Exit {
 pub fn each(p: &mut Proc<'_>, cmd: &str, args: &[String]) -> Exit {
     const K: Known = Known {
         values: &["time", "timeout", "signal"],
-        switches: &["force", "volumes", "attach"],
+        switches: &["force", "volumes", "attach", "link"],
         short: &[('t', "time"), ('f', "force"), ('s', "signal"), ('v', "volumes"), ('a', "attach")],
     };
     let g = read(cmd, args, &K, true)?;
@@ -571,10 +599,18 @@ pub fn each(p: &mut Proc<'_>, cmd: &str, args: &[String]) -> Exit {
 
 fn one(p: &mut Proc<'_>, cmd: &str, key: &str, g: &Given) -> Result<(), String> {
     let mut d = docker(p);
+    if cmd == "rm" && g.on("link") {
+        return d.remove_link(key);
+    }
     if cmd == "rm" {
         return d.remove(key, g.on("force"));
     }
-    let id = d.container_id(key)?;
+    let v20 = d.profile() == Profile::V20;
+    let id = d.container_id(key).map_err(|e| match (cmd, v20) {
+        ("kill", true) => format!("Cannot kill container: {key}: {e}"),
+        ("kill", false) => format!("cannot kill container: {key}: {e}"),
+        _ => e,
+    })?;
     match cmd {
         "start" => return d.start(&id),
         "kill" => {

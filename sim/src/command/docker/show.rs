@@ -274,6 +274,9 @@ pub fn inspect_all(p: &mut Proc<'_>, args: &[String]) -> Exit {
     if let Some(status) = print_all(p, g.get("format"), &found)? {
         return Ok(status);
     }
+    if found.is_empty() && g.get("format").is_some() {
+        p.out.push('\n');
+    }
     for key in &missing {
         client_error(p, &format!("No such object: {key}"));
     }
@@ -315,7 +318,9 @@ pub fn network_json(d: &Docker<'_>, n: &Network) -> Value {
     }
     let bridge = n.driver == "bridge";
     let config: Value = if !matches!(n.driver.as_str(), "host" | "null") || v20 { config.into() } else { Value::Null };
-    let own = (bridge && n.name != "bridge" && n.name != gwbridge::NAME) || n.on_parent() || n.scope == "global";
+    let own = (bridge && n.name != "bridge" && !(n.name == gwbridge::NAME && n.auto_subnet))
+        || n.on_parent()
+        || n.scope == "global";
     let mut members = Map::new();
     let mut list = d.members(&n.id);
     list.sort_by(|a, b| a.0.cmp(&b.0));

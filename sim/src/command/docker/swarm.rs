@@ -2,10 +2,11 @@
 
 use std::net::Ipv4Addr;
 
+use ipnet::Ipv4Net;
 use serde_json::{Map, Value, json};
 
 use super::super::{Exit, Proc, Refusal};
-use super::flags::{Known, read};
+use super::flags::{Given, Known, read};
 use super::show::table;
 use super::{daemon_error, docker, profile, usage};
 use crate::docker::overlay::Balancer;
@@ -35,10 +36,43 @@ fn how_to_join(role: &str, token: &str, addr: Ipv4Addr) -> String {
     )
 }
 
+/// `--default-addr-pool` and `--default-addr-pool-mask-length`; what the engine would refuse is not read.
+fn default_pool(g: &Given) -> Result<Option<(Ipv4Net, u8)>, String> {
+    let length = g.get("default-addr-pool-mask-length").unwrap_or("24");
+    let Some(base) = g.get("default-addr-pool") else { return Ok(None) };
+    let read = base.parse::<Ipv4Net>().ok().zip(length.parse::<u8>().ok());
+    let fits = read.filter(|(net, len)| net.trunc() == *net && (net.prefix_len()..=29).contains(len));
+    fits.map(Some).ok_or_else(|| format!("--default-addr-pool {base} with masks of {length}"))
+}
+
+/// `--data-path-port`: 0 is the usual one.
+fn data_port(g: &Given) -> Result<Option<u16>, String> {
+    let Some(text) = g.get("data-path-port") else { return Ok(None) };
+    match text.parse() {
+        Ok(0) => Ok(None),
+        Ok(n @ 1024..=49151) => Ok(Some(n)),
+        _ => Err(format!("--data-path-port {text}")),
+    }
+}
+
 fn init(p: &mut Proc<'_>, args: &[String]) -> Exit {
-    const K: Known = Known { values: &["advertise-addr", "listen-addr"], switches: &[], short: &[] };
+    const K: Known = Known {
+        values: &[
+            "advertise-addr",
+            "listen-addr",
+            "data-path-port",
+            "default-addr-pool",
+            "default-addr-pool-mask-length",
+        ],
+        switches: &[],
+        short: &[],
+    };
     let g = read("swarm init", args, &K, true)?;
-    match docker(p).swarm_init(g.get("advertise-addr")) {
+    let (pool, port) = match (default_pool(&g), data_port(&g)) {
+        (Ok(pool), Ok(port)) => (pool, port),
+        (Err(e), _) | (_, Err(e)) => return Err(Refusal::new(format!("docker swarm init {e}"), 0)),
+    };
+    match docker(p).swarm_init(g.get("advertise-addr"), pool, port) {
         Ok((id, addr)) => {
             let token = docker(p).swarm_token(false).map_or_else(|_| String::new(), |t| t.0);
             p.out.push_str(&format!("Swarm initialized: current node ({id}) is now a manager.\n\n"));

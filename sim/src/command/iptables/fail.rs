@@ -74,14 +74,17 @@ pub struct Who {
     pub name: String,
     /// Which tables it works on.
     pub variant: Variant,
+    /// Its release, as hosts have it ([`crate::session::Session::iptables`]).
+    pub release: &'static str,
 }
 
 impl Who {
     /// `v1.8.9 (nf_tables)`.
-    pub fn version(&self) -> &'static str {
-        match self.variant {
-            Variant::Nft => "v1.8.9 (nf_tables)",
-            Variant::Legacy => "v1.8.9 (legacy)",
-        }
+    pub fn version(&self) -> String {
+        let tables = match self.variant {
+            Variant::Nft => "nf_tables",
+            Variant::Legacy => "legacy",
+        };
+        format!("v{} ({tables})", self.release)
     }
 }

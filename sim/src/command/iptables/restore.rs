@@ -110,7 +110,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String], variant: Variant) -> Exit {
         Variant::Nft => argv[0].rsplit('/').next().unwrap_or("").to_owned(),
         Variant::Legacy => "iptables-restore".to_owned(),
     };
-    let who = Who { name, variant };
+    let who = Who { name, variant, release: p.sess.iptables };
     let (o, file) = match options(p, argv, &who) {
         Ok(read) => read,
         Err(status) => return Ok(status),

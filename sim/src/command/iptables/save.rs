@@ -53,7 +53,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String], variant: Variant) -> Exit {
         Variant::Nft => argv[0].rsplit('/').next().unwrap_or("").to_owned(),
         Variant::Legacy => "iptables-save".to_owned(),
     };
-    let who = Who { name, variant };
+    let who = Who { name, variant, release: p.sess.iptables };
     let (mut counters, mut table, mut file, mut words) = (false, None, None, 0);
     let mut g = Getopt::new(argv.to_vec());
     while let Some(code) = g.next(SHORT, LONG) {
@@ -131,7 +131,7 @@ fn dump(p: &mut Proc<'_>, who: &Who, counters: bool, only: Option<TableKind>) ->
     let date = ctime(p.sess.kernel.now() / SEC);
     let version = match who.variant {
         Variant::Nft => who.version(),
-        Variant::Legacy => "v1.8.9",
+        Variant::Legacy => format!("v{}", who.release),
     };
     let kinds = only.map_or_else(|| list::order(tables, who.variant), |k| vec![k]);
     let mut out = String::new();

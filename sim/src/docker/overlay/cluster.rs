@@ -114,6 +114,8 @@ pub struct Cluster {
     next_vni: u32,
     /// Where automatic pools come from, and their length.
     pub pool: (Ipv4Net, u8),
+    /// Port of its tunnels.
+    pub data_port: u16,
 }
 
 impl Cluster {
@@ -122,7 +124,16 @@ impl Cluster {
         let next_vni = if matches!(kind, Kind::Swarm { .. }) { FIRST_VNI.0 } else { FIRST_VNI.1 };
         let base = Ipv4Net::new(Ipv4Addr::new(10, 0, 0, 0), 8).unwrap_or_default();
         let (nodes, networks, services) = (Vec::new(), Vec::new(), Vec::new());
-        Cluster { kind, nodes, networks, services, by_id: IndexMap::default(), next_vni, pool: (base, 24) }
+        Cluster {
+            kind,
+            nodes,
+            networks,
+            services,
+            by_id: IndexMap::default(),
+            next_vni,
+            pool: (base, 24),
+            data_port: super::PORT,
+        }
     }
 
     /// A swarm gives numbers and addresses in turn; a store the lowest that is free.

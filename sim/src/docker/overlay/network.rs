@@ -30,7 +30,14 @@ impl Docker<'_> {
     }
 
     pub(in crate::docker) fn overlay_create(&mut self, spec: &NetSpec) -> Result<String, String> {
-        self.must_manage()?;
+        // libnetwork looks first (`NewNetwork`), and has words of its own for a worker.
+        self.must_manage().map_err(|e| match self.profile() {
+            _ if e != WORKER => e,
+            Profile::V20 => "Cannot create a multi-host network from a worker node. Please create the network from a \
+                             manager node."
+                .to_owned(),
+            _ => NOT_MANAGER.to_owned(),
+        })?;
         let Some((c, _)) = self.member() else { return Err(NOT_MANAGER.into()) };
         if c.find(&spec.name).is_some_and(|s| s.net.name == spec.name) {
             return Err(format!("network with name {} already exists", spec.name));

@@ -1,0 +1,112 @@
+//! busybox `wget` for plain http (networking/wget.c).
+
+use super::super::opts::{Opt, seconds};
+use super::super::{Exit, Proc, Refusal};
+use super::{options, usage};
+use crate::app::Program;
+use crate::app::tcp::{TcpClient, TcpSpec, Until};
+use crate::kernel::types::SEC;
+use crate::trace::Outcome;
+
+const USAGE: &str = "[-cqS] [--spider] [-O FILE] [-o LOGFILE] [--header STR]\n\
+\t[--post-data STR | --post-file FILE] [-Y on/off]\n\
+\t[-P DIR] [-U AGENT] [-T SEC] URL...\n\nRetrieve files via HTTP or FTP\n";
+/// How long it waits where nobody says otherwise (`-T`).
+const TIMEOUT: u64 = 900 * SEC;
+
+/// Runs `wget`.
+///
+/// # Errors
+/// What the model has not: other schemes, files by the name of the URL, what it prints of its progress.
+pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
+    let opts = match options(p, "wget", argv, ("q", "OT", "cSoPUY"), USAGE) {
+        Ok(o) => o,
+        Err(done) => return done,
+    };
+    let (mut url, mut quiet, mut to, mut limit) = (None, false, None, TIMEOUT);
+    for (at, o) in opts {
+        match o {
+            Opt::Word(w) if url.is_none() => url = Some((at, w)),
+            Opt::Word(_) => return Err(Refusal::new("wget of several addresses", at)),
+            Opt::Flag('q', _) => quiet = true,
+            Opt::Flag('O', v) => to = v,
+            Opt::Flag('T', Some(v)) => match seconds(&v) {
+                Some(t) => limit = t,
+                None => return Ok(usage(p, "wget", None, USAGE)),
+            },
+            Opt::Flag(..) => {}
+        }
+    }
+    let Some((at, url)) = url else { return Ok(usage(p, "wget", None, USAGE)) };
+    let Some(to) = to.filter(|_| quiet) else { return Err(Refusal::new("wget without -q and -O", at)) };
+    let rest = match url.split_once("://") {
+        Some(("http", rest)) => rest,
+        Some((scheme, _)) => return Err(Refusal::new(format!("wget {scheme}://"), at)),
+        None => &url,
+    };
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((h, n)) => match n.parse() {
+            Ok(n) => (h, n),
+            Err(_) => return Err(Refusal::new(format!("wget {url}"), at)),
+        },
+        None => (authority, 80),
+    };
+    let Ok(dst) = p.lookup(host) else {
+        p.err.push_str(&format!("wget: bad address '{host}'\n"));
+        p.fail_report(Outcome::ResolveFailed, None);
+        return Ok(1);
+    };
+    let request =
+        format!("GET /{path} HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: Wget\r\nConnection: close\r\n\r\n").into();
+    let spec = TcpSpec {
+        dst,
+        port,
+        sport: 0,
+        src: None,
+        dev: None,
+        ttl: None,
+        request,
+        until: Until::Close,
+        count: false,
+        timeout: limit,
+        http: true,
+    };
+    let Some(app) = p.run_program("wget", Program::Tcp(TcpClient::new(spec)), None) else { return Ok(0) };
+    let a = p.sess.apps.get(app);
+    let report = a.report.clone();
+    let got = match &a.program {
+        Some(Program::Tcp(t)) => String::from_utf8_lossy(&t.got).into_owned(),
+        _ => String::new(),
+    };
+    p.report = Some(report.clone());
+    let why = match report.outcome {
+        Some(Outcome::Reply) => None,
+        Some(Outcome::Refused) => Some("Connection refused"),
+        Some(Outcome::UnreachableHost) => Some("No route to host"),
+        Some(Outcome::NoRoute) => Some("Network is unreachable"),
+        Some(Outcome::Timeout | Outcome::Stall) => {
+            p.err.push_str("wget: download timed out\n");
+            return Ok(1);
+        }
+        _ => {
+            p.err.push_str("wget: error getting response\n");
+            return Ok(1);
+        }
+    };
+    if let Some(why) = why {
+        p.err.push_str(&format!("wget: can't connect to remote host ({dst}): {why}\n"));
+        return Ok(1);
+    }
+    let body = got.split_once("\r\n\r\n").map_or(got.as_str(), |x| x.1);
+    if to == "-" {
+        p.out.push_str(body);
+        return Ok(0);
+    }
+    let file = p.path(&to);
+    if p.sess.write_file(p.host, p.ns, &file, body, false).is_err() {
+        p.err.push_str(&format!("wget: can't open '{to}'\n"));
+        return Ok(1);
+    }
+    Ok(0)
+}
