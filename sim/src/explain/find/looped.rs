@@ -26,6 +26,7 @@ pub fn find(sc: &Scene<'_>, out: &mut Vec<Found>) {
     ports.sort_unstable();
     ports.truncate(PORTS);
     let mut bridges: Vec<DevId> = ports.iter().filter_map(|p| s.kernel.dev(*p).master).collect();
+    bridges.sort_unstable();
     bridges.dedup();
     let full = |d: DevId| format!("{}/{}", world::place(s, s.kernel.dev(d).netns), world::name(s, d));
     let Some(first) = bridges.first().copied() else { return };
