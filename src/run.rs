@@ -43,7 +43,8 @@ pub struct Args {
     /// Decide otherwise where Linux picks at random
     #[arg(long)]
     seed: Option<u64>,
-    /// The step whose packet a picture shows, the last one that probes where left out; with pcapng only its frames
+    /// One step: as text it alone; the packet that a picture shows, the last one that probes where left out; the frames
+    /// of a capture
     #[arg(long, value_name = "N")]
     step: Option<usize>,
     /// Write to a file instead of standard output
@@ -99,7 +100,8 @@ pub fn run(a: &Args) -> End {
     let bytes = match a.format {
         Form::Text => {
             let color = a.output.is_none() && out::color();
-            text::print(&w, &text::Options { verbose: a.verbose, color, width: 80 }).into_bytes()
+            let o = text::Options { verbose: a.verbose, color, width: 80 };
+            a.step.map_or_else(|| text::print(&w, &o), |n| text::one(&w, n, &o)).into_bytes()
         }
         Form::Json => format!("{:#}\n", json::walk(&w)).into_bytes(),
         Form::Dot | Form::Mermaid | Form::Svg => picture(a, &w).into_bytes(),
@@ -131,9 +133,8 @@ pub fn run(a: &Args) -> End {
 
 /// What makes no sense is refused before the walk.
 fn refused(a: &Args, steps: usize) -> Option<End> {
-    let pictures = matches!(a.format, Form::Dot | Form::Mermaid | Form::Svg | Form::Pcapng);
     let (what, help) = match a.step {
-        Some(_) if !pictures => ("--step is for svg, dot, mermaid and pcapng".to_owned(), "--format svg --step 2"),
+        Some(_) if a.format == Form::Json => ("--step is not for json".to_owned(), "every step is in it: jq .steps[1]"),
         Some(n) if n == 0 || n > steps => (
             format!("there is no step {n}: the scenario has {steps}"),
             "steps are numbered from 1, those of `setup` not counted",

@@ -68,7 +68,7 @@ fn main() -> ExitCode {
     type Body = fn() -> Result<(), Failed>;
     let all: [(&str, Body); 6] = [
         ("kernel: what holds", || {
-            case(CASE, "kernel", 0, &["ok   x", "not checked: step 3, drop: reasons of drops are not watched"])
+            case(CASE, "kernel", 0, &["ok   x", "not checked: step 3, drop: which of the devices named eth0"])
         }),
         ("kernel: what does not hold", || {
             let wrong = CASE.replace("outcome: reply", "outcome: refused").replace("--dport 81]", "--dport 80]");

@@ -84,7 +84,7 @@ fn a_step_that_is_not_there() {
     for (args, says) in [
         (&["run", "veth", "--format", "svg", "--step", "99"][..], "there is no step 99"),
         (&["run", "veth", "--format", "svg", "--step", "0"], "there is no step 0"),
-        (&["run", "veth", "--step", "1"], "--step is for"),
+        (&["run", "veth", "--step", "1", "--format", "json"], "--step is not for json"),
         (&["run", "veth", "--format", "svg", "-o", "/no/such/folder/x.svg"], "/no/such/folder"),
     ] {
         let o = packetwalk(args);

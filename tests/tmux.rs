@@ -39,15 +39,14 @@ fn main() {
 /// How often it is looked whether the program has shown something; the machine may be busy.
 const PATIENCE: usize = 1500;
 
-/// A terminal of our own: a tmux server on a socket of its own.
+/// A terminal of our own: a tmux server on a socket in a folder of its own, which goes with it.
 struct Terminal {
-    socket: String,
     dir: tempfile::TempDir,
 }
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        let _ = Command::new("tmux").args(["-L", &self.socket, "kill-server"]).output();
+        let _ = self.tmux(&["kill-server"]);
     }
 }
 
@@ -58,9 +57,8 @@ fn pause() {
 
 impl Terminal {
     /// A shell in a terminal of 80 columns and 24 rows, its state folder empty.
-    fn new(name: &str) -> Result<Terminal, Failed> {
-        let dir = tempfile::tempdir()?;
-        let t = Terminal { socket: format!("packetwalk-{name}-{}", std::process::id()), dir };
+    fn new() -> Result<Terminal, Failed> {
+        let t = Terminal { dir: tempfile::tempdir()? };
         let state = t.dir.path().join("state").display().to_string();
         let shell = ["new-session", "-d", "-x", "80", "-y", "24", "-s", "t", "env", "-i"];
         let vars = [
@@ -84,7 +82,7 @@ impl Terminal {
 
     fn command(&self) -> Command {
         let mut c = Command::new("tmux");
-        c.args(["-L", &self.socket]);
+        c.arg("-S").arg(self.dir.path().join("tmux"));
         c
     }
 
@@ -158,7 +156,7 @@ impl Terminal {
 }
 
 fn walk() -> Result<(), Failed> {
-    let t = Terminal::new("walk")?;
+    let t = Terminal::new()?;
     t.as_before(|t| {
         // Alone on a terminal it lists the library.
         t.start("")?;
@@ -215,7 +213,7 @@ fn walk() -> Result<(), Failed> {
 }
 
 fn signal() -> Result<(), Failed> {
-    let t = Terminal::new("signal")?;
+    let t = Terminal::new()?;
     t.as_before(|t| {
         let pid = started(t)?;
         Command::new("kill").args(["-TERM", &pid]).status()?;
@@ -224,7 +222,7 @@ fn signal() -> Result<(), Failed> {
 }
 
 fn ctrl_c() -> Result<(), Failed> {
-    let t = Terminal::new("ctrl-c")?;
+    let t = Terminal::new()?;
     t.as_before(|t| {
         t.start("tui veth")?;
         t.wait("begins the walk")?;
@@ -262,7 +260,7 @@ fn panics() {
 }
 
 fn panic() -> Result<(), Failed> {
-    Terminal::new("panic")?.as_before(|t| {
+    Terminal::new()?.as_before(|t| {
         t.line(&format!("clear; {} {PANICS}", std::env::current_exe()?.display()))?;
         t.wait("forwarding-off")?;
         t.press(&["Right", "w"])?;
@@ -281,7 +279,7 @@ fn started(t: &Terminal) -> Result<String, Failed> {
 }
 
 fn gone() -> Result<(), Failed> {
-    let t = Terminal::new("gone")?;
+    let t = Terminal::new()?;
     let pid = started(&t)?;
     t.tmux(&["kill-server"])?;
     for _ in 0..PATIENCE {
@@ -295,7 +293,7 @@ fn gone() -> Result<(), Failed> {
 }
 
 fn plain() -> Result<(), Failed> {
-    let t = Terminal::new("plain")?;
+    let t = Terminal::new()?;
     t.line("export NO_COLOR=1 LC_ALL=C")?;
     t.start("tui bridge-publish")?;
     let s = t.wait("begins the walk")?;
@@ -317,7 +315,7 @@ fn plain() -> Result<(), Failed> {
 }
 
 fn no_place() -> Result<(), Failed> {
-    let t = Terminal::new("no-place")?;
+    let t = Terminal::new()?;
     t.line("export XDG_STATE_HOME=/dev/null")?;
     t.start("tui veth")?;
     t.wait("begins the walk")?;

@@ -129,6 +129,18 @@ pub enum WhyError {
 /// # Errors
 /// The scenario cannot be walked that far, or there is nothing to explain.
 pub fn why(scenario: &Scenario, number: Option<usize>) -> Result<Why, WhyError> {
+    at_step(scenario, number, true)
+}
+
+/// What keeps the probe of a step from working, and nothing of what a fix would open, which takes most of the time.
+///
+/// # Errors
+/// As [`why`].
+pub fn blockers(scenario: &Scenario, number: usize) -> Result<Vec<Blocker>, WhyError> {
+    at_step(scenario, Some(number), false).map(|w| w.blockers)
+}
+
+fn at_step(scenario: &Scenario, number: Option<usize>, fixes: bool) -> Result<Why, WhyError> {
     if let Some(n) = number.filter(|n| *n == 0 || *n > scenario.steps.len()) {
         return Err(WhyError::NoStep(n, scenario.steps.len()));
     }
@@ -145,7 +157,7 @@ pub fn why(scenario: &Scenario, number: Option<usize>) -> Result<Why, WhyError> 
         match (r.outcome(), number) {
             (None, Some(n)) => return Err(WhyError::NoProbe(n)),
             (None | Some(Outcome::Reply), None) => continue,
-            _ => return Ok(explain(&before, what, at, n)?),
+            _ => return Ok(prove::search(&before, what, at, n, fixes)?),
         }
     }
     Err(WhyError::AllWell)
@@ -156,7 +168,7 @@ pub fn why(scenario: &Scenario, number: Option<usize>) -> Result<Why, WhyError> 
 /// # Errors
 /// It has no place to run.
 pub fn explain(before: &Session, what: &What, at: At, number: usize) -> Result<Why, WalkError> {
-    prove::search(before, what, at, number)
+    prove::search(before, what, at, number, true)
 }
 
 /// A copy of a world without its past.

@@ -18,6 +18,7 @@ mod interp;
 mod io;
 pub mod parse;
 pub mod pattern;
+mod redirect;
 pub mod vfs;
 
 use crate::app::probe::ProbeReport;

@@ -2,7 +2,10 @@
 //!
 //! Every fault is made from the state of the world: a rule, a route or an entry deleted, a sysctl flipped, an address
 //! moved, a port closed, a link set down, a port taken out of its bridge. Those that the probe survives do not count.
-//! `PACKETWALK_FAULTS=N` breaks N of them, all where it is 0; an ordinary run takes 200, chosen by a fixed seed.
+//! `PACKETWALK_FAULTS=N` breaks N of them, all where it is 0; an ordinary run takes 200, drawn by proptest.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 
 use packetwalk_sim::explain::{Line, explain};
 use packetwalk_sim::scenario::run::{set_up, step};
@@ -10,6 +13,7 @@ use packetwalk_sim::scenario::{self, At, What};
 use packetwalk_sim::session::Session;
 use packetwalk_sim::shell::run_line;
 use packetwalk_sim::trace::Outcome;
+use proptest::test_runner::{Config as ProptestConfig, TestCaseError, TestRunner};
 
 /// Worlds in which everything works, each with the probe of its only step.
 const WORLDS: &[&str] = &[
@@ -235,37 +239,83 @@ fn library_worlds() -> Vec<World> {
     all
 }
 
-/// Breaks worlds until so many faults counted, and tells what came of it.
-fn judge(worlds: &[World], count: usize) {
-    let mut all = Vec::new();
+/// What came of the faults.
+#[derive(Default)]
+struct Tally {
+    mended: BTreeMap<&'static str, usize>,
+    missed: BTreeSet<String>,
+    tried: usize,
+}
+
+impl Tally {
+    /// Tries a fault; whether it counted, and was missed.
+    fn judge(&mut self, (name, world, what): &World, fault: &Line) -> Option<bool> {
+        let missed = match verdict(world, what, fault) {
+            Verdict::Survived => return None,
+            Verdict::Mended(cause) => {
+                *self.mended.entry(cause).or_default() += 1;
+                false
+            }
+            Verdict::Missed(said) => {
+                self.missed.insert(format!("{name}: {fault}\n    {said}"));
+                true
+            }
+        };
+        self.tried += 1;
+        Some(missed)
+    }
+
+    /// More than five of a hundred were missed.
+    fn too_many(&self) -> bool {
+        self.missed.len() * 20 > self.tried
+    }
+
+    fn print(&self, possible: usize, worlds: usize) {
+        let (tried, missed) = (self.tried, self.missed.len());
+        eprintln!("{tried} faults of {possible} possible ones in {worlds} worlds: {missed} missed");
+        eprintln!("{:?}", self.mended);
+        self.missed.iter().for_each(|m| eprintln!("missed {m}"));
+    }
+}
+
+/// How many faults are tried before their share of misses is looked at.
+const ENOUGH: usize = 60;
+
+/// Breaks worlds as proptest draws them until so many faults counted, or in every way, and tells what came of it. Worlds
+/// and faults stand in the order of their size: what is missed too often shrinks to the smallest.
+fn judge(mut worlds: Vec<World>, count: usize) {
+    worlds.sort_by_key(|(_, w, _)| w.kernel.devs.len());
+    let mut all: Vec<(usize, Line)> = Vec::new();
     for (i, (_, world, _)) in worlds.iter().enumerate() {
-        all.extend(faults(world).into_iter().map(|f| (i, f)));
+        let mut of = faults(world);
+        of.sort_by_key(|f| f.command.len());
+        all.extend(of.into_iter().map(|f| (i, f)));
     }
-    shuffle(&mut all);
-    let (mut mended, mut missed) = (std::collections::BTreeMap::<&str, usize>::new(), Vec::new());
-    let mut tried = 0;
-    for (i, fault) in &all {
-        let (name, world, what) = &worlds[*i];
-        match verdict(world, what, fault) {
-            Verdict::Survived => continue,
-            Verdict::Mended(cause) => *mended.entry(cause).or_default() += 1,
-            Verdict::Missed(said) => missed.push(format!("{name}: {fault}\n    {said}")),
+    let tally = RefCell::new(Tally::default());
+    let one = |n: usize| tally.borrow_mut().judge(&worlds[all[n].0], &all[n].1);
+    if count == 0 {
+        for n in 0..all.len() {
+            one(n);
         }
-        tried += 1;
-        if count != 0 && tried >= count {
-            break;
-        }
+        tally.borrow().print(all.len(), worlds.len());
+        assert!(!tally.borrow().too_many());
+        return;
     }
-    eprintln!(
-        "{tried} faults of {} possible ones in {} worlds: {} mended, {} missed",
-        all.len(),
-        worlds.len(),
-        tried - missed.len(),
-        missed.len()
-    );
-    eprintln!("{mended:?}");
-    missed.iter().for_each(|m| eprintln!("missed {m}"));
-    assert!(missed.len() * 20 <= tried, "{} of {tried} were missed", missed.len());
+    let mut config = ProptestConfig::with_cases(count as u32);
+    config.max_global_rejects = 1_000_000;
+    config.failure_persistence = None;
+    let shrinking = Cell::new(false);
+    let drawn = TestRunner::new(config).run(&(0..all.len()), |n| match one(n) {
+        None if shrinking.get() => Ok(()),
+        None => Err(TestCaseError::reject("the probe survives it")),
+        Some(true) if shrinking.get() || tally.borrow().tried >= ENOUGH && tally.borrow().too_many() => {
+            shrinking.set(true);
+            Err(TestCaseError::fail(format!("missed {}: {}", worlds[all[n].0].0, all[n].1)))
+        }
+        Some(_) => Ok(()),
+    });
+    tally.borrow().print(all.len(), worlds.len());
+    drawn.unwrap_or_else(|e| panic!("too many were missed; the smallest: {e}"));
 }
 
 fn count() -> usize {
@@ -274,20 +324,11 @@ fn count() -> usize {
 
 #[test]
 fn one_fault() {
-    judge(&own_worlds(), count());
+    judge(own_worlds(), count());
 }
 
 /// Worlds that were not made for it.
 #[test]
 fn one_fault_in_the_library() {
-    judge(&library_worlds(), count());
-}
-
-/// The same order every time.
-fn shuffle<T>(all: &mut [T]) {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    for i in (1..all.len()).rev() {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        all.swap(i, (state >> 33) as usize % (i + 1));
-    }
+    judge(library_worlds(), count());
 }

@@ -1,6 +1,7 @@
 //! Expectations on the live kernel, and the model held against it.
 
 mod aside;
+mod drops;
 
 use packetwalk_real::limits;
 use packetwalk_real::recording::{Recording, list, text};
@@ -181,12 +182,14 @@ impl Checks {
             self.path(at("path"), e, r, did);
         }
         for want in &e.hits {
-            self.rule(w, at("hits"), result, want, did);
+            self.rule(w, at("hits"), "hits", result, want, did);
+        }
+        if let Some(want) = &e.drop {
+            drops::check(self, w, at("drop"), result, want, did);
         }
         let unseen = [
-            (e.drop.is_some(), "drop", "reasons of drops are not watched"),
-            (e.within.is_some(), "within", "it speaks of virtual time"),
-            (!e.cause.is_empty(), "cause", "only the model explains itself"),
+            (e.within.is_some(), "within", "it is virtual time: what a step takes here is this machine's load"),
+            (!e.cause.is_empty(), "cause", "it is what the model says of a probe; a kernel explains nothing"),
         ];
         for (_, key, why) in unseen.iter().filter(|u| u.0) {
             self.cannot(n, key, why);
@@ -217,20 +220,20 @@ impl Checks {
     }
 
     /// The kernel tells a rule by its number; which one has these words, the model's own walk tells.
-    fn rule(&mut self, w: &Walk, at: (usize, At), result: &StepResult, want: &str, did: &Value) {
+    fn rule(&mut self, w: &Walk, at: (usize, At), key: &'static str, result: &StepResult, want: &str, did: &Value) {
         let (label, table, rule) = match expect::numbered(w, result, want) {
             Ok(found) => found,
-            Err(why) => return self.cannot(at.0, "hits", &format!("{want}: {why}")),
+            Err(why) => return self.cannot(at.0, key, &format!("{want}: {why}")),
         };
         if list(&did["rules_untold"]).iter().any(|l| text(l) == label) {
-            return self.cannot(at.0, "hits", &format!("events of {label} were lost"));
+            return self.cannot(at.0, key, &format!("events of {label} were lost"));
         }
         let lines = list(&did["rules"][&label]);
         let of_table = |l: &&Value| text(l).starts_with(&format!("{table} "));
         let has = |l: &Value| format!("{} ", text(l)).contains(&format!(" {rule} "));
         let holds = lines.iter().filter(of_table).any(has);
         let got: Vec<&str> = lines.iter().map(text).collect();
-        self.hold(at, "hits", want.to_owned(), got.join("; "), holds);
+        self.hold(at, key, want.to_owned(), got.join("; "), holds);
     }
 }
 

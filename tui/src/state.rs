@@ -4,7 +4,9 @@
 pub(crate) mod browser;
 pub(crate) mod device;
 pub(crate) mod panel;
+mod picture;
 pub(crate) mod prompt;
+mod steps;
 pub(crate) mod walk;
 
 use packetwalk_sim::explain::Why;
@@ -382,7 +384,11 @@ impl State {
                 match w.run(&text) {
                     Ok(()) => {
                         self.panel = None;
-                        self.tell("Done. u takes it back; what came later will be walked anew.", false);
+                        let refused = w.refused();
+                        match refused {
+                            Some(why) => self.tell(format!("It was not run, {why}. u takes it back."), true),
+                            None => self.tell("Done. u takes it back; what came later will be walked anew.", false),
+                        }
                     }
                     Err(e) => {
                         if let Some(Panel::Prompt(p)) = &mut self.panel {

@@ -185,7 +185,7 @@ fn sentences(s: &Session, e: &Event) -> String {
         }
         EventKind::TcpState { old, new, .. } => format!("This end of the TCP connection goes from {old} to {new}."),
         EventKind::Consumed { what } => format!("The packet has done its work and ends here: {what}."),
-        EventKind::Drop { reason, .. } => format!("The packet ends here, unwanted: {}.", words::drop(*reason)),
+        EventKind::Drop { reason, func } => format!("The packet ends here, unwanted: {}.", words::drop(*reason, func)),
         EventKind::Bound { what } => format!("packetwalk itself stopped the packet: {what}."),
         other => firewall::tell(s, &here, other),
     }

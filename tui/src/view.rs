@@ -1,6 +1,7 @@
 //! A state becomes a frame.
 
 mod browser;
+mod device;
 mod doc;
 mod evidence;
 mod look;
@@ -47,4 +48,20 @@ fn too_small(frame: &mut Frame<'_>, area: Rect) {
         Line::from("or press Ctrl-C."),
     ];
     frame.render_widget(Paragraph::new(lines), area);
+}
+
+#[cfg(test)]
+mod tests {
+    /// What a key changes stands in `state`, how it looks in `view`, under one name.
+    #[test]
+    fn every_part_of_the_state_has_its_view() {
+        let src = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
+        let all = std::fs::read_dir(format!("{src}/state")).expect("the folder");
+        let names: Vec<_> = all.flatten().map(|f| f.file_name()).collect();
+        assert!(!names.is_empty());
+        for n in names {
+            let of = std::path::Path::new(src).join("view").join(&n);
+            assert!(of.exists(), "{} is missing", of.display());
+        }
+    }
 }

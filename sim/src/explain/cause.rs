@@ -79,6 +79,9 @@ causes! {
     PortNotEnslaved = "port-not-enslaved", "veth-not-enslaved";
     /// A device on the way is down.
     LinkDown = "link-down", "bridge-down";
+    /// Bridges are connected twice, and frames go round between them for ever. A live kernel would be busy with that for
+    /// good, so that no scenario of the library shows it.
+    BridgeLoop = "bridge-loop", "";
     /// A bridge does not send a frame back out of the port it came in by.
     HairpinOff = "hairpin-off", "hairpin";
     /// A macvlan cannot reach the host on whose device it lies.
@@ -94,6 +97,8 @@ causes! {
     /// Connection tracking remembers the flow from before the rules changed: address translation is only asked for its
     /// first packet.
     StaleConntrack = "stale-conntrack", "stale-conntrack";
+    /// A rule that translated the destination is gone: connection tracking still remembers connections that it led on.
+    TranslationMissing = "translation-missing", "nat-flushed";
     /// The table of connections is full.
     ConntrackFull = "conntrack-full", "conntrack-full";
     /// Connection tracking holds a packet for INVALID, so that it is not translated back.
@@ -122,7 +127,7 @@ causes! {
     Refused = "refused-locally", "container-mode";
     /// The packet met something that the model does not have.
     Unmodelled = "unmodelled", "brute-force-guard";
-    /// No cause was found. What is known to end so can have no scenario: frames that go round for ever between bridges.
+    /// No cause was found.
     Unexplained = "unexplained", "";
 }
 

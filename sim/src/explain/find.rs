@@ -4,8 +4,10 @@
 mod address;
 mod detour;
 mod firewall;
+mod forgotten;
 mod link;
 mod local;
+mod looped;
 mod mtu;
 mod name;
 mod neigh;
@@ -53,12 +55,16 @@ impl Found {
         self
     }
 
-    /// The change takes something away that should not be there: where it works, it is the cause, whatever else would
-    /// also let the probe through.
-    pub fn is_rubbish(&self) -> bool {
+    /// The change takes something away that should not be there, or puts back what is known to have been there: where it
+    /// works, it is the cause, whatever else would also let the probe through.
+    pub fn is_known(&self) -> bool {
         matches!(
             self.blocker.cause,
-            Cause::StaleConntrack | Cause::StaleNeighbour | Cause::DockerRulesMissing | Cause::SubnetOverlap
+            Cause::StaleConntrack
+                | Cause::StaleNeighbour
+                | Cause::DockerRulesMissing
+                | Cause::TranslationMissing
+                | Cause::SubnetOverlap
         )
     }
 
@@ -71,6 +77,7 @@ impl Found {
 /// Everything that went wrong, the likeliest cause first.
 pub fn find(sc: &Scene<'_>) -> Vec<Found> {
     let mut out: Vec<Found> = Vec::new();
+    looped::find(sc, &mut out);
     local::refused(sc, &mut out);
     mtu::own(sc, &mut out);
     if sc.result.outcome() == Some(Outcome::ResolveFailed) {
@@ -92,6 +99,7 @@ pub fn find(sc: &Scene<'_>) -> Vec<Found> {
     neigh::to_nobody(sc, &mut out);
     track::stale(sc, &mut out);
     track::rules_missing(sc, &mut out);
+    forgotten::find(sc, &mut out);
     silent::program(sc, &mut out);
     let mut seen = Vec::new();
     out.retain(|f| {

@@ -28,6 +28,18 @@ impl Others {
             What::Probe { place, probe } => Some((place.clone(), format!("{} {}", probe.target, probe.port))),
             _ => None,
         };
+        // What a typed tool tries stands in its line.
+        let typed = match what {
+            What::Command { place, line } => {
+                Some((place.clone(), line.split_whitespace().map(str::to_owned).collect()))
+            }
+            _ => None,
+        };
+        let typed = |s: &Session, from: NetnsId, kind: &str, a: Ipv4Addr| {
+            let Some((place, words)): &Option<(String, Vec<String>)> = &typed else { return false };
+            let tool = words.iter().any(|w| w == kind);
+            tool && s.place(place).is_ok_and(|p| p.1 == from) && words.iter().any(|w| *w == a.to_string())
+        };
         let mut all = Vec::new();
         let places = places(s);
         for (host, from) in &places {
@@ -41,6 +53,7 @@ impl Others {
                     let text = format!("{kind} -W 1 {target}");
                     if let Ok(p) = Probe::parse(&text)
                         && !same
+                        && !typed(s, *from, kind, a)
                         && all.len() < BOUND
                     {
                         let name = match kind {

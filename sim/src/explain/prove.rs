@@ -58,8 +58,8 @@ struct Partly<'f> {
     next: Tried,
 }
 
-/// Explains a line.
-pub fn search(before: &Session, what: &What, at: At, number: usize) -> Result<Why, WalkError> {
+/// Explains a line; where no `fixes` are asked for, what they would open is not tried.
+pub fn search(before: &Session, what: &What, at: At, number: usize, fixes: bool) -> Result<Why, WalkError> {
     let before = copy(before);
     let mut s = Search { what, at, number, tried: 0 };
     let first = s.run(&before)?;
@@ -83,7 +83,9 @@ pub fn search(before: &Session, what: &What, at: At, number: usize) -> Result<Wh
         why.blockers = vec![first.found.first().map_or_else(|| unexplained(r), |f| f.blocker.clone())];
     }
     why.tried = s.tried;
-    why.fixes = offer(&before, what, ways);
+    if fixes {
+        why.fixes = offer(&before, what, ways);
+    }
     Ok(why)
 }
 
@@ -144,8 +146,8 @@ impl Search<'_> {
     /// Ways to make the line work, and the blockers that they take away.
     fn mend(&mut self, world: &Session, first: &Tried) -> (Vec<Vec<Line>>, Vec<Blocker>) {
         let sorted = self.try_each(world, &first.found, &[], false);
-        let rubbish = sorted.works.iter().find(|(f, _)| f.is_rubbish());
-        if let Some((f, _)) = rubbish.or(sorted.works.first()) {
+        let known = sorted.works.iter().find(|(f, _)| f.is_known());
+        if let Some((f, _)) = known.or(sorted.works.first()) {
             let mut single: Vec<Vec<Line>> = Vec::new();
             for (_, fix) in &sorted.works {
                 if !single.contains(fix) {

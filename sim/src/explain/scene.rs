@@ -38,6 +38,11 @@ impl Scene<'_> {
         self.events()[..=i].iter().rev().filter(|e| e.packet == id).find_map(|e| self.packet(e))
     }
 
+    /// The last content of an event's packet before it.
+    pub fn packet_until(&self, i: usize) -> Option<&Packet> {
+        self.back(i).find_map(|e| self.packet(e))
+    }
+
     /// Events of the same packet before one, the latest first.
     pub fn back(&self, i: usize) -> impl Iterator<Item = &Event> {
         let id = self.events()[i].packet;

@@ -20,7 +20,7 @@ pub fn text(w: &Why) -> String {
 pub fn wide(w: &Why, width: usize) -> String {
     let mut out = Page { text: String::new(), width };
     let sign = if w.probe { ">" } else { "$" };
-    let head = if w.step == 0 { String::new() } else { format!("step {}", w.step) };
+    let head = if w.step == 0 { "probe".to_owned() } else { format!("step {}", w.step) };
     out.row(&head, &format!("{}{sign} {}", w.place, w.command));
     let outcome = w.outcome.map_or("nothing", |o| o.as_str());
     out.row("outcome", outcome);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Answer;
+use super::{Answer, Verdict};
 use crate::command::iptables::rule_spec;
 use crate::kernel::netfilter::Hook;
 use crate::kernel::xtables::Policy;
@@ -30,14 +30,28 @@ impl Answer {
             }
         }
         out.push('\n');
-        if words::packet(&self.packets[0]) != words::packet(&self.packets[1]) {
-            out.push_str(&format!("leaves as {}\n", words::packet(&self.packets[1])));
+        let end = words::packet(&self.packets[1]);
+        if words::packet(&self.packets[0]) != end {
+            let how = if self.verdict == Verdict::Accept { "leaves as" } else { "it is by then" };
+            out.push_str(&format!("{how} {end}\n"));
         }
-        out.push_str(&format!("= {}\n", self.verdict.as_str()));
+        match self.decided().filter(|_| self.verdict != Verdict::Accept) {
+            Some(by) => out.push_str(&format!("= {} by {by}\n", self.verdict.as_str())),
+            None => out.push_str(&format!("= {}\n", self.verdict.as_str())),
+        }
         for n in &self.notes {
             out.push_str(&format!("note: {n}\n"));
         }
         out
+    }
+
+    /// The rule or policy that was met last.
+    fn decided(&self) -> Option<String> {
+        self.events().iter().rev().find_map(|e| match &e.kind {
+            EventKind::XtMatched { at, .. } => Some(format!("{} {} {}", at.table.name(), at.chain, at.number)),
+            EventKind::XtPolicy { table, hook, .. } => Some(format!("the policy of {} {}", table.name(), hook.name())),
+            _ => None,
+        })
     }
 
     fn line(&self, e: &Event) -> Option<String> {
@@ -45,7 +59,7 @@ impl Answer {
         let rule = |at: &RuleAt| format!("{} {} {}", at.table.name(), at.chain, at.number);
         Some(match &e.kind {
             EventKind::XtMissed { at, miss } => {
-                format!("{:<24} missed   {}\n{:26}at {}", rule(at), rule_spec(&at.rule), "", miss_text(s, miss))
+                format!("{:<24} missed   {}\n{:36}at {}", rule(at), rule_spec(&at.rule), "", miss_text(s, miss))
             }
             EventKind::XtMatched { at, verdict } => {
                 let verdict = format!("{verdict:?}").to_lowercase();

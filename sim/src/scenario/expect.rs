@@ -11,7 +11,7 @@ pub mod parted;
 mod path;
 mod spot;
 
-pub use path::numbered;
+pub use path::{dropped, numbered};
 
 use super::run::{StepResult, Walk};
 use super::{At, Expect};

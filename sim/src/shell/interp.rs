@@ -6,12 +6,11 @@ use indexmap::IndexMap;
 
 use super::ast::*;
 use super::io::{Io, Sink};
-use super::vfs::normal;
 use super::{EXEC_NS, Ran, bound};
 use crate::FxBuild;
 use crate::app::probe::ProbeReport;
 use crate::command::{Proc, Refusal};
-use crate::kernel::types::{Errno, HostId, Nanos, NetnsId, Pid};
+use crate::kernel::types::{HostId, Nanos, NetnsId, Pid};
 use crate::session::Session;
 use crate::session::watch::Target;
 
@@ -291,7 +290,7 @@ impl Shell<'_> {
     }
 
     pub(super) fn command(&mut self, c: &Command, io: &Io) {
-        let Some(io) = self.redirects(&c.redirects, io, c.col) else { return };
+        let Some(io) = self.redirects(&c.redirects, io) else { return };
         match &c.kind {
             CommandKind::Simple { assigns, words } => self.simple(assigns, words, &io, c.col),
             CommandKind::Group(s) => self.script(s, &io),
@@ -403,95 +402,6 @@ impl Shell<'_> {
             }
             _ => true,
         }
-    }
-
-    /// Opens redirections; `None` where one failed and the command does not run.
-    fn redirects(&mut self, list: &[Redirect], io: &Io, col: usize) -> Option<Io> {
-        let mut io = io.clone();
-        for r in list {
-            match &r.to {
-                RedirectTo::Here(w) | RedirectTo::HereString(w) => {
-                    let mut text = self.joined(w)?;
-                    if matches!(r.to, RedirectTo::HereString(_)) {
-                        text.push('\n');
-                    }
-                    self.inputs.push(text);
-                    io.stdin = self.inputs.len() - 1;
-                }
-                RedirectTo::Read(w) => {
-                    let path = self.path(w)?;
-                    match self.sess.read_file(self.host, self.ns, &path.1) {
-                        Ok(t) => {
-                            self.inputs.push(t);
-                            io.stdin = self.inputs.len() - 1;
-                        }
-                        Err(e) => return self.no_file(&path.0, &e.to_string(), &io),
-                    }
-                }
-                RedirectTo::Write(w) | RedirectTo::Append(w) | RedirectTo::Both(w, _) => {
-                    let append = matches!(r.to, RedirectTo::Append(_) | RedirectTo::Both(_, true));
-                    let (shown, path) = self.path(w)?;
-                    if path.starts_with("/dev/tcp/") || path.starts_with("/dev/udp/") {
-                        self.refuse(format!("bash's {shown}"), w.col);
-                        return None;
-                    }
-                    let sink = match path.as_str() {
-                        "/dev/null" => Sink::Null,
-                        "/dev/stdout" => io.out.clone(),
-                        "/dev/stderr" => io.err.clone(),
-                        _ => {
-                            if self.inside && self.sess.read_only(self.host, self.ns, &path) {
-                                return self.not_made(&shown, Errno::EROFS, &io);
-                            }
-                            if let Err(e) = self.sess.write_file(self.host, self.ns, &path, "", append) {
-                                return self.no_file(&shown, &e.to_string(), &io);
-                            }
-                            Sink::File(path.into())
-                        }
-                    };
-                    if matches!(r.to, RedirectTo::Both(..)) {
-                        io.out = sink.clone();
-                        io.err = sink;
-                    } else {
-                        io.put(r.fd, sink);
-                    }
-                }
-                RedirectTo::Dup(n) => match io.get(*n) {
-                    Some(_) if r.fd == 0 => {}
-                    Some(sink) => io.put(r.fd, sink),
-                    None if *n == 0 => {}
-                    None => return self.no_file(&n.to_string(), "Bad file descriptor", &io),
-                },
-                RedirectTo::Close => io.put(r.fd, Sink::Null),
-            }
-            if self.flow != Flow::Next {
-                return None;
-            }
-        }
-        let _ = col;
-        Some(io)
-    }
-
-    fn no_file(&mut self, path: &str, why: &str, io: &Io) -> Option<Io> {
-        let text = format!("{}: line 1: {path}: {why}\n", self.name);
-        self.write(&io.err, &text);
-        self.last = 1;
-        None
-    }
-
-    /// A file that busybox' shell cannot open for writing.
-    fn not_made(&mut self, path: &str, why: Errno, io: &Io) -> Option<Io> {
-        let text = format!("{}: can't create {path}: {why}\n", self.name);
-        self.write(&io.err, &text);
-        self.last = 1;
-        None
-    }
-
-    /// A file name as written and as a path.
-    fn path(&mut self, w: &Word) -> Option<(String, String)> {
-        let text = self.joined(w)?;
-        let full = normal(&self.cwd, &text);
-        Some((text, full))
     }
 
     fn simple(&mut self, assigns: &[(String, Word, bool)], words: &[Word], io: &Io, col: usize) {

@@ -201,7 +201,7 @@ pub fn clause(s: &Session, kind: &EventKind) -> (&'static str, String, Weight) {
         EventKind::TcpState { old, new, .. } => ("tcp_state", format!("tcp: {old} becomes {new}"), Detail),
         EventKind::Consumed { what } => ("consumed", (*what).to_owned(), Detail),
         EventKind::Drop { reason, func } => {
-            ("drop", format!("DROP {} ({func}): {}", reason.name(), words::drop(*reason)), Story)
+            ("drop", format!("DROP {} ({func}): {}", reason.name(), words::drop(*reason, func)), Story)
         }
         EventKind::Bound { what } => ("bound", format!("cut short: the bound on {what} was reached"), Story),
         EventKind::SocketCopy { .. } => ("socket_copy", "a raw socket gets a copy".into(), Story),

@@ -54,6 +54,15 @@ pub fn print(walk: &Walk, o: &Options) -> String {
     out.text
 }
 
+/// Prints one step of a walk, counted from 1.
+pub fn one(walk: &Walk, number: usize, o: &Options) -> String {
+    let mut out = Out { text: String::new(), o: *o };
+    if let Some((step, r)) = number.checked_sub(1).and_then(|n| walk.scenario.steps.get(n).zip(walk.steps.get(n))) {
+        print_step(walk, step, r, &mut out);
+    }
+    out.text
+}
+
 fn print_step(walk: &Walk, step: &Step, r: &StepResult, out: &mut Out) {
     let mark = if r.probe { '>' } else { '$' };
     if r.place.is_empty() {

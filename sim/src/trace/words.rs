@@ -83,10 +83,19 @@ pub fn icmp(ty: u8, code: u8) -> String {
     name.to_owned()
 }
 
-/// What a drop reason means, in a plain sentence.
-pub fn drop(reason: DropReason) -> &'static str {
+/// What a drop means, in a plain sentence: by its reason, or, where the kernel gives none, by the function that dropped.
+pub fn drop(reason: DropReason, func: &str) -> &'static str {
     use DropReason as D;
     match reason {
+        D::NOT_SPECIFIED => match func {
+            "br_handle_frame_finish" => {
+                "the bridge must not send it by that port: it came in there and hairpin is off, or the port is shut"
+            }
+            "br_nf_dev_queue_xmit" => "too big for the port, and a bridge tells nobody",
+            "br_dev_queue_push_xmit" | "__dev_forward_skb2" => "too big for the device, or the device is down",
+            "icmp_echo" => "this host is told not to answer pings",
+            _ => "the kernel says no more than that",
+        },
         D::NO_SOCKET => "nothing listens on that port",
         D::OTHERHOST => "the frame is addressed to another host's Ethernet address",
         D::UNICAST_IN_L2_MULTICAST => "a unicast packet in a multicast frame",

@@ -5,9 +5,34 @@ use packetwalk_sim::kernel::types::NetnsId;
 use packetwalk_sim::session::Session;
 use packetwalk_sim::trace::clause::route_text;
 
-use super::panel::{Ink, Panel, TextLine};
+use super::panel::Panel;
 use super::walk::WalkState;
 use crate::tell::who;
+
+/// How a line of a text stands out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Ink {
+    #[default]
+    Plain,
+    Head,
+    /// It was not there before.
+    New,
+    /// It is gone.
+    Gone,
+}
+
+/// A line of a text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TextLine {
+    pub text: String,
+    pub ink: Ink,
+}
+
+impl From<&str> for TextLine {
+    fn from(text: &str) -> Self {
+        TextLine { text: text.to_owned(), ink: Ink::Plain }
+    }
+}
 
 /// The panel of the place where the packet is; of every host on the opening page.
 pub(super) fn panel(w: &WalkState) -> Panel {
@@ -20,7 +45,7 @@ pub(super) fn panel(w: &WalkState) -> Panel {
         }
     };
     let ns = ns.or_else(|| after.kernel.hosts.first().map(|h| h.root_ns));
-    let Some(ns) = ns else { return Panel::text("device", vec!["There is no device in this world.".into()]) };
+    let Some(ns) = ns else { return of("device", vec!["There is no device in this world.".into()]) };
     let title = match dev {
         Some(d) => format!("{} of {}", after.kernel.dev(d).name, who(after, ns)),
         None => who(after, ns),
@@ -45,7 +70,11 @@ pub(super) fn panel(w: &WalkState) -> Panel {
     if w.chapter > 0 {
         lines.push("As it is after this step; + is new, - is gone since before it.".into());
     }
-    Panel::text(&title, lines)
+    of(&title, lines)
+}
+
+fn of(title: &str, lines: Vec<TextLine>) -> Panel {
+    Panel::Device { title: title.to_owned(), lines, scroll: 0 }
 }
 
 type Section = fn(&Session, NetnsId) -> Vec<String>;

@@ -2,34 +2,10 @@
 
 use packetwalk_sim::explain::Why;
 
+use super::device::TextLine;
 use super::prompt::{Prompt, Purpose};
 use crate::glossary::WORDS;
 use crate::keys::Action;
-
-/// How a line of a text stands out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Ink {
-    #[default]
-    Plain,
-    Head,
-    /// It was not there before.
-    New,
-    /// It is gone.
-    Gone,
-}
-
-/// A line of a text.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct TextLine {
-    pub text: String,
-    pub ink: Ink,
-}
-
-impl From<&str> for TextLine {
-    fn from(text: &str) -> Self {
-        TextLine { text: text.to_owned(), ink: Ink::Plain }
-    }
-}
 
 /// A panel.
 pub(crate) enum Panel {
@@ -37,8 +13,8 @@ pub(crate) enum Panel {
     Help { scroll: usize },
     /// Words and what they mean.
     Glossary { chosen: usize },
-    /// Something to read.
-    Text { title: String, lines: Vec<TextLine>, scroll: usize },
+    /// What a place looks like.
+    Device { title: String, lines: Vec<TextLine>, scroll: usize },
     /// Why a step failed; a digit tries a fix.
     Why { why: Box<Why>, scroll: usize },
     /// The packets of this step.
@@ -50,11 +26,6 @@ pub(crate) enum Panel {
 }
 
 impl Panel {
-    /// Something to read.
-    pub fn text(title: &str, lines: Vec<TextLine>) -> Panel {
-        Panel::Text { title: title.to_owned(), lines, scroll: 0 }
-    }
-
     /// A line to type.
     pub fn prompt(purpose: Purpose, text: String) -> Panel {
         Panel::Prompt(Prompt::new(purpose, &text))
@@ -64,7 +35,7 @@ impl Panel {
     pub fn scroll(&mut self, a: Action, page: usize, packets: usize) {
         let (at, last) = match self {
             Panel::Help { scroll } => (scroll, crate::keys::TABLE.len() + 12),
-            Panel::Text { scroll, lines, .. } => (scroll, lines.len().saturating_sub(1)),
+            Panel::Device { scroll, lines, .. } => (scroll, lines.len().saturating_sub(1)),
             Panel::Why { scroll, why } => (scroll, 20 + 8 * why.blockers.len() + 6 * why.fixes.len()),
             Panel::Glossary { chosen } => (chosen, WORDS.len() - 1),
             Panel::Packets { chosen } => (chosen, packets.saturating_sub(1)),

@@ -1,8 +1,5 @@
 //! An open scenario: where the reader is in it, and what is shown of it.
 
-mod moving;
-mod panes;
-
 use std::collections::BTreeSet;
 
 use packetwalk_sim::kernel::types::HostId;
@@ -162,7 +159,17 @@ impl WalkState {
         let what = line::parse(text)?;
         let to = self.walk.run_line(self.chapter, what).map_err(|e| format!("{}. {}", e.what, e.help))?;
         self.show(to, 0);
+        // What sends no packet has nothing to walk: its output is what one wants to see.
+        if self.listing.positions() == 2 {
+            self.go(1);
+        }
         Ok(())
+    }
+
+    /// What this step's line asks for and the model does not have.
+    pub fn refused(&self) -> Option<String> {
+        let result = &self.walk.chapter(self.chapter)?.result;
+        result.refusal.as_ref().map(|(what, _)| what.to_string().trim_end_matches('.').to_owned())
     }
 
     /// The answer to the question of this step; none where it was passed over.
@@ -236,7 +243,7 @@ impl WalkState {
             && self.walk.planned(self.chapter).is_some_and(|p| p.answer.is_none())
     }
 
-    fn relist(&mut self) {
+    pub(super) fn relist(&mut self) {
         let w = &self.walk;
         self.listing = match w.chapter(self.chapter) {
             Some(d) => Listing::new(w.after(self.chapter), &d.index, w.events(self.chapter), &self.filter),
@@ -251,5 +258,67 @@ impl WalkState {
         self.relist();
         let to = event.map_or(if end { usize::MAX } else { 0 }, |e| self.listing.position_of(e));
         self.go(to);
+    }
+
+    fn focus(&mut self, by: usize) {
+        let panes = self.panes();
+        let mut i = Pane::ALL.iter().position(|p| *p == self.pane).unwrap_or(0);
+        for _ in 0..Pane::ALL.len() {
+            i = (i + by) % Pane::ALL.len();
+            if self.zoom.is_some() || panes.of(Pane::ALL[i]).is_some() {
+                break;
+            }
+        }
+        self.pane = Pane::ALL[i];
+        if self.zoom.is_some() {
+            self.zoom = Some(self.pane);
+            self.redraw();
+        }
+    }
+
+    fn zoom_on(&mut self, p: Pane) {
+        self.zoom = if self.zoom == Some(p) { None } else { Some(p) };
+        self.redraw();
+    }
+
+    fn show_packet(&mut self) {
+        self.packet = !self.packet;
+        if self.zoom.is_some() {
+            self.zoom = Some(if self.zoom == Some(Pane::Packet) { Pane::Now } else { Pane::Packet });
+        }
+        self.pane = match (self.pane, self.packet) {
+            (Pane::Now, true) => Pane::Packet,
+            (Pane::Packet, false) => Pane::Now,
+            (p, _) => p,
+        };
+    }
+
+    fn scroll(&mut self, a: Action) -> Moved {
+        let pane = self.zoom.unwrap_or(self.pane);
+        let page = self.panes().of(pane).map_or(1, |r| usize::from(r.height.saturating_sub(3)).max(1));
+        let move_by = |at: usize, last: usize| {
+            match a {
+                Action::Up => at.saturating_sub(1),
+                Action::Down => at + 1,
+                Action::PageUp => at.saturating_sub(page),
+                _ => at + page,
+            }
+            .min(last)
+        };
+        match pane {
+            Pane::Steps => match a {
+                Action::Up => return self.back(),
+                Action::Down => return self.forward(),
+                _ if self.must_ask() => return Moved::Ask,
+                _ => return self.go(move_by(self.pos, self.listing.positions() - 1)),
+            },
+            Pane::Picture => {
+                let (_, h) = self.picture_size();
+                self.scroll.1 = move_by(self.scroll.1, self.picture.grid.h.saturating_sub(h));
+            }
+            Pane::Now => self.now_scroll = move_by(self.now_scroll, 10_000),
+            Pane::Packet => self.packet_scroll = move_by(self.packet_scroll, 10_000),
+        }
+        Moved::No(String::new())
     }
 }

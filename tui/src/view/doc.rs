@@ -86,6 +86,11 @@ impl Doc {
         self.focus = Some(self.lines.len());
     }
 
+    /// The next line must be seen, unless one before it must.
+    pub fn mark_first(&mut self) {
+        self.focus.get_or_insert(self.lines.len());
+    }
+
     /// Draws it from a line on; where that is 0, so that the marked line is seen.
     pub fn draw(self, frame: &mut Frame<'_>, area: Rect, scroll: usize) {
         let h = usize::from(area.height);

@@ -111,7 +111,10 @@ fn layer(l: &Layer, old: &[Layer], d: &mut Doc) {
     for f in &l.fields {
         let before = was.and_then(|o| o.fields.iter().find(|x| x.name == f.name)).filter(|x| x.value != f.value);
         match before {
-            Some(b) => d.line(&format!("* {:<12} {} → {}", f.name, b.value, f.value), NEW),
+            Some(b) => {
+                d.mark_first();
+                d.line(&format!("* {:<12} {} → {}", f.name, b.value, f.value), NEW);
+            }
             None => d.line(&format!("  {:<12} {}", f.name, f.value), Style::new()),
         }
     }

@@ -8,13 +8,14 @@ use ratatui::widgets::Clear;
 use packetwalk_sim::explain::{self, Why};
 use packetwalk_sim::trace::event::Birth;
 
+use super::device;
 use super::doc::{Doc, cut};
 use super::look::{BAD, FAINT, GOOD, HEAD, HERE, KEY};
 use super::walk::{foot, frame_of};
 use crate::glossary::WORDS;
 use crate::keys::{Binding, Context, IN_A_PANEL, TABLE};
 use crate::state::State;
-use crate::state::panel::{Ink, Panel};
+use crate::state::panel::Panel;
 use crate::walk::index::Story;
 
 /// Draws one.
@@ -24,20 +25,7 @@ pub(super) fn render(state: &State, p: &Panel, frame: &mut Frame<'_>) {
     match p {
         Panel::Help { scroll } => help(state, *scroll, frame),
         Panel::Glossary { chosen } => glossary(*chosen, frame),
-        Panel::Text { title, lines, scroll } => {
-            let inner = window(frame, title, 96, lines.len() + 2);
-            let mut d = Doc::new(inner.width.saturating_sub(1));
-            for l in lines {
-                let (lead, style) = match l.ink {
-                    Ink::Plain => ("  ", Style::new()),
-                    Ink::Head => ("", HEAD),
-                    Ink::New => ("+ ", GOOD),
-                    Ink::Gone => ("- ", BAD),
-                };
-                d.hang(lead, &l.text, "      ", style);
-            }
-            d.draw(frame, inner, *scroll);
-        }
+        Panel::Device { title, lines, scroll } => device::render(title, lines, *scroll, frame),
         Panel::Why { why, scroll } => why_panel(why, *scroll, frame),
         Panel::Packets { chosen } => packets(state, *chosen, frame),
         Panel::Question { chosen, .. } => question(state, *chosen, frame),

@@ -33,8 +33,8 @@ struct Lit {
 pub(super) fn render(w: &WalkState, frame: &mut Frame<'_>, area: Rect, focus: bool) {
     let lit = light(w);
     let bottom = w.event().and_then(|(_, e, _)| match &e.kind {
-        EventKind::Drop { reason, .. } => {
-            let text = format!(" ✗ {}: {} ", reason.name(), words::drop(*reason));
+        EventKind::Drop { reason, func } => {
+            let text = format!(" ✗ {}: {} ", reason.name(), words::drop(*reason, func));
             Some(Line::from(Span::styled(cut(&text, usize::from(area.width).saturating_sub(4)), BAD)))
         }
         _ => None,

@@ -58,6 +58,17 @@ pub fn right(sc: &Scene<'_>, d: &Device, net: Ipv4Net) -> Option<Ipv4Addr> {
     endpoint.or_else(|| wanted(sc, net))
 }
 
+/// The address that others on a device's wire have a route to by it, and that nobody has: a link without a subnet.
+pub fn at_far_end(sc: &Scene<'_>, d: &Device) -> Option<Ipv4Addr> {
+    let s = sc.after;
+    let ends = world::segment(s, d.id).into_iter().map(|x| s.kernel.dev(x)).filter(|o| o.netns != d.netns);
+    let hosts = ends.flat_map(|o| {
+        let all = s.kernel.ns(o.netns).fib.tables.values().flat_map(|t| t.routes.iter().flat_map(|(_, r)| r));
+        all.filter(|r| r.via.is_none() && r.dev == Some(o.id) && r.dst.prefix_len() == 32).map(|r| r.dst.addr())
+    });
+    hosts.into_iter().find(|a| world::owners(s, *a).is_empty())
+}
+
 /// A packet for an address that nobody has came to a device: it is the one that should have it.
 pub fn lost(sc: &Scene<'_>, d: DevId, a: Ipv4Addr) -> Option<Found> {
     let s = sc.after;

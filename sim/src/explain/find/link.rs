@@ -9,6 +9,10 @@ use crate::trace::event::{ArpVerdict, BrSkip, EventKind};
 
 /// A drop by a device or a bridge.
 pub fn dropped(sc: &Scene<'_>, i: usize, reason: R, func: &str, out: &mut Vec<Found>) {
+    if let Some(f) = super::source::answer_to_loopback(sc, i) {
+        out.push(with_drop(sc, i, f));
+        return;
+    }
     let found = match reason {
         R::BRIDGE_INGRESS_STP_STATE | R::BRIDGE_NON_FORWARDING_PORT => bridge_down(sc, i),
         R::NO_TX_TARGET => no_port(sc, i),
@@ -23,7 +27,7 @@ fn other(sc: &Scene<'_>, i: usize, reason: R, func: &str) -> Found {
     if let Some(f) = echo_ignored(sc, i) {
         return f;
     }
-    let says = format!("{} ended in {func}: {}", words(sc, i), crate::trace::words::drop(reason));
+    let says = format!("{} ended in {func}: {}", words(sc, i), crate::trace::words::drop(reason, func));
     Found::new(Cause::Unexplained, at(sc, i), says)
 }
 

@@ -4,6 +4,7 @@ use super::{Found, at, line, with_drop, words};
 use crate::explain::scene::Scene;
 use crate::explain::{Cause, Line, world};
 use crate::kernel::types::DevId;
+use crate::kernel::vxlan::VXLAN_HEADROOM;
 use crate::trace::DropReason;
 use crate::trace::event::{EventKind, FibResult};
 use crate::wire::packet::L4;
@@ -12,8 +13,16 @@ use crate::wire::packet::L4;
 pub fn too_big(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
     let e = &sc.events()[i];
     let s = sc.after;
-    let Some(p) = sc.packet_before(i) else { return };
-    let size = p.ipv4().map_or(0, crate::wire::packet::Ipv4::total_len);
+    // A tunnel turns the packet into its own answer: it is the one from before.
+    let tunnel = matches!(e.kind, EventKind::VxlanTooBig { .. });
+    let whole = if tunnel { sc.packet_until(i) } else { sc.packet_before(i) };
+    let Some(p) = whole else { return };
+    let around = if tunnel { VXLAN_HEADROOM as usize } else { 0 };
+    let size = p.ipv4().map_or(0, crate::wire::packet::Ipv4::total_len) + around;
+    let what = match tunnel {
+        true => format!("{}, {size} bytes with the tunnel's headers,", crate::trace::words::packet(p)),
+        false => words(sc, i),
+    };
     let out_dev = sc
         .back(i)
         .find_map(|x| match x.kind {
@@ -27,7 +36,7 @@ pub fn too_big(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
     let lost = error_lost(sc, i);
     let cause = if lost { Cause::MtuBlackHole } else { Cause::MtuTooSmall };
     let tail = if lost { ", and the message that says so does not reach the sender" } else { "" };
-    let says = format!("{} is too big for {place}, whose MTU is {}, and must not be cut{tail}", words(sc, i), d.mtu);
+    let says = format!("{what} is too big for {place}, whose MTU is {}, and must not be cut{tail}", d.mtu);
     let mut f = Found::new(cause, at(sc, i), says)
         .shown(format!("mtu {}", d.mtu), Some(line(sc, d.netns, format!("ip link show {}", d.name))));
     // The message itself may have had no way back.

@@ -7,10 +7,50 @@ use crate::explain::{Cause, Line, world};
 use crate::kernel::types::NetnsId;
 use crate::kernel::xtables::{TableKind, Variant};
 
+/// Where containers ask Docker's name server.
+pub const DOCKERS: std::net::Ipv4Addr = std::net::Ipv4Addr::new(127, 0, 0, 11);
+/// After a restart, nodes of a cluster need some seconds to tell each other who is there.
+const HEARD: &str = "sleep 10";
+
 /// The name that was asked for, as the look-up itself tells.
 fn asked(sc: &Scene<'_>) -> Option<String> {
     let how = sc.result.report.as_ref()?.how.as_ref()?;
     how.queries.last().map(|q| q.name.trim_end_matches('.').to_owned())
+}
+
+/// The name that a probe was to reach, where nobody was asked for it.
+fn wanted(sc: &Scene<'_>) -> Option<String> {
+    let probe = sc.result.probe.then(|| crate::app::probe::Probe::parse(&sc.result.command).ok())??;
+    probe.target.parse::<std::net::Ipv4Addr>().is_err().then_some(probe.target)
+}
+
+/// The name in a line that somebody typed, and where it was asked for: `docker exec` asks in the container.
+fn typed(sc: &Scene<'_>) -> Option<(NetnsId, String)> {
+    if sc.result.probe {
+        return None;
+    }
+    let words: Vec<&str> = sc.result.command.split_whitespace().collect();
+    let engine = sc.after.engines.get(&sc.after.kernel.ns(sc.ns).host);
+    let named = |w: &&str| engine.and_then(|e| e.containers.values().find(|c| c.name == *w)).and_then(|c| c.netns);
+    let ns = match words.as_slice() {
+        ["docker", "exec", rest @ ..] => rest.iter().find_map(named)?,
+        _ => sc.ns,
+    };
+    let last = words.iter().skip(1).rev().find(|w| !w.starts_with('-') && w.parse::<f64>().is_err())?;
+    let bare = last.split_once("://").map_or(*last, |(_, r)| r);
+    let name = bare.split(['/', ':']).next().filter(|n| !n.is_empty() && n.parse::<std::net::Ipv4Addr>().is_err())?;
+    Some((ns, name.to_owned()))
+}
+
+/// A line of `/etc/hosts` for a place of the scenario that bears the name.
+fn in_hosts(sc: &Scene<'_>, name: &str, f: Found) -> Found {
+    let s = sc.after;
+    let bears = |l: &str| l == name || l.rsplit('/').next().is_some_and(|x| x.strip_prefix("ns:").unwrap_or(x) == name);
+    let own = world::devices(s)
+        .find(|d| d.netns != sc.ns && !d.is_loopback() && !d.addrs.is_empty() && bears(&world::place(s, d.netns)));
+    let Some(a) = own.and_then(|d| d.addrs.first()) else { return f };
+    let place = s.kernel.ns(sc.ns).label.clone();
+    f.fix(vec![Line { place, command: format!("sh -c 'echo {} {name} >> /etc/hosts'", a.local) }])
 }
 
 /// What a node has heard of the others matters only where its name server was reached.
@@ -38,21 +78,30 @@ pub fn unheard(sc: &Scene<'_>, out: &mut Vec<Found>) {
     {
         return;
     }
-    let Some(name) = asked(sc) else { return };
     let place = world::place(sc.after, sc.ns);
-    let f = Found::new(Cause::NameNotFound, place.clone(), format!("{place} found no address for {name}"));
-    out.push(f.shown("where it asks", Some(file(sc, sc.ns, "/etc/resolv.conf"))));
+    let (name, says) = match (asked(sc), wanted(sc)) {
+        (Some(n), _) => (n.clone(), format!("{place} found no address for {n}")),
+        (None, Some(n)) => (
+            n.clone(),
+            format!("{place} has no address for {n}: /etc/hosts does not name it, and no name server could be asked"),
+        ),
+        (None, None) => return,
+    };
+    let f = Found::new(Cause::NameNotFound, place, says)
+        .shown("names that it knows itself", Some(file(sc, sc.ns, "/etc/hosts")))
+        .shown("where it asks", Some(file(sc, sc.ns, "/etc/resolv.conf")));
+    out.push(in_hosts(sc, &name, f));
 }
 
 /// A container's name is not known.
 pub fn unknown(sc: &Scene<'_>, out: &mut Vec<Found>) {
-    let Some(name) = asked(sc) else { return };
+    let Some((ns, name)) = asked(sc).map(|n| (sc.ns, n)).or_else(|| typed(sc)) else { return };
     let s = sc.after;
-    let place = world::place(s, sc.ns);
+    let place = world::place(s, ns);
     let mut f = Found::new(Cause::NameNotFound, place.clone(), format!("{place} found no address for {name}"))
-        .shown("where it asks", Some(file(sc, sc.ns, "/etc/resolv.conf")));
-    let host = s.kernel.ns(sc.ns).host;
-    if let Some((e, c)) = world::container(s, sc.ns) {
+        .shown("where it asks", Some(file(sc, ns, "/etc/resolv.conf")));
+    let host = s.kernel.ns(ns).host;
+    if let Some((e, c)) = world::container(s, ns) {
         let called = |x: &&crate::docker::types::Container| {
             x.name == name || x.endpoints.values().any(|p| p.aliases.contains(&name))
         };
@@ -125,7 +174,7 @@ fn gossip(sc: &Scene<'_>, mut f: Found, name: &str, host: crate::kernel::types::
     }
     if !lines.is_empty() {
         // They find each other again after some seconds.
-        lines.push(world::host_line(s, host, "sleep 10"));
+        lines.push(world::host_line(s, host, HEARD));
     }
     f.fix(lines)
 }
@@ -135,19 +184,25 @@ pub fn no_resolver(sc: &Scene<'_>, i: usize, flow: &Flow) -> Found {
     let e = &sc.events()[i];
     let s = sc.after;
     let place = world::place(s, e.ns);
-    let own = flow.dst.octets() == [127, 0, 0, 11];
+    let own = flow.dst == DOCKERS;
+    let led = own && flow.dport() != Some(53);
     let says = match own {
+        true if led => format!("{place} asks Docker's name server at {}, and nobody listens there any more", flow.dst),
         true => format!("{place} asks Docker's name server at {}, and the rules that lead there are gone", flow.dst),
         false => format!("{place} asks for names at {}, its own loopback, where no name server runs", flow.dst),
     };
     let mut f = Found::new(Cause::ResolverUnreachable, place, says)
         .shown("where it asks", Some(file(sc, e.ns, "/etc/resolv.conf")));
-    if own {
+    if led {
+        let port = flow.dport().unwrap_or(0);
+        f = f.shown(format!("no socket on UDP port {port}"), Some(line(sc, e.ns, "ss -lun")));
+    } else if own {
         f = f.shown("no rules of Docker in the container", Some(line(sc, e.ns, "iptables -t nat -S")));
     }
     if let Some((_, c)) = world::container(s, e.ns) {
         let host = s.kernel.ns(e.ns).host;
-        f = f.fix(vec![world::host_line(s, host, &format!("docker restart {}", c.name))]);
+        let again = world::host_line(s, host, &format!("docker restart {}", c.name));
+        f = f.fix(vec![again.clone()]).fix(vec![again, world::host_line(s, host, HEARD)]);
     }
     // Another server that some place of the scenario runs.
     for d in world::devices(s).filter(|d| !d.is_loopback()) {

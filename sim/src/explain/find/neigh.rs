@@ -129,7 +129,7 @@ fn elsewhere(sc: &Scene<'_>, ns: NetnsId, dev: DevId, owner: &Device, ip: Ipv4Ad
     }
     let Some(h) = world::next_hop(s, ns, ip, None) else {
         f.blocker.says = format!("{told}: {} has it, and no wire leads there", world::place(s, owner.netns));
-        return f;
+        return super::address::readdress(sc, ns, ip, f);
     };
     f.blocker.cause = Cause::SubnetOverlap;
     f.blocker.says =

@@ -77,7 +77,7 @@ pub fn missing(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
     f = down(sc, e.ns, dst, f);
     f = tunnel(sc, i, f);
     f = address::readdress(sc, e.ns, dst, f);
-    if world::owners(s, dst).is_empty() {
+    if world::owners(s, dst).is_empty() && !dst.is_loopback() {
         for d in
             s.kernel.devs_of(e.ns).filter(|d| d.alive && d.addrs.is_empty() && d.master.is_none() && !d.is_loopback())
         {
@@ -115,6 +115,13 @@ pub fn routes(sc: &Scene<'_>, ns: NetnsId, dst: Ipv4Addr, mut f: Found) -> Found
             let dev = s.kernel.dev(d);
             if net.prefix_len() == 32 && !dev.addrs.is_empty() {
                 f = f.fix(vec![line(sc, ns, format!("ip route add {dst} dev {name}"))]);
+            } else if net.prefix_len() == 32
+                && let Some(a) = address::at_far_end(sc, dev)
+            {
+                f.blocker.cause = Cause::AddressMissing;
+                f.blocker.says = format!("{}: {name} has no address, and others send to {a} by it", f.blocker.says);
+                let lines = [format!("ip addr add {a}/32 dev {name}"), format!("ip route add {dst} dev {name}")];
+                f = f.fix(lines.iter().map(|l| line(sc, ns, l)).collect());
             } else if dev.addrs.iter().any(|a| net.contains(&a.local)) {
                 f = f.fix(vec![line(sc, ns, format!("ip route add {net} dev {name}"))]);
             } else if let Some(a) = address::wanted(sc, net) {
@@ -152,10 +159,15 @@ fn down(sc: &Scene<'_>, ns: NetnsId, dst: Ipv4Addr, mut f: Found) -> Found {
                 .shown(format!("{} is DOWN", d.name), Some(line(sc, ns, format!("ip link show {}", d.name))))
                 .fix(vec![up]);
         } else if !d.is_loopback() {
+            if !d.addrs.is_empty() && !f.blocker.says.contains("is down") {
+                f.blocker.says = format!("{}; {} is down, and the routes by it are gone", f.blocker.says, d.name);
+            }
             // The routes that it carried are gone with it: they must be set anew.
             let route = world::next_hop(s, ns, dst, None)
                 .map(|h| line(sc, ns, format!("ip route replace {} via {}", h.net, h.via)));
-            f = f.fix([up].into_iter().chain(route).collect());
+            let near = world::owners(s, dst).into_iter().any(|o| world::wires(s, d.id, o.id).is_some());
+            let straight = near.then(|| line(sc, ns, format!("ip route add {dst} dev {}", d.name)));
+            f = f.fix([up].into_iter().chain(route.or(straight)).collect());
         }
     }
     f

@@ -29,7 +29,7 @@ pub fn none(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
         }
     }
     let (FlowL4::Tcp(_, port, _) | FlowL4::Udp(_, port)) = flow.l4 else { return };
-    if port == 53 && flow.dst.is_loopback() {
+    if port == 53 && flow.dst.is_loopback() || flow.dst == super::name::DOCKERS {
         out.push(with_drop(sc, i, super::name::no_resolver(sc, i, &flow)));
         return;
     }

@@ -107,6 +107,27 @@ pub fn martian(sc: &Scene<'_>, i: usize, reason: DropReason, out: &mut Vec<Found
     out.push(with_drop(sc, i, f.fix(lines)));
 }
 
+/// An ARP answer that came for a loopback address: the question was asked in its name, as a packet's own source is
+/// (`arp_solicit`), and without `route_localnet` the answer is thrown away (`arp_process`).
+pub fn answer_to_loopback(sc: &Scene<'_>, i: usize) -> Option<Found> {
+    let e = &sc.events()[i];
+    let a = sc.packet_before(i).and_then(crate::explain::scene::arp).filter(|a| a.tpa.is_loopback())?;
+    let name = world::name(sc.after, e.dev?);
+    let place = at(sc, i);
+    let says = format!(
+        "{place} asks for {} in the name of {}, an address of 127.0.0.0/8, and does not take the answer",
+        a.spa, a.tpa
+    );
+    let key = format!("net.ipv4.conf.{name}.arp_announce");
+    Some(
+        Found::new(Cause::Martian, place, says)
+            .shown(format!("{} is FAILED", a.spa), Some(line(sc, e.ns, format!("ip neigh show {}", a.spa))))
+            .shown(format!("{key} is not 2: any address may ask"), Some(line(sc, e.ns, format!("sysctl {key}"))))
+            .fix(vec![line(sc, e.ns, format!("sysctl -w {key}=2"))])
+            .fix(vec![line(sc, e.ns, format!("sysctl -w net.ipv4.conf.{name}.route_localnet=1"))]),
+    )
+}
+
 /// A packet of 127.0.0.0/8 is to leave the host: the device must allow it, and the source must be rewritten.
 pub fn loopback_out(sc: &Scene<'_>, ns: NetnsId, dst: std::net::Ipv4Addr, what: String) -> Found {
     let s = sc.after;

@@ -75,6 +75,15 @@ pub fn vni(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
     let Some((from, v)) = sender(sc) else { return };
     let place = world::place(s, e.ns);
     let says = format!("{place} got a datagram of VXLAN network {}, and has no tunnel of that number", v.cfg.vni);
+    if let Some((d, _)) = tunnels(sc, e.ns).find(|(d, w)| d.id != from.id && w.cfg.vni == v.cfg.vni && !d.is_up()) {
+        let at = format!("{}/{}", world::place(s, d.netns), d.name);
+        let says = format!("{at} is down: {place} got a datagram of VXLAN network {} for it", v.cfg.vni);
+        let f = Found::new(Cause::LinkDown, at, says)
+            .shown(format!("{} is DOWN", d.name), Some(line(sc, d.netns, format!("ip link show {}", d.name))))
+            .fix(vec![line(sc, d.netns, format!("ip link set {} up", d.name))]);
+        out.push(with_drop(sc, i, f));
+        return;
+    }
     let mut f = Found::new(Cause::VniMismatch, place, says).shown(
         format!("{} has id {}", from.name, v.cfg.vni),
         Some(line(sc, from.netns, format!("ip -d link show {}", from.name))),

@@ -127,7 +127,9 @@ fn try_row(s: &Session, row: &Row, cells: &mut Vec<Cell>) -> Result<(), WalkErro
             }
         }
     }
-    match row.targets.iter().zip(tried).find(|(_, tried)| !tried) {
+    // What `none` stands for has one place in the file, and the row's own place may be among it.
+    let alone = |t: &Target| !row.targets.iter().zip(&tried).any(|(o, tried)| *tried && o.at == t.at);
+    match row.targets.iter().zip(&tried).find(|(t, tried)| !**tried && alone(t)) {
         Some((t, _)) => Err(WalkError {
             at: t.at,
             what: format!("`{}` is nobody but `{}` itself", t.name, row.from),

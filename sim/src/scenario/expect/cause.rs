@@ -1,14 +1,14 @@
 //! What the explanation of a failed probe says of it: `cause:`, and the words below a failure.
 
 use super::Failures;
-use crate::explain::{text, why};
+use crate::explain::{blockers, text, why};
 use crate::scenario::Expect;
 use crate::scenario::run::{StepResult, Walk};
 
 /// Codes of everything that is in the way of a step's probe; none where the step has no probe to explain.
 pub fn explain_cause(walk: &Walk, step: usize) -> Option<Vec<&'static str>> {
-    let w = why(&walk.scenario, Some(step)).ok()?;
-    Some(w.blockers.iter().map(|b| b.cause.code()).collect())
+    let all = blockers(&walk.scenario, step).ok()?;
+    Some(all.iter().map(|b| b.cause.code()).collect())
 }
 
 /// Cause, evidence and fix of a step's failed probe in words; none where it works or there is no probe.

@@ -79,32 +79,64 @@ fn visits(s: &Session, events: &[Event], arp: bool) -> Vec<(usize, Vec<String>)>
 }
 
 fn check_drop(s: &Session, events: &[Event], want: &ExpectDrop, f: &mut Failures<'_>) {
-    let mut drops = Vec::new();
-    let mut hit = false;
-    // The rule or policy that each packet met last.
-    let mut last: std::collections::BTreeMap<crate::wire::PacketId, String> = std::collections::BTreeMap::new();
-    for x in events {
-        if let Some(rule) = rule_met(&x.kind) {
-            last.insert(x.packet, rule);
+    let all = drops(events);
+    if all.iter().any(|d| d.is(s, want)) {
+        return;
+    }
+    let mut told: Vec<String> = all.iter().map(|d| d.told(s)).collect();
+    told.dedup();
+    let got = if told.is_empty() { "no drop".into() } else { told.join(", ") };
+    let rule = want.rule.as_ref().map(|r| format!(" by {r}")).unwrap_or_default();
+    f.add("drop", format!("{} at {}{rule}", want.reason, want.at), got, parted::end(s, events));
+}
+
+/// The event of a step that is the drop expected of it, and its index in the trace.
+pub fn dropped<'w>(walk: &'w Walk, r: &StepResult, want: &ExpectDrop) -> Option<(usize, &'w Event)> {
+    let s = &walk.session;
+    let events = s.kernel.rec.events.get(r.first_event..r.end_event).unwrap_or_default();
+    drops(events).into_iter().find(|d| d.is(s, want)).map(|d| (r.first_event + d.index, d.event))
+}
+
+/// A drop among the events of a step.
+struct Drop<'e> {
+    index: usize,
+    event: &'e Event,
+    reason: crate::trace::DropReason,
+    func: &'static str,
+    /// The rule or policy that the packet met last, where the firewall dropped it.
+    rule: Option<String>,
+}
+
+impl Drop<'_> {
+    fn is(&self, s: &Session, want: &ExpectDrop) -> bool {
+        // With or without the table before the chain.
+        let by = |w: &String| self.rule.as_ref().is_some_and(|r| has_words(w, r));
+        self.reason.name() == want.reason
+            && names(s, self.event.ns, self.event.dev).contains(&want.at)
+            && want.rule.as_ref().is_none_or(by)
+    }
+
+    fn told(&self, s: &Session) -> String {
+        let by = self.rule.as_ref().map(|r| format!(", {r}")).unwrap_or_default();
+        let at = &names(s, self.event.ns, self.event.dev)[0];
+        format!("{} at {at} ({}{by})", self.reason.name(), self.func)
+    }
+}
+
+fn drops(events: &[Event]) -> Vec<Drop<'_>> {
+    let mut last = std::collections::BTreeMap::new();
+    let mut all = Vec::new();
+    for (index, event) in events.iter().enumerate() {
+        if let Some(rule) = rule_met(&event.kind) {
+            last.insert(event.packet, rule);
         }
-        if let EventKind::Drop { reason, func } = x.kind {
-            let names = names(s, x.ns, x.dev);
-            let rule = last.get(&x.packet).filter(|_| reason == crate::trace::DropReason::NETFILTER_DROP);
-            let by = want.rule.as_ref().is_none_or(|w| {
-                // With or without the table before the chain.
-                rule.is_some_and(|r| has_words(w, r))
-            });
-            hit |= reason.name() == want.reason && names.contains(&want.at) && by;
-            let by = rule.map(|r| format!(", {r}")).unwrap_or_default();
-            drops.push(format!("{} at {} ({func}{by})", reason.name(), names[0]));
+        if let EventKind::Drop { reason, func } = event.kind {
+            let firewall = reason == crate::trace::DropReason::NETFILTER_DROP;
+            let rule = last.get(&event.packet).filter(|_| firewall).cloned();
+            all.push(Drop { index, event, reason, func, rule });
         }
     }
-    if !hit {
-        drops.dedup();
-        let got = if drops.is_empty() { "no drop".into() } else { drops.join(", ") };
-        let rule = want.rule.as_ref().map(|r| format!(" by {r}")).unwrap_or_default();
-        f.add("drop", format!("{} at {}{rule}", want.reason, want.at), got, parted::end(s, events));
-    }
+    all
 }
 
 /// A rule or policy that decided something, as `TABLE CHAIN RULE`.

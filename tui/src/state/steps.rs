@@ -3,7 +3,7 @@
 use crate::walk::index::Index;
 use crate::walk::listing::Filter;
 
-use super::{Moved, WalkState};
+use super::walk::{Moved, WalkState};
 
 impl WalkState {
     /// To a packet's first shown decision.
