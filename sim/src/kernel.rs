@@ -69,6 +69,8 @@ pub struct Kernel<R> {
     pub parked: Vec<Option<(DevId, crate::wire::Packet)>>,
     /// Packets whose fate the model does not know (`PACKETWALK_UNMODELLED`).
     pub unmodelled: u64,
+    /// The way that a hook found for the packet it was shown, or why there is none (`skb_dst_set`).
+    pub(crate) rerouted: Option<Result<route::Dst, types::Errno>>,
     /// A softirq runs, not a process (`in_softirq`).
     pub(crate) softirq: bool,
     /// How often a translation chose a port by chance: a live kernel chooses another.
@@ -102,6 +104,7 @@ impl<R: Recorder> Kernel<R> {
             socks: Vec::new(),
             parked: Vec::new(),
             unmodelled: 0,
+            rerouted: None,
             softirq: false,
             nat_rolls: 0,
             icmp_busy: false,

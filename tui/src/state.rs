@@ -386,7 +386,7 @@ impl State {
                         self.panel = None;
                         let refused = w.refused();
                         match refused {
-                            Some(why) => self.tell(format!("It was not run, {why}. u takes it back."), true),
+                            Some(why) => self.tell(format!("It did not run ({why}). u takes it back."), true),
                             None => self.tell("Done. u takes it back; what came later will be walked anew.", false),
                         }
                     }

@@ -12,7 +12,7 @@ use packetwalk_sim::kernel::xtables::{Policy, Variant};
 use packetwalk_sim::session::Session;
 use packetwalk_sim::trace::EventKind;
 use packetwalk_sim::trace::event::RuleVerdict;
-use packetwalk_sim::wire::{Body, Ipv4, L4};
+use packetwalk_sim::wire::{Body, Ipv4, L4, PacketId};
 use serde_json::{Map, Value};
 
 use crate::recording::{Recording, list, text};
@@ -92,6 +92,7 @@ fn verdict(v: &Verdict) -> String {
 /// A way being gone in the model.
 struct Way {
     ns: NetnsId,
+    packet: PacketId,
     of: (packetwalk_sim::kernel::netfilter::Hook, packetwalk_sim::kernel::xtables::TableKind),
     line: String,
 }
@@ -106,12 +107,20 @@ pub fn modelled(s: &Session, first: usize, own: u16) -> Map<String, Value> {
                 let Some(Body::Ipv4(ip)) = trace.packet_at(e).map(|p| &p.body) else { continue };
                 let Some(p) = shown(ip, own) else { continue };
                 let line = format!("{} {} {p}:", table.name(), hook.name());
-                ways.push(Way { ns: e.ns, of: (*hook, *table), line });
+                ways.push(Way { ns: e.ns, packet: e.packet, of: (*hook, *table), line });
             }
             EventKind::XtMatched { at, verdict } if at.variant == Variant::Nft => {
                 let way = ways.iter_mut().rev().find(|w| w.ns == e.ns && w.of == (at.hook, at.table));
                 if let Some(w) = way {
                     let _ = write!(w.line, " {}#{} {}", at.chain, at.number, said(*verdict));
+                }
+            }
+            // A target that cannot do its work says no (`nf_nat_redirect_ipv4` without an address).
+            EventKind::Drop { func: "nft_do_chain", .. } => {
+                let way = ways.iter_mut().rev().find(|w| w.packet == e.packet);
+                if let Some(w) = way.filter(|w| w.line.ends_with(" accept")) {
+                    w.line.truncate(w.line.len() - "accept".len());
+                    w.line.push_str("drop");
                 }
             }
             EventKind::XtPolicy { variant: Variant::Nft, hook, table, policy } => {

@@ -113,7 +113,7 @@ impl<R: Recorder> Kernel<R> {
         for v in [Variant::Nft, Variant::Legacy] {
             match self.xt_walk(at, v, TableKind::Nat, p) {
                 Walked::Accept => {}
-                Walked::Nat(t) => match self.nat_target(at, ct, &t, p) {
+                Walked::Nat(t) => match self.nat_target((at, v), ct, &t, p) {
                     Verdict::Accept => {}
                     v => return v,
                 },

@@ -82,8 +82,6 @@ pub struct SkbNf {
     pub bridged_dnat: Option<(super::types::DevId, crate::wire::MacAddr)>,
     /// It passed PREROUTING as a bridged frame (`nf_bridge_info` present).
     pub bridged: bool,
-    /// A hook changed what routing asks about: the way must be looked up anew.
-    pub reroute: bool,
     /// Largest fragment that it was put together from, 0 where it never was in pieces (`frag_max_size`).
     pub frag_max: u16,
     /// For the device that receives it, whatever its address says (`PACKET_HOST` set by a tunnel).

@@ -185,22 +185,15 @@ impl<R: Recorder> Kernel<R> {
             nexthop: rt.gateway.unwrap_or(dst),
             mtu: self.dst_mtu(rt),
         };
-        if self.nf_hook(&at, &mut p) != Verdict::Accept {
-            return Err(Unsent::Hook(Errno::EPERM));
-        }
-        if !p.nf.reroute {
-            return self.ip_output(ns, rt, dst, p);
-        }
-        p.nf.reroute = false;
-        match self.ip_route_me_harder(ns, &mut p) {
-            Ok(rt) => {
+        let passed = self.nf_hook(&at, &mut p) == Verdict::Accept;
+        match self.rerouted.take() {
+            Some(Err(e)) => Err(Unsent::Hook(e)),
+            _ if !passed => Err(Unsent::Hook(Errno::EPERM)),
+            Some(Ok(rt)) => {
                 let dst = p.ipv4().map_or(dst, |ip| ip.dst);
                 self.ip_output(ns, &rt, dst, p)
             }
-            Err(e) => {
-                self.nf_drop(&at, &mut p, DropReason::NETFILTER_DROP, "nf_hook_slow");
-                Err(Unsent::Hook(e))
-            }
+            None => self.ip_output(ns, rt, dst, p),
         }
     }
 

@@ -8,14 +8,22 @@ use crate::kernel::Kernel;
 use crate::kernel::conntrack::CtRef;
 use crate::kernel::fib::scope;
 use crate::kernel::netfilter::{Hook, Verdict};
+use crate::kernel::xtables::Variant;
 use crate::kernel::xtables::targets::{NatKind, NatTarget};
 use crate::kernel::xtables::view::HookAt;
-use crate::trace::{DropReason, Recorder};
+use crate::kernel::xtables::walk::Walked;
+use crate::trace::Recorder;
 use crate::wire::Packet;
 
 impl<R: Recorder> Kernel<R> {
     /// A nat rule fitted.
-    pub(super) fn nat_target(&mut self, at: &HookAt, ct: CtRef, t: &NatTarget, p: &mut Packet) -> Verdict {
+    pub(super) fn nat_target(
+        &mut self,
+        (at, v): (&HookAt, Variant),
+        ct: CtRef,
+        t: &NatTarget,
+        p: &mut Packet,
+    ) -> Verdict {
         let manip = Manip::of(at.hook);
         let Some(ip) = p.ipv4() else { return Verdict::Accept };
         let one = |a: Ipv4Addr| Some((a, a));
@@ -33,8 +41,7 @@ impl<R: Recorder> Kernel<R> {
                 }
                 let Some(oif) = at.oif else { return Verdict::Accept };
                 let Some(a) = self.inet_select_addr(oif, Some(at.nexthop), scope::UNIVERSE) else {
-                    self.nf_drop(at, p, DropReason::NETFILTER_DROP, "nf_nat_masquerade_ipv4");
-                    return Verdict::Drop;
+                    return self.xt_end(at, v, Walked::Drop, p);
                 };
                 if let Some(c) = self.netns[at.ns.ix()].nf.ct.get_mut(ct) {
                     c.masq_dev = Some(oif);
@@ -48,8 +55,7 @@ impl<R: Recorder> Kernel<R> {
                     _ => None,
                 };
                 let Some(a) = to else {
-                    self.nf_drop(at, p, DropReason::NETFILTER_DROP, "nf_nat_redirect_ipv4");
-                    return Verdict::Drop;
+                    return self.xt_end(at, v, Walked::Drop, p);
                 };
                 one(a)
             }

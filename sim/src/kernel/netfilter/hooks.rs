@@ -41,14 +41,29 @@ impl<R: Recorder> Kernel<R> {
             // Of the tables on OUTPUT only mangle looks the way up again, and NAT when it changed the destination.
             if at.hook == Hook::Output && routing_key(p) != before {
                 let after = routing_key(p);
-                p.nf.reroute |= match step {
+                let again = match step {
                     Step::Table(TableKind::Mangle) => true,
                     Step::Nat => after.1 != before.1,
                     _ => false,
                 };
+                if again && !self.nf_reroute(at, p) {
+                    return Verdict::Drop;
+                }
             }
         }
         Verdict::Accept
+    }
+
+    /// The new way, at once (`ip_route_me_harder` in `nf_nat_ipv4_local_fn`, `ipt_mangle_out`): without one the packet
+    /// sees no further table.
+    fn nf_reroute(&mut self, at: &HookAt, p: &mut Packet) -> bool {
+        let way = self.ip_route_me_harder(at.ns, p);
+        let found = way.is_ok();
+        if !found {
+            self.nf_drop(at, p, DropReason::NETFILTER_DROP, "nf_hook_slow");
+        }
+        self.rerouted = Some(way);
+        found
     }
 
     fn nf_step(&mut self, step: Step, at: &HookAt, p: &mut Packet) -> Verdict {

@@ -27,7 +27,9 @@ impl<R: Recorder> Kernel<R> {
             return self.drop_at(rx.dev, &mut p, DropReason::NOT_SPECIFIED, "tcp_v4_rcv");
         }
         self.ns_mut(ns).mib.inc(M::TcpInSegs);
-        if let Some(id) = self.ns(ns).socks.tcp_established.get(&key).copied() {
+        let found = self.ns(ns).socks.tcp_established.get(&key).copied();
+        // A socket of one device hears nothing that comes by another (`inet_match`).
+        if let Some(id) = found.filter(|id| self.sock(*id).dev.is_none_or(|d| d == rx.sock_dev)) {
             return self.tcp_v4_rcv_found(rx, id, p);
         }
         let Some(ip) = p.ipv4() else { return };
