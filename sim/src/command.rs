@@ -15,6 +15,7 @@ pub mod docker;
 pub mod ebtables;
 pub mod files;
 pub mod grep;
+mod http;
 pub mod ifconfig;
 pub mod ip;
 pub mod iptables;

@@ -1,9 +1,7 @@
 //! `curl` for plain http (curl 7.88): connect, GET, print the body.
 
 use super::opts::{BadOpt, Opt, getopt, seconds};
-use super::{Exit, Proc, Refusal};
-use crate::app::Program;
-use crate::app::tcp::{TcpClient, TcpSpec, Until};
+use super::{Exit, Proc, Refusal, http};
 use crate::kernel::types::{MSEC, SEC};
 use crate::trace::Outcome;
 
@@ -41,18 +39,10 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
     let Some((at, url)) = url else {
         return fail(p, "curl: try 'curl --help' or 'curl --manual' for more information\n", 2);
     };
-    let rest = match url.split_once("://") {
-        Some(("http", r)) => r,
-        Some((scheme, _)) => return Err(Refusal::new(format!("curl {scheme}://"), at)),
-        None => &url,
-    };
-    let (hostport, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let (host, port) = match hostport.rsplit_once(':') {
-        Some((h, n)) => match n.parse::<u16>() {
-            Ok(n) => (h, n),
-            Err(_) => return fail(p, "curl: (3) URL using bad/illegal format or missing URL\n", 3),
-        },
-        None => (hostport, 80),
+    let url = http::read("curl", &url, at)?;
+    let (host, path, hostport) = (url.host, url.path, url.authority);
+    let Some(port) = url.port else {
+        return fail(p, "curl: (3) URL using bad/illegal format or missing URL\n", 3);
     };
     let tell = !silent || show;
     let Ok(dst) = p.lookup(host) else {
@@ -61,29 +51,10 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         return fail(p, if tell { &line } else { "" }, 6);
     };
     let began = p.sess.kernel.now();
-    let spec = TcpSpec {
-        dst,
-        port,
-        sport: 0,
-        src: None,
-        dev: None,
-        ttl: None,
-        request: format!("GET /{path} HTTP/1.1\r\nHost: {hostport}\r\nUser-Agent: curl/7.88.1\r\nAccept: */*\r\n\r\n")
-            .into(),
-        until: Until::Close,
-        count: false,
-        timeout: max.unwrap_or(CONNECT_TIMEOUT),
-        http: true,
-    };
-    let Some(app) = p.run_program("curl", Program::Tcp(TcpClient::new(spec)), None) else { return Ok(0) };
+    let request = format!("GET /{path} HTTP/1.1\r\nHost: {hostport}\r\nUser-Agent: curl/7.88.1\r\nAccept: */*\r\n\r\n");
+    let asked = http::ask(p, "curl", (dst, port), request, max.unwrap_or(CONNECT_TIMEOUT));
+    let Some((report, got)) = asked else { return Ok(0) };
     let ms = (p.sess.kernel.now() - began) / MSEC;
-    let a = p.sess.apps.get(app);
-    let report = a.report.clone();
-    let got = match &a.program {
-        Some(Program::Tcp(t)) => String::from_utf8_lossy(&t.got).into_owned(),
-        _ => String::new(),
-    };
-    p.report = Some(report.clone());
     let (code, line) = match report.outcome {
         Some(Outcome::Reply) => (0, String::new()),
         Some(Outcome::Timeout) => (28, format!("curl: (28) Connection timed out after {ms} milliseconds\n")),

@@ -124,7 +124,7 @@ impl Docker<'_> {
     }
 
     /// `/etc/hosts` as it is now, with the addresses of its interfaces.
-    pub(super) fn hosts_again(&mut self, id: &str) {
+    fn hosts_again(&mut self, id: &str) {
         let c = self.c(id);
         let mut text = self.hosts_text(&c);
         for ip in c.endpoints.values().filter(|e| e.dev.is_some()).filter_map(|e| e.ip) {

@@ -33,7 +33,14 @@ impl Docker<'_> {
         Ok(())
     }
 
-    /// `docker rm --link PARENT/ALIAS`: the link goes, and what tells the parent of it (`rmLink`, `updateNetwork`).
+    /// Does `docker rm --link` concern a container that runs? Then the engine lets it leave its networks and join them
+    /// again (`rmLink`, `Sandbox.Refresh`), which is not modelled.
+    pub fn link_in_use(&self, key: &str) -> bool {
+        let parent = key.trim_start_matches('/').split_once('/').map(|(parent, _)| parent);
+        self.e().containers.values().any(|c| Some(c.name.as_str()) == parent && c.state == State::Running)
+    }
+
+    /// `docker rm --link PARENT/ALIAS` of a container that does not run: the link goes.
     ///
     /// # Errors
     /// There is no such link, or it is a container's own name.
@@ -47,14 +54,6 @@ impl Docker<'_> {
         let there = of.filter(|c| c.links.iter().any(|(_, a)| a == alias));
         let Some(id) = there.map(|c| c.id.clone()) else { return Err(format!("No such container: {name}")) };
         self.cm(&id).links.retain(|(_, a)| a != alias);
-        if self.c(&id).state == State::Running {
-            self.cm(&id).link_hosts.clear();
-            // Since 28 links are told where an endpoint is made, and this one is not made anew.
-            if self.profile() == Profile::V20 {
-                self.hosts_linked(&id);
-            }
-            self.hosts_again(&id);
-        }
         Ok(())
     }
 

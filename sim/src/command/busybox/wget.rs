@@ -1,10 +1,8 @@
 //! busybox `wget` for plain http (networking/wget.c).
 
 use super::super::opts::{Opt, seconds};
-use super::super::{Exit, Proc, Refusal};
+use super::super::{Exit, Proc, Refusal, http};
 use super::{options, usage};
-use crate::app::Program;
-use crate::app::tcp::{TcpClient, TcpSpec, Until};
 use crate::kernel::types::SEC;
 use crate::trace::Outcome;
 
@@ -17,7 +15,7 @@ const TIMEOUT: u64 = 900 * SEC;
 /// Runs `wget`.
 ///
 /// # Errors
-/// What the model has not: other schemes, files by the name of the URL, what it prints of its progress.
+/// What the model has not: other options and schemes, files by the name of the URL, what it prints of its progress.
 pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
     let opts = match options(p, "wget", argv, ("q", "OT", "cSoPUY"), USAGE) {
         Ok(o) => o,
@@ -34,52 +32,20 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
                 Some(t) => limit = t,
                 None => return Ok(usage(p, "wget", None, USAGE)),
             },
-            Opt::Flag(..) => {}
+            Opt::Flag(c, _) => return Err(Refusal::new(format!("wget -{c}"), at)),
         }
     }
     let Some((at, url)) = url else { return Ok(usage(p, "wget", None, USAGE)) };
     let Some(to) = to.filter(|_| quiet) else { return Err(Refusal::new("wget without -q and -O", at)) };
-    let rest = match url.split_once("://") {
-        Some(("http", rest)) => rest,
-        Some((scheme, _)) => return Err(Refusal::new(format!("wget {scheme}://"), at)),
-        None => &url,
-    };
-    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((h, n)) => match n.parse() {
-            Ok(n) => (h, n),
-            Err(_) => return Err(Refusal::new(format!("wget {url}"), at)),
-        },
-        None => (authority, 80),
-    };
+    let http::Url { authority, host, port, path } = http::read("wget", &url, at)?;
+    let Some(port) = port else { return Err(Refusal::new(format!("wget {url}"), at)) };
     let Ok(dst) = p.lookup(host) else {
         p.err.push_str(&format!("wget: bad address '{host}'\n"));
         p.fail_report(Outcome::ResolveFailed, None);
         return Ok(1);
     };
-    let request =
-        format!("GET /{path} HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: Wget\r\nConnection: close\r\n\r\n").into();
-    let spec = TcpSpec {
-        dst,
-        port,
-        sport: 0,
-        src: None,
-        dev: None,
-        ttl: None,
-        request,
-        until: Until::Close,
-        count: false,
-        timeout: limit,
-        http: true,
-    };
-    let Some(app) = p.run_program("wget", Program::Tcp(TcpClient::new(spec)), None) else { return Ok(0) };
-    let a = p.sess.apps.get(app);
-    let report = a.report.clone();
-    let got = match &a.program {
-        Some(Program::Tcp(t)) => String::from_utf8_lossy(&t.got).into_owned(),
-        _ => String::new(),
-    };
-    p.report = Some(report.clone());
+    let request = format!("GET /{path} HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: Wget\r\nConnection: close\r\n\r\n");
+    let Some((report, got)) = http::ask(p, "wget", (dst, port), request, limit) else { return Ok(0) };
     let why = match report.outcome {
         Some(Outcome::Reply) => None,
         Some(Outcome::Refused) => Some("Connection refused"),
