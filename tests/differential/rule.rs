@@ -145,7 +145,8 @@ impl Rule {
                     "ACCEPT",
                     "DROP",
                     "RETURN",
-                    "TTL --ttl-set 64",
+                    // A packet of a loop that gets new life circles for ever: how often is the machine's speed.
+                    if matches!(chain, "INPUT" | "OUTPUT") { "TTL --ttl-set 64" } else { "TTL --ttl-dec 2" },
                     "TTL --ttl-dec 1",
                     "TTL --ttl-set 1",
                 ],

@@ -149,8 +149,8 @@ impl<R: Recorder> Kernel<R> {
         for (rx, p) in self.sock_mut(id).tcb_mut().backlog.take().unwrap_or_default() {
             self.tcp_v4_rcv_found(rx, id, p);
         }
-        if std::mem::take(&mut self.sock_mut(id).tcb_mut().mtu_reduced) {
-            self.tcp_mtu_reduced(id);
+        if let Some(mtu) = self.sock_mut(id).tcb_mut().mtu_reduced.take() {
+            self.tcp_mtu_reduced(id, mtu, None);
         }
     }
 

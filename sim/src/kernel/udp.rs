@@ -224,7 +224,7 @@ impl<R: Recorder> Kernel<R> {
         Ok(())
     }
 
-    /// `__udp4_lib_err`: an ICMP error about one of our datagrams.
+    /// `__udp4_lib_err`: an ICMP error about one of our datagrams. Says whether a socket of ours can have sent it.
     #[expect(clippy::too_many_arguments, reason = "an ICMP error and the packet it quotes")]
     pub(crate) fn udp_err(
         &mut self,
@@ -235,42 +235,41 @@ impl<R: Recorder> Kernel<R> {
         ty: u8,
         code: u8,
         info: u32,
-        p: &mut Packet,
-    ) {
+    ) -> bool {
         let ports = match &inner.l4 {
             L4::Udp(u) => (u.sport, u.dport),
             L4::Raw(_, b) => match parse::ports(b) {
                 Some(x) => x,
-                None => return,
+                None => return false,
             },
-            _ => return,
+            _ => return false,
         };
         // Unlike a datagram, an error that came round by `lo` is `lo`'s (`skb->dev`), whosever the address is.
         let Some(id) = self.udp_lookup(ns, (inner.src, ports.0), (inner.dst, ports.1), rx.dev) else {
             // A tunnel sends from other ports than it listens on (`__udp4_lib_err_encap`).
             let tunnels = self.netns[ns.ix()].socks.udp.get(&ports.1);
             if tunnels.is_some_and(|l| l.iter().any(|s| self.sock(*s).encap)) {
-                return;
+                return true;
             }
             self.netns[ns.ix()].mib.inc(M::IcmpInErrors);
-            return;
+            return false;
         };
-        let _ = p;
         let (errno, hard) = match (ty, code) {
             (11, _) => (Errno::EHOSTUNREACH, false),
-            (3, 4) if self.sock(id).opts.pmtudisc == PmtuDisc::Dont => return,
+            (3, 4) if self.sock(id).opts.pmtudisc == PmtuDisc::Dont => return true,
             (3, 4) => (Errno::EMSGSIZE, true),
             (3, c) => err_convert(c),
             (12, _) => (Errno::EPROTO, true),
-            _ => return,
+            _ => return true,
         };
         let s = self.sock_mut(id);
         if s.opts.recverr {
             s.errq.push_back(SockErr { errno, icmp: Some((ty, code)), from, mtu: info & 0xffff });
         } else if !hard || s.rport == 0 {
-            return;
+            return true;
         }
         s.err = Some(errno);
         self.wake(id);
+        true
     }
 }

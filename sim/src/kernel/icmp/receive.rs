@@ -84,24 +84,27 @@ impl<R: Recorder> Kernel<R> {
         {
             return self.drop_at(rx.dev, &mut p, DropReason::NOT_SPECIFIED, "icmp_unreach");
         }
+        // What it says of the route counts only where the packet's own protocol knows it: it may be made up.
+        let raw = self.raw_err(ns, rx, &inner, from, ty, code, rest);
+        let ours = match inner.proto() {
+            17 => self.udp_err(ns, rx, &inner, from, ty, code, rest),
+            6 => self.tcp_v4_err(ns, rx, &inner, from, ty, code, rest, &mut p),
+            // `icmp_err`: an answer has no socket, and a request has that of `ping`.
+            1 => matches!(&inner.l4, L4::Icmp(Icmp { ty: 0, .. })),
+            _ => false,
+        };
         match (ty, code) {
-            (3, 4) => self.frag_needed(ns, &inner, rest & 0xffff, &mut p),
-            (5, _) if rx.ty == PktType::Host => {
+            (3, 4) if raw || ours => self.ipv4_update_pmtu(ns, &inner, rest & 0xffff, &mut p),
+            (5, _) if (raw || ours) && rx.ty == PktType::Host => {
                 self.ip_do_redirect(ns, rx, from, &inner, Ipv4Addr::from(rest), &mut p);
             }
-            _ => {}
-        }
-        self.raw_err(ns, rx, &inner, from, ty, code, rest);
-        match inner.proto() {
-            17 => self.udp_err(ns, rx, &inner, from, ty, code, rest, &mut p),
-            6 => self.tcp_v4_err(ns, rx, &inner, from, ty, code, rest),
             _ => {}
         }
         self.consume(rx.dev, &mut p, "ICMP error read");
     }
 
-    /// `icmp_unreach` with FRAG_NEEDED: the path MTU is noted for the route (`ipv4_update_pmtu`).
-    fn frag_needed(&mut self, ns: NetnsId, inner: &Ipv4, mtu: u32, p: &mut Packet) {
+    /// `ipv4_update_pmtu`: the path MTU is noted for the route.
+    pub(crate) fn ipv4_update_pmtu(&mut self, ns: NetnsId, inner: &Ipv4, mtu: u32, p: &mut Packet) {
         if self.netns[ns.ix()].sysctl.ip_no_pmtu_disc != 0 || mtu == 0 {
             return;
         }

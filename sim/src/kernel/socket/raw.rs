@@ -142,14 +142,26 @@ impl<R: Recorder> Kernel<R> {
     }
 
     /// `raw_icmp_error`, `raw_err`. A socket of one device hears only what came in there, not what came round by `lo`.
+    /// Says whether there is one.
     #[expect(clippy::too_many_arguments, reason = "an ICMP error and the packet it quotes")]
-    pub(crate) fn raw_err(&mut self, ns: NetnsId, rx: Rx, inner: &Ipv4, from: Ipv4Addr, ty: u8, code: u8, info: u32) {
+    pub(crate) fn raw_err(
+        &mut self,
+        ns: NetnsId,
+        rx: Rx,
+        inner: &Ipv4,
+        from: Ipv4Addr,
+        ty: u8,
+        code: u8,
+        info: u32,
+    ) -> bool {
+        let mut known = false;
         for id in self.netns[ns.ix()].socks.raw.clone() {
             let s = &mut self.socks[id.ix()];
             let fits = matches!(s.kind, SockKind::Raw { proto } if proto == inner.proto())
                 && (s.local.is_unspecified() || s.local == inner.src)
                 && (s.remote.is_unspecified() || s.remote == inner.dst)
                 && s.dev.is_none_or(|d| d == rx.dev);
+            known |= fits;
             if !fits || !s.opts.recverr || ty == 5 {
                 continue;
             }
@@ -157,6 +169,7 @@ impl<R: Recorder> Kernel<R> {
             s.errq.push_back(SockErr { errno, icmp: Some((ty, code)), from, mtu: info & 0xffff });
             self.wake(id);
         }
+        known
     }
 }
 

@@ -372,7 +372,8 @@ impl<R: Recorder> Kernel<R> {
         self.wake(id);
     }
 
-    /// `tcp_v4_err`: an ICMP error about one of our segments.
+    /// `tcp_v4_err`: an ICMP error about one of our segments. Says whether a redirect is taken for it, which a socket
+    /// that a process holds does not.
     #[expect(clippy::too_many_arguments, reason = "an ICMP error and the packet it quotes")]
     pub(crate) fn tcp_v4_err(
         &mut self,
@@ -383,41 +384,51 @@ impl<R: Recorder> Kernel<R> {
         ty: u8,
         code: u8,
         info: u32,
-    ) {
+        p: &mut Packet,
+    ) -> bool {
         use crate::kernel::socket::SockErr;
         let ports = match &inner.l4 {
             L4::Tcp(t) => (t.sport, t.dport),
             L4::Raw(_, b) => match parse::ports(b) {
                 Some(x) => x,
-                None => return,
+                None => return false,
             },
-            _ => return,
+            _ => return false,
         };
         let quad = (inner.src, ports.0, inner.dst, ports.1);
         let found = self.ns(ns).socks.tcp_established.get(&quad).copied();
         let Some(id) = found.filter(|id| self.sock(*id).dev.is_none_or(|d| d == rx.sock_dev)) else {
             self.ns_mut(ns).mib.inc(M::IcmpInErrors);
-            return;
-        };
-        let errno = match (ty, code) {
-            (3, 4) if self.sock(id).tcb().backlog.is_some() => {
-                self.sock_mut(id).tcb_mut().mtu_reduced = true;
-                return;
-            }
-            (3, 4) => return self.tcp_mtu_reduced(id),
-            (3, c) => err_convert(c).0,
-            (11, _) => Errno::EHOSTUNREACH,
-            (12, _) => Errno::EPROTO,
-            _ => return,
+            return false;
         };
         let state = self.sock(id).tcb().state;
+        if state == TcpState::TimeWait {
+            return false;
+        }
+        let owned = self.tcp_owned(id);
+        let errno = match (ty, code) {
+            (3, 4) => {
+                match state {
+                    TcpState::SynRecv => {}
+                    _ if owned => self.sock_mut(id).tcb_mut().mtu_reduced = Some(info & 0xffff),
+                    _ => self.tcp_mtu_reduced(id, info & 0xffff, Some(p)),
+                }
+                return false;
+            }
+            (3, c) => err_convert(c).0,
+            (5, _) => return !owned && state != TcpState::SynRecv,
+            (11, _) => Errno::EHOSTUNREACH,
+            (12, _) => Errno::EPROTO,
+            _ => return false,
+        };
         let s = self.sock_mut(id);
-        if s.opts.recverr {
+        // The error queue (`ip_icmp_error`) is for who still connects; later there is only an error number.
+        if s.opts.recverr && state == TcpState::SynSent {
             s.errq.push_back(SockErr { errno, icmp: Some((ty, code)), from, mtu: info & 0xffff });
         }
         match state {
             // The answer to the first SYN comes back while `connect` still holds the socket: the error stays soft.
-            TcpState::SynSent if self.sock(id).tcb().retransmits == 0 && self.tcp_just_sent(id) => {
+            TcpState::SynSent if owned => {
                 self.sock_mut(id).tcb_mut().soft = Some(errno);
                 self.wake(id);
             }
@@ -430,21 +441,36 @@ impl<R: Recorder> Kernel<R> {
                 self.tcp_done(id);
             }
             TcpState::SynRecv => {}
-            _ if self.sock(id).opts.recverr => {
+            _ if self.sock(id).opts.recverr && !owned => {
                 self.sock_mut(id).err = Some(errno);
                 self.wake(id);
             }
             _ => self.sock_mut(id).tcb_mut().soft = Some(errno),
         }
+        false
     }
 
-    /// Within the system call that sent it: a round trip without a timer takes less.
-    fn tcp_just_sent(&self, id: SockId) -> bool {
-        self.queue.now < self.sock(id).tcb().sent_at + 100 * crate::kernel::types::MSEC
+    /// `sock_owned_by_user`: it is being sent from, or `connect` sent its first SYN just now, which a round trip
+    /// without a timer does not outlast.
+    fn tcp_owned(&self, id: SockId) -> bool {
+        let t = self.sock(id).tcb();
+        let connects = || {
+            t.state == TcpState::SynSent
+                && t.retransmits == 0
+                && self.queue.now < t.sent_at + 100 * crate::kernel::types::MSEC
+        };
+        t.backlog.is_some() || connects()
     }
 
-    /// `tcp_v4_mtu_reduced`: smaller segments from now on, and what was too big is sent again.
-    pub(crate) fn tcp_mtu_reduced(&mut self, id: SockId) {
+    /// `tcp_v4_mtu_reduced`: the route learns of it (`inet_csk_update_pmtu`), segments are smaller from now on, and what
+    /// was too big is sent again.
+    pub(crate) fn tcp_mtu_reduced(&mut self, id: SockId, mtu: u32, p: Option<&mut Packet>) {
+        let Ok(rt) = self.tcp_route(id) else { return };
+        let s = self.sock(id);
+        let (ns, remote) = (s.ns, s.remote);
+        if mtu > 0 && self.ns(ns).sysctl.ip_no_pmtu_disc == 0 {
+            self.update_pmtu(ns, &rt, remote, mtu, p);
+        }
         let Ok(rt) = self.tcp_route(id) else { return };
         let mss = self.tcp_mss(&rt);
         let b = self.sock_mut(id).tcb_mut();
@@ -457,7 +483,6 @@ impl<R: Recorder> Kernel<R> {
         if sent == 0 {
             return;
         }
-        let ns = self.sock(id).ns;
         let first = self.sock(id).tcb().snd_una;
         for i in 0..self.sock(id).tcb().sent.len() {
             let t = self.sock(id).tcb();

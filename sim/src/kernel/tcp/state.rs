@@ -91,8 +91,8 @@ pub struct Tcb {
     pub snd_nxt: u32,
     /// What came while a process had the socket (`sk_backlog`), and `None` while none has (`sock_owned_by_user`).
     pub backlog: Option<Vec<(Rx, Packet)>>,
-    /// The path's MTU fell while a process had the socket (`TCP_MTU_REDUCED_DEFERRED`).
-    pub mtu_reduced: bool,
+    /// The path's MTU fell to this while a process had the socket (`TCP_MTU_REDUCED_DEFERRED`, `mtu_info`).
+    pub mtu_reduced: Option<u32>,
     /// Segments with data that are under way, as they were cut (`tcp_rtx_queue`): first byte, length, flags.
     pub sent: VecDeque<(u32, u32, TcpFlags)>,
     /// End of the last segment that was not full (`snd_sml`, Minshall's variant of Nagle's rule).
@@ -185,7 +185,7 @@ impl Default for Tcb {
             ts_recent: 0,
             cwnd: INIT_CWND,
             backlog: None,
-            mtu_reduced: false,
+            mtu_reduced: None,
             sent: VecDeque::new(),
             rto: SEC,
             retransmits: 0,
