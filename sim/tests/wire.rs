@@ -34,9 +34,12 @@ fn opts() -> impl Strategy<Value = TcpOpts> {
     // A SYN's options, or those of any other segment: never both kinds of SACK.
     let ts = || option::of(any::<(u32, u32)>());
     let syn = (option::of(any::<u16>()), any::<bool>(), option::of(0u8..15), ts())
-        .prop_map(|(mss, sack_perm, wscale, ts)| TcpOpts { mss, sack_perm, wscale, ts, sack: None });
-    let rest =
-        (ts(), option::of(any::<(u32, u32)>())).prop_map(|(ts, sack)| TcpOpts { ts, sack, ..Default::default() });
+        .prop_map(|(mss, sack_perm, wscale, ts)| TcpOpts { mss, sack_perm, wscale, ts, ..Default::default() });
+    let rest = (ts(), vec(any::<(u32, u32)>(), 0..4)).prop_map(|(ts, blocks)| TcpOpts {
+        ts,
+        sack: blocks.into_iter().collect(),
+        ..Default::default()
+    });
     prop_oneof![syn, rest]
 }
 
@@ -147,7 +150,7 @@ fn second_reader_agrees_on_ip(want: &Ipv4, bytes: &[u8]) -> Result<(), TestCaseE
             prop_assert_eq!(has(TcpOptionNumbers::MSS), t.opts.mss.is_some());
             prop_assert_eq!(has(TcpOptionNumbers::WSCALE), t.opts.wscale.is_some());
             prop_assert_eq!(has(TcpOptionNumbers::SACK_PERMITTED), t.opts.sack_perm);
-            prop_assert_eq!(has(TcpOptionNumbers::SACK), t.opts.sack.is_some());
+            prop_assert_eq!(has(TcpOptionNumbers::SACK), !t.opts.sack.is_empty());
             prop_assert_eq!(has(TcpOptionNumbers::TIMESTAMPS), t.opts.ts.is_some());
         }
     }

@@ -134,10 +134,18 @@ fn event(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>, late: &mut Vec<Found>) 
             R::IP_INHDR | R::IP_TTL_EXPIRED => route::used_up(sc, i, out),
             R::VXLAN_VNI_NOT_FOUND => vxlan::vni(sc, i, out),
             R::NO_TX_TARGET if *func == "vxlan_xmit" => vxlan::no_target(sc, i, out),
+            // It waited for what was lost, and went with its connection.
+            R::NOT_SPECIFIED if *func == "skb_rbtree_purge" => {}
             R::PACKETWALK_UNMODELLED => {
                 firewall::unmodelled(sc, i, out);
             }
-            R::TCP_FLAGS | R::TCP_RESET | R::TCP_CLOSE | R::TCP_OLD_DATA | R::TCP_INVALID_SEQUENCE => {}
+            R::TCP_FLAGS
+            | R::TCP_RESET
+            | R::TCP_CLOSE
+            | R::TCP_OLD_DATA
+            | R::TCP_OLD_SEQUENCE
+            | R::TCP_OFOMERGE
+            | R::TCP_INVALID_SEQUENCE => {}
             _ => link::dropped(sc, i, *reason, func, out),
         },
         EventKind::Fib { key, result } if key.iif.is_none() && !matches!(result, FibResult::Route { .. }) => {

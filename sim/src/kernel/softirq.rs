@@ -26,6 +26,7 @@ impl<R: Recorder> Kernel<R> {
             Next::Timer(Timer::Neigh { dev, ip, generation }) => self.neigh_timer(dev, ip, generation),
             Next::Timer(Timer::Frag { ns, key }) => self.ip_expire(ns, key),
             Next::Timer(Timer::Tcp { sock, kind: 1, .. }) => self.tcp_delack_timer(sock),
+            Next::Timer(Timer::Tcp { sock, kind: 2, .. }) => self.tcp_pace_kick(sock),
             Next::Timer(Timer::Tcp { sock, generation, .. }) => self.tcp_timer(sock, generation),
             Next::Timer(Timer::LinkWatch(dev)) => self.br_port_check(dev),
             Next::Timer(Timer::LinkWatchWork(host)) => self.linkwatch_work(host),

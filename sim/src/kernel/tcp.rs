@@ -1,8 +1,12 @@
 //! TCP (net/ipv4/tcp*.c): enough to be the same on the wire as Linux for connect, request, answer and
-//! close, with loss, resets and path MTU. Congestion control is slow start without loss recovery by SACK.
+//! close, with loss and its recovery, resets and path MTU. Congestion control is slow start.
 
+mod ack;
 mod input;
+mod ofo;
 mod output;
+mod recovery;
+mod rtx;
 mod state;
 mod timer;
 
@@ -138,9 +142,18 @@ impl<R: Recorder> Kernel<R> {
             return Err(Errno::EPIPE);
         }
         t.push(data);
+        t.paced = false;
         t.backlog = Some(Vec::new());
         self.tcp_push(id);
         self.release_sock(id);
+        // What is left goes with the acknowledgments and the pacing timer, before the process gets to close.
+        while self.sock(id).tcb().has_more() {
+            self.do_softirq();
+            if !self.sock(id).tcb().paced {
+                break;
+            }
+            self.tcp_pace_kick(id);
+        }
         Ok(())
     }
 
@@ -178,6 +191,7 @@ impl<R: Recorder> Kernel<R> {
         if t.fin_queued {
             return;
         }
+        t.paced = false;
         match t.state {
             TcpState::Established | TcpState::SynRecv => {
                 t.fin_queued = true;
@@ -236,6 +250,9 @@ impl<R: Recorder> Kernel<R> {
         let s = self.sock_mut(id);
         s.tcb_mut().timer_gen += 1;
         let (ns, quad, open) = (s.ns, s.quad(), s.open);
+        if !open {
+            self.tcp_purge(id);
+        }
         let t = &mut self.ns_mut(ns).socks;
         if t.tcp_established.get(&quad) == Some(&id) {
             t.tcp_established.swap_remove(&quad);

@@ -115,10 +115,10 @@ fn tcp_header(t: &Tcp, src: [u8; 4], dst: [u8; 4]) -> TcpHeader {
     if let Some(w) = t.opts.wscale {
         o.extend([Noop, WindowScale(w)]);
     }
-    if let Some(s) = t.opts.sack {
-        o.extend([Noop, Noop, SelectiveAcknowledgement(s, [None; 3])]);
+    if let Some((first, more)) = t.opts.sack.as_slice().split_first() {
+        o.extend([Noop, Noop, SelectiveAcknowledgement(*first, std::array::from_fn(|i| more.get(i).copied()))]);
     }
-    // At most 40 bytes: MSS, SACK-permitted or one block, timestamps and scale always fit.
+    // At most 40 bytes: MSS, SACK-permitted or three blocks, timestamps and scale always fit.
     let _ = h.set_options(&o);
     h.checksum = h.calc_checksum_ipv4_raw(src, dst, &t.payload).unwrap_or(0);
     h

@@ -185,8 +185,44 @@ pub struct TcpOpts {
     pub wscale: Option<u8>,
     /// Timestamps: value and echo (RFC 7323).
     pub ts: Option<(u32, u32)>,
-    /// One SACK block, left and right edge (RFC 2018).
-    pub sack: Option<(u32, u32)>,
+    /// What came out of order (RFC 2018).
+    pub sack: SackBlocks,
+}
+
+/// SACK blocks, left and right edge each, in the order sent: the one that changed last is first, a duplicate (RFC 2883)
+/// before it. At most three next to timestamps, else four (`TCP_NUM_SACKS`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SackBlocks {
+    n: u8,
+    blocks: [(u32, u32); 4],
+}
+
+impl FromIterator<(u32, u32)> for SackBlocks {
+    fn from_iter<I: IntoIterator<Item = (u32, u32)>>(blocks: I) -> Self {
+        let mut out = SackBlocks::default();
+        blocks.into_iter().for_each(|b| out.push(b));
+        out
+    }
+}
+
+impl SackBlocks {
+    /// Adds a block where there is room.
+    pub fn push(&mut self, block: (u32, u32)) {
+        if let Some(b) = self.blocks.get_mut(usize::from(self.n)) {
+            *b = block;
+            self.n += 1;
+        }
+    }
+
+    /// The blocks.
+    pub fn as_slice(&self) -> &[(u32, u32)] {
+        &self.blocks[..usize::from(self.n)]
+    }
+
+    /// None at all.
+    pub fn is_empty(&self) -> bool {
+        self.n == 0
+    }
 }
 
 impl Packet {
@@ -312,8 +348,8 @@ impl TcpOpts {
         if self.wscale.is_some() {
             n += 4;
         }
-        if self.sack.is_some() {
-            n += 12;
+        if !self.sack.is_empty() {
+            n += 4 + 8 * self.sack.as_slice().len();
         }
         n
     }

@@ -82,7 +82,9 @@ fn tcp(b: &Bytes) -> Option<Tcp> {
             Ok(TcpOptionElement::MaximumSegmentSize(m)) => opts.mss = Some(m),
             Ok(TcpOptionElement::WindowScale(w)) => opts.wscale = Some(w),
             Ok(TcpOptionElement::SelectiveAcknowledgementPermitted) => opts.sack_perm = true,
-            Ok(TcpOptionElement::SelectiveAcknowledgement(s, _)) => opts.sack = Some(s),
+            Ok(TcpOptionElement::SelectiveAcknowledgement(first, more)) => {
+                opts.sack = std::iter::once(first).chain(more.into_iter().flatten()).collect();
+            }
             Ok(TcpOptionElement::Timestamp(v, e)) => opts.ts = Some((v, e)),
             Ok(TcpOptionElement::Noop) => {}
             Err(_) => break,

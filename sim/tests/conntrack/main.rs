@@ -48,7 +48,7 @@ proptest! {
                     ack,
                     flags: TcpFlags::from_bits_truncate(flags),
                     window: seq as u16,
-                    opts: TcpOpts { wscale: Some(flags), sack: Some((seq, ack)), ..TcpOpts::default() },
+                    opts: TcpOpts { wscale: Some(flags), sack: [(seq, ack)].into_iter().collect(), ..TcpOpts::default() },
                     payload: Bytes::new(),
                 }),
                 2 => udp(port, 3 - port),

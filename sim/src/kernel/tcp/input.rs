@@ -12,9 +12,8 @@ use crate::kernel::ip::Rx;
 use crate::kernel::mib::MibItem as M;
 use crate::kernel::socket::SockKind;
 use crate::kernel::types::{DevId, Errno, NetnsId, SEC, SockId};
-use crate::trace::event::Birth;
 use crate::trace::{DropReason, EventKind, Recorder};
-use crate::wire::{Ipv4, L4, Packet, PacketId, Tcp, TcpFlags, parse};
+use crate::wire::{Ipv4, L4, Packet, Tcp, TcpFlags, parse};
 
 impl<R: Recorder> Kernel<R> {
     /// `tcp_v4_rcv`.
@@ -153,7 +152,7 @@ impl<R: Recorder> Kernel<R> {
                     self.tcp_send_ack(id);
                 }
             }
-            _ => self.tcp_rcv_established(ns, id, t, p.id),
+            _ => self.tcp_rcv_established(ns, rx.dev, id, t, p),
         }
     }
 
@@ -192,15 +191,20 @@ impl<R: Recorder> Kernel<R> {
         self.wake(id);
     }
 
-    fn tcp_rcv_established(&mut self, ns: NetnsId, id: SockId, t: Tcp, packet: PacketId) {
+    fn tcp_rcv_established(&mut self, ns: NetnsId, dev: DevId, id: SockId, t: Tcp, mut p: Packet) {
         let b = self.sock_mut(id).tcb_mut();
         // tcp_validate_incoming: is it within the window?
         let end = t.seq.wrapping_add(t.seq_len());
         if before(end, b.rcv_nxt) || before(b.rcv_nxt.wrapping_add(65_536), t.seq) {
+            let (old, rcv_nxt) = (before(end, b.rcv_nxt), b.rcv_nxt);
             if !t.flags.contains(TcpFlags::RST) {
+                if t.seq_len() > 0 && before(t.seq, rcv_nxt) {
+                    b.ofo.duplicate(t.seq, if before(rcv_nxt, end) { rcv_nxt } else { end });
+                }
                 self.tcp_send_ack(id);
             }
-            return;
+            let why = if old { DropReason::TCP_OLD_SEQUENCE } else { DropReason::TCP_INVALID_SEQUENCE };
+            return self.drop_at(dev, &mut p, why, "tcp_validate_incoming");
         }
         if t.flags.contains(TcpFlags::RST) {
             return self.tcp_reset(ns, id, &t);
@@ -224,7 +228,7 @@ impl<R: Recorder> Kernel<R> {
         if !self.tcp_ack(ns, id, &t) {
             return;
         }
-        self.tcp_data(id, t, packet);
+        self.tcp_data(id, t, dev, p);
     }
 
     /// `tcp_reset`.
@@ -246,130 +250,14 @@ impl<R: Recorder> Kernel<R> {
         self.tcp_fail(id, e);
     }
 
-    /// `tcp_ack`. Says whether the segment may be read on.
-    fn tcp_ack(&mut self, ns: NetnsId, id: SockId, t: &Tcp) -> bool {
-        let b = self.sock_mut(id).tcb_mut();
-        if before(b.snd_nxt, t.ack) {
-            if b.state == TcpState::SynRecv {
-                return false;
-            }
-            self.tcp_send_ack(id);
-            return false;
-        }
-        let scale = b.peer_wscale.unwrap_or(0);
-        if !before(t.ack, b.snd_una) {
-            b.snd_wnd = u32::from(t.window) << scale;
-        }
-        let mut news = t.ack.wrapping_sub(b.snd_una);
-        let flying = b.snd_nxt.wrapping_sub(b.snd_una);
-        if before(b.snd_una, t.ack) {
-            b.snd_una = t.ack;
-            b.retransmits = 0;
-            b.probed = false;
-            b.total_rto = 0;
-            b.rto = RTO_MIN;
-            if b.state == TcpState::SynRecv {
-                news -= 1;
-            }
-            let fin_acked = b.fin_sent && t.ack == b.snd_nxt;
-            let bytes = (news as usize).saturating_sub(usize::from(fin_acked));
-            b.acked(bytes);
-            while b.sent.front().is_some_and(|(seq, len, _)| !before(t.ack, seq.wrapping_add(*len))) {
-                b.sent.pop_front();
-            }
-            // `tcp_is_cwnd_limited`: a window that was not half used does not grow.
-            let segments = |bytes: u32| bytes.div_ceil(u32::from(b.eff_mss()).max(1));
-            if b.cwnd < 2 * segments(flying) {
-                b.cwnd = (b.cwnd + segments(bytes as u32)).min(65_535);
-            }
-            let outstanding = b.snd_una != b.snd_nxt;
-            if outstanding {
-                let rto = b.rto;
-                self.tcp_arm(id, rto);
-            } else {
-                self.tcp_disarm(id);
-            }
-        }
-        let b = self.sock_mut(id).tcb_mut();
-        let fin_acked = b.fin_sent && b.snd_una == b.snd_nxt;
-        match b.state {
-            TcpState::SynRecv => {
-                let parent = b.parent.take();
-                self.ns_mut(ns).mib.inc(M::TcpPassiveOpens);
-                self.tcp_set_state(id, TcpState::Established);
-                self.tcp_child_ready(id, parent);
-            }
-            TcpState::FinWait1 if fin_acked => {
-                self.tcp_set_state(id, TcpState::FinWait2);
-                if !self.sock(id).open {
-                    let wait = self.ns(ns).sysctl.tcp_fin_timeout_s as u64 * SEC;
-                    self.tcp_arm(id, wait);
-                }
-            }
-            TcpState::Closing if fin_acked => self.tcp_time_wait(id),
-            TcpState::LastAck if fin_acked => {
-                self.tcp_done(id);
-                return false;
-            }
-            _ => {}
-        }
-        self.tcp_push(id);
-        true
-    }
-
     /// A connection may be accepted.
-    fn tcp_child_ready(&mut self, id: SockId, parent: Option<SockId>) {
+    pub(super) fn tcp_child_ready(&mut self, id: SockId, parent: Option<SockId>) {
         let Some(l) = parent else { return };
         if let SockKind::Listen(listener) = &mut self.sock_mut(l).kind {
             listener.queue.push_back(id);
             self.sock_mut(id).open = true;
             self.wake(l);
         }
-    }
-
-    /// `tcp_data_queue`: data in order goes to the application, other data waits.
-    fn tcp_data(&mut self, id: SockId, t: Tcp, packet: PacketId) {
-        let fin = t.flags.contains(TcpFlags::FIN);
-        if t.payload.is_empty() && !fin {
-            return;
-        }
-        let open = self.sock(id).open;
-        let fin_only = t.payload.is_empty();
-        let b = self.sock_mut(id).tcb_mut();
-        if !open && !t.payload.is_empty() && b.parent.is_none() && b.state != TcpState::Established {
-            // Data for a socket that nobody holds any more: reset.
-            let ns = self.sock(id).ns;
-            self.ns_mut(ns).mib.inc(M::TcpExtTCPAbortOnData);
-            let ends = (self.sock(id).remote, self.sock(id).local);
-            self.tcp_send_reset(ns, ends, &t, packet);
-            return self.tcp_done(id);
-        }
-        if fin {
-            b.fin_at = Some(t.seq.wrapping_add(t.payload.len() as u32));
-        }
-        if !t.payload.is_empty() {
-            b.queue_data(t.seq, t.payload);
-        }
-        let closed = b.fin_at == Some(b.rcv_nxt) && !b.peer_closed;
-        if closed {
-            b.rcv_nxt = b.rcv_nxt.wrapping_add(1);
-            b.peer_closed = true;
-        }
-        let state = b.state;
-        if closed && fin_only && matches!(state, TcpState::Established | TcpState::SynRecv) {
-            self.tcp_delay_ack(id);
-        } else {
-            self.tcp_send_ack(id);
-        }
-        if closed {
-            match state {
-                TcpState::Established | TcpState::SynRecv => self.tcp_set_state(id, TcpState::CloseWait),
-                TcpState::FinWait1 => self.tcp_set_state(id, TcpState::Closing),
-                TcpState::FinWait2 => self.tcp_time_wait(id),
-                _ => {}
-            }
-        }
-        self.wake(id);
     }
 
     /// `tcp_v4_err`: an ICMP error about one of our segments. Says whether a redirect is taken for it, which a socket
@@ -478,21 +366,7 @@ impl<R: Recorder> Kernel<R> {
             return;
         }
         b.mss = mss;
-        // tcp_simple_retransmit: everything that is out goes again, in pieces that fit.
-        let sent = b.snd_nxt.wrapping_sub(b.snd_una);
-        if sent == 0 {
-            return;
-        }
-        let first = self.sock(id).tcb().snd_una;
-        for i in 0..self.sock(id).tcb().sent.len() {
-            let t = self.sock(id).tcb();
-            let (seq, len, flags) = t.sent[i];
-            let data = t.slice(seq.wrapping_sub(first) as usize, len as usize);
-            self.ns_mut(ns).mib.inc(M::TcpRetransSegs);
-            if !self.tcp_send_or_note(id, seq, flags, data, Birth::Retransmit) {
-                break;
-            }
-        }
+        self.tcp_simple_retransmit(id);
     }
 }
 
@@ -505,30 +379,6 @@ impl Tcb {
         self.peer_wscale = if scaling { t.opts.wscale } else { None };
         if let Some((v, _)) = t.opts.ts {
             self.ts_recent = v;
-        }
-    }
-
-    /// Takes data in order; what lies beyond a gap waits.
-    fn queue_data(&mut self, seq: u32, data: bytes::Bytes) {
-        if before(self.rcv_nxt, seq) {
-            if self.ooo.len() < 256 {
-                self.ooo.insert(seq, data);
-            }
-            return;
-        }
-        let old = self.rcv_nxt.wrapping_sub(seq) as usize;
-        if old < data.len() {
-            self.recv.extend_from_slice(&data[old..]);
-            self.rcv_nxt = self.rcv_nxt.wrapping_add((data.len() - old) as u32);
-        }
-        while let Some(s) = self.ooo.keys().copied().find(|s| !before(self.rcv_nxt, *s)) {
-            if let Some(d) = self.ooo.remove(&s) {
-                let old = self.rcv_nxt.wrapping_sub(s) as usize;
-                if old < d.len() {
-                    self.recv.extend_from_slice(&d[old..]);
-                    self.rcv_nxt = self.rcv_nxt.wrapping_add((d.len() - old) as u32);
-                }
-            }
         }
     }
 }

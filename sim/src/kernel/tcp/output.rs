@@ -4,7 +4,9 @@ use std::net::Ipv4Addr;
 
 use bytes::Bytes;
 
+use super::rtx::Segment;
 use super::state::{WSCALE, before};
+use super::timer::Pending;
 use super::{Tcb, TcpState};
 use crate::kernel::Kernel;
 use crate::kernel::ip::IpMeta;
@@ -60,11 +62,6 @@ impl<R: Recorder> Kernel<R> {
             let answering = flags.contains(TcpFlags::ACK);
             let scale = if answering { t.peer_wscale.is_some() } else { sys.tcp_window_scaling != 0 };
             o.wscale = scale.then_some(WSCALE);
-        } else if t.sack && !flags.contains(TcpFlags::RST) {
-            // What came out of order: data, or a FIN behind a gap.
-            let data = t.ooo.iter().next().map(|(seq, b)| (*seq, seq.wrapping_add(b.len() as u32)));
-            let fin = t.fin_at.filter(|f| before(t.rcv_nxt, *f)).map(|f| (f, f.wrapping_add(1)));
-            o.sack = data.or(fin);
         }
         let window = match (syn, flags.contains(TcpFlags::RST)) {
             (_, true) => 0,
@@ -72,6 +69,11 @@ impl<R: Recorder> Kernel<R> {
             (true, _) => 64_240,
             _ => t.window(),
         };
+        if t.sack && !syn && !flags.contains(TcpFlags::RST) {
+            let room = if t.ts { 3 } else { 4 };
+            o.sack = self.sock_mut(id).tcb_mut().ofo.blocks(room);
+        }
+        let t = self.sock(id).tcb();
         let mss = t.eff_mss();
         let gso = if payload.len() > usize::from(mss) { mss } else { 0 };
         let ack = if flags.contains(TcpFlags::ACK) { t.rcv_nxt } else { 0 };
@@ -143,73 +145,80 @@ impl<R: Recorder> Kernel<R> {
         self.tcp_send_or_note(id, seq, TcpFlags::RST | TcpFlags::ACK, Bytes::new(), Birth::Sent);
     }
 
-    /// `tcp_write_xmit`: sends what windows allow, then the FIN.
+    /// `tcp_push_pending_frames`: sends what windows allow, then the FIN, and sets the timer for it.
     pub(crate) fn tcp_push(&mut self, id: SockId) {
-        loop {
-            let t = self.sock(id).tcb();
-            if !can_send(t.state) {
-                return;
-            }
-            let flying = t.snd_nxt.wrapping_sub(t.snd_una);
-            let flying = if t.fin_sent { flying - 1 } else { flying } as usize;
-            let left = t.send_len - flying.min(t.send_len);
-            let cwnd = t.cwnd as usize * usize::from(t.eff_mss());
-            let room = cwnd.min(t.snd_wnd as usize).saturating_sub(flying);
-            if left == 0 || room == 0 {
-                break;
-            }
-            let Some(n) = split_point(t, left, room, flying) else { break };
-            let seq = t.snd_nxt;
-            let data = t.slice(flying, n);
-            let mut flags = TcpFlags::ACK;
-            // A super-packet always has PSH, so that the receiver's GRO lets go of it.
-            flags.set(TcpFlags::PSH, n == left || n > usize::from(t.eff_mss()));
-            // A FIN goes with the data that still waits (`tcp_send_fin`).
-            let fin = n == left && t.fin_queued && !t.fin_sent;
-            flags.set(TcpFlags::FIN, fin);
-            let end = seq.wrapping_add(n as u32);
-            let t = self.sock_mut(id).tcb_mut();
-            if !n.is_multiple_of(usize::from(t.eff_mss())) {
-                t.snd_sml = end;
-            }
-            t.fin_sent |= fin;
-            t.snd_nxt = end.wrapping_add(u32::from(fin));
-            let ns = self.sock(id).ns;
-            self.ns_mut(ns).mib.inc(M::TcpExtTCPOrigDataSent);
-            let t = self.sock_mut(id).tcb_mut();
-            t.sent.push_back((seq, n as u32, flags));
-            if !self.tcp_send_or_note(id, seq, flags, data, Birth::Sent) {
-                // It stays in the queue, unsent (`tcp_write_xmit`); the probe timer tries again.
-                let t = self.sock_mut(id).tcb_mut();
-                t.snd_nxt = seq;
-                t.sent.pop_back();
-                t.fin_sent &= !fin;
-                break;
-            }
-            if n < left && self.sock(id).tcb().backlog.is_some() {
-                self.do_softirq();
-            }
+        if self.tcp_write_xmit(id, false) {
+            self.tcp_schedule_loss_probe(id, false);
         }
         let t = self.sock(id).tcb();
-        let flying = t.snd_nxt.wrapping_sub(t.snd_una) as usize;
-        // While a loss is being repaired one segment may be under way: the FIN waits for its acknowledgment.
-        let repairing = t.retransmits > 0 && flying > 0;
-        if t.fin_queued && !t.fin_sent && flying >= t.send_len && !repairing {
-            let seq = t.snd_nxt;
-            let t = self.sock_mut(id).tcb_mut();
-            t.fin_sent = true;
-            t.snd_nxt = seq.wrapping_add(1);
-            if !self.tcp_send_or_note(id, seq, TcpFlags::FIN | TcpFlags::ACK, Bytes::new(), Birth::Sent) {
-                let t = self.sock_mut(id).tcb_mut();
-                t.snd_nxt = seq;
-                t.fin_sent = false;
-            }
-        }
-        let t = self.sock(id).tcb();
-        if (t.snd_una != t.snd_nxt || t.waits_to_send()) && !t.armed {
+        if t.waits_to_send() && !t.armed && can_send(t.state) {
             let rto = t.rto;
             self.tcp_arm(id, rto);
         }
+    }
+
+    /// `tcp_write_xmit`; for a loss probe one segment, whatever the congestion window. Says whether something left.
+    pub(crate) fn tcp_write_xmit(&mut self, id: SockId, probe: bool) -> bool {
+        let mut any = false;
+        while let Some((seq, data, flags)) = self.sock(id).tcb().next_to_send(probe) {
+            if self.tcp_pacing_check(id) {
+                break;
+            }
+            let fin = flags.contains(TcpFlags::FIN);
+            let n = data.len();
+            let t = self.sock_mut(id).tcb_mut();
+            let end = seq.wrapping_add(n as u32);
+            if !n.is_multiple_of(usize::from(t.eff_mss())) {
+                t.snd_sml = end;
+            }
+            let (mss, delivered) = (t.eff_mss(), t.recovery.delivered);
+            t.fin_sent |= fin;
+            t.snd_nxt = end.wrapping_add(u32::from(fin));
+            let end = t.snd_nxt;
+            let ns = self.sock(id).ns;
+            if n > 0 {
+                self.ns_mut(ns).mib.inc(M::TcpExtTCPOrigDataSent);
+            }
+            if !self.tcp_send_or_note(id, seq, flags, data, Birth::Sent) {
+                // It stays in the queue, unsent; the probe timer tries again.
+                let t = self.sock_mut(id).tcb_mut();
+                t.snd_nxt = seq;
+                t.fin_sent &= !fin;
+                break;
+            }
+            let at = self.queue.now;
+            let t = self.sock_mut(id).tcb_mut();
+            let first = t.rtx.0.is_empty();
+            let s = Segment {
+                seq,
+                end,
+                flags,
+                mss,
+                at,
+                delivered,
+                sacked: false,
+                lost: false,
+                retrans: false,
+                ever: false,
+            };
+            let segments = if n > 0 { s.pcount() } else { 0 };
+            t.rtx.0.push_back(s);
+            self.tcp_pace(id, segments);
+            let t = self.sock(id).tcb();
+            // `tcp_event_new_data_sent`.
+            if first || t.pending == Pending::LossProbe {
+                self.tcp_rearm_rto(id);
+            }
+            any = true;
+            if probe {
+                break;
+            }
+            let t = self.sock(id).tcb();
+            if t.backlog.is_some() && t.send_len > t.snd_nxt.wrapping_sub(t.snd_una) as usize {
+                self.do_softirq();
+            }
+        }
+        any
     }
 
     /// Repeats what is oldest (`tcp_retransmit_skb`).
@@ -219,11 +228,10 @@ impl<R: Recorder> Kernel<R> {
             // What was sent before still waits for the neighbour (`skb_still_in_host_queue`).
             return;
         }
-        self.ns_mut(ns).mib.inc(M::TcpRetransSegs);
-        let t = self.sock(id).tcb();
-        let t_state = t.state;
+        let t_state = self.sock(id).tcb().state;
         match t_state {
             TcpState::SynSent | TcpState::SynRecv => {
+                self.ns_mut(ns).mib.inc(M::TcpRetransSegs);
                 self.ns_mut(ns).mib.inc(M::TcpExtTCPSynRetrans);
                 let half = t_state == TcpState::SynRecv;
                 if !self.tcp_send_syn(id) && half {
@@ -234,38 +242,52 @@ impl<R: Recorder> Kernel<R> {
             }
             _ => {}
         }
-        let sent = t.snd_nxt.wrapping_sub(t.snd_una) as usize;
-        let n = t.send_len.min(sent).min(usize::from(t.eff_mss()));
-        let (seq, whole) = (t.snd_una, n == t.send_len);
-        if n > 0 {
-            let data = t.slice(0, n);
-            let flags = if whole { TcpFlags::ACK | TcpFlags::PSH } else { TcpFlags::ACK };
-            self.tcp_send_or_note(id, seq, flags, data, Birth::Retransmit);
-        } else if t.fin_sent {
-            self.tcp_send_or_note(id, seq, TcpFlags::FIN | TcpFlags::ACK, Bytes::new(), Birth::Retransmit);
+        if !self.sock(id).tcb().rtx.0.is_empty() {
+            self.tcp_retransmit_skb(id, 0, 1);
         }
     }
 
-    /// Repeats the last segment.
-    pub(crate) fn tcp_probe_tail(&mut self, id: SockId) {
-        if self.tcp_still_queued(id) {
-            return;
+    /// `tcp_retransmit_skb`: so many segments of a packet again. Says whether they left.
+    pub(crate) fn tcp_retransmit_skb(&mut self, id: SockId, i: usize, segs: u32) -> bool {
+        let left = self.tcp_resend(id, i, segs);
+        if left && let Some(s) = self.sock_mut(id).tcb_mut().rtx.0.get_mut(i) {
+            s.retrans = true;
         }
+        left
+    }
+
+    /// `__tcp_retransmit_skb`.
+    pub(crate) fn tcp_resend(&mut self, id: SockId, i: usize, segs: u32) -> bool {
+        let t = self.sock_mut(id).tcb_mut();
+        let mss = t.eff_mss();
+        if i >= t.rtx.0.len() {
+            return false;
+        }
+        let most = usize::from(mss) * segs as usize;
+        if t.rtx.0[i].len() > most {
+            t.rtx.split(i, most);
+        } else {
+            t.rtx.collapse(i, usize::from(mss));
+        }
+        let delivered = t.recovery.delivered;
+        let s = &mut t.rtx.0[i];
+        s.mss = mss;
+        let (seq, flags, n, count) = (s.seq, s.flags, s.len(), s.pcount());
+        let data = t.slice(seq.wrapping_sub(t.snd_una) as usize, n);
         let ns = self.sock(id).ns;
-        self.ns_mut(ns).mib.inc(M::TcpRetransSegs);
-        let t = self.sock(id).tcb();
-        let sent = t.snd_nxt.wrapping_sub(t.snd_una) as usize - usize::from(t.fin_sent);
-        let n = sent.min(usize::from(t.eff_mss()));
-        if t.fin_sent && n == 0 {
-            let seq = t.snd_una;
-            self.tcp_send_or_note(id, seq, TcpFlags::FIN | TcpFlags::ACK, Bytes::new(), Birth::Retransmit);
-            return;
+        self.ns_mut(ns).mib.add(M::TcpRetransSegs, u64::from(count));
+        if !self.tcp_send_or_note(id, seq, flags, data, Birth::Retransmit) {
+            return false;
         }
-        let (seq, data) = (t.snd_una.wrapping_add((sent - n) as u32), t.slice(sent - n, n));
-        self.tcp_send_or_note(id, seq, TcpFlags::ACK | TcpFlags::PSH, data, Birth::Retransmit);
+        let now = self.queue.now;
+        if let Some(s) = self.sock_mut(id).tcb_mut().rtx.0.get_mut(i) {
+            (s.at, s.delivered, s.ever) = (now, delivered, true);
+        }
+        self.tcp_pace(id, if n > 0 { count } else { 0 });
+        true
     }
 
-    fn tcp_still_queued(&mut self, id: SockId) -> bool {
+    pub(crate) fn tcp_still_queued(&mut self, id: SockId) -> bool {
         let Ok(rt) = self.tcp_route(id) else { return false };
         let s = self.sock(id);
         let (sport, dport, dst) = (s.lport, s.rport, s.remote);
@@ -307,20 +329,51 @@ impl<R: Recorder> Kernel<R> {
     }
 }
 
+impl Tcb {
+    /// What leaves next: where it begins, data, flags.
+    fn next_to_send(&self, probe: bool) -> Option<(u32, Bytes, TcpFlags)> {
+        if !can_send(self.state) || self.fin_sent {
+            return None;
+        }
+        let seq = self.snd_nxt;
+        let flying = seq.wrapping_sub(self.snd_una) as usize;
+        let left = self.send_len - flying.min(self.send_len);
+        // `tcp_cwnd_test`: at most half the window at once.
+        let free = self.cwnd.saturating_sub(self.rtx.in_flight());
+        let quota = if probe { 1 } else { free.min((self.cwnd / 2).max(1)) } as usize;
+        if quota == 0 {
+            return None;
+        }
+        let mut flags = TcpFlags::ACK;
+        if left == 0 {
+            flags.set(TcpFlags::FIN, true);
+            return self.fin_queued.then(|| (seq, Bytes::new(), flags));
+        }
+        let room = (self.snd_wnd as usize).saturating_sub(flying).min(quota * usize::from(self.eff_mss()));
+        if room == 0 {
+            return None;
+        }
+        let n = split_point(self, left, room, flying, probe)?;
+        // A super-packet always has PSH, so that the receiver's GRO lets go of it.
+        flags.set(TcpFlags::PSH, n == left || n > usize::from(self.eff_mss()));
+        // A FIN goes with the data that still waits (`tcp_send_fin`).
+        flags.set(TcpFlags::FIN, n == left && self.fin_queued);
+        Some((seq, self.slice(flying, n), flags))
+    }
+}
+
 /// `tcp_mss_split_point`, `tcp_nagle_test`: how much of what is left may leave now. Full segments always; a short
 /// last one unless another short one is still under way, and with its FIN in any case.
-fn split_point(t: &Tcb, left: usize, room: usize, flying: usize) -> Option<usize> {
+fn split_point(t: &Tcb, left: usize, room: usize, flying: usize, probe: bool) -> Option<usize> {
     let mss = usize::from(t.eff_mss());
-    // `tcp_cwnd_test`: at most half the window at once.
-    let half = usize::try_from(t.cwnd / 2).unwrap_or(usize::MAX).max(1) * mss;
-    let most = left.min(room).min(GSO_MAX).min(half);
+    let most = left.min(room).min(GSO_MAX);
     if most < left {
         let full = most - most % mss;
         return if full > 0 { Some(full) } else { (flying == 0).then_some(most) };
     }
     let short_under_way = flying > 0 && before(t.snd_una, t.snd_sml) && !before(t.snd_nxt, t.snd_sml);
     let partial = left % mss;
-    if partial == 0 || !short_under_way || (t.fin_queued && left < mss) {
+    if partial == 0 || !short_under_way || probe || (t.fin_queued && left < mss) {
         return Some(left);
     }
     (left > partial).then_some(left - partial)

@@ -1,12 +1,16 @@
 //! State of a connection (`struct tcp_sock`).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 
+use super::ofo::Ofo;
+use super::recovery::Recovery;
+use super::rtx::RtxQueue;
+use super::timer::Pending;
 use crate::kernel::ip::Rx;
 use crate::kernel::types::{MSEC, Nanos, SEC, SockId};
-use crate::wire::{Packet, TcpFlags};
+use crate::wire::Packet;
 
 /// States (RFC 9293, section 3.3.2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -93,8 +97,16 @@ pub struct Tcb {
     pub backlog: Option<Vec<(Rx, Packet)>>,
     /// The path's MTU fell to this while a process had the socket (`TCP_MTU_REDUCED_DEFERRED`, `mtu_info`).
     pub mtu_reduced: Option<u32>,
-    /// Segments with data that are under way, as they were cut (`tcp_rtx_queue`): first byte, length, flags.
-    pub sent: VecDeque<(u32, u32, TcpFlags)>,
+    /// What is under way (`tcp_rtx_queue`).
+    pub rtx: RtxQueue,
+    /// Segments with data that were sent, repetitions too (`data_segs_out`).
+    pub data_segs: u32,
+    /// The next packet waits for its time (`tcp_pacing_check`).
+    pub paced: bool,
+    /// What is known of loss.
+    pub recovery: Recovery,
+    /// Segments that counted as lost so far (`tp->lost`).
+    pub recovery_losses: u32,
     /// End of the last segment that was not full (`snd_sml`, Minshall's variant of Nagle's rule).
     pub snd_sml: u32,
     /// Window that the peer offers, in bytes.
@@ -111,8 +123,8 @@ pub struct Tcb {
     pub fin_sent: bool,
     /// Data for the application.
     pub recv: BytesMut,
-    /// Segments beyond a gap, by sequence number.
-    pub ooo: BTreeMap<u32, Bytes>,
+    /// What came out of order.
+    pub ofo: Ofo,
     /// Sequence number of the peer's FIN, once seen.
     pub fin_at: Option<u32>,
     /// The peer's FIN is in order.
@@ -137,8 +149,6 @@ pub struct Tcb {
     pub rto: Nanos,
     /// Retransmissions of what is oldest.
     pub retransmits: u32,
-    /// A tail loss probe was sent for what is under way (`tlp_high_seq`).
-    pub probed: bool,
     /// Timeouts so far (`total_rto`).
     pub total_rto: u32,
     /// How often it has chosen a new hash (`timeout_rehash`).
@@ -147,6 +157,8 @@ pub struct Tcb {
     pub timer_gen: u32,
     /// The timer runs.
     pub armed: bool,
+    /// What for.
+    pub pending: Pending,
     /// Error that does not end the connection (`sk_err_soft`).
     pub soft: Option<crate::kernel::types::Errno>,
     /// IP id of the next segment.
@@ -173,7 +185,7 @@ impl Default for Tcb {
             fin_queued: false,
             fin_sent: false,
             recv: BytesMut::new(),
-            ooo: BTreeMap::new(),
+            ofo: Ofo::default(),
             fin_at: None,
             peer_closed: false,
             advmss: 1460,
@@ -186,14 +198,18 @@ impl Default for Tcb {
             cwnd: INIT_CWND,
             backlog: None,
             mtu_reduced: None,
-            sent: VecDeque::new(),
+            rtx: RtxQueue::default(),
+            data_segs: 0,
+            paced: false,
+            recovery: Recovery::default(),
+            recovery_losses: 0,
             rto: SEC,
             retransmits: 0,
-            probed: false,
             total_rto: 0,
             rehash: 0,
             timer_gen: 0,
             armed: false,
+            pending: Pending::None,
             soft: None,
             ip_id: 0,
             ack_pending: false,
@@ -267,6 +283,11 @@ impl Tcb {
     /// Something is queued and nothing of it is under way.
     pub(crate) fn waits_to_send(&self) -> bool {
         self.snd_una == self.snd_nxt && (self.send_len > 0 || (self.fin_queued && !self.fin_sent))
+    }
+
+    /// Data waits that was never sent, or is lost.
+    pub(crate) fn has_more(&self) -> bool {
+        self.rtx.lost_out() > 0 || self.send_len > self.snd_nxt.wrapping_sub(self.snd_una) as usize
     }
 
     /// Payload of a full segment: the MSS less the options.

@@ -10,15 +10,39 @@ use crate::trace::Recorder;
 
 /// `TCP_DELACK_MIN`.
 const DELACK: Nanos = 40 * MSEC;
+/// When a packet leaves whose time it was not yet: later than what moves without a timer.
+const PACE: Nanos = MSEC;
+/// Segments of a connection that leave without pacing.
+const UNPACED: u32 = 10;
 /// `TCP_TIMEWAIT_LEN`.
 const TIMEWAIT: Nanos = 60 * SEC;
 
+/// What the connection's one timer is for (`icsk_pending`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Pending {
+    /// Nothing.
+    #[default]
+    None,
+    /// Retransmission, also of a SYN, and whatever else ends a wait (`ICSK_TIME_RETRANS`).
+    Rto,
+    /// A tail loss probe (`ICSK_TIME_LOSS_PROBE`).
+    LossProbe,
+    /// What may only have been overtaken is lost then (`ICSK_TIME_REO_TIMEOUT`).
+    Reorder,
+}
+
 impl<R: Recorder> Kernel<R> {
-    /// Sets the connection's one timer; an older one no longer counts.
+    /// Sets the connection's one timer, for retransmission; an older one no longer counts.
     pub(crate) fn tcp_arm(&mut self, id: SockId, after: Nanos) {
+        self.tcp_arm_as(id, after, Pending::Rto);
+    }
+
+    /// Sets the connection's one timer.
+    pub(crate) fn tcp_arm_as(&mut self, id: SockId, after: Nanos, pending: Pending) {
         let t = self.sock_mut(id).tcb_mut();
         t.timer_gen += 1;
         t.armed = true;
+        t.pending = pending;
         let generation = t.timer_gen;
         // Of the timers of one tick the neighbours' run first, and what they report is read at once.
         let at = self.queue.fires(after) + HOP_NS / 2;
@@ -29,6 +53,7 @@ impl<R: Recorder> Kernel<R> {
         let t = self.sock_mut(id).tcb_mut();
         t.timer_gen += 1;
         t.armed = false;
+        t.pending = Pending::None;
     }
 
     /// Waits for late segments, then the connection is forgotten (`tcp_time_wait`).
@@ -57,6 +82,33 @@ impl<R: Recorder> Kernel<R> {
         }
     }
 
+    /// A packet with data left. BBR sends the next one some microseconds later (`tcp_update_skb_after_send`), by which
+    /// time everything that this one sets off is through.
+    pub(crate) fn tcp_pace(&mut self, id: SockId, segments: u32) {
+        let t = self.sock_mut(id).tcb_mut();
+        t.data_segs += segments;
+        t.paced = t.data_segs >= UNPACED;
+    }
+
+    /// `tcp_pacing_check`: says whether to wait, and sets the timer for it.
+    pub(crate) fn tcp_pacing_check(&mut self, id: SockId) -> bool {
+        let paced = self.sock(id).tcb().paced;
+        if paced {
+            self.queue.timer(self.queue.now + PACE, Timer::Tcp { sock: id, kind: 2, generation: 0 });
+        }
+        paced
+    }
+
+    /// `tcp_pace_kick`, `tcp_tsq_write`.
+    pub(crate) fn tcp_pace_kick(&mut self, id: SockId) {
+        let crate::kernel::socket::SockKind::Tcp(t) = &mut self.sock_mut(id).kind else { return };
+        if t.state == TcpState::Closed || !std::mem::take(&mut t.paced) {
+            return;
+        }
+        self.tcp_xmit_retransmit_queue(id);
+        self.tcp_push(id);
+    }
+
     /// `tcp_retransmit_timer`, `tcp_write_timeout`.
     pub(crate) fn tcp_timer(&mut self, id: SockId, generation: u32) {
         let ns = self.sock(id).ns;
@@ -65,10 +117,17 @@ impl<R: Recorder> Kernel<R> {
             return;
         }
         let (state, retransmits) = (t.state, t.retransmits);
+        self.sock_mut(id).tcb_mut().paced = false;
+        let t = self.sock(id).tcb();
         match state {
             TcpState::Closed => return,
             TcpState::TimeWait | TcpState::FinWait2 => return self.tcp_done(id),
             _ => {}
+        }
+        match t.pending {
+            Pending::LossProbe => return self.tcp_send_loss_probe(id),
+            Pending::Reorder => return self.tcp_rack_reo_timeout(id),
+            Pending::None | Pending::Rto => {}
         }
         if t.snd_una == t.snd_nxt {
             let again = t.waits_to_send() && retransmits < self.ns(ns).sysctl.tcp_retries2 as u32;
@@ -97,22 +156,14 @@ impl<R: Recorder> Kernel<R> {
             let e = self.sock(id).tcb().soft.unwrap_or(Errno::ETIMEDOUT);
             return self.tcp_fail(id, e);
         }
-        // With more than one segment under way what comes back decides sooner than this timer.
-        let one = t.snd_nxt.wrapping_sub(t.snd_una) <= u32::from(t.eff_mss()) + 1;
-        if retransmits == 0 && one && !t.probed && t.sack && !matches!(state, TcpState::SynSent | TcpState::SynRecv) {
-            // `tcp_send_loss_probe`: the first silence is answered with what was sent last; a timeout comes after it.
-            let rto = t.rto;
-            self.sock_mut(id).tcb_mut().probed = true;
-            self.ns_mut(ns).mib.inc(M::TcpExtTCPLossProbes);
-            self.tcp_probe_tail(id);
-            return self.tcp_arm(id, rto);
-        }
         self.ns_mut(ns).mib.inc(M::TcpExtTCPTimeouts);
+        if !matches!(state, TcpState::SynSent | TcpState::SynRecv) {
+            self.tcp_enter_loss(id);
+        }
         let t = self.sock_mut(id).tcb_mut();
         t.retransmits += 1;
         t.total_rto += 1;
         t.rehash = t.rehash.wrapping_add(1);
-        t.cwnd = 1;
         // The first repetitions of a SYN come at a steady pace.
         if state != TcpState::SynSent || t.total_rto > linear {
             t.rto = (t.rto * 2).min(RTO_MAX);

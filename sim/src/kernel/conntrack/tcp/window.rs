@@ -62,10 +62,8 @@ struct Seg {
 
 impl Seg {
     fn of(t: &Tcp, receiver: &TcpCtDir) -> Seg {
-        let sack = match t.opts.sack {
-            Some((_, right)) if receiver.flags & SACK_PERM != 0 && after(right, t.ack) => right,
-            _ => t.ack,
-        };
+        let blocks = if receiver.flags & SACK_PERM != 0 { t.opts.sack.as_slice() } else { &[] };
+        let sack = blocks.iter().fold(t.ack, |most, (_, right)| if after(*right, most) { *right } else { most });
         Seg { seq: t.seq, end: segment_end(t), ack: t.ack, sack }
     }
 }

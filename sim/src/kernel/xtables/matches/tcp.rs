@@ -30,11 +30,13 @@ impl TcpMatch {
 /// Is an option of this kind (RFC 9293 and its followers) among those sent?
 fn has_option(o: &TcpOpts, kind: u8) -> bool {
     match kind {
-        1 => o.wscale.is_some() || o.ts.is_some() && !o.sack_perm || o.sack_perm && o.ts.is_none() || o.sack.is_some(),
+        1 => {
+            o.wscale.is_some() || o.ts.is_some() && !o.sack_perm || o.sack_perm && o.ts.is_none() || !o.sack.is_empty()
+        }
         2 => o.mss.is_some(),
         3 => o.wscale.is_some(),
         4 => o.sack_perm,
-        5 => o.sack.is_some(),
+        5 => !o.sack.is_empty(),
         8 => o.ts.is_some(),
         _ => false,
     }
