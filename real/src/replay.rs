@@ -96,6 +96,7 @@ pub fn world(r: &Recording) -> Result<Session, String> {
     let text = r.json["scenario"].as_str().ok_or("the recording has no scenario")?;
     let scenario = packetwalk_sim::scenario::parse(text).map_err(|i| i.to_string())?;
     let mut s = Session::new(scenario.seed);
+    s.kernel.igmp_reports = false;
     begin(&mut s, &scenario).map_err(|e| e.to_string())?;
     Ok(s)
 }

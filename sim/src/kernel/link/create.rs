@@ -57,7 +57,10 @@ impl<R: Recorder> Kernel<R> {
             fib: Fib::new(),
             exceptions: Default::default(),
             neigh: Default::default(),
-            sysctl: NetSysctl::default(),
+            sysctl: NetSysctl {
+                igmp_link_local_mcast_reports: self.igmp_reports.into(),
+                ..NetSysctl::default()
+            },
             mib: Default::default(),
             socks: Default::default(),
             frags: Default::default(),
@@ -228,6 +231,7 @@ impl<R: Recorder> Kernel<R> {
                     stp: false,
                     forward_delay: 15 * SEC,
                     mcast_snooping: true,
+                    reports: Default::default(),
                     nf_call_iptables: false,
                     nf_call_ip6tables: false,
                     nf_call_arptables: false,
