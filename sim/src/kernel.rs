@@ -62,6 +62,8 @@ pub struct Kernel<R> {
     pub(crate) igmp_rng: Rng,
     /// What `net.ipv4.igmp_link_local_mcast_reports` begins with in a new namespace; a lab has it off.
     pub igmp_reports: bool,
+    /// Tools of the hosts give base chains counters ([`xtables::Tables::counting`]).
+    pub chains_count: bool,
     /// Carriers that changed and what has not followed from it yet, by host.
     pub(crate) linkwatch: indexmap::IndexMap<HostId, link::watch::LinkWatch, crate::FxBuild>,
     /// Next packet number.
@@ -105,6 +107,7 @@ impl<R: Recorder> Kernel<R> {
             rng: Rng::new(seed),
             igmp_rng: Rng::new(!seed),
             igmp_reports: true,
+            chains_count: false,
             linkwatch: Default::default(),
             next_packet: 1,
             wakeups: std::collections::VecDeque::new(),

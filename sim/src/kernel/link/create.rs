@@ -57,16 +57,13 @@ impl<R: Recorder> Kernel<R> {
             fib: Fib::new(),
             exceptions: Default::default(),
             neigh: Default::default(),
-            sysctl: NetSysctl {
-                igmp_link_local_mcast_reports: self.igmp_reports.into(),
-                ..NetSysctl::default()
-            },
+            sysctl: NetSysctl { igmp_link_local_mcast_reports: self.igmp_reports.into(), ..NetSysctl::default() },
             mib: Default::default(),
             socks: Default::default(),
             frags: Default::default(),
             icmp_limits: Default::default(),
             vxlans: Vec::new(),
-            nf: Box::new(crate::kernel::netfilter::Netfilter::default()),
+            nf: Box::new(crate::kernel::netfilter::Netfilter::counting(self.chains_count)),
             ip_id: (self.rng.next_u64() & 0x7fff) as u16,
             pids: Vec::new(),
             mounted: false,
