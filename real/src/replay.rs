@@ -398,7 +398,7 @@ fn placeholder(s: &Session, words: &[&str]) -> Option<String> {
     let e = s.engines.get(&id)?;
     if words[0].starts_with("netid") {
         let id = &e.network(words.get(2)?)?.id;
-        return Some(if words[0] == "netid10" { id[..10].to_owned() } else { id.clone() });
+        return Some(if words[0] == "netid10" { id[..10].to_owned() } else { id[..12].to_owned() });
     }
     let c = e.container(name)?;
     let ep = words.get(2).map_or_else(|| c.endpoints.values().next(), |n| c.endpoints.get(*n));
