@@ -96,6 +96,7 @@ pub fn world(r: &Recording) -> Result<Session, String> {
     let text = r.json["scenario"].as_str().ok_or("the recording has no scenario")?;
     let scenario = packetwalk_sim::scenario::parse(text).map_err(|i| i.to_string())?;
     let mut s = Session::new(scenario.seed);
+    s.kernel.igmp_reports = false;
     begin(&mut s, &scenario).map_err(|e| e.to_string())?;
     Ok(s)
 }
@@ -397,7 +398,7 @@ fn placeholder(s: &Session, words: &[&str]) -> Option<String> {
     let e = s.engines.get(&id)?;
     if words[0].starts_with("netid") {
         let id = &e.network(words.get(2)?)?.id;
-        return Some(if words[0] == "netid10" { id[..10].to_owned() } else { id.clone() });
+        return Some(if words[0] == "netid10" { id[..10].to_owned() } else { id[..12].to_owned() });
     }
     let c = e.container(name)?;
     let ep = words.get(2).map_or_else(|| c.endpoints.values().next(), |n| c.endpoints.get(*n));

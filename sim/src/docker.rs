@@ -8,6 +8,7 @@
 //! [`overlay`] with [`swarm`], [`service`],
 //! [`kv`] (what several engines share) and [`gwbridge`]. Facts are moby's and libnetwork's, by version ([`types::Profile`]).
 
+mod config_network;
 pub mod container;
 pub mod daemon;
 pub mod files;
@@ -21,6 +22,7 @@ pub mod network;
 pub mod overlay;
 pub mod process;
 pub mod publish;
+mod refresh;
 pub mod resolvconf;
 pub mod resolver;
 pub mod rules;

@@ -48,6 +48,13 @@ pub enum Timer {
     LinkWatch(DevId),
     /// A kernel's worker looks at carriers that changed (`linkwatch_event`).
     LinkWatchWork(HostId),
+    /// A device's reports of groups (`igmp_ifc_timer_expire`).
+    Igmp {
+        /// Device.
+        dev: DevId,
+        /// Whether it still counts.
+        generation: u32,
+    },
     /// A packet held back (`proxy_delay`): index of the parked packet.
     Parked(u32),
     /// An application asked to be woken.

@@ -18,6 +18,7 @@ pub mod ebtables;
 pub mod fib;
 pub mod frag;
 pub mod icmp;
+pub mod igmp;
 pub mod ip;
 pub mod link;
 pub mod macvlan;
@@ -57,6 +58,12 @@ pub struct Kernel<R> {
     pub queue: Queue,
     /// The scenario's dice.
     pub rng: Rng,
+    /// Dice of the groups' reports, which nobody's other numbers depend on.
+    pub(crate) igmp_rng: Rng,
+    /// What `net.ipv4.igmp_link_local_mcast_reports` begins with in a new namespace; a lab has it off.
+    pub igmp_reports: bool,
+    /// Tools of the hosts give base chains counters ([`xtables::Tables::counting`]).
+    pub chains_count: bool,
     /// Carriers that changed and what has not followed from it yet, by host.
     pub(crate) linkwatch: indexmap::IndexMap<HostId, link::watch::LinkWatch, crate::FxBuild>,
     /// Next packet number.
@@ -98,6 +105,9 @@ impl<R: Recorder> Kernel<R> {
             devs: Vec::new(),
             queue: Queue::default(),
             rng: Rng::new(seed),
+            igmp_rng: Rng::new(!seed),
+            igmp_reports: true,
+            chains_count: false,
             linkwatch: Default::default(),
             next_packet: 1,
             wakeups: std::collections::VecDeque::new(),
@@ -173,5 +183,11 @@ impl<R: Recorder> Kernel<R> {
         let id = PacketId(self.next_packet);
         self.next_packet = self.next_packet.wrapping_add(1);
         id
+    }
+
+    /// A number for a packet that comes of another: none where that one is not told of.
+    #[inline]
+    pub(crate) fn packet_id_from(&mut self, parent: PacketId) -> PacketId {
+        if parent == PacketId::UNTOLD { parent } else { self.packet_id() }
     }
 }

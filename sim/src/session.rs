@@ -84,6 +84,14 @@ impl Session {
         }
     }
 
+    /// Hosts that are added have another release of `iptables`.
+    pub fn set_iptables(&mut self, release: &'static str) {
+        self.iptables = release;
+        // Measured: 1.8.9 gives new base chains no counters, 1.8.13 does.
+        let number = |v: &str| v.split('.').map(|n| n.parse::<u32>().unwrap_or(0)).collect::<Vec<_>>();
+        self.kernel.chains_count = number(release) > number(crate::command::iptables::RELEASE);
+    }
+
     /// The namespace that a place names: a host, `HOST/ns:NAME`, `HOST/NAME` (a namespace of `ip netns` or a
     /// container), or the bare name of one that only one host has.
     ///

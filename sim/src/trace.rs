@@ -82,6 +82,7 @@ impl Recorder for Trace {
 
     fn event(&mut self, at: Nanos, ns: NetnsId, dev: Option<DevId>, packet: Option<&mut Packet>, kind: EventKind) {
         let (id, snap) = match packet {
+            Some(p) if p.id == PacketId::UNTOLD => return,
             // It never ends, and nobody asked for it.
             Some(p) if p.udp_ports() == Some((GOSSIP, GOSSIP)) => return,
             Some(p) => {
@@ -97,10 +98,17 @@ impl Recorder for Trace {
     }
 
     fn event_id(&mut self, at: Nanos, ns: NetnsId, dev: Option<DevId>, packet: PacketId, kind: EventKind) {
+        if packet == PacketId::UNTOLD {
+            return;
+        }
         self.events.push(Event { at, ns, dev, packet, snap: 0, kind });
     }
 
     fn born(&mut self, id: PacketId, parent: Option<PacketId>, why: event::Birth) {
+        if id == PacketId::UNTOLD {
+            return;
+        }
+        let parent = parent.filter(|p| *p != PacketId::UNTOLD);
         let i = id.0 as usize;
         if self.births.len() <= i {
             self.births.resize(i + 1, (None, event::Birth::Sent));

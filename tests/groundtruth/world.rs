@@ -8,7 +8,7 @@ use packetwalk_sim::app::Program;
 use packetwalk_sim::app::serve::Serve;
 use packetwalk_sim::docker::{Config, Profile};
 use packetwalk_sim::kernel::link::IfAddr;
-use packetwalk_sim::kernel::types::{HostId, NetnsId};
+use packetwalk_sim::kernel::types::{HostId, MSEC, NetnsId};
 use packetwalk_sim::op::{BridgeSet, LinkChange, LinkSpec, NewLink, Op, RouteSpec, RouteVerb};
 use packetwalk_sim::session::Session;
 use packetwalk_sim::session::topology::{HostSpec, SWITCH, mac_of};
@@ -17,6 +17,9 @@ use packetwalk_sim::wire::MacAddr;
 use serde_json::Value;
 
 use crate::recording::{list, text};
+
+/// From a command before it to a daemon's first rule.
+const DAEMON_STARTS: u64 = 1_050 * MSEC;
 
 /// What the recorder pins, because a namespace inherits it from wherever it was made.
 const PINNED: &[(&str, &str)] = &[
@@ -42,7 +45,7 @@ fn iptables(json: &Value) -> String {
 /// The sentence to show where the model cannot.
 pub fn build(json: &Value) -> Result<Session, String> {
     let mut s = Session::new(1);
-    s.iptables = iptables(json).leak();
+    s.set_iptables(iptables(json).leak());
     let empty = serde_json::Map::new();
     let hosts = json["hosts"].as_object().unwrap_or(&empty);
     let sw = s.kernel.add_switch(SWITCH);
@@ -82,6 +85,10 @@ pub fn build(json: &Value) -> Result<Session, String> {
         let (id, ns) = s.place(name)?;
         for line in list(&host["prestart"]) {
             run_line(&mut s, id, ns, text(line));
+        }
+        if !list(&host["prestart"]).is_empty() {
+            // A daemon takes its time: by then a bridge that was just made has said what it has to say.
+            s.advance(DAEMON_STARTS);
         }
         // A daemon that does not start is part of the recording (`daemon_errors`).
         let _ = s.start_docker(id, profile, config);

@@ -27,15 +27,8 @@ pub fn diff(path: &str, a: &Value, b: &Value, out: &mut Vec<String>) {
     }
 }
 
-/// What two sets do not share; `stray`: an entry that may be on the left alone; `gone`: one that may be on the right
-/// alone.
-pub fn sets(
-    a: &Value,
-    b: &Value,
-    stray: &dyn Fn(&Value) -> bool,
-    gone: &dyn Fn(&Value) -> bool,
-    out: &mut Vec<String>,
-) {
+/// What two sets do not share; `gone`: an entry that may be on the right alone.
+pub fn sets(a: &Value, b: &Value, gone: &dyn Fn(&Value) -> bool, out: &mut Vec<String>) {
     let (mut missing, mut extra): (Vec<&Value>, Vec<&Value>) = (Vec::new(), list(b).iter().collect());
     for x in list(a) {
         match extra.iter().position(|y| *y == x) {
@@ -43,7 +36,6 @@ pub fn sets(
             None => missing.push(x),
         }
     }
-    missing.retain(|x| !stray(x));
     for x in missing {
         // A device on both sides: only what differs about it.
         let same = |y: &&Value| x["ifname"].is_string() && x["mac"].is_null() && x["ifname"] == y["ifname"];

@@ -92,6 +92,7 @@ struct Lab<'a> {
 impl<'a> Lab<'a> {
     fn build(scenario: &Scenario, watch: &'a mut Watched) -> Result<Lab<'a>, String> {
         let mut plan = Session::new(scenario.seed);
+        plan.kernel.igmp_reports = false;
         plan.kernel.journal = Some(Box::default());
         begin(&mut plan, scenario).map_err(|e| e.to_string())?;
         // Where numbers cannot be chosen, containers go without a process of theirs, and that is told.

@@ -328,5 +328,7 @@ fn plain(id: &str, name: &str, driver: &str, created: u64) -> Network {
         bridge: None,
         bridge_name: String::new(),
         bridge_kept: false,
+        config: None,
+        config_from: None,
     }
 }

@@ -36,6 +36,8 @@ impl Docker<'_> {
             bridge: None,
             bridge_name: NAME.into(),
             bridge_kept: false,
+            config: None,
+            config_from: None,
         };
         self.reserve(&n);
         let id = n.id.clone();

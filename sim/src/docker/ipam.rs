@@ -34,7 +34,8 @@ impl Docker<'_> {
 
     /// Subnets of this engine's networks.
     fn allocated(&self) -> Vec<Ipv4Net> {
-        self.e().networks.values().flat_map(|n| n.subnets.iter().map(|s| s.net)).collect()
+        let real = self.e().networks.values().filter(|n| n.config.is_none());
+        real.flat_map(|n| n.subnets.iter().map(|s| s.net)).collect()
     }
 
     /// What the host uses itself: connected subnets and name servers.

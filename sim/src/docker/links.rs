@@ -33,14 +33,7 @@ impl Docker<'_> {
         Ok(())
     }
 
-    /// Does `docker rm --link` concern a container that runs? Then the engine lets it leave its networks and join them
-    /// again (`rmLink`, `Sandbox.Refresh`), which is not modelled.
-    pub fn link_in_use(&self, key: &str) -> bool {
-        let parent = key.trim_start_matches('/').split_once('/').map(|(parent, _)| parent);
-        self.e().containers.values().any(|c| Some(c.name.as_str()) == parent && c.state == State::Running)
-    }
-
-    /// `docker rm --link PARENT/ALIAS` of a container that does not run: the link goes.
+    /// `docker rm --link PARENT/ALIAS`: the link goes, and a container that runs hears of it.
     ///
     /// # Errors
     /// There is no such link, or it is a container's own name.
@@ -54,7 +47,22 @@ impl Docker<'_> {
         let there = of.filter(|c| c.links.iter().any(|(_, a)| a == alias));
         let Some(id) = there.map(|c| c.id.clone()) else { return Err(format!("No such container: {name}")) };
         self.cm(&id).links.retain(|(_, a)| a != alias);
+        if let Err(why) = self.refresh(&id) {
+            self.em().log.push(why);
+        }
         Ok(())
+    }
+
+    /// 20.10's options of a sandbox: its links and those to it.
+    pub(super) fn tell_links_anew(&mut self, id: &str) {
+        self.hosts_linked(id);
+        self.links_follow(id);
+        let ends = self.link_ends(id);
+        let c = self.cm(id);
+        c.linked.clone_from(&ends);
+        if let Some(e) = c.endpoints.get_mut("bridge") {
+            e.links_told = ends;
+        }
     }
 
     /// The name of a container that there is a link to.

@@ -12,7 +12,7 @@ use crate::kernel::types::{DevId, Nanos};
 use crate::op::{LinkChange, NewLink, Op, OpReply};
 
 /// What `docker network create` asks for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct NetSpec {
     pub name: String,
@@ -25,6 +25,8 @@ pub struct NetSpec {
     pub attachable: bool,
     pub options: IndexMap<String, String>,
     pub labels: IndexMap<String, String>,
+    pub config_only: bool,
+    pub config_from: Option<String>,
 }
 
 /// Prefix of the bridge driver's options.
@@ -75,13 +77,18 @@ pub(in crate::docker) fn subnet_given(given: &str, v20: bool) -> Result<Ipv4Net,
 impl Network {
     /// A network of this host alone, as it was asked for.
     pub(super) fn local(spec: &NetSpec, id: &str, driver: &str, subnet: Subnet, created: Nanos) -> Network {
+        Network { subnets: vec![subnet], ..Network::bare(spec, id, driver, created) }
+    }
+
+    /// The same without its pool.
+    pub(super) fn bare(spec: &NetSpec, id: &str, driver: &str, created: Nanos) -> Network {
         Network {
             id: id.to_owned(),
             name: spec.name.clone(),
             driver: driver.to_owned(),
             scope: "local".into(),
             auto_subnet: spec.subnets.is_empty(),
-            subnets: vec![subnet],
+            subnets: Vec::new(),
             internal: spec.internal,
             attachable: spec.attachable,
             options: spec.options.clone(),
@@ -90,6 +97,8 @@ impl Network {
             bridge: None,
             bridge_name: String::new(),
             bridge_kept: false,
+            config: None,
+            config_from: spec.config_from.clone(),
         }
     }
 }
@@ -125,7 +134,12 @@ impl Docker<'_> {
     /// # Errors
     /// The engine's sentence.
     pub fn network_create(&mut self, spec: &NetSpec) -> Result<String, String> {
-        self.check_spec(spec)?;
+        self.check_name(&spec.name)?;
+        let spec = &match self.configured(spec)? {
+            Ok(spec) => spec,
+            Err(id) => return Ok(id),
+        };
+        self.check_driver(spec)?;
         match spec.driver.as_str() {
             "macvlan" | "ipvlan" => return self.macvlan_create(spec),
             "overlay" => return self.overlay_create(spec),
@@ -248,14 +262,17 @@ impl Docker<'_> {
         self.address(dev, g, prefix)
     }
 
-    fn check_spec(&self, spec: &NetSpec) -> Result<(), String> {
-        let name = &spec.name;
-        if matches!(name.as_str(), "bridge" | "host" | "none" | "default") {
+    fn check_name(&self, name: &str) -> Result<(), String> {
+        if matches!(name, "bridge" | "host" | "none" | "default") {
             return Err(format!("operation is not permitted on predefined {name} network"));
         }
-        if self.e().networks.values().any(|n| n.name == *name) {
+        if self.e().networks.values().any(|n| n.name == name) {
             return Err(format!("network with name {name} already exists"));
         }
+        Ok(())
+    }
+
+    fn check_driver(&self, spec: &NetSpec) -> Result<(), String> {
         match spec.driver.as_str() {
             "" | "bridge" => {}
             "host" => return Err("only one instance of \"host\" network is allowed".into()),
@@ -433,6 +450,9 @@ impl Docker<'_> {
         if n.scope != "local" {
             return self.overlay_remove(&n);
         }
+        if n.config.is_some() && self.config_in_use(&n) {
+            return Err(format!("error while removing network: configuration network \"{}\" is in use", n.name));
+        }
         let members = self.active_endpoints(&n);
         if !members.is_empty() {
             let (name, id) = (&n.name, &n.id);
@@ -450,7 +470,7 @@ impl Docker<'_> {
 
     /// Rules and device go, and what the engine knew of it.
     pub(super) fn take_down(&mut self, n: &Network, device: bool) {
-        if n.on_parent() {
+        if n.on_parent() || n.config.is_some() {
             self.em().networks.shift_remove(&n.id);
             self.em().addresses.shift_remove(&n.id);
             return;
@@ -472,7 +492,7 @@ impl Docker<'_> {
         let mut gone = Vec::new();
         for n in all {
             let builtin = matches!(n.name.as_str(), "bridge" | "host" | "none");
-            let builtin = builtin || n.scope != "local" || n.name == super::gwbridge::NAME;
+            let builtin = builtin || n.scope != "local" || n.name == super::gwbridge::NAME || n.config.is_some();
             if !builtin && wanted(&n) && self.members(&n.id).is_empty() {
                 self.take_down(&n, true);
                 gone.push(n.name);

@@ -170,6 +170,9 @@ impl Docker<'_> {
         let c = self.c(id);
         let Some(mut e) = c.endpoints.get(network).cloned() else { return Ok(()) };
         let n = self.find_network(network, &e)?;
+        if n.config.is_some() {
+            return Err(super::config_network::NO_ENDPOINT.into());
+        }
         e.network.clone_from(&n.id);
         self.store_name_free(&n, &c.name)?;
         // The manager has taken a task's address already.
@@ -288,7 +291,7 @@ impl Docker<'_> {
     }
 
     /// `eth` and a number: up to 27 one that only counts up, the lowest free since.
-    fn ifname(&mut self, id: &str, n: &Network, ns: NetnsId) -> String {
+    pub(super) fn ifname(&mut self, id: &str, n: &Network, ns: NetnsId) -> String {
         if let Some(name) = self.c(id).endpoints.get(&n.name).and_then(|e| e.wanted_ifname.clone()) {
             return name;
         }
@@ -488,7 +491,7 @@ impl Docker<'_> {
     }
 
     /// 28 announces each address, three times a second apart (`osl.Interface.advertiseAddrs`).
-    fn announce(&mut self, id: &str, ip: Ipv4Addr, dev: DevId) {
+    pub(super) fn announce(&mut self, id: &str, ip: Ipv4Addr, dev: DevId) {
         if self.profile() == Profile::V20 {
             return;
         }

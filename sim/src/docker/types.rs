@@ -151,6 +151,10 @@ pub struct Network {
     pub bridge_name: String,
     /// The bridge was there before the network, and stays when it goes (`ifaceCreatedByUser`).
     pub bridge_kept: bool,
+    /// It is a sheet of settings for others (`--config-only`).
+    pub config: Option<Box<super::network::NetSpec>>,
+    /// The sheet that its settings come from (`--config-from`).
+    pub config_from: Option<String>,
 }
 
 /// A container's place on a network.

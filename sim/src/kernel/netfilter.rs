@@ -65,6 +65,15 @@ pub struct Netfilter {
     pub active: bool,
 }
 
+impl Netfilter {
+    /// Nothing is registered; new base chains get counters or not.
+    pub fn counting(on: bool) -> Netfilter {
+        let mut n = Netfilter::default();
+        n.xt.variants[crate::kernel::xtables::Variant::Nft as usize].counting = on;
+        n
+    }
+}
+
 /// What a packet carries for netfilter beside its content (`skb->_nfct`, `nf_bridge_info`, `skb->sk`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct SkbNf {

@@ -30,6 +30,7 @@ impl<R: Recorder> Kernel<R> {
             Next::Timer(Timer::Tcp { sock, generation, .. }) => self.tcp_timer(sock, generation),
             Next::Timer(Timer::LinkWatch(dev)) => self.br_port_check(dev),
             Next::Timer(Timer::LinkWatchWork(host)) => self.linkwatch_work(host),
+            Next::Timer(Timer::Igmp { dev, generation }) => self.igmp_timer(dev, generation),
             Next::Timer(Timer::Parked(i)) => {
                 if let Some((dev, p)) = self.parked.get_mut(i as usize).and_then(Option::take) {
                     self.arp_parked(dev, p);

@@ -13,6 +13,11 @@ use crate::kernel::netfilter::SkbNf;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 pub struct PacketId(pub u32);
 
+impl PacketId {
+    /// That of a packet which the recorder is not told of, and of all that comes of it.
+    pub const UNTOLD: PacketId = PacketId(u32::MAX);
+}
+
 /// An Ethernet frame with its content, plus what Linux keeps beside it in the `sk_buff`.
 #[derive(Clone, Debug)]
 pub struct Packet {

@@ -9,12 +9,11 @@ use crate::docker::{Container, Docker, Endpoint, Network, Profile, gwbridge};
 
 /// The predefined network without devices that a running container is on.
 pub fn pseudo(c: &Container) -> Option<&'static str> {
-    let name = match c.mode {
-        Mode::Host => "host",
-        Mode::None => "none",
-        _ => return None,
-    };
-    (c.state != State::Created).then_some(name)
+    match c.mode {
+        Mode::Host => Some("host"),
+        Mode::None => Some("none"),
+        _ => None,
+    }
 }
 
 /// The id of its endpoint there, which nothing else knows of.
@@ -99,7 +98,8 @@ fn network_settings(d: &Docker<'_>, c: &Container, running: bool) -> Value {
         nets.insert(name.clone(), endpoint(d, c, name, e));
     }
     if let Some(name) = pseudo(c) {
-        let network = d.e().network(name).map_or(String::new(), |n| n.id.clone());
+        // Its id the container learns when it starts first.
+        let network = d.e().network(name).filter(|_| c.state != State::Created).map_or(String::new(), |n| n.id.clone());
         let e = Endpoint { id: pseudo_endpoint(c), network, ..Endpoint::default() };
         nets.insert(name.into(), endpoint(d, c, name, &e));
     }

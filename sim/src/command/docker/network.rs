@@ -81,8 +81,19 @@ const CREATE: Has = Has {
 
 fn create(p: &mut Proc<'_>, args: &[String]) -> Exit {
     const K: Known = Known {
-        values: &["driver", "opt", "label", "subnet", "ip-range", "gateway", "aux-address", "scope", "ipam-driver"],
-        switches: &["internal", "attachable", "ingress"],
+        values: &[
+            "driver",
+            "opt",
+            "label",
+            "subnet",
+            "ip-range",
+            "gateway",
+            "aux-address",
+            "scope",
+            "ipam-driver",
+            "config-from",
+        ],
+        switches: &["internal", "attachable", "ingress", "config-only"],
         short: &[('d', "driver"), ('o', "opt")],
     };
     if let Some(e) = unknown(args, &CREATE) {
@@ -104,6 +115,8 @@ fn create(p: &mut Proc<'_>, args: &[String]) -> Exit {
         attachable: g.on("attachable"),
         options: g.all("opt").map(pair).collect(),
         labels: g.all("label").map(pair).collect(),
+        config_only: g.on("config-only"),
+        config_from: g.get("config-from").filter(|n| !n.is_empty()).map(str::to_owned),
     };
     if spec.options.get("macvlan_mode").is_some_and(|m| m == "passthru") {
         return Err(Refusal::new("docker network create -o macvlan_mode=passthru", 0));

@@ -565,9 +565,6 @@ pub fn each(p: &mut Proc<'_>, cmd: &str, args: &[String]) -> Exit {
     let g = read(cmd, args, &K, true)?;
     let mut bad = Vec::new();
     for key in &g.words {
-        if cmd == "rm" && g.on("link") && docker(p).link_in_use(key) {
-            return Err(Refusal::new("docker rm --link of a container that runs", 0));
-        }
         match one(p, cmd, key, &g) {
             Ok(()) => {
                 if let ("start" | "restart", Ok(id)) = (cmd, docker(p).container_id(key)) {

@@ -75,7 +75,7 @@ pub fn host_port(b: &Bound) -> String {
 
 /// The PORTS column (`formatter.DisplayablePorts`).
 fn ports(c: &Container, v20: bool) -> String {
-    if c.state != State::Running {
+    if !matches!(c.state, State::Running | State::Paused) {
         return String::new();
     }
     // Exposed and not published comes without an address.
@@ -317,9 +317,14 @@ pub fn network_json(d: &Docker<'_>, n: &Network) -> Value {
         config.push(Value::Object(o));
     }
     let bridge = n.driver == "bridge";
-    let config: Value = if !matches!(n.driver.as_str(), "host" | "null") || v20 { config.into() } else { Value::Null };
+    let config: Value = if !matches!(n.driver.as_str(), "host" | "null") || v20 || n.config.is_some() {
+        config.into()
+    } else {
+        Value::Null
+    };
     let own = (bridge && n.name != "bridge" && !(n.name == gwbridge::NAME && n.auto_subnet))
         || n.on_parent()
+        || n.config.is_some()
         || n.scope == "global";
     let mut members = Map::new();
     let mut list = d.members(&n.id);
@@ -361,8 +366,8 @@ pub fn network_json(d: &Docker<'_>, n: &Network) -> Value {
     put("Internal", n.internal.into());
     put("Attachable", n.attachable.into());
     put("Ingress", (n.scope == "swarm" && n.name == overlay::balancer::INGRESS).into());
-    put("ConfigFrom", json!({"Network": ""}));
-    put("ConfigOnly", false.into());
+    put("ConfigFrom", json!({"Network": n.config_from.as_deref().unwrap_or("")}));
+    put("ConfigOnly", n.config.is_some().into());
     let elsewhere = n.scope == "swarm" && !d.e().overlays.contains_key(&n.id);
     put("Containers", if elsewhere { Value::Null } else { members.into() });
     let sorted = |m: &indexmap::IndexMap<String, String>| {

@@ -18,6 +18,8 @@ pub struct Format {
     pub exact: bool,
     /// `--line-numbers`.
     pub line_numbers: bool,
+    /// Protocols have names even with `-n`, as releases after 1.8.9 have it.
+    pub protocols: bool,
     /// One rule for itself (`-v` with a change), not a row of a table.
     pub single: bool,
 }
@@ -93,7 +95,7 @@ pub fn row(rule: &Rule, number: usize, counters: Counters, f: Format) -> String 
     let target = if matches!(rule.target, Target::Ct(_)) { "CT" } else { ext::target_name(&rule.target) };
     out += &column(target, 9, f);
     out.push(if ip.inv_proto { '!' } else { ' ' });
-    let name = names::protocol_name(ip.proto, !f.numeric).filter(|_| f.single || !f.numeric);
+    let name = names::protocol_name(ip.proto, !f.numeric).filter(|_| f.single || f.protocols || !f.numeric);
     out += &column(&name.map_or_else(|| ip.proto.to_string(), str::to_owned), 4, f);
     out += if f.single { "opt " } else { "" };
     out.push(if ip.inv_frag { '!' } else { '-' });

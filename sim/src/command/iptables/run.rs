@@ -106,6 +106,7 @@ impl Run<'_> {
             numeric: c.has(opt::NUMERIC),
             exact: c.has(opt::EXPANDED),
             line_numbers: c.has(opt::LINE_NUMBERS),
+            protocols: self.draft.tables().counting,
             single: false,
         };
         let table = self.draft.tables().get(self.kind);

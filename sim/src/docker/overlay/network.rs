@@ -76,6 +76,8 @@ impl Docker<'_> {
             bridge: None,
             bridge_name: String::new(),
             bridge_kept: false,
+            config: None,
+            config_from: spec.config_from.clone(),
         };
         let at = c.add(net, vnis);
         let net = c.networks[at].net.clone();

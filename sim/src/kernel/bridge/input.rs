@@ -127,7 +127,7 @@ impl<R: Recorder> Kernel<R> {
     #[inline]
     pub(crate) fn clone_packet(&mut self, p: &Packet) -> Packet {
         let mut c = p.clone();
-        c.id = self.packet_id();
+        c.id = self.packet_id_from(p.id);
         if R::ON {
             self.rec.born(c.id, Some(p.id), Birth::Copy);
         }

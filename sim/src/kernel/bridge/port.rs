@@ -198,7 +198,13 @@ impl<R: Recorder> Kernel<R> {
             BridgeSet::AgeingTime(t) => b.ageing_time = t,
             BridgeSet::Stp(on) => b.stp = on,
             BridgeSet::ForwardDelay(t) => b.forward_delay = t,
-            BridgeSet::McastSnooping(on) => b.mcast_snooping = on,
+            BridgeSet::McastSnooping(on) => {
+                // `br_multicast_toggle`
+                let was = std::mem::replace(&mut b.mcast_snooping, on);
+                if was != on && self.dev(dev).is_up() {
+                    self.br_multicast_snoopers(dev, on);
+                }
+            }
             BridgeSet::NfCallIptables(on) => b.nf_call_iptables = on,
             BridgeSet::NfCallIp6tables(on) => b.nf_call_ip6tables = on,
             BridgeSet::NfCallArptables(on) => b.nf_call_arptables = on,

@@ -21,6 +21,8 @@ pub struct Bridge {
     pub forward_delay: Nanos,
     /// `mcast_snooping`.
     pub mcast_snooping: bool,
+    /// What it tells of the group it joined.
+    pub reports: crate::kernel::igmp::Reports,
     /// `nf_call_iptables` of this bridge.
     pub nf_call_iptables: bool,
     /// `nf_call_ip6tables` of this bridge.

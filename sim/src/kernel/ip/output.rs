@@ -131,7 +131,7 @@ impl<R: Recorder> Kernel<R> {
 
     /// Builds an IP packet under a number of its own; its TTL is 64 where `m` says none.
     pub(crate) fn ip_packet(&mut self, src: Ipv4Addr, dst: Ipv4Addr, l4: L4, m: IpMeta) -> Packet {
-        let id = self.packet_id();
+        let id = self.packet_id_from(m.parent.unwrap_or_default());
         if R::ON {
             self.rec.born(id, m.parent, m.why);
         }

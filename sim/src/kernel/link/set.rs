@@ -95,6 +95,11 @@ impl<R: Recorder> Kernel<R> {
         }
         if is_bridge {
             self.br_updown(dev);
+            if up {
+                self.br_multicast_snoopers(dev, true);
+            } else {
+                self.ip_mc_down(dev);
+            }
         }
         if up {
             // `dev_activate`: without a carrier it waits for one.

@@ -19,8 +19,8 @@ pub(super) const LACKING: &[Lacking] = &[
     Lacking::new(
         "ipv4",
         "fib_multipath_hash_fields fib_multipath_hash_policy fib_multipath_hash_seed fib_multipath_use_neigh \
-         fib_notify_on_flag_change fwmark_reflect icmp_echo_enable_probe igmp_link_local_mcast_reports \
-         igmp_max_memberships igmp_max_msf igmp_qrv ip_autobind_reuse ip_dynaddr ip_early_demux \
+         fib_notify_on_flag_change fwmark_reflect icmp_echo_enable_probe igmp_max_memberships igmp_max_msf \
+         igmp_qrv ip_autobind_reuse ip_dynaddr ip_early_demux \
          ip_local_reserved_ports ipfrag_low_thresh ipfrag_max_dist nexthop_compat_mode raw_l3mdev_accept \
          tcp_abort_on_overflow tcp_adv_win_scale tcp_allowed_congestion_control tcp_app_win tcp_autocorking \
          tcp_available_congestion_control tcp_backlog_ack_defer tcp_base_mss tcp_challenge_ack_limit \

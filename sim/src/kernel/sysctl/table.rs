@@ -50,6 +50,7 @@ pub(super) const IPV4: &[Int<NetSysctl>] = ints! {
     "icmp_msgs_per_sec" icmp_msgs_per_sec 0 IMAX;
     "icmp_ratelimit" icmp_ratelimit_ms 0 IMAX;
     "icmp_ratemask" icmp_ratemask IMIN IMAX;
+    "igmp_link_local_mcast_reports" igmp_link_local_mcast_reports 0 255;
     "ip_default_ttl" ip_default_ttl 1 255;
     "ip_forward_update_priority" ip_forward_update_priority 0 1;
     "ip_forward_use_pmtu" ip_forward_use_pmtu 0 255;

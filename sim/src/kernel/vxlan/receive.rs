@@ -52,7 +52,7 @@ impl<R: Recorder> Kernel<R> {
                 Err(reason) => return self.drop_at(rx.dev, p, reason, F),
             }
         }
-        inner.id = self.packet_id();
+        inner.id = self.packet_id_from(p.id);
         if R::ON {
             self.rec.born(inner.id, Some(p.id), Birth::Decapsulated);
         }

@@ -317,7 +317,7 @@ impl Work {
     /// A chain; a base chain is made where it does not exist.
     fn chain(&mut self, kind: TableKind, name: &str) -> Result<&mut Chain, Errno> {
         let base = Hook::by_name(name).filter(|h| kind.hooks().contains(h));
-        let counted = self.variant == Variant::Legacy;
+        let counted = self.variant == Variant::Legacy || self.tables.counting;
         let t = match base {
             Some(_) => self.table(kind),
             None => self.existing(kind)?,

@@ -220,7 +220,8 @@ pub struct Chain {
     pub hook: Option<Hook>,
     /// A base chain's policy.
     pub policy: Policy,
-    /// What the policy decided; nft counts only once somebody set the policy or its counters.
+    /// What the policy decided; nft counts where the chain has a counter: with older tools only once somebody set the
+    /// policy or its counters.
     pub counters: Counters,
     /// The policy counts.
     pub counted: bool,
@@ -252,6 +253,8 @@ impl Table {
 pub struct Tables {
     /// By `TableKind as usize`.
     pub by_kind: [Option<Box<Table>>; 5],
+    /// iptables-nft gives a new base chain a counter: 1.8.13 does, 1.8.9 does not.
+    pub counting: bool,
     /// Those that exist, in the order in which they came to be (`/proc/net/ip_tables_names` backwards).
     pub order: Vec<TableKind>,
 }
