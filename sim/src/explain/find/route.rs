@@ -55,7 +55,7 @@ pub fn missing(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
     if sc.events()[i..].iter().take(6).any(big) {
         return;
     }
-    let back = e.ns != sc.ns && !matches!(e.kind, EventKind::Drop { .. }) || world::has(s, sc.ns, dst);
+    let back = e.ns != sc.ns && (!matches!(e.kind, EventKind::Drop { .. }) || world::has(s, sc.ns, dst));
     let place = world::place(s, e.ns);
     let cause = match back {
         true if hidden_behind(sc, e.ns) => Cause::MasqueradeMissing,
