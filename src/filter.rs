@@ -104,6 +104,11 @@ pub fn run(a: &Args) -> End {
             return End::Bad;
         }
     };
+    if dump.trim().is_empty() {
+        let help = "iptables-save prints nothing where it may not read the tables: run it as root";
+        problem::error(&format!("{}: there is nothing in it", a.rules), help);
+        return End::Bad;
+    }
     if matches!(a.proto, 6 | 17) && a.dport.is_none() {
         problem::error("a packet of tcp or udp wants --dport", "say --dport 443, or --proto icmp");
         return End::Bad;
@@ -135,7 +140,10 @@ pub fn run(a: &Args) -> End {
             }
         }
         Err(e) => {
-            problem::error(&format!("{}: {e}", a.rules), "");
+            problem::error(
+                &format!("{}: {e}", a.rules),
+                "it has to be what iptables-save printed: *TABLE, :CHAIN, -A …, COMMIT",
+            );
             End::Bad
         }
     }

@@ -3,7 +3,7 @@
 //! Where this machine cannot build a lab the tests are ignored, with the reason; `PACKETWALK_LIVE=must` makes that a
 //! failure. A scenario whose comparison diverges is run up to twice more, because the machine may have been too busy to
 //! keep the scenario's times; that it took another run is printed, and it fails where the last one diverges too. Those that
-//! are known to differ are in `tests/live/differences.txt`, each with its reason.
+//! are known to differ, or must not be run, are in `tests/live/differences.txt`, each with its reason.
 //!
 //! `PACKETWALK_RECORD=1` keeps what was recorded, where the model does not differ from it, in `tests/recordings/library`:
 //! everybody's tests hold the model against that (`tests/recorded.rs`).
@@ -99,6 +99,9 @@ fn main() -> ExitCode {
     files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios"), &mut found);
     let trial = |file: PathBuf| {
         let name = file.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap_or(&file).display().to_string();
+        if let Some(("never", why)) = known(&file) {
+            return Trial::test(name, || Ok(())).with_kind(why).with_ignored_flag(true);
+        }
         match &cannot {
             Some(why) if !must => {
                 let why = why.clone();

@@ -15,6 +15,7 @@ pub mod diff;
 mod docker;
 pub mod expect;
 pub mod format;
+mod hints;
 mod hosts;
 pub mod matrix;
 pub mod node;

@@ -79,9 +79,8 @@ causes! {
     PortNotEnslaved = "port-not-enslaved", "veth-not-enslaved";
     /// A device on the way is down.
     LinkDown = "link-down", "bridge-down";
-    /// Bridges are connected twice, and frames go round between them for ever. A live kernel would be busy with that for
-    /// good, so that no scenario of the library shows it.
-    BridgeLoop = "bridge-loop", "";
+    /// Bridges are connected twice, and frames go round between them for ever.
+    BridgeLoop = "bridge-loop", "bridge-loop";
     /// A bridge does not send a frame back out of the port it came in by.
     HairpinOff = "hairpin-off", "hairpin";
     /// A macvlan cannot reach the host on whose device it lies.

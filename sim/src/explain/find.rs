@@ -5,6 +5,7 @@ mod address;
 mod detour;
 mod firewall;
 mod forgotten;
+mod hidden;
 mod link;
 mod local;
 mod looped;

@@ -133,6 +133,16 @@ impl Flow {
         format!("-s {} -d {} {l4}", self.src, self.dst)
     }
 
+    /// It looks like an answer: nobody asks by it.
+    pub fn answers(&self) -> bool {
+        match self.l4 {
+            FlowL4::Tcp(s, d, opens) => !opens && s < d,
+            FlowL4::Udp(s, d) => s < d,
+            FlowL4::Icmp(ty) => ty == 0,
+            FlowL4::Other(_) => false,
+        }
+    }
+
     /// Destination port, where there is one.
     pub fn dport(&self) -> Option<u16> {
         match self.l4 {

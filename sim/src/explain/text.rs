@@ -54,6 +54,7 @@ fn fixes(out: &mut Page, w: &Why) {
             _ if all(Cause::Unmodelled) => "none: the model cannot tell what the kernel would do".to_owned(),
             _ if all(Cause::ProgramSilent) => "none: no change of the network makes a program answer".to_owned(),
             0 => "none is known for this cause in this world".to_owned(),
+            1 => "none: one change was tried, and with it the probe does not work".to_owned(),
             n => format!("none: {n} changes were tried, and with none of them the probe works"),
         };
         out.row("fix", &text);

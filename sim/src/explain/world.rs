@@ -122,17 +122,39 @@ pub fn expected_on(s: &Session, d: DevId, a: Ipv4Addr) -> bool {
     })
 }
 
+/// The rules of a namespace as `iptables -S` prints them, without their chain.
+fn rules(s: &Session, ns: NetnsId, tables: &'static [TableKind]) -> impl Iterator<Item = String> {
+    let of = move |v: Variant| tables.iter().filter_map(move |t| s.kernel.ns(ns).nf.xt.of(v).get(*t));
+    let tables = [Variant::Nft, Variant::Legacy].into_iter().flat_map(of);
+    tables.flat_map(|t| t.chains()).flat_map(|c| c.rules.iter().map(|slot| rule_spec(&slot.rule)))
+}
+
+/// Namespaces that are there.
+fn namespaces(s: &Session) -> impl Iterator<Item = NetnsId> {
+    (0u32..).map(NetnsId).take(s.kernel.netns.len()).filter(|n| s.kernel.ns(*n).alive)
+}
+
 /// Single addresses that rules of a firewall name: somebody thought that they are there.
 pub fn named_in_rules(s: &Session) -> impl Iterator<Item = Ipv4Addr> {
-    let specs = s.kernel.netns.iter().filter(|n| n.alive).flat_map(|n| {
-        let of = move |v: Variant| TableKind::ALL.iter().filter_map(move |t| n.nf.xt.of(v).get(*t));
-        let tables = [Variant::Nft, Variant::Legacy].into_iter().flat_map(of);
-        tables.flat_map(|t| t.chains()).flat_map(|c| c.rules.iter().map(|slot| rule_spec(&slot.rule)))
-    });
-    specs.flat_map(|spec| {
+    namespaces(s).flat_map(|n| rules(s, n, &TableKind::ALL)).flat_map(|spec| {
         let words = spec.split([' ', ':']).map(|w| w.strip_suffix("/32").unwrap_or(w).to_owned());
         words.filter_map(|w| w.parse().ok()).collect::<Vec<Ipv4Addr>>()
     })
+}
+
+/// A namespace whose rules put another destination in the place of an address, which nobody needs to have for that.
+fn translator(s: &Session, from: NetnsId, to: Ipv4Addr) -> Option<NetnsId> {
+    let named = format!("-d {to}/32 ");
+    let puts = |r: String| r.contains(&named) && (r.contains("-j DNAT") || r.contains("-j REDIRECT"));
+    namespaces(s).find(|n| *n != from && rules(s, *n, &[TableKind::Nat]).any(puts))
+}
+
+/// Where packets to an address are to go, and the network that a route there is for.
+pub fn target(s: &Session, from: NetnsId, to: Ipv4Addr) -> Option<(NetnsId, Ipv4Net)> {
+    match owners(s, to).into_iter().find(|d| d.netns != from) {
+        Some(d) => Some((d.netns, net_of(d, to)?)),
+        None => Some((translator(s, from, to)?, Ipv4Net::from(to))),
+    }
 }
 
 /// What a device is wired to, whatever is up: veth ends, bridges and their ports, lower devices, and the tunnels of one
@@ -193,6 +215,26 @@ pub fn wires(s: &Session, from: DevId, to: DevId) -> Option<Vec<DevId>> {
     None
 }
 
+/// A bridge's port whose far end leads back to the bridge by another port.
+pub fn comes_round(s: &Session, port: DevId) -> bool {
+    let d = s.kernel.dev(port);
+    let (Some(bridge), Some(far)) = (d.master, d.veth_peer()) else { return false };
+    let mut seen = vec![port, far];
+    let mut todo = VecDeque::from([far]);
+    while let Some(id) = todo.pop_front() {
+        if id == bridge {
+            return true;
+        }
+        for n in wired(s, id).into_iter().filter(|n| s.kernel.dev(*n).is_up()) {
+            if !seen.contains(&n) {
+                seen.push(n);
+                todo.push_back(n);
+            }
+        }
+    }
+    false
+}
+
 /// A way between namespaces: the next one's address, and the device that leads to it.
 pub struct Hop {
     /// Address of the next namespace on the shared network.
@@ -205,17 +247,16 @@ pub struct Hop {
 
 /// The next hop from a namespace towards an address, by what shares a network and a wire with what; `but` is no way.
 pub fn next_hop(s: &Session, from: NetnsId, to: Ipv4Addr, but: Option<Ipv4Addr>) -> Option<Hop> {
-    let owner = owners(s, to).into_iter().find(|d| d.netns != from)?;
-    let net = net_of(owner, to)?;
+    let (target, net) = target(s, from, to)?;
     let mut seen = vec![from];
     let mut todo: VecDeque<(NetnsId, Option<Ipv4Addr>)> = VecDeque::from([(from, None)]);
     while let Some((ns, first)) = todo.pop_front() {
-        if ns == owner.netns
+        if ns == target
             && let Some(via) = first
         {
             return Some(Hop { via, net, direct: via == to });
         }
-        for (a, n) in adjacent(s, ns) {
+        for (a, n) in adjacent(s, ns, to) {
             if seen.contains(&n) || (ns == from && Some(a) == but) {
                 continue;
             }
@@ -226,10 +267,17 @@ pub fn next_hop(s: &Session, from: NetnsId, to: Ipv4Addr, but: Option<Ipv4Addr>)
     None
 }
 
-/// Namespaces that share a network and a wire with this one, each with its address there.
-fn adjacent(s: &Session, ns: NetnsId) -> Vec<(Ipv4Addr, NetnsId)> {
+/// The device is a tunnel whose own datagrams go to an address: it is no way there.
+fn is_carried_by(d: &Device, to: Ipv4Addr) -> bool {
+    d.vxlan().is_some_and(|v| v.cfg.remote == Some(to) || v.fdb.values().any(|e| e.remotes.iter().any(|r| r.ip == to)))
+}
+
+/// Namespaces that share a network and a wire with this one, each with its address there; tunnels that need a way to `to`
+/// themselves are none.
+fn adjacent(s: &Session, ns: NetnsId, to: Ipv4Addr) -> Vec<(Ipv4Addr, NetnsId)> {
     let mut out = Vec::new();
-    for d in s.kernel.devs_of(ns).filter(|d| d.alive && !d.is_loopback()) {
+    let way = |d: &&Device| d.alive && !d.is_loopback() && !is_carried_by(d, to);
+    for d in s.kernel.devs_of(ns).filter(way) {
         let nets: Vec<Ipv4Net> = d
             .addrs
             .iter()
@@ -268,7 +316,7 @@ pub fn bridge_network<'a>(s: &'a Session, ns: NetnsId, bridge: &str) -> Option<&
 
 /// The address by which a namespace reaches another beside it, and the network of an address beyond.
 pub fn by_way_of(s: &Session, from: NetnsId, router: NetnsId, to: Ipv4Addr) -> Option<(Ipv4Addr, Ipv4Net)> {
-    let (via, _) = adjacent(s, from).into_iter().find(|(_, n)| *n == router)?;
+    let (via, _) = adjacent(s, from, to).into_iter().find(|(_, n)| *n == router)?;
     let net = owners(s, to).into_iter().find_map(|d| net_of(d, to))?;
     Some((via, net))
 }

@@ -170,6 +170,7 @@ impl<R: Recorder> Kernel<R> {
             return self.drop_at(dev, &mut p, DropReason::DEV_READY, "enqueue_to_backlog");
         }
         let (port, own, lo, shared) = (d.port.is_some(), d.mac, d.is_loopback(), !d.macvlans.is_empty());
+        self.floods += u64::from(port && p.dst.is_multicast());
         self.ev(dev, &mut p, EventKind::Rx);
         if shared {
             match self.macvlan_handle_frame(dev, p) {

@@ -67,7 +67,9 @@ impl Reader {
             }
             _ => {}
         }
+        let problems = self.issues.len();
         let Some(f) = self.map(n, "a host", HOST) else { return spec };
+        let wrong_keys = self.issues.len() > problems;
         if let Some(d) = field(&f, "dockerd") {
             spec.docker = Some(self.dockerd(d));
         }
@@ -93,9 +95,12 @@ impl Reader {
         }
         let gateway = field(&f, "gateway").and_then(|x| self.ip(x, "gateway").map(|g| (g, x.at)));
         if let Some((gw, at)) = gateway {
+            let bare = spec.nics.is_empty();
             let fits = spec.nics.iter_mut().find(|n| n.address.is_some_and(|a| a.contains(&gw)));
             match fits {
                 Some(n) => n.gateway = Some(gw),
+                // It may be in that of an interface under a wrong key, which has been told.
+                None if bare && wrong_keys => {}
                 None => self.issue(
                     at,
                     format!("the gateway {gw} is in no subnet of {name}"),

@@ -91,15 +91,17 @@ impl Reader {
 
     pub(super) fn map<'n>(&mut self, n: &'n Node, what: &str, keys: &[&str]) -> Option<Fields<'n>> {
         let Value::Map(m) = &n.value else {
-            self.issue(n.at, format!("{what} is {}, not a mapping", n.kind()), format!("keys: {}", keys.join(", ")));
+            let help = hints::mapping(what).map_or_else(|| format!("keys: {}", keys.join(", ")), str::to_owned);
+            self.issue(n.at, format!("{what} is {}, not a mapping", n.kind()), help);
             return None;
         };
         let mut out = Vec::new();
         for (k, at, v) in m {
             if !keys.is_empty() && !keys.contains(&k.as_str()) {
-                let help = match closest(k, keys) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("{what} may have: {}", keys.join(", ")),
+                let help = match (hints::key(what, k), closest(k, keys)) {
+                    (Some(hint), _) => hint.to_owned(),
+                    (_, Some(near)) => format!("did you mean `{near}`?"),
+                    _ => format!("{what} may have: {}", keys.join(", ")),
                 };
                 self.issue(*at, format!("unknown key `{k}` in {what}"), help);
                 continue;
@@ -305,7 +307,7 @@ impl Reader {
 
     pub(super) fn action(&mut self, n: &Node, text: &str, timeout: Option<u64>) -> Option<Action> {
         let split = text.char_indices().find(|(_, c)| matches!(c, '$' | '>') || c.is_whitespace());
-        let help = "write `HOST$ command` or `HOST> probe`, such as `node1$ ip addr`";
+        let help = hints::place(text);
         let Some((i, sign)) = split.filter(|(i, c)| *i > 0 && !c.is_whitespace()) else {
             self.issue(n.at, format!("`{}` names no place", text.lines().next().unwrap_or("")), help);
             return None;
@@ -333,7 +335,7 @@ impl Reader {
                 Err((why, offset)) => {
                     let col = rest.get(..offset).map_or(0, |t| t.chars().count());
                     let at = self.within(n, text, lead + col);
-                    self.issue(at, why, "probes: ping, tcp, udp, http, bulk, dns, arping, traceroute");
+                    self.issue(at, why, hints::probe(&place, &rest));
                     None
                 }
             };

@@ -163,10 +163,14 @@ pub fn set_up(scenario: &Scenario, progress: &mut dyn FnMut(usize)) -> Result<(S
             _ => None,
         };
         if let Some(why) = failed {
+            let image = r.refusal.as_ref().and_then(|x| x.0.what.strip_prefix("the image "));
             return Err(WalkError {
                 at: a.at,
                 what: format!("setup failed: {}$ {}: {}", r.place, r.command, why.trim_end()),
-                help: "every line of `setup` must succeed; a line that is meant to fail belongs in a step".into(),
+                help: match image {
+                    Some(i) => format!("say what its program listens on: `images: {{\"{i}\": {{listen: [80]}}}}`"),
+                    None => "every line of `setup` must succeed; a line that is meant to fail belongs in a step".into(),
+                },
             });
         }
         setup.push(r);

@@ -44,7 +44,7 @@ pub fn print(walk: &Walk, o: &Options) -> String {
     if !walk.setup.is_empty() {
         out.blank();
         for r in &walk.setup {
-            out.wrapped(&format!("{}{} ", r.place, if r.probe { '>' } else { '$' }), &r.command, "  ", Ink::Dim);
+            out.command(&format!("{}{} ", r.place, if r.probe { '>' } else { '$' }), &r.command, "  ", Ink::Dim);
         }
     }
     for (step, r) in s.steps.iter().zip(&walk.steps) {
@@ -68,7 +68,7 @@ fn print_step(walk: &Walk, step: &Step, r: &StepResult, out: &mut Out) {
     if r.place.is_empty() {
         out.wrapped(&format!("{}. ", r.index), &r.command, "", Ink::Bold);
     } else {
-        out.wrapped(&format!("{}. {}{mark} ", r.index, r.place), &r.command, "", Ink::Bold);
+        out.command(&format!("{}. {}{mark} ", r.index, r.place), &r.command, "", Ink::Bold);
     }
     if let Some(say) = &step.say {
         out.para(say, "   ");
@@ -95,7 +95,7 @@ fn print_step(walk: &Walk, step: &Step, r: &StepResult, out: &mut Out) {
     .tell(events);
     if r.storm {
         let why = "Frames of this step go round for ever: bridges that are connected twice, with no spanning tree to cut \
-                   the loop. They were dropped here after 200000 receptions (PACKETWALK_BOUND).";
+                   the loop. They were dropped here, or it would not end (PACKETWALK_BOUND).";
         out.blank();
         out.wrapped("   ! ", why, "     ", Ink::Red);
     }
@@ -177,6 +177,15 @@ impl Out {
     fn para(&mut self, t: &str, indent: &str) {
         for p in t.split("\n\n") {
             self.wrapped(indent, p, indent, Ink::Plain);
+        }
+    }
+
+    /// A command after its place; where it has several lines, each begins anew.
+    fn command(&mut self, label: &str, t: &str, hang: &str, ink: Ink) {
+        let mut lines = t.lines();
+        self.wrapped(label, lines.next().unwrap_or(""), hang, ink);
+        for l in lines {
+            self.wrapped("  ", l, "    ", ink);
         }
     }
 

@@ -84,10 +84,15 @@ fn opening(state: &State, w: &WalkState, d: &mut Doc) {
 
 fn command(r: &StepResult, d: &mut Doc) {
     let sign = if r.probe { '>' } else { '$' };
+    let mut lines = r.command.lines();
+    let first = lines.next().unwrap_or_default();
     if r.place.is_empty() {
-        d.hang("", &r.command, "  ", PLACE);
+        d.hang("", first, "  ", PLACE);
     } else {
-        d.hang(&format!("{}{sign} ", r.place), &r.command, "    ", PLACE);
+        d.hang(&format!("{}{sign} ", r.place), first, "    ", PLACE);
+    }
+    for l in lines {
+        d.hang("    ", l, "    ", PLACE);
     }
 }
 

@@ -37,7 +37,8 @@ fn head(w: &WalkState, frame: &mut Frame<'_>, area: Rect) {
     let s = &w.walk.scenario;
     let mut left = vec![Span::styled(format!(" {} ", s.name), HEAD)];
     let right = if w.chapter == 0 {
-        format!("the world; {} steps follow ", w.walk.chapters() - 1)
+        let steps = w.walk.chapters() - 1;
+        format!("the world; {steps} {} ", if steps == 1 { "step follows" } else { "steps follow" })
     } else {
         let own = if w.walk.planned(w.chapter).is_some_and(|p| p.own) { " (yours)" } else { "" };
         format!("step {}/{}{own}, {}/{} ", w.chapter, w.walk.chapters() - 1, w.pos, w.listing.positions() - 1)

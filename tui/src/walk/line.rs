@@ -2,6 +2,7 @@
 
 use packetwalk_sim::app::probe::Probe;
 use packetwalk_sim::scenario::{self, What};
+use packetwalk_sim::shell::check_line;
 
 use super::{Walk, line_of};
 
@@ -16,10 +17,15 @@ pub(crate) fn parse(text: &str) -> Result<What, String> {
         return Err(form.to_owned());
     }
     if sign == '$' {
+        // What no scenario file may have is no step either: nothing of it runs.
+        if let Some(p) = check_line(rest).into_iter().next() {
+            return Err(if p.help.is_empty() { p.what } else { format!("{}; {}", p.what, p.help) });
+        }
         return Ok(What::Command { place, line: rest.to_owned() });
     }
     match Probe::parse(rest) {
         Ok(probe) => Ok(What::Probe { place, probe }),
+        Err((what, _)) if check_line(rest).is_empty() => Err(format!("{what}; a command is typed as {place}$ {rest}")),
         Err((what, _)) => Err(what),
     }
 }
@@ -93,6 +99,8 @@ mod tests {
         assert!(matches!(parse(" client> tcp 10.0.0.2:80 "), Ok(What::Probe { place, .. }) if place == "client"));
         assert!(parse("ping db").is_err());
         assert!(parse("client> fly").is_err());
+        assert!(parse("client> curl http://10.0.0.2/").is_err_and(|e| e.ends_with("client$ curl http://10.0.0.2/")));
+        assert!(parse("web$ ip route del default; sl").is_err_and(|e| e.starts_with("not modelled: the tool sl")));
         assert!(parse("$ ls").is_err());
     }
 }

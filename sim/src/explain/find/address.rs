@@ -33,8 +33,8 @@ pub fn prefix(sc: &Scene<'_>, d: DevId, a: Ipv4Addr) -> u8 {
     nets.filter(|n| n.contains(&a)).map(|n| n.prefix_len()).max().unwrap_or(24)
 }
 
-/// An address of a network that others send to though nobody has it; else a free one.
-pub fn wanted(sc: &Scene<'_>, net: Ipv4Net) -> Option<Ipv4Addr> {
+/// An address of a network that others send to though nobody has it.
+fn awaited(sc: &Scene<'_>, net: Ipv4Net) -> Option<Ipv4Addr> {
     let s = sc.after;
     let gateways = world::devices(s).flat_map(|d| {
         let ns = s.kernel.ns(d.netns);
@@ -45,8 +45,12 @@ pub fn wanted(sc: &Scene<'_>, net: Ipv4Net) -> Option<Ipv4Addr> {
         .filter_map(|d| d.vxlan())
         .flat_map(|v| v.fdb.values().flat_map(|e| e.remotes.iter().map(|r| r.ip)));
     let mut named = gateways.chain(tunnels).chain(entries).chain(world::named_in_rules(s));
-    let missing = named.find(|g| net.contains(g) && world::owners(s, *g).is_empty());
-    missing.or_else(|| world::free_address(s, net))
+    named.find(|g| net.contains(g) && world::owners(s, *g).is_empty())
+}
+
+/// An address of a network that others send to though nobody has it; else a free one.
+pub fn wanted(sc: &Scene<'_>, net: Ipv4Net) -> Option<Ipv4Addr> {
+    awaited(sc, net).or_else(|| world::free_address(sc.after, net))
 }
 
 /// The address that a device should have: a container's, as its engine knows it; else one that others wait for.
@@ -122,8 +126,12 @@ pub fn readdress(sc: &Scene<'_>, ns: NetnsId, dst: Ipv4Addr, mut f: Found) -> Fo
             if d.addrs.is_empty() {
                 f.blocker.cause = Cause::AddressMissing;
                 f.blocker.at = place.clone();
-                f.blocker.says =
-                    format!("{place} has no address, and so {} has no route to {dst}", world::place(s, ns));
+                let lost = awaited(sc, net).filter(|w| *w == a).map(|_| format!(" (others look for {a} there)"));
+                f.blocker.says = format!(
+                    "{place} has no address{}, and so {} has no route to {dst}",
+                    lost.unwrap_or_default(),
+                    world::place(s, ns)
+                );
                 f = f.shown("no address", Some(line(sc, ns, format!("ip addr show {}", d.name))));
             }
             f = f.fix(lines.clone());
@@ -138,8 +146,7 @@ pub fn readdress(sc: &Scene<'_>, ns: NetnsId, dst: Ipv4Addr, mut f: Found) -> Fo
 /// Routes over a device to an address, by those beside it who have it or lead there.
 fn ways(sc: &Scene<'_>, d: &Device, dst: Ipv4Addr) -> Vec<Line> {
     let s = sc.after;
-    let owner = world::owners(s, dst).into_iter().find(|o| o.netns != d.netns);
-    let Some(net) = owner.and_then(|o| world::net_of(o, dst)) else { return Vec::new() };
+    let Some((_, net)) = world::target(s, d.netns, dst) else { return Vec::new() };
     let mut all = Vec::new();
     for (near, via, v) in beside(sc, d.id) {
         if near.contains(&dst) {

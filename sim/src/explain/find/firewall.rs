@@ -97,7 +97,7 @@ fn of_legacy(v: Variant) -> &'static str {
 }
 
 /// `iptables -t TABLE`, where it is not the filter.
-fn with_table(v: Variant, t: TableKind) -> String {
+pub fn with_table(v: Variant, t: TableKind) -> String {
     match t {
         TableKind::Filter => tool(v).to_owned(),
         t => format!("{} -t {}", tool(v), t.name()),
@@ -127,7 +127,7 @@ fn exceptions(sc: &Scene<'_>, i: usize, v: Variant, t: TableKind, h: Hook) -> Ve
     if outer && let Some(port) = flow.as_ref().and_then(Flow::dport) {
         add(&format!("-p udp --dport {port}"));
     }
-    if of_a_connection(sc, i) && t != TableKind::Raw {
+    if t != TableKind::Raw && (of_a_connection(sc, i) || flow.as_ref().is_some_and(Flow::answers)) {
         add("-m conntrack --ctstate RELATED,ESTABLISHED");
     }
     if let Some(f) = flow {
@@ -175,11 +175,11 @@ fn by_rule(sc: &Scene<'_>, i: usize, rule: &RuleAt, verdict: RuleVerdict) -> Fou
     if !engines_own(sc, ns, rule, &spec) {
         f = f.fix(vec![line(sc, ns, format!("{iptables} -D {chain} {spec}"))]);
     }
-    past_the_bridge(sc, i, f)
+    past_the_bridge(sc, i, super::hidden::source(sc, i, f))
 }
 
 /// The engine put the rule there, and puts it there again.
-fn engines_own(sc: &Scene<'_>, ns: NetnsId, rule: &RuleAt, spec: &str) -> bool {
+pub fn engines_own(sc: &Scene<'_>, ns: NetnsId, rule: &RuleAt, spec: &str) -> bool {
     let engine = sc.after.engines.get(&sc.after.kernel.ns(ns).host).is_some_and(|e| e.running);
     let chain = &*rule.chain;
     engine
@@ -255,6 +255,7 @@ fn by_policy(sc: &Scene<'_>, i: usize, v: Variant, h: Hook, t: TableKind) -> Fou
     for fix in exceptions(sc, i, v, t, h) {
         f = f.fix(fix);
     }
+    f = super::hidden::source(sc, i, f);
     f = f.fix(vec![line(sc, ns, format!("{iptables} -P {} ACCEPT", h.name()))]);
     past_the_bridge(sc, i, f)
 }

@@ -19,7 +19,7 @@ pub fn find(sc: &Scene<'_>, out: &mut Vec<Found>) {
     let mut ports: Vec<DevId> = Vec::new();
     for e in sc.events().iter().rev() {
         let cut = matches!(e.kind, EventKind::Drop { reason: DropReason::PACKETWALK_BOUND, .. });
-        if let Some(d) = e.dev.filter(|d| cut && s.kernel.dev(*d).master.is_some() && !ports.contains(d)) {
+        if let Some(d) = e.dev.filter(|d| cut && !ports.contains(d) && world::comes_round(s, *d)) {
             ports.push(d);
         }
     }

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use super::{Found, address, line, with_drop, words};
 use crate::explain::scene::{Flow, Scene};
 use crate::explain::{Cause, Line, world};
+use crate::kernel::link::Device;
 use crate::kernel::types::{DevId, NetnsId};
 use crate::trace::DropReason;
 use crate::trace::event::EventKind;
@@ -55,7 +56,7 @@ pub fn missing(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
     if sc.events()[i..].iter().take(6).any(big) {
         return;
     }
-    let back = e.ns != sc.ns && !matches!(e.kind, EventKind::Drop { .. }) || world::has(s, sc.ns, dst);
+    let back = e.ns != sc.ns && (!matches!(e.kind, EventKind::Drop { .. }) || world::has(s, sc.ns, dst));
     let place = world::place(s, e.ns);
     let cause = match back {
         true if hidden_behind(sc, e.ns) => Cause::MasqueradeMissing,
@@ -178,7 +179,12 @@ fn tunnel(sc: &Scene<'_>, i: usize, mut f: Found) -> Found {
     let s = sc.after;
     let Some(d) = sc.events()[i].dev.map(|d| s.kernel.dev(d)) else { return f };
     let Some(v) = d.vxlan() else { return f };
-    let (Some(local), Some(lower)) = (v.cfg.local, v.cfg.lower) else { return f };
+    let on_its_net = |d: &&Device, a: Ipv4Addr| {
+        d.addrs.iter().any(|x| ipnet::Ipv4Net::new(x.local, x.prefix).is_ok_and(|n| n.contains(&a)))
+    };
+    let Some(local) = v.cfg.local else { return f };
+    let near = || s.kernel.devs_of(v.home).find(|d| on_its_net(d, local)).map(|d| d.id);
+    let Some(lower) = v.cfg.lower.or_else(near) else { return f };
     if !world::has(s, v.home, local) {
         let place = format!("{}/{}", world::place(s, v.home), world::name(s, lower));
         f.blocker.cause = Cause::AddressMissing;

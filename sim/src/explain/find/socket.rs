@@ -1,6 +1,7 @@
 //! Packets that arrived where nobody wants them.
 
 use super::{Found, at, line, with_drop, words};
+use crate::docker::types::Bound;
 use crate::explain::scene::{Flow, FlowL4, Scene};
 use crate::explain::{Cause, Line, world};
 use crate::kernel::types::NetnsId;
@@ -45,6 +46,9 @@ fn no_listener(sc: &Scene<'_>, i: usize, flow: &Flow, port: u16) -> Found {
     let waits = if proto == "tcp" { "LISTEN" } else { "UNCONN" };
     let sockets = s.kernel.sockets(e.ns);
     let other = sockets.iter().find(|x| x.proto == proto && x.lport == port && x.state == waits);
+    if let Some(f) = published_elsewhere(sc, i, flow, port) {
+        return f;
+    }
     let f = match other {
         Some(o) => {
             let says = format!(
@@ -63,6 +67,33 @@ fn no_listener(sc: &Scene<'_>, i: usize, flow: &Flow, port: u16) -> Found {
         }
     };
     f.fix(vec![serve(sc, e.ns, proto, &port.to_string())])
+}
+
+/// A container publishes the port, and at another address of the host only: what listens there, if anything, is its proxy.
+fn published_elsewhere(sc: &Scene<'_>, i: usize, flow: &Flow, port: u16) -> Option<Found> {
+    let e = &sc.events()[i];
+    let s = sc.after;
+    let engine = s.engines.get(&s.kernel.ns(e.ns).host).filter(|_| world::root(s, e.ns) == e.ns)?;
+    let (c, bound) = engine.containers.values().find_map(|c| {
+        let here = |b: &&Bound| b.host_port == port && b.proto == flow.proto() && b.host_ip != flow.dst;
+        Some((c, c.bound.iter().find(here).filter(|b| !b.host_ip.is_unspecified())?))
+    })?;
+    let place = world::place(s, e.ns);
+    let says = format!(
+        "container {} publishes port {port} at {} of {place} only, and {} asks for {}: `-p {port}:{}` would publish it at \
+         every address",
+        c.name,
+        bound.host_ip,
+        words(sc, i),
+        flow.dst,
+        bound.port
+    );
+    let show = line(sc, e.ns, format!("docker port {}", c.name));
+    let f = Found::new(Cause::ListenerOnLoopback, place, says)
+        .shown(format!("{}/{} -> {}:{port}", bound.port, bound.proto, bound.host_ip), Some(show));
+    let ip = c.endpoints.values().find_map(|p| p.ip)?;
+    let to = format!("-d {} -p {} --dport {port} -j DNAT --to-destination {ip}:{}", flow.dst, bound.proto, bound.port);
+    Some(f.fix(vec![line(sc, e.ns, format!("iptables -t nat -I PREROUTING {to}"))]))
 }
 
 /// A server on the port, as a stand-in for the one that should run there.

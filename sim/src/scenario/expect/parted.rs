@@ -40,7 +40,8 @@ fn tell(s: &Session, events: &[Event], e: &Event) -> String {
 /// An event in words; a drop by the firewall with the rule or policy that the packet met last.
 pub fn said(s: &Session, events: &[Event], e: &Event) -> String {
     let text = clause(s, &e.kind).1;
-    let filtered = matches!(e.kind, EventKind::Drop { reason: DropReason::NETFILTER_DROP, .. });
+    let firewall = |r| matches!(r, DropReason::NETFILTER_DROP | DropReason::PACKETWALK_UNMODELLED);
+    let filtered = matches!(e.kind, EventKind::Drop { reason, .. } if firewall(reason));
     match filtered.then(|| last_rule(events, e)).flatten() {
         Some(rule) => format!("{text}: {rule}"),
         None => text,
