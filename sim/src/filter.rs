@@ -280,6 +280,7 @@ fn packet(s: &mut Session, q: &Question, iif: Option<DevId>) -> Packet {
         src: MacAddr([2, 0, 0, 0, 0, 1]),
         mark: q.mark,
         rehash: 0,
+        bridged: 0,
         iif: iif.map_or(0, |d| d.ix() as u32 + 1),
         nf: Default::default(),
         body: Body::Ipv4(ip.into()),

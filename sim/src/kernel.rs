@@ -88,8 +88,8 @@ pub struct Kernel<R> {
     pub(crate) xmit_depth: u8,
     /// Frames received by devices so far (`lo` included).
     pub receptions: u64,
-    /// Frames to a group or to all that ports of bridges received so far: what a loop of bridges multiplies.
-    pub floods: u64,
+    /// A frame went round a loop of bridges.
+    pub circles: bool,
     /// Ethernet addresses that a live kernel made up, by the names of the devices: taken instead of rolling dice.
     pub rolled_macs: std::collections::BTreeMap<String, std::collections::VecDeque<MacAddr>>,
     /// What is done to the kernels from outside, where somebody asked for it.
@@ -122,7 +122,7 @@ impl<R: Recorder> Kernel<R> {
             icmp_busy: false,
             xmit_depth: 0,
             receptions: 0,
-            floods: 0,
+            circles: false,
             rolled_macs: std::collections::BTreeMap::new(),
             journal: None,
             rec,

@@ -98,6 +98,7 @@ fn packet() -> impl Strategy<Value = Packet> {
         mark: 0,
         iif: 0,
         rehash: 0,
+        bridged: 0,
         nf: Default::default(),
         body,
     })

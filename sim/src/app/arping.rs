@@ -149,6 +149,7 @@ impl Arping {
             dst: self.to,
             src: sha,
             rehash: 0,
+            bridged: 0,
             mark: 0,
             iif: 0,
             nf: Default::default(),

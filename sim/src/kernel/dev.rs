@@ -39,6 +39,9 @@ impl PktType {
     }
 }
 
+/// Ports of bridges that a frame passes at most before it is taken to go round for ever.
+const BRIDGED: u16 = 250;
+
 impl<R: Recorder> Kernel<R> {
     /// Does `upper` stand on `dev`, over however many devices, or is it the same (`__netdev_has_upper_dev`)?
     /// What is made on a device, or takes it as a port, stands on it.
@@ -170,7 +173,8 @@ impl<R: Recorder> Kernel<R> {
             return self.drop_at(dev, &mut p, DropReason::DEV_READY, "enqueue_to_backlog");
         }
         let (port, own, lo, shared) = (d.port.is_some(), d.mac, d.is_loopback(), !d.macvlans.is_empty());
-        self.floods += u64::from(port && p.dst.is_multicast());
+        p.bridged += u16::from(port);
+        self.circles |= p.bridged > BRIDGED;
         self.ev(dev, &mut p, EventKind::Rx);
         if shared {
             match self.macvlan_handle_frame(dev, p) {

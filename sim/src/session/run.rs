@@ -12,8 +12,6 @@ use crate::trace::{Outcome, Recorder};
 
 /// Frames that the devices of a world may receive in one step. A loop of bridges sends more, for ever.
 const FRAMES_PER_STEP: u64 = 200_000;
-/// Frames to all that the ports of a world's bridges may receive within a second of one step.
-const FLOODS_PER_SECOND: u64 = 10_000;
 /// Frames that may be under way at once.
 const FRAMES_IN_FLIGHT: usize = 50_000;
 /// A program that waits for nothing is ended after so long.
@@ -25,15 +23,13 @@ pub struct Storm {
     step: usize,
     /// The kernel's count of receptions at which the step's frames are cut.
     limit: u64,
-    /// The kernel's count of floods at which they are cut, and until when it is for.
-    floods: (u64, Nanos),
     /// The bound was reached in this step.
     pub hit: bool,
 }
 
 impl Default for Storm {
     fn default() -> Storm {
-        Storm { step: 0, limit: FRAMES_PER_STEP, floods: (FLOODS_PER_SECOND, SEC), hit: false }
+        Storm { step: 0, limit: FRAMES_PER_STEP, hit: false }
     }
 }
 
@@ -91,7 +87,7 @@ impl Session {
     fn run_events(&mut self, until: Nanos, done: impl Fn(&Session) -> bool) {
         if self.storm.step != self.marks.present {
             let limit = self.kernel.receptions + FRAMES_PER_STEP;
-            self.storm = Storm { step: self.marks.present, limit, floods: (0, 0), hit: false };
+            self.storm = Storm { step: self.marks.present, limit, hit: false };
         }
         while !done(self) {
             match self.kernel.step(until) {
@@ -115,19 +111,16 @@ impl Session {
                 self.kernel.cut_frames();
                 // What still comes may take a little before it is cut again.
                 self.storm.limit = self.kernel.receptions + 1_000;
-                self.storm.floods.0 = self.kernel.floods + 1_000;
             }
         }
     }
 
     /// One of the bounds on frames is reached.
     fn too_many_frames(&mut self) -> bool {
-        let (k, storm) = (&self.kernel, &mut self.storm);
-        let now = k.now();
-        if now >= storm.floods.1 {
-            storm.floods = (k.floods + FLOODS_PER_SECOND, now + SEC);
-        }
-        k.receptions > storm.limit || k.floods > storm.floods.0 || k.queue.frames_in_flight() > FRAMES_IN_FLIGHT
+        let k = &mut self.kernel;
+        std::mem::take(&mut k.circles)
+            || k.receptions > self.storm.limit
+            || k.queue.frames_in_flight() > FRAMES_IN_FLIGHT
     }
 
     /// Sends a probe from a namespace and waits for its outcome.

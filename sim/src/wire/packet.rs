@@ -33,6 +33,8 @@ pub struct Packet {
     pub mark: u32,
     /// How often its TCP socket had chosen a new hash when it sent this (`skb->hash` from `sk_txhash`).
     pub rehash: u8,
+    /// Ports of bridges that received it since it was sent or routed: a loop of bridges has no other end.
+    pub bridged: u16,
     /// Device that received it, by its arena number plus one; 0 for what the host itself sends (`skb_iif`).
     pub iif: u32,
     /// What netfilter keeps beside it.

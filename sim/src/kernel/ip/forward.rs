@@ -43,6 +43,7 @@ impl<R: Recorder> Kernel<R> {
             return self.drop_at(rx.dev, &mut p, DropReason::PKT_TOO_BIG, "ip_forward");
         }
         self.ev(rx.dev, &mut p, EventKind::Forward { ttl });
+        p.bridged = 0;
         if let Some(ip) = p.ipv4_mut() {
             ip.ttl -= 1;
         }

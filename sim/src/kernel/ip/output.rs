@@ -156,6 +156,7 @@ impl<R: Recorder> Kernel<R> {
             src: MacAddr::ZERO,
             mark: m.mark,
             rehash: self.tx_rehash(m.sock),
+            bridged: 0,
             iif: 0,
             nf: SkbNf { sock: m.sock, ct, ctinfo, ..SkbNf::default() },
             body: Body::Ipv4(ip.into()),

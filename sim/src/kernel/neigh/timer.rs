@@ -135,6 +135,7 @@ impl<R: Recorder> Kernel<R> {
             dst: to,
             src: self.devs[dev.ix()].mac,
             rehash: 0,
+            bridged: 0,
             mark: 0,
             iif: 0,
             nf: Default::default(),

@@ -60,6 +60,7 @@ impl<R: Recorder> Kernel<R> {
             dst: crate::wire::MacAddr::ZERO,
             src: crate::wire::MacAddr::ZERO,
             rehash: 0,
+            bridged: 0,
             mark: k.mark,
             iif: 0,
             nf: Default::default(),

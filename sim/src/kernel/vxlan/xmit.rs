@@ -62,6 +62,7 @@ impl<R: Recorder> Kernel<R> {
                 dst: a.sha,
                 src: mac,
                 rehash: 0,
+                bridged: 0,
                 mark: 0,
                 iif: 0,
                 nf: SkbNf { to_host: true, ..SkbNf::default() },
