@@ -48,6 +48,7 @@ fn packet(n: u32) -> Packet {
         mark: 0,
         iif: 0,
         rehash: 0,
+        bridged: 0,
         nf: SkbNf::default(),
         body: Body::Ipv4(ip.into()),
     }

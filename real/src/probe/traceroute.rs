@@ -20,6 +20,7 @@ const PORT: u16 = 33_433;
 /// None of its own: a hop that the kernel refuses is told as that hop's outcome.
 pub fn traceroute(p: &Probe, dst: Ipv4Addr, sport: u16) -> Result<ProbeReport, Errno> {
     let mut hops: Vec<(u8, String, Outcome)> = Vec::new();
+    let mut last = ProbeReport::default();
     for ttl in 1..=p.max.unwrap_or(8) {
         let one = Probe { ttl: Some(ttl), unconnected: false, ..p.clone() };
         let own = sport.wrapping_add(u16::from(ttl));
@@ -33,10 +34,14 @@ pub fn traceroute(p: &Probe, dst: Ipv4Addr, sport: u16) -> Result<ProbeReport, E
         let by = r.by.as_deref().and_then(|b| b.split(':').next()).unwrap_or("*").to_owned();
         let outcome = r.outcome.unwrap_or(Outcome::Timeout);
         hops.push((ttl, by, outcome));
+        last = r;
         let silent = hops.len() >= 3 && hops[hops.len() - 3..].iter().all(|h| h.2 == Outcome::Timeout);
         if silent || !matches!(outcome, Outcome::TtlExceeded | Outcome::Timeout) {
             break;
         }
     }
-    Ok(ProbeReport { outcome: hops.last().map(|h| h.2), hops: Some(hops), ..Default::default() })
+    // A server may answer in the place of the last hop: what it saw is told too.
+    let ProbeReport { seen, server, served_at, .. } = last;
+    let outcome = hops.last().map(|h| h.2);
+    Ok(ProbeReport { outcome, hops: Some(hops), seen, server, served_at, ..Default::default() })
 }

@@ -40,7 +40,7 @@ impl PktType {
 }
 
 /// Ports of bridges that a frame passes at most before it is taken to go round for ever.
-const BRIDGED: u16 = 250;
+const BRIDGED: u16 = 100;
 
 impl<R: Recorder> Kernel<R> {
     /// Does `upper` stand on `dev`, over however many devices, or is it the same (`__netdev_has_upper_dev`)?

@@ -64,6 +64,7 @@ impl Lab {
             mark: 0,
             iif: 0,
             rehash: 0,
+            bridged: 0,
             nf: Default::default(),
             body: Body::Ipv4(Arc::new(ip)),
         };

@@ -59,6 +59,7 @@ fn packet(n: usize, (src, dst, proto, port, ttl): Draft) -> Packet {
         mark: 0,
         iif: 0,
         rehash: 0,
+        bridged: 0,
         nf: SkbNf::default(),
         body,
     }

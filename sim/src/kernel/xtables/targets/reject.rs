@@ -37,15 +37,20 @@ impl<R: Recorder> Kernel<R> {
         }
         match with.icmp_code() {
             Some(code) => {
-                let rx = at.iif.filter(|_| at.hook != Hook::Output).map(|dev| Rx {
-                    dev,
-                    sock_dev: dev,
-                    ty: at.ty,
-                    kind: self.inet_addr_type(at.ns, ip.dst),
-                    // The route says whose address the error comes from: that of a packet for us is ours.
-                    local: at.hook == Hook::Input,
-                });
-                let rx = rx.map(|r| Rx { kind: if r.local { r.kind } else { RouteType::Unicast }, ..r });
+                // The route says whose address the error comes from: that of a packet for us is ours. In OUTPUT it is
+                // the one that a translation there may have found.
+                let kind = match &self.rerouted {
+                    Some(Ok(rt)) => rt.kind,
+                    _ => self.inet_addr_type(at.ns, ip.dst),
+                };
+                let local = match at.hook {
+                    Hook::Input => true,
+                    Hook::Output => kind != RouteType::Unicast,
+                    _ => false,
+                };
+                let dev = if at.hook == Hook::Output { at.oif } else { at.iif };
+                let kind = if local { kind } else { RouteType::Unicast };
+                let rx = dev.map(|dev| Rx { dev, sock_dev: dev, ty: at.ty, kind, local });
                 self.icmp_send(at.ns, rx, p, 3, code, 0);
             }
             None => self.xt_send_reset(at, p),
