@@ -62,9 +62,12 @@ fn ask(p: &Probe, dst: Ipv4Addr, sport: u16) -> ProbeReport {
     done.unwrap_or_else(refused)
 }
 
-/// How long a probe waits.
+/// How long to wait. The kernel's timers never fire early, so what is due at the end of whole seconds (a SYN's repeat)
+/// comes after it; a process that wakes late would let it in.
 fn timeout(p: &Probe) -> Duration {
-    Duration::from_nanos(p.timeout.unwrap_or(DEFAULT_TIMEOUT))
+    const TICK: Duration = Duration::from_millis(4);
+    let whole = Duration::from_nanos(p.timeout.unwrap_or(DEFAULT_TIMEOUT));
+    if whole.as_secs() > 0 && whole.subsec_nanos() == 0 { whole - TICK } else { whole }
 }
 
 /// The kernel refused at once.
