@@ -16,6 +16,17 @@ pub const HOP_NS: Nanos = 10_000;
 /// Time until a kernel worker gets to what was left for it.
 pub const WORK_NS: Nanos = 80_000;
 
+/// A connection's timers.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum TcpTimer {
+    /// Retransmission and whatever else ends a wait (`tcp_write_timer`).
+    Write,
+    /// A delayed acknowledgment (`tcp_delack_timer`).
+    DelAck,
+    /// The next packet's time has come (`tcp_pace_kick`).
+    Pacing,
+}
+
 /// What a timer is for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Timer {
@@ -40,7 +51,7 @@ pub enum Timer {
         /// Socket.
         sock: SockId,
         /// Which of its timers.
-        kind: u8,
+        kind: TcpTimer,
         /// Whether it still counts.
         generation: u32,
     },

@@ -5,6 +5,7 @@ mod receive;
 mod send;
 
 pub use limit::IcmpLimits;
+pub(crate) use receive::IcmpErr;
 
 use super::types::Errno;
 

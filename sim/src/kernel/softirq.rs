@@ -2,7 +2,7 @@
 
 use super::Kernel;
 use super::types::Nanos;
-use crate::engine::{Next, Timer};
+use crate::engine::{Next, TcpTimer, Timer};
 use crate::trace::Recorder;
 
 /// Receptions that one `do_softirq` handles before it leaves the rest to `ksoftirqd`: a limit against frames that
@@ -25,9 +25,9 @@ impl<R: Recorder> Kernel<R> {
             Next::Frame(dev, p) => self.netif_receive(dev, p),
             Next::Timer(Timer::Neigh { dev, ip, generation }) => self.neigh_timer(dev, ip, generation),
             Next::Timer(Timer::Frag { ns, key }) => self.ip_expire(ns, key),
-            Next::Timer(Timer::Tcp { sock, kind: 1, .. }) => self.tcp_delack_timer(sock),
-            Next::Timer(Timer::Tcp { sock, kind: 2, .. }) => self.tcp_pace_kick(sock),
-            Next::Timer(Timer::Tcp { sock, generation, .. }) => self.tcp_timer(sock, generation),
+            Next::Timer(Timer::Tcp { sock, kind: TcpTimer::DelAck, .. }) => self.tcp_delack_timer(sock),
+            Next::Timer(Timer::Tcp { sock, kind: TcpTimer::Pacing, .. }) => self.tcp_pace_kick(sock),
+            Next::Timer(Timer::Tcp { sock, kind: TcpTimer::Write, generation }) => self.tcp_timer(sock, generation),
             Next::Timer(Timer::LinkWatch(dev)) => self.br_port_check(dev),
             Next::Timer(Timer::LinkWatchWork(host)) => self.linkwatch_work(host),
             Next::Timer(Timer::Igmp { dev, generation }) => self.igmp_timer(dev, generation),

@@ -6,14 +6,14 @@ use bytes::Bytes;
 
 use super::Kernel;
 use super::fib::RouteType;
-use super::icmp::err_convert;
+use super::icmp::{IcmpErr, err_convert};
 use super::ip::{IpMeta, PmtuDisc, Rx};
 use super::mib::MibItem as M;
 use super::route::OutputKey;
 use super::socket::{Rcv, SockErr};
 use super::types::{DevId, Errno, NetnsId, SockId};
 use crate::trace::{DropReason, EventKind, Recorder};
-use crate::wire::{Ipv4, L4, Packet, Udp, parse};
+use crate::wire::{L4, Packet, Udp};
 
 /// Most datagrams that wait in a socket (`SO_RCVBUF` in datagrams of ordinary size).
 const RCVBUF: usize = 256;
@@ -225,27 +225,10 @@ impl<R: Recorder> Kernel<R> {
     }
 
     /// `__udp4_lib_err`: an ICMP error about one of our datagrams. Says whether a socket of ours can have sent it.
-    #[expect(clippy::too_many_arguments, reason = "an ICMP error and the packet it quotes")]
-    pub(crate) fn udp_err(
-        &mut self,
-        ns: NetnsId,
-        rx: Rx,
-        inner: &Ipv4,
-        from: Ipv4Addr,
-        ty: u8,
-        code: u8,
-        info: u32,
-    ) -> bool {
-        let ports = match &inner.l4 {
-            L4::Udp(u) => (u.sport, u.dport),
-            L4::Raw(_, b) => match parse::ports(b) {
-                Some(x) => x,
-                None => return false,
-            },
-            _ => return false,
-        };
+    pub(crate) fn udp_err(&mut self, ns: NetnsId, rx: Rx, e: &IcmpErr) -> bool {
+        let Some(ports) = e.ports() else { return false };
         // Unlike a datagram, an error that came round by `lo` is `lo`'s (`skb->dev`), whosever the address is.
-        let Some(id) = self.udp_lookup(ns, (inner.src, ports.0), (inner.dst, ports.1), rx.dev) else {
+        let Some(id) = self.udp_lookup(ns, (e.quoted.src, ports.0), (e.quoted.dst, ports.1), rx.dev) else {
             // A tunnel sends from other ports than it listens on (`__udp4_lib_err_encap`).
             let tunnels = self.netns[ns.ix()].socks.udp.get(&ports.1);
             if tunnels.is_some_and(|l| l.iter().any(|s| self.sock(*s).encap)) {
@@ -254,7 +237,7 @@ impl<R: Recorder> Kernel<R> {
             self.netns[ns.ix()].mib.inc(M::IcmpInErrors);
             return false;
         };
-        let (errno, hard) = match (ty, code) {
+        let (errno, hard) = match (e.ty, e.code) {
             (11, _) => (Errno::EHOSTUNREACH, false),
             (3, 4) if self.sock(id).opts.pmtudisc == PmtuDisc::Dont => return true,
             (3, 4) => (Errno::EMSGSIZE, true),
@@ -264,7 +247,7 @@ impl<R: Recorder> Kernel<R> {
         };
         let s = self.sock_mut(id);
         if s.opts.recverr {
-            s.errq.push_back(SockErr { errno, icmp: Some((ty, code)), from, mtu: info & 0xffff });
+            s.errq.push_back(e.queued(errno));
         } else if !hard || s.rport == 0 {
             return true;
         }

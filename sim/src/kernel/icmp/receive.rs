@@ -8,9 +8,41 @@ use crate::kernel::fib::RouteType;
 use crate::kernel::ip::Rx;
 use crate::kernel::mib::MibItem as M;
 use crate::kernel::route::OutputKey;
-use crate::kernel::types::NetnsId;
+use crate::kernel::socket::SockErr;
+use crate::kernel::types::{Errno, NetnsId};
 use crate::trace::{DropReason, EventKind, Recorder};
 use crate::wire::{Icmp, Ipv4, L4, Packet, parse};
+
+/// An ICMP error, and the packet that it quotes.
+pub(crate) struct IcmpErr {
+    /// The packet.
+    pub quoted: Ipv4,
+    /// Who sent the error.
+    pub from: Ipv4Addr,
+    /// Type.
+    pub ty: u8,
+    /// Code.
+    pub code: u8,
+    /// The rest of its header: an MTU, a gateway.
+    pub info: u32,
+}
+
+impl IcmpErr {
+    /// Ports of the quoted packet, of which eight bytes are enough.
+    pub fn ports(&self) -> Option<(u16, u16)> {
+        match &self.quoted.l4 {
+            L4::Tcp(t) => Some((t.sport, t.dport)),
+            L4::Udp(u) => Some((u.sport, u.dport)),
+            L4::Raw(_, b) => parse::ports(b),
+            L4::Icmp(_) => None,
+        }
+    }
+
+    /// As a socket's error queue keeps it (`ip_icmp_error`).
+    pub fn queued(&self, errno: Errno) -> SockErr {
+        SockErr { errno, icmp: Some((self.ty, self.code)), from: self.from, mtu: self.info & 0xffff }
+    }
+}
 
 impl<R: Recorder> Kernel<R> {
     pub(crate) fn icmp_rcv(&mut self, rx: Rx, mut p: Packet) {
@@ -85,18 +117,19 @@ impl<R: Recorder> Kernel<R> {
             return self.drop_at(rx.dev, &mut p, DropReason::NOT_SPECIFIED, "icmp_unreach");
         }
         // What it says of the route counts only where the packet's own protocol knows it: it may be made up.
-        let raw = self.raw_err(ns, rx, &inner, from, ty, code, rest);
-        let ours = match inner.proto() {
-            17 => self.udp_err(ns, rx, &inner, from, ty, code, rest),
-            6 => self.tcp_v4_err(ns, rx, &inner, from, ty, code, rest, &mut p),
+        let e = IcmpErr { quoted: inner, from, ty, code, info: rest };
+        let raw = self.raw_err(ns, rx, &e);
+        let ours = match e.quoted.proto() {
+            17 => self.udp_err(ns, rx, &e),
+            6 => self.tcp_v4_err(ns, rx, &e, &mut p),
             // `icmp_err`: an answer has no socket, and a request has that of `ping`.
-            1 => matches!(&inner.l4, L4::Icmp(Icmp { ty: 0, .. })),
+            1 => matches!(&e.quoted.l4, L4::Icmp(Icmp { ty: 0, .. })),
             _ => false,
         };
         match (ty, code) {
-            (3, 4) if raw || ours => self.ipv4_update_pmtu(ns, &inner, rest & 0xffff, &mut p),
+            (3, 4) if raw || ours => self.ipv4_update_pmtu(ns, &e.quoted, rest & 0xffff, &mut p),
             (5, _) if (raw || ours) && rx.ty == PktType::Host => {
-                self.ip_do_redirect(ns, rx, from, &inner, Ipv4Addr::from(rest), &mut p);
+                self.ip_do_redirect(ns, rx, from, &e.quoted, Ipv4Addr::from(rest), &mut p);
             }
             _ => {}
         }
@@ -104,7 +137,7 @@ impl<R: Recorder> Kernel<R> {
     }
 
     /// `ipv4_update_pmtu`: the path MTU is noted for the route.
-    pub(crate) fn ipv4_update_pmtu(&mut self, ns: NetnsId, inner: &Ipv4, mtu: u32, p: &mut Packet) {
+    fn ipv4_update_pmtu(&mut self, ns: NetnsId, inner: &Ipv4, mtu: u32, p: &mut Packet) {
         if self.netns[ns.ix()].sysctl.ip_no_pmtu_disc != 0 || mtu == 0 {
             return;
         }

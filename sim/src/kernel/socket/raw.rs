@@ -4,10 +4,10 @@ use std::net::Ipv4Addr;
 
 use bytes::Bytes;
 
-use super::{Rcv, SockErr, SockKind};
+use super::{Rcv, SockKind};
 use crate::kernel::Kernel;
 use crate::kernel::dev::PktType;
-use crate::kernel::icmp::err_convert;
+use crate::kernel::icmp::{IcmpErr, err_convert};
 use crate::kernel::ip::{IpMeta, PmtuDisc, Rx};
 use crate::kernel::route::{Dst, OutputKey};
 use crate::kernel::types::{DevId, Errno, NetnsId, SockId};
@@ -143,30 +143,20 @@ impl<R: Recorder> Kernel<R> {
 
     /// `raw_icmp_error`, `raw_err`. A socket of one device hears only what came in there, not what came round by `lo`.
     /// Says whether there is one.
-    #[expect(clippy::too_many_arguments, reason = "an ICMP error and the packet it quotes")]
-    pub(crate) fn raw_err(
-        &mut self,
-        ns: NetnsId,
-        rx: Rx,
-        inner: &Ipv4,
-        from: Ipv4Addr,
-        ty: u8,
-        code: u8,
-        info: u32,
-    ) -> bool {
+    pub(crate) fn raw_err(&mut self, ns: NetnsId, rx: Rx, e: &IcmpErr) -> bool {
         let mut known = false;
         for id in self.netns[ns.ix()].socks.raw.clone() {
             let s = &mut self.socks[id.ix()];
-            let fits = matches!(s.kind, SockKind::Raw { proto } if proto == inner.proto())
-                && (s.local.is_unspecified() || s.local == inner.src)
-                && (s.remote.is_unspecified() || s.remote == inner.dst)
+            let fits = matches!(s.kind, SockKind::Raw { proto } if proto == e.quoted.proto())
+                && (s.local.is_unspecified() || s.local == e.quoted.src)
+                && (s.remote.is_unspecified() || s.remote == e.quoted.dst)
                 && s.dev.is_none_or(|d| d == rx.dev);
             known |= fits;
-            if !fits || !s.opts.recverr || ty == 5 {
+            if !fits || !s.opts.recverr || e.ty == 5 {
                 continue;
             }
-            let errno = if ty == 3 { err_convert(code).0 } else { Errno::EHOSTUNREACH };
-            s.errq.push_back(SockErr { errno, icmp: Some((ty, code)), from, mtu: info & 0xffff });
+            let errno = if e.ty == 3 { err_convert(e.code).0 } else { Errno::EHOSTUNREACH };
+            s.errq.push_back(e.queued(errno));
             self.wake(id);
         }
         known

@@ -41,7 +41,6 @@ impl<R: Recorder> Kernel<R> {
             Default::default()
         };
         f.sacked = sacked.segments > 0;
-        f.original = sacked.original || arrived.original;
         f.arrived = sacked.segments + arrived.segments;
         f.prior = sacked.prior.max(arrived.prior);
         f.rearm = f.advanced || b.rtx.0.front().is_some_and(|head| sacked.rtt_from.is_some_and(|at| at < head.at));
@@ -50,12 +49,6 @@ impl<R: Recorder> Kernel<R> {
         if under_way {
             self.tcp_after_ack(id, t.ack, f);
         } else if f.advanced {
-            self.tcp_disarm(id);
-        }
-        if self.sock(id).tcb().rtx.0.is_empty()
-            && f.advanced
-            && self.sock(id).tcb().snd_una == self.sock(id).tcb().snd_nxt
-        {
             self.tcp_disarm(id);
         }
         self.tcp_ack_state(ns, id)

@@ -7,13 +7,13 @@ use super::{Tcb, TcpState};
 use crate::kernel::Kernel;
 use crate::kernel::dev::PktType;
 use crate::kernel::fib::RouteType;
-use crate::kernel::icmp::err_convert;
+use crate::kernel::icmp::{IcmpErr, err_convert};
 use crate::kernel::ip::Rx;
 use crate::kernel::mib::MibItem as M;
 use crate::kernel::socket::SockKind;
 use crate::kernel::types::{DevId, Errno, NetnsId, SEC, SockId};
 use crate::trace::{DropReason, EventKind, Recorder};
-use crate::wire::{Ipv4, L4, Packet, Tcp, TcpFlags, parse};
+use crate::wire::{L4, Packet, Tcp, TcpFlags};
 
 impl<R: Recorder> Kernel<R> {
     /// `tcp_v4_rcv`.
@@ -262,28 +262,10 @@ impl<R: Recorder> Kernel<R> {
 
     /// `tcp_v4_err`: an ICMP error about one of our segments. Says whether a redirect is taken for it, which a socket
     /// that a process holds does not.
-    #[expect(clippy::too_many_arguments, reason = "an ICMP error and the packet it quotes")]
-    pub(crate) fn tcp_v4_err(
-        &mut self,
-        ns: NetnsId,
-        rx: Rx,
-        inner: &Ipv4,
-        from: Ipv4Addr,
-        ty: u8,
-        code: u8,
-        info: u32,
-        p: &mut Packet,
-    ) -> bool {
-        use crate::kernel::socket::SockErr;
-        let ports = match &inner.l4 {
-            L4::Tcp(t) => (t.sport, t.dport),
-            L4::Raw(_, b) => match parse::ports(b) {
-                Some(x) => x,
-                None => return false,
-            },
-            _ => return false,
-        };
-        let quad = (inner.src, ports.0, inner.dst, ports.1);
+    pub(crate) fn tcp_v4_err(&mut self, ns: NetnsId, rx: Rx, e: &IcmpErr, p: &mut Packet) -> bool {
+        let Some(ports) = e.ports() else { return false };
+        let (ty, code, mtu) = (e.ty, e.code, e.info & 0xffff);
+        let quad = (e.quoted.src, ports.0, e.quoted.dst, ports.1);
         let found = self.ns(ns).socks.tcp_established.get(&quad).copied();
         let Some(id) = found.filter(|id| self.sock(*id).dev.is_none_or(|d| d == rx.sock_dev)) else {
             self.ns_mut(ns).mib.inc(M::IcmpInErrors);
@@ -298,8 +280,8 @@ impl<R: Recorder> Kernel<R> {
             (3, 4) => {
                 match state {
                     TcpState::SynRecv => {}
-                    _ if owned => self.sock_mut(id).tcb_mut().mtu_reduced = Some(info & 0xffff),
-                    _ => self.tcp_mtu_reduced(id, info & 0xffff, Some(p)),
+                    _ if owned => self.sock_mut(id).tcb_mut().mtu_reduced = Some(mtu),
+                    _ => self.tcp_mtu_reduced(id, mtu, Some(p)),
                 }
                 return false;
             }
@@ -312,7 +294,7 @@ impl<R: Recorder> Kernel<R> {
         let s = self.sock_mut(id);
         // The error queue (`ip_icmp_error`) is for who still connects; later there is only an error number.
         if s.opts.recverr && state == TcpState::SynSent {
-            s.errq.push_back(SockErr { errno, icmp: Some((ty, code)), from, mtu: info & 0xffff });
+            s.errq.push_back(e.queued(errno));
         }
         match state {
             // The answer to the first SYN comes back while `connect` still holds the socket: the error stays soft.

@@ -214,7 +214,7 @@ impl<R: Recorder> Kernel<R> {
                 break;
             }
             let t = self.sock(id).tcb();
-            if t.backlog.is_some() && t.send_len > t.snd_nxt.wrapping_sub(t.snd_una) as usize {
+            if t.backlog.is_some() && t.unsent() > 0 {
                 self.do_softirq();
             }
         }
@@ -337,7 +337,7 @@ impl Tcb {
         }
         let seq = self.snd_nxt;
         let flying = seq.wrapping_sub(self.snd_una) as usize;
-        let left = self.send_len - flying.min(self.send_len);
+        let left = self.unsent();
         // `tcp_cwnd_test`: at most half the window at once.
         let free = self.cwnd.saturating_sub(self.rtx.in_flight());
         let quota = if probe { 1 } else { free.min((self.cwnd / 2).max(1)) } as usize;

@@ -2,6 +2,7 @@
 //! tcp_recovery.c, tcp_output.c), with the windows that BBR gives while it lasts (net/ipv4/tcp_bbr.c). Undoing a
 //! reduction that was not needed, and the growth of windows beyond slow start, are not modelled.
 
+use super::Tcb;
 use super::rtx::{Delivered, sent_after};
 use super::state::before;
 use super::timer::Pending;
@@ -41,6 +42,8 @@ pub struct Recovery {
     pub min_rtt: Nanos,
     /// Segments that arrived (`delivered`).
     pub delivered: u32,
+    /// Segments that counted as lost (`lost`).
+    losses: u32,
     /// The packet sent last of those that arrived, and its round trip (`tp->rack`).
     rack: Option<(Nanos, u32)>,
     rack_rtt: Nanos,
@@ -66,8 +69,6 @@ pub(crate) struct AckFlags {
     pub sacked: bool,
     /// Data came with it, or the window changed: no duplicate (`FLAG_DATA | FLAG_WIN_UPDATE`).
     pub news: bool,
-    /// Never-repeated data arrived (`FLAG_ORIG_SACK_ACKED`).
-    pub original: bool,
     /// The timer begins anew (`FLAG_SET_XMIT_TIMER`).
     pub rearm: bool,
     /// Segments that arrived.
@@ -81,6 +82,17 @@ enum Rexmit {
     None,
     Lost,
     New,
+}
+
+impl Tcb {
+    /// `tcp_mark_skb_lost`. Says whether that is news.
+    fn lose(&mut self, i: usize) -> bool {
+        let news = self.rtx.mark_lost(i);
+        if news {
+            self.recovery.losses += self.rtx.0[i].pcount();
+        }
+        news
+    }
 }
 
 impl Recovery {
@@ -113,14 +125,14 @@ impl<R: Recorder> Kernel<R> {
     /// The rest of `tcp_ack`, when the queue is cleaned: probes, loss, the window, what goes out again.
     pub(crate) fn tcp_after_ack(&mut self, id: SockId, ack: u32, mut f: AckFlags) {
         self.tcp_process_tlp_ack(id, ack, f);
-        let before_lost = self.sock(id).tcb().recovery_losses;
+        let before_lost = self.sock(id).tcb().recovery.losses;
         let state = self.sock(id).tcb().recovery.state;
         let dubious = !(f.news || f.advanced) || f.sacked || state != CaState::Open;
         let what = if dubious { self.tcp_fastretrans_alert(id, &mut f) } else { Rexmit::None };
         if f.rearm && !self.tcp_schedule_loss_probe(id, true) {
             self.tcp_rearm_rto(id);
         }
-        let losses = self.sock(id).tcb().recovery_losses.wrapping_sub(before_lost);
+        let losses = self.sock(id).tcb().recovery.losses.wrapping_sub(before_lost);
         self.bbr_set_cwnd(id, f, losses);
         if what == Rexmit::New {
             self.tcp_push(id);
@@ -210,9 +222,8 @@ impl<R: Recorder> Kernel<R> {
                 }
             } else if f.advanced && !done {
                 t.recovery.high_seq = t.snd_nxt;
-                let out = t.snd_nxt.wrapping_sub(t.snd_una);
-                let more = t.send_len > out as usize || (t.fin_queued && !t.fin_sent);
-                if more && out < t.snd_wnd {
+                let more = t.unsent() > 0 || (t.fin_queued && !t.fin_sent);
+                if more && t.snd_nxt.wrapping_sub(t.snd_una) < t.snd_wnd {
                     return Rexmit::New;
                 }
                 t.recovery.frto = false;
@@ -267,10 +278,7 @@ impl<R: Recorder> Kernel<R> {
             }
             let age = now - s.at;
             if age >= limit {
-                let n = s.pcount();
-                if t.rtx.mark_lost(i) {
-                    t.recovery_losses += n;
-                }
+                t.lose(i);
             } else {
                 wait = wait.max(Some(limit - age));
             }
@@ -346,9 +354,8 @@ impl<R: Recorder> Kernel<R> {
     /// Sends the probe; says whether it repeats something, nothing where it could not be sent.
     fn tcp_probe(&mut self, id: SockId) -> Option<bool> {
         let t = self.sock(id).tcb();
-        let out = t.snd_nxt.wrapping_sub(t.snd_una);
-        let data = t.send_len > out as usize;
-        if (data && out < t.snd_wnd) || (!data && t.fin_queued && !t.fin_sent) {
+        let data = t.unsent() > 0;
+        if (data && t.snd_nxt.wrapping_sub(t.snd_una) < t.snd_wnd) || (!data && t.fin_queued && !t.fin_sent) {
             return self.tcp_write_xmit(id, true).then_some(false);
         }
         let last = t.rtx.0.len().checked_sub(1)?;
@@ -379,10 +386,7 @@ impl<R: Recorder> Kernel<R> {
             if i > 0 && rack && now - s.at < limit {
                 continue;
             }
-            let n = s.pcount();
-            if t.rtx.mark_lost(i) {
-                t.recovery_losses += n;
-            }
+            t.lose(i);
         }
         t.cwnd = t.rtx.in_flight() + 1;
         let r = &mut t.recovery;
@@ -398,11 +402,7 @@ impl<R: Recorder> Kernel<R> {
         let mut any = false;
         for i in 0..t.rtx.0.len() {
             let s = &t.rtx.0[i];
-            let n = s.pcount();
-            if s.len().min(usize::from(s.mss)) > mss && t.rtx.mark_lost(i) {
-                t.recovery_losses += n;
-                any = true;
-            }
+            any |= s.len().min(usize::from(s.mss)) > mss && t.lose(i);
         }
         if !any {
             return;

@@ -55,8 +55,6 @@ pub struct Delivered {
     pub segments: u32,
     /// The one of them that was sent last: when, its end, whether it was ever sent again (`tcp_rack_advance`).
     pub latest: Option<(Nanos, u32, bool)>,
-    /// Some of them was never sent again (`FLAG_ORIG_SACK_ACKED`).
-    pub original: bool,
     /// `tx.delivered` of the latest (`rs->prior_delivered`).
     pub prior: u32,
     /// When the first of those that were acknowledged for the first time, and never sent again, was sent.
@@ -68,7 +66,6 @@ pub struct Delivered {
 impl Delivered {
     fn add(&mut self, s: &Segment) {
         self.segments += s.pcount();
-        self.original |= !s.ever;
         let newer = self.latest.is_none_or(|(at, end, _)| sent_after((s.at, s.end), (at, end)));
         if newer {
             self.latest = Some((s.at, s.end, s.ever));
@@ -215,7 +212,7 @@ impl RtxQueue {
         }
     }
 
-    /// `tcp_mark_skb_lost`. Says whether that is news.
+    /// Counts a packet as lost. Says whether that is news.
     pub fn mark_lost(&mut self, i: usize) -> bool {
         let s = &mut self.0[i];
         if s.sacked || (s.lost && !s.retrans) {

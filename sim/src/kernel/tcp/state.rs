@@ -105,8 +105,6 @@ pub struct Tcb {
     pub paced: bool,
     /// What is known of loss.
     pub recovery: Recovery,
-    /// Segments that counted as lost so far (`tp->lost`).
-    pub recovery_losses: u32,
     /// End of the last segment that was not full (`snd_sml`, Minshall's variant of Nagle's rule).
     pub snd_sml: u32,
     /// Window that the peer offers, in bytes.
@@ -202,7 +200,6 @@ impl Default for Tcb {
             data_segs: 0,
             paced: false,
             recovery: Recovery::default(),
-            recovery_losses: 0,
             rto: SEC,
             retransmits: 0,
             total_rto: 0,
@@ -287,7 +284,12 @@ impl Tcb {
 
     /// Data waits that was never sent, or is lost.
     pub(crate) fn has_more(&self) -> bool {
-        self.rtx.lost_out() > 0 || self.send_len > self.snd_nxt.wrapping_sub(self.snd_una) as usize
+        self.rtx.lost_out() > 0 || self.unsent() > 0
+    }
+
+    /// Bytes that were never sent.
+    pub(crate) fn unsent(&self) -> usize {
+        self.send_len.saturating_sub(self.snd_nxt.wrapping_sub(self.snd_una) as usize)
     }
 
     /// Payload of a full segment: the MSS less the options.

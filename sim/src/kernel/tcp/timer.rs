@@ -2,7 +2,7 @@
 
 use super::TcpState;
 use super::state::RTO_MAX;
-use crate::engine::{HOP_NS, Timer};
+use crate::engine::{HOP_NS, TcpTimer, Timer};
 use crate::kernel::Kernel;
 use crate::kernel::mib::MibItem as M;
 use crate::kernel::types::{Errno, MSEC, Nanos, SEC, SockId};
@@ -46,7 +46,7 @@ impl<R: Recorder> Kernel<R> {
         let generation = t.timer_gen;
         // Of the timers of one tick the neighbours' run first, and what they report is read at once.
         let at = self.queue.fires(after) + HOP_NS / 2;
-        self.queue.timer(at, Timer::Tcp { sock: id, kind: 0, generation });
+        self.queue.timer(at, Timer::Tcp { sock: id, kind: TcpTimer::Write, generation });
     }
 
     pub(crate) fn tcp_disarm(&mut self, id: SockId) {
@@ -69,7 +69,7 @@ impl<R: Recorder> Kernel<R> {
     pub(crate) fn tcp_delay_ack(&mut self, id: SockId) {
         self.sock_mut(id).tcb_mut().ack_pending = true;
         let at = self.queue.fires(DELACK);
-        self.queue.timer(at, Timer::Tcp { sock: id, kind: 1, generation: 0 });
+        self.queue.timer(at, Timer::Tcp { sock: id, kind: TcpTimer::DelAck, generation: 0 });
     }
 
     /// `tcp_delack_timer`.
@@ -94,7 +94,7 @@ impl<R: Recorder> Kernel<R> {
     pub(crate) fn tcp_pacing_check(&mut self, id: SockId) -> bool {
         let paced = self.sock(id).tcb().paced;
         if paced {
-            self.queue.timer(self.queue.now + PACE, Timer::Tcp { sock: id, kind: 2, generation: 0 });
+            self.queue.timer(self.queue.now + PACE, Timer::Tcp { sock: id, kind: TcpTimer::Pacing, generation: 0 });
         }
         paced
     }
