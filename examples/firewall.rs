@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use packetwalk_sim::kernel::Kernel;
-use packetwalk_sim::kernel::netfilter::{Hook, SkbNf};
+use packetwalk_sim::kernel::netfilter::Hook;
 use packetwalk_sim::kernel::types::{DevId, HostId, NetnsId};
 use packetwalk_sim::kernel::xtables::commit::XtChange;
 use packetwalk_sim::kernel::xtables::matches::{Match, TcpMatch};
@@ -40,18 +40,7 @@ fn packet(n: u32) -> Packet {
         options: bytes::Bytes::new(),
         l4: L4::Udp(Udp { sport: 40000, dport: 53, payload: bytes::Bytes::new() }),
     };
-    Packet {
-        id: PacketId(n),
-        snap: 0,
-        dst: MacAddr::ZERO,
-        src: MacAddr::ZERO,
-        mark: 0,
-        iif: 0,
-        rehash: 0,
-        bridged: 0,
-        nf: SkbNf::default(),
-        body: Body::Ipv4(ip.into()),
-    }
+    Packet::new(PacketId(n), MacAddr::ZERO, MacAddr::ZERO, Body::Ipv4(ip.into()))
 }
 
 /// A rule that asks for another source: every third also for an interface, every third for a port.

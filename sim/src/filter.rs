@@ -274,16 +274,9 @@ fn packet(s: &mut Session, q: &Question, iif: Option<DevId>) -> Packet {
     };
     let dst = iif.map_or(MacAddr::ZERO, |d| s.kernel.dev(d).mac);
     Packet {
-        id: PacketId(1),
-        snap: 0,
-        dst,
-        src: MacAddr([2, 0, 0, 0, 0, 1]),
         mark: q.mark,
-        rehash: 0,
-        bridged: 0,
         iif: iif.map_or(0, |d| d.ix() as u32 + 1),
-        nf: Default::default(),
-        body: Body::Ipv4(ip.into()),
+        ..Packet::new(PacketId(1), MacAddr([2, 0, 0, 0, 0, 1]), dst, Body::Ipv4(ip.into()))
     }
 }
 

@@ -45,18 +45,7 @@ impl World {
         let mac = MacAddr([0; 6]);
         let body = Body::Ipv4(Arc::new(ip));
         let id = PacketId(1);
-        let mut p = Packet {
-            id,
-            snap: 0,
-            dst: mac,
-            src: mac,
-            mark: 0,
-            iif: 0,
-            rehash: 0,
-            bridged: 0,
-            nf: Default::default(),
-            body,
-        };
+        let mut p = Packet::new(id, mac, mac, body);
         p.nf.zone = zone;
         let k = &mut self.s.kernel;
         let dev = k.dev_by_name(self.ns, "lo").expect("lo");

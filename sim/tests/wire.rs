@@ -90,18 +90,7 @@ fn packet() -> impl Strategy<Value = Packet> {
         .prop_map(|(op, sha, spa, tha, tpa)| Body::Arp(Arp { op, sha, spa, tha, tpa }));
     let other = (0x0900u16.., payload()).prop_map(|(t, b)| Body::Other(t, b));
     let body = prop_oneof![1 => arp, 1 => other, 6 => ip().prop_map(|ip| Body::Ipv4(ip.into()))];
-    (mac(), mac(), body).prop_map(|(dst, src, body)| Packet {
-        id: PacketId(0),
-        snap: 0,
-        dst,
-        src,
-        mark: 0,
-        iif: 0,
-        rehash: 0,
-        bridged: 0,
-        nf: Default::default(),
-        body,
-    })
+    (mac(), mac(), body).prop_map(|(dst, src, body)| Packet::new(PacketId(0), src, dst, body))
 }
 
 fn second_reader_agrees_on_ip(want: &Ipv4, bytes: &[u8]) -> Result<(), TestCaseError> {

@@ -143,18 +143,7 @@ impl Arping {
             }
             None => Arp { op: Arp::REQUEST, sha, spa, tha: self.request_tha(), tpa: self.spec.dst },
         };
-        let p = Packet {
-            id: PacketId(0),
-            snap: 0,
-            dst: self.to,
-            src: sha,
-            rehash: 0,
-            bridged: 0,
-            mark: 0,
-            iif: 0,
-            nf: Default::default(),
-            body: Body::Arp(arp),
-        };
+        let p = Packet::new(PacketId(0), sha, self.to, Body::Arp(arp));
         cx.k.packet_send(s, p)?;
         self.sent += 1;
         self.sent_at = cx.k.now();

@@ -233,6 +233,11 @@ impl SackBlocks {
 }
 
 impl Packet {
+    /// A frame that nobody handled yet.
+    pub fn new(id: PacketId, src: MacAddr, dst: MacAddr, body: Body) -> Packet {
+        Packet { id, snap: 0, dst, src, mark: 0, rehash: 0, bridged: 0, iif: 0, nf: SkbNf::default(), body }
+    }
+
     /// EtherType of the frame.
     pub fn ethertype(&self) -> u16 {
         match &self.body {

@@ -19,18 +19,7 @@ pub fn frame(b: &Bytes) -> Option<Packet> {
         _ => None,
     };
     let body = body.unwrap_or(Body::Other(ty, rest));
-    Some(Packet {
-        id: PacketId(0),
-        snap: 0,
-        dst,
-        src,
-        mark: 0,
-        rehash: 0,
-        bridged: 0,
-        iif: 0,
-        nf: Default::default(),
-        body,
-    })
+    Some(Packet::new(PacketId(0), src, dst, body))
 }
 
 fn arp(b: &[u8]) -> Option<Arp> {

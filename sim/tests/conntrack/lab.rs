@@ -56,18 +56,7 @@ impl Lab {
             options: Bytes::new(),
             l4,
         };
-        let mut p = Packet {
-            id: PacketId(1),
-            snap: 0,
-            dst: MacAddr([0; 6]),
-            src: MacAddr([0; 6]),
-            mark: 0,
-            iif: 0,
-            rehash: 0,
-            bridged: 0,
-            nf: Default::default(),
-            body: Body::Ipv4(Arc::new(ip)),
-        };
+        let mut p = Packet::new(PacketId(1), MacAddr([0; 6]), MacAddr([0; 6]), Body::Ipv4(Arc::new(ip)));
         p.nf.zone = zone;
         let v = self.k.nf_conntrack_in(self.ns, Hook::Prerouting, self.dev, &mut p);
         (p, v)

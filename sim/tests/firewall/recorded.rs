@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use packetwalk_sim::command::iptables::{parse_rule, save};
 use packetwalk_sim::kernel::Kernel;
-use packetwalk_sim::kernel::netfilter::{Hook, SkbNf, Verdict};
+use packetwalk_sim::kernel::netfilter::{Hook, Verdict};
 use packetwalk_sim::kernel::types::HostId;
 use packetwalk_sim::kernel::xtables::{Counters, Policy, TableKind, Variant, XtChange};
 use packetwalk_sim::op::{LinkChange, LinkSpec, NewLink, Op};
@@ -51,18 +51,7 @@ fn packet(n: usize, (src, dst, proto, port, ttl): Draft) -> Packet {
     };
     let body = Body::Ipv4(Arc::new(ip));
     let id = PacketId(n as u32 + 1);
-    Packet {
-        id,
-        snap: 0,
-        dst: MacAddr::ZERO,
-        src: MacAddr::ZERO,
-        mark: 0,
-        iif: 0,
-        rehash: 0,
-        bridged: 0,
-        nf: SkbNf::default(),
-        body,
-    }
+    Packet::new(id, MacAddr::ZERO, MacAddr::ZERO, body)
 }
 
 fn bytes() -> bytes::Bytes {

@@ -150,16 +150,10 @@ impl<R: Recorder> Kernel<R> {
         };
         let (ct, ctinfo) = m.ct.map_or((None, CtInfo::None), |(ct, info)| (Some(ct), info));
         Packet {
-            id,
-            snap: 0,
-            dst: MacAddr::ZERO,
-            src: MacAddr::ZERO,
             mark: m.mark,
             rehash: self.tx_rehash(m.sock),
-            bridged: 0,
-            iif: 0,
             nf: SkbNf { sock: m.sock, ct, ctinfo, ..SkbNf::default() },
-            body: Body::Ipv4(ip.into()),
+            ..Packet::new(id, MacAddr::ZERO, MacAddr::ZERO, Body::Ipv4(ip.into()))
         }
     }
 

@@ -129,18 +129,7 @@ impl<R: Recorder> Kernel<R> {
         if R::ON {
             self.rec.born(id, parent, why);
         }
-        let p = Packet {
-            id,
-            snap: 0,
-            dst: to,
-            src: self.devs[dev.ix()].mac,
-            rehash: 0,
-            bridged: 0,
-            mark: 0,
-            iif: 0,
-            nf: Default::default(),
-            body: Body::Arp(a),
-        };
+        let p = Packet::new(id, self.devs[dev.ix()].mac, to, Body::Arp(a));
         self.dev_queue_xmit(dev, p);
     }
 

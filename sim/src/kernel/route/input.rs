@@ -2,13 +2,15 @@
 
 use std::net::Ipv4Addr;
 
+use bytes::Bytes;
+
 use super::Dst;
 use crate::kernel::Kernel;
 use crate::kernel::fib::{Flow, Lookup, Route, RouteType, scope};
 use crate::kernel::types::{DevId, Errno, NetnsId};
 use crate::trace::event::SourceCheck;
 use crate::trace::{DropReason, EventKind, Recorder};
-use crate::wire::{L4, Packet};
+use crate::wire::{Body, L4, MacAddr, Packet, PacketId};
 
 /// Key of the lookup for an IP packet as it arrives.
 fn flow_of(p: &Packet, dev: DevId) -> Flow {
@@ -55,16 +57,8 @@ impl<R: Recorder> Kernel<R> {
     pub fn ip_route_get_input(&mut self, dev: DevId, k: super::OutputKey) -> Result<Dst, Errno> {
         let f = Flow { src: k.src, iif: Some(dev), mark: k.mark, tos: k.tos, proto: k.proto, ..Flow::to(k.dst) };
         let mut p = Packet {
-            id: crate::wire::PacketId(0),
-            snap: 0,
-            dst: crate::wire::MacAddr::ZERO,
-            src: crate::wire::MacAddr::ZERO,
-            rehash: 0,
-            bridged: 0,
             mark: k.mark,
-            iif: 0,
-            nf: Default::default(),
-            body: crate::wire::Body::Other(0, bytes::Bytes::new()),
+            ..Packet::new(PacketId(0), MacAddr::ZERO, MacAddr::ZERO, Body::Other(0, Bytes::new()))
         };
         match self.route_input(dev, f, Some(&mut p)) {
             Ok(rt) => rt.error.map_or(Ok(rt), Err),

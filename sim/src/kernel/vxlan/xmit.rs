@@ -57,16 +57,13 @@ impl<R: Recorder> Kernel<R> {
         }
         if let Some(mac) = answer {
             let mut r = Packet {
-                id: self.packet_id(),
-                snap: 0,
-                dst: a.sha,
-                src: mac,
-                rehash: 0,
-                bridged: 0,
-                mark: 0,
-                iif: 0,
                 nf: SkbNf { to_host: true, ..SkbNf::default() },
-                body: Body::Arp(Arp { op: Arp::REPLY, sha: mac, spa: a.tpa, tha: a.sha, tpa: a.spa }),
+                ..Packet::new(
+                    self.packet_id(),
+                    mac,
+                    a.sha,
+                    Body::Arp(Arp { op: Arp::REPLY, sha: mac, spa: a.tpa, tha: a.sha, tpa: a.spa }),
+                )
             };
             r.touch();
             if R::ON {
