@@ -2,7 +2,7 @@
 
 use super::TcpState;
 use super::recovery::AckFlags;
-use super::state::{RTO_MIN, Tcb, before};
+use super::state::{RTO_MIN, TCP_INIT_CWND, Tcb, before};
 use crate::kernel::Kernel;
 use crate::kernel::mib::MibItem as M;
 use crate::kernel::types::{DevId, NetnsId, SEC, SockId};
@@ -163,10 +163,15 @@ impl Tcb {
         let fin_acked = self.fin_sent && ack == self.snd_nxt;
         let bytes = (news as usize).saturating_sub(usize::from(fin_acked));
         self.acked(bytes);
-        // `tcp_is_cwnd_limited`: a window that was not half used does not grow; while loss is repaired BBR sets it.
+        // `bbr_set_cwnd`: the first segments let the window grow in any case; later one that was not half used does not
+        // (there it is what BBR takes for the path's capacity). While loss is repaired BBR sets it otherwise.
         let segments = |bytes: u32| bytes.div_ceil(u32::from(self.eff_mss()).max(1));
-        if self.cwnd < 2 * segments(flying) && !self.recovery.repairs() {
-            self.cwnd = (self.cwnd + segments(bytes as u32)).min(65_535);
+        let acked = segments(bytes as u32);
+        let (limited, repairs) = (self.cwnd < 2 * segments(flying), self.recovery.repairs());
+        // The SYN counts as well (`tp->delivered`).
+        let delivered = 1 + self.recovery.delivered + acked;
+        if (limited || delivered < TCP_INIT_CWND) && !repairs {
+            self.cwnd = (self.cwnd + acked).min(65_535);
         }
         self.rtx.acknowledge(ack)
     }

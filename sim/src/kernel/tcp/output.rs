@@ -12,7 +12,7 @@ use crate::kernel::Kernel;
 use crate::kernel::ip::IpMeta;
 use crate::kernel::mib::MibItem as M;
 use crate::kernel::route::{Dst, OutputKey};
-use crate::kernel::types::{Errno, MSEC, NetnsId, SockId};
+use crate::kernel::types::{Errno, MSEC, Nanos, NetnsId, SockId};
 use crate::trace::Recorder;
 use crate::trace::event::Birth;
 use crate::wire::{L4, PacketId, Tcp, TcpFlags, TcpOpts};
@@ -65,8 +65,7 @@ impl<R: Recorder> Kernel<R> {
         }
         let window = match (syn, flags.contains(TcpFlags::RST)) {
             (_, true) => 0,
-            (true, _) if flags.contains(TcpFlags::ACK) => 65_160,
-            (true, _) => 64_240,
+            (true, _) => first_window(t, flags.contains(TcpFlags::ACK)),
             _ => t.window(),
         };
         if t.sack && !syn && !flags.contains(TcpFlags::RST) {
@@ -160,7 +159,7 @@ impl<R: Recorder> Kernel<R> {
     /// `tcp_write_xmit`; for a loss probe one segment, whatever the congestion window. Says whether something left.
     pub(crate) fn tcp_write_xmit(&mut self, id: SockId, probe: bool) -> bool {
         let mut any = false;
-        while let Some((seq, data, flags)) = self.sock(id).tcb().next_to_send(probe) {
+        while let Some((seq, data, flags)) = self.sock(id).tcb().next_to_send(probe, self.queue.now) {
             if self.tcp_pacing_check(id) {
                 break;
             }
@@ -329,9 +328,18 @@ impl<R: Recorder> Kernel<R> {
     }
 }
 
+/// Window of a SYN (`tcp_select_initial_window`): half of `tcp_rmem`, a whole number of segments.
+fn first_window(t: &Tcb, answering: bool) -> u16 {
+    const SPACE: u32 = 65_536;
+    // Only who answers knows whether there will be time stamps.
+    let options = if answering && t.ts { 12 } else { 0 };
+    let mss = u32::from(t.advmss).saturating_sub(options).max(1);
+    (SPACE / mss * mss).min(65_535) as u16
+}
+
 impl Tcb {
     /// What leaves next: where it begins, data, flags.
-    fn next_to_send(&self, probe: bool) -> Option<(u32, Bytes, TcpFlags)> {
+    fn next_to_send(&self, probe: bool, now: Nanos) -> Option<(u32, Bytes, TcpFlags)> {
         if !can_send(self.state) || self.fin_sent {
             return None;
         }
@@ -353,12 +361,31 @@ impl Tcb {
         if room == 0 {
             return None;
         }
+        if !probe && self.tso_should_defer(free, left, flying, now) {
+            return None;
+        }
         let n = split_point(self, left, room, flying, probe)?;
         // A super-packet always has PSH, so that the receiver's GRO lets go of it.
         flags.set(TcpFlags::PSH, n == left || n > usize::from(self.eff_mss()));
         // A FIN goes with the data that still waits (`tcp_send_fin`).
         flags.set(TcpFlags::FIN, n == left && self.fin_queued);
         Some((seq, self.slice(flying, n), flags))
+    }
+}
+
+impl Tcb {
+    /// `tcp_tso_should_defer`: what is less than a third of the window waits, while something is under way that was sent
+    /// just now, for an acknowledgment to make it more.
+    fn tso_should_defer(&self, free: u32, left: usize, flying: usize, now: Nanos) -> bool {
+        let mss = usize::from(self.eff_mss());
+        let recent = self.rtx.0.back().is_some_and(|s| now <= s.at + MSEC);
+        if left <= mss || !recent || self.recovery.repairs() {
+            return false;
+        }
+        let window = self.snd_wnd as usize;
+        let limit = window.saturating_sub(flying).min(free as usize * mss);
+        let third = window.min(self.cwnd as usize * mss) / 3;
+        limit < third && (limit <= left || !self.fin_queued)
     }
 }
 

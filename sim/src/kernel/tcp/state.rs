@@ -72,7 +72,7 @@ pub struct Listener {
 }
 
 /// Initial congestion window in segments (`TCP_INIT_CWND`).
-const INIT_CWND: u32 = 10;
+pub(crate) const TCP_INIT_CWND: u32 = 10;
 /// `TCP_RTO_MIN` (200 ms) and a short round trip, as ticks of 4 ms and the timer wheel round them up.
 pub(crate) const RTO_MIN: Nanos = 208 * MSEC;
 /// `TCP_RTO_MAX`.
@@ -191,7 +191,7 @@ impl Default for Tcb {
             sack: true,
             peer_wscale: None,
             ts_recent: 0,
-            cwnd: INIT_CWND,
+            cwnd: TCP_INIT_CWND,
             backlog: None,
             mtu_reduced: None,
             rtx: RtxQueue::default(),
