@@ -58,7 +58,7 @@ pub fn render(c: &Case, name: &str) -> Rendered {
     out.push_str("steps:\n");
     let mut lines: Vec<String> = Vec::new();
     for (i, made) in p.made.iter().enumerate().filter(|m| !m.1.is_empty()) {
-        lines.push(format!("h{}$ {}", i + 1, made.join("; ")));
+        lines.push(format!("h{}$ {}", i + 1, batched(made.clone()).join("; ")));
     }
     let mut served = false;
     for n in 0..p.nodes.len() {
@@ -133,24 +133,42 @@ fn settled(c: &Case, p: &Plan, n: usize) -> (Option<String>, bool) {
             all.push(format!("ip link set {} up", d.name));
         }
     }
-    let mut set: Vec<String> = p
+    let mut set: Vec<(String, u32)> = p
         .devs
         .iter()
         .filter(|d| d.node == n && d.master.is_none())
-        .flat_map(|d| NEIGHBOUR.map(|(k, v)| format!("net.ipv4.neigh.{}.{k}={v}", d.name)))
+        .flat_map(|d| NEIGHBOUR.map(|(k, v)| (format!("neigh/{}/{k}", d.name), v)))
         .collect();
     if node.ns.is_some() {
-        set.push("net.ipv4.icmp_ratelimit=0".into());
+        set.push(("icmp_ratelimit".into(), 0));
     }
     if node.forwards {
-        set.push("net.ipv4.ip_forward=1".into());
+        set.push(("ip_forward".into(), 1));
     }
-    if !set.is_empty() {
-        all.push(format!("sysctl -qw {}", set.join(" ")));
-    }
+    // The shell's own: a process less than sysctl(8).
+    all.extend(set.into_iter().map(|(k, v)| format!("echo {v} >/proc/sys/net/ipv4/{k}")));
     all.extend(node.routes.iter().cloned());
-    let line = all.join("; ").replace("&; ", "& ");
-    ((!all.is_empty()).then(|| format!("{}$ {line}", node.place)), serves)
+    let line = batched(all).join("; ").replace("&; ", "& ");
+    ((!line.is_empty()).then(|| format!("{}$ {line}", node.place)), serves)
+}
+
+/// Commands of `ip` on end become a batch: one process instead of many.
+fn batched(all: Vec<String>) -> Vec<String> {
+    /// Fewer are typed one by one.
+    const FEW: usize = 2;
+    // A namespace is named where a scenario's places are looked for.
+    let named = |r: &str| r.starts_with(['-']) || r.starts_with("netns ");
+    let of_ip = |l: &String| l.strip_prefix("ip ").filter(|r| !named(r)).map(str::to_owned);
+    let mut out = Vec::new();
+    for run in all.chunk_by(|a, b| of_ip(a).is_some() == of_ip(b).is_some()) {
+        match run.iter().map(of_ip).collect::<Option<Vec<String>>>() {
+            Some(rest) if rest.len() >= FEW => {
+                out.push(format!("printf '{}\\n' | ip -force -b -", rest.join("\\n")));
+            }
+            _ => out.extend_from_slice(run),
+        }
+    }
+    out
 }
 
 /// Rules, those of a node on one line; most of them where packets pass.

@@ -1,4 +1,4 @@
-//! Rules of the firewall, over all tables. What needs a clock or dice is left out.
+//! Rules of the firewall, over all tables. What needs dice is left out, and what counts time counts hours.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -73,6 +73,24 @@ const OTHER: [&str; 15] = [
     "-m length --length 0:100",
     "-m length --length 500:",
     "-f",
+];
+
+/// What remembers the packets before.
+const REMEMBER: [&str; 14] = [
+    "-m recent --set --name A",
+    "-m recent --rcheck --name A",
+    "-m recent ! --rcheck --name A --rdest",
+    "-m recent --update --seconds 600 --hitcount 2 --name A",
+    "-m recent --remove --name A",
+    "-m recent --set --name B --rdest --mask 255.255.255.0",
+    "-m recent --rcheck --hitcount 3 --name B --rdest",
+    "-m hashlimit --hashlimit-upto 1/hour --hashlimit-burst 2 --hashlimit-mode srcip --hashlimit-name h",
+    "-m hashlimit --hashlimit-above 1/hour --hashlimit-burst 1 --hashlimit-mode dstip,dstport --hashlimit-name g",
+    "-m connlimit --connlimit-above 1",
+    "-m quota --quota 300",
+    "-m string --algo bm --string GET",
+    "-m limit --limit 1/hour --limit-burst 2",
+    "-m statistic --mode nth --every 2 --packet 0",
 ];
 
 impl Rule {
@@ -195,7 +213,8 @@ fn one_match(p: &Plan, node: usize, chain: &str, proto: &str, kind: u8, how: u8)
         150..=164 if proto == "tcp" => (5, (*pick(&FLAGS, how)).to_owned()),
         110..=164 if proto == "icmp" => (6, format!("{not}--icmp-type {}", pick(&ICMP, how))),
         165..=214 => (7, format!("-m conntrack {not}--ctstate {}", pick(&STATES, how))),
-        215..=255 => (8, (*pick(&OTHER, how)).to_owned()),
+        215..=242 => (8, (*pick(&OTHER, how)).to_owned()),
+        243..=255 => (10, (*pick(&REMEMBER, how)).to_owned()),
         _ => (9, String::new()),
     }
 }

@@ -39,6 +39,8 @@ const AFTER_COMMAND: Duration = Duration::from_millis(2);
 const AFTER_PROBE: Duration = Duration::from_millis(8);
 /// What engines of a cluster do of their own accord after a step is done within this time: they gossip every 200 ms.
 const SETTLE: Duration = Duration::from_millis(300);
+/// A path, lest it be looked for: what is started by its path is not forked first (`posix_spawn`).
+const SH: &str = "/bin/sh";
 /// How often it is looked whether a line has ended.
 const LOOK: Duration = Duration::from_millis(1);
 
@@ -276,8 +278,8 @@ impl<'a> Lab<'a> {
             cmd.arg0(shim::ENTER).arg(serde_json::to_string(&inside).unwrap_or_default()).env_clear();
             cmd
         } else {
-            let mut cmd = Command::new("sh");
-            cmd.arg("-c").arg(line).env_clear();
+            let mut cmd = Command::new(SH);
+            cmd.arg0("sh").arg("-c").arg(line).env_clear();
             cmd
         };
         cmd.env("PATH", format!("{TOOLS}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"));

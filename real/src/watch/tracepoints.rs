@@ -30,7 +30,6 @@ mod symbols;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::Ipv4Addr;
-use std::os::fd::RawFd;
 
 use format::{Format, Formats};
 use ring::{Ring, Sample};
@@ -220,11 +219,6 @@ impl Watch {
     #[must_use]
     pub fn lost(&self) -> u64 {
         self.lost
-    }
-
-    /// Readable when there is something to [`Watch::drain`].
-    pub fn fds(&self) -> impl Iterator<Item = RawFd> + '_ {
-        self.rings.iter().map(|(_, r)| r.fd())
     }
 
     fn event(&mut self, name: &'static str, s: &Sample) -> Option<Event> {

@@ -6,7 +6,6 @@ use bytes::Bytes;
 
 use super::probe::{icmp_class, local_class, read_line};
 use super::{Cx, Wake};
-use crate::engine::HOP_NS;
 use crate::kernel::socket::SockKind;
 use crate::kernel::tcp::TcpRead;
 use crate::kernel::types::{Errno, Nanos, SockId};
@@ -54,8 +53,6 @@ pub struct TcpClient {
     spec: TcpSpec,
     sock: Option<SockId>,
     connected: bool,
-    /// How often it was looked whether `connect` can return.
-    looks: u8,
     /// What came back.
     pub got: Vec<u8>,
 }
@@ -64,15 +61,11 @@ pub struct TcpClient {
 const READING: Nanos = 60_000;
 /// Timer: the answer is read.
 const READ_IT: u32 = 1;
-/// Timer: `connect` returns, perhaps.
-const RETURN: u32 = 2;
-/// So often it is looked whether it can return.
-const LOOKS: u8 = 64;
 
 impl TcpClient {
     /// A program that asks as told.
     pub fn new(spec: TcpSpec) -> TcpClient {
-        TcpClient { spec, sock: None, connected: false, looks: 0, got: Vec::new() }
+        TcpClient { spec, sock: None, connected: false, got: Vec::new() }
     }
 
     /// Called by the kernel's wakeups and by its timers.
@@ -86,11 +79,6 @@ impl TcpClient {
             Wake::Sock(s) if Some(s) == self.sock => self.progress(cx, s),
             Wake::Sock(_) => {}
             Wake::Timer(READ_IT) => self.finish(cx, Outcome::Reply),
-            Wake::Timer(RETURN) => {
-                if let Some(s) = self.sock {
-                    self.progress(cx, s);
-                }
-            }
             Wake::Timer(_) => {
                 let o = match (self.connected, self.got.is_empty()) {
                     (false, _) => Outcome::Timeout,
@@ -114,9 +102,8 @@ impl TcpClient {
             cx.k.sock_bind(s, self.spec.src.unwrap_or(Ipv4Addr::UNSPECIFIED), self.spec.sport)?;
         }
         cx.k.sock_mut(s).opts.recverr = true;
-        cx.k.tcp_connect(s, self.spec.dst, self.spec.port)?;
         cx.timer(self.spec.timeout, 0);
-        Ok(())
+        cx.k.tcp_connect(s, self.spec.dst, self.spec.port)
     }
 
     fn local<R: Recorder>(&mut self, cx: &mut Cx<'_, R>, e: Errno) {
@@ -128,9 +115,6 @@ impl TcpClient {
     /// Connected, refused, data, end.
     fn progress<R: Recorder>(&mut self, cx: &mut Cx<'_, R>, s: SockId) {
         if !self.connected {
-            if !self.returns(cx) {
-                return;
-            }
             if let Some(e) = cx.k.tcp_so_error(s) {
                 let o = local_class(e);
                 let q = cx.k.sock_errq(s);
@@ -173,19 +157,6 @@ impl TcpClient {
                 Err(e) => return self.broken(cx, e),
             }
         }
-    }
-
-    /// Does `connect` return? Virtual devices hand a packet on in the context of whoever sent the one before
-    /// (`netif_rx`, `do_softirq`), so the SYN-ACK, our ACK and what that brings back are through before the caller runs
-    /// again: measured with a firewall that answers the ACK with a reset, of which `connect` tells, and with two errors
-    /// about one SYN, which both find the socket.
-    fn returns<R: Recorder>(&mut self, cx: &mut Cx<'_, R>) -> bool {
-        let done = cx.k.queue.frames_in_flight() == 0 || self.looks == LOOKS;
-        if !done {
-            self.looks += 1;
-            cx.timer(HOP_NS, RETURN);
-        }
-        done
     }
 
     fn broken<R: Recorder>(&mut self, cx: &mut Cx<'_, R>, e: Errno) {

@@ -3,6 +3,7 @@
 pub mod addr;
 mod addr_show;
 pub mod args;
+mod batch;
 pub mod canon;
 mod json;
 pub mod link;
@@ -44,6 +45,10 @@ pub struct Globals {
     pub netns: Option<String>,
     /// `-a`: `ip netns exec` in every namespace.
     pub all: bool,
+    /// `-b FILE`: commands come from there; `-` is the standard input.
+    pub batch: Option<String>,
+    /// `-force`: a batch goes on behind a command that failed.
+    pub force: bool,
 }
 
 impl Globals {
@@ -76,8 +81,8 @@ pub enum IpCmd {
 /// What iproute2 knows and the model does not.
 pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
     let mut a = Args::new(argv);
-    let (g, cmd) = match parse(&mut a) {
-        Ok(x) => x,
+    let g = match options(&mut a) {
+        Ok(g) => g,
         Err(bad) => return bad.tell(p),
     };
     let ns = match &g.netns {
@@ -91,16 +96,24 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         },
     };
     let back = std::mem::replace(&mut p.ns, ns);
-    let r = match cmd {
-        IpCmd::Link(c) => link::exec(p, &g, &c),
-        IpCmd::Addr(c) => addr::exec(p, &g, &c),
-        IpCmd::Route(c) => route::exec(p, &g, &c),
-        IpCmd::Rule(c) => rule::exec(p, &g, &c),
-        IpCmd::Neigh(c) => neigh::exec(p, &g, &c),
-        IpCmd::Netns(c) => netns::exec(p, &g, &c),
+    let done = match &g.batch {
+        Some(file) => batch::run(p, &g, file),
+        None => carry_out(p, &g, &mut a),
     };
     p.ns = back;
-    r.or_else(|bad| bad.tell(p))
+    done.or_else(|bad| bad.tell(p))
+}
+
+/// `do_cmd`: the object and what is to be done with it.
+fn carry_out(p: &mut Proc<'_>, g: &Globals, a: &mut Args<'_>) -> Result<i32, Bad> {
+    match object(a, g)? {
+        IpCmd::Link(c) => link::exec(p, g, &c),
+        IpCmd::Addr(c) => addr::exec(p, g, &c),
+        IpCmd::Route(c) => route::exec(p, g, &c),
+        IpCmd::Rule(c) => rule::exec(p, g, &c),
+        IpCmd::Neigh(c) => neigh::exec(p, g, &c),
+        IpCmd::Netns(c) => netns::exec(p, g, &c),
+    }
 }
 
 /// Reads a whole command line.
@@ -108,6 +121,13 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
 /// # Errors
 /// What `ip` says to it, or what the model lacks.
 pub fn parse(a: &mut Args<'_>) -> Result<(Globals, IpCmd), Bad> {
+    let g = options(a)?;
+    let cmd = object(a, &g)?;
+    Ok((g, cmd))
+}
+
+/// Options before the object.
+fn options(a: &mut Args<'_>) -> Result<Globals, Bad> {
     let mut g = Globals::default();
     while let Some(w) = a.peek().filter(|w| w.starts_with('-')) {
         let w = w.strip_prefix("--").or_else(|| w.strip_prefix('-')).unwrap_or(w);
@@ -140,7 +160,14 @@ pub fn parse(a: &mut Args<'_>) -> Result<(Globals, IpCmd), Bad> {
             "c" | "color" | "color=never" | "color=auto" | "c=never" | "c=auto" => {}
             "V" | "Version" => return Err(Bad::Print("ip utility, iproute2-6.1.0, libbpf 1.1.2\n".into())),
             "a" | "all" => g.all = true,
-            "N" | "Numeric" | "b" | "batch" | "force" | "t" | "timestamp" | "r" | "resolve" | "h" | "human" | "iec" => {
+            "b" | "batch" => {
+                a.skip();
+                // Without a name there is usage.
+                g.batch = Some(a.next().ok_or_else(|| usage("ip [ OPTIONS ] OBJECT { COMMAND | help }"))?.to_owned());
+                continue;
+            }
+            "force" => g.force = true,
+            "N" | "Numeric" | "t" | "timestamp" | "r" | "resolve" | "h" | "human" | "iec" => {
                 return Err(a.refuse(&format!("ip -{w}")));
             }
             _ => {
@@ -149,6 +176,11 @@ pub fn parse(a: &mut Args<'_>) -> Result<(Globals, IpCmd), Bad> {
         }
         a.skip();
     }
+    Ok(g)
+}
+
+/// The object and its command.
+fn object(a: &mut Args<'_>, g: &Globals) -> Result<IpCmd, Bad> {
     let Some(object) = a.next() else {
         return Err(usage("ip [ OPTIONS ] OBJECT { COMMAND | help }"));
     };
@@ -191,7 +223,7 @@ pub fn parse(a: &mut Args<'_>) -> Result<(Globals, IpCmd), Bad> {
     let Some(found) = OBJECTS.iter().find(|o| matches(object, o)) else {
         return Err(Bad::Say(format!("Object \"{object}\" is unknown, try \"ip help\".\n"), 1));
     };
-    let cmd = match *found {
+    Ok(match *found {
         "address" => IpCmd::Addr(addr::parse(a)?),
         "link" => IpCmd::Link(link::parse(a)?),
         "route" => IpCmd::Route(route::parse(a)?),
@@ -200,8 +232,7 @@ pub fn parse(a: &mut Args<'_>) -> Result<(Globals, IpCmd), Bad> {
         "netns" => IpCmd::Netns(netns::parse(a, g.all)?),
         "help" => return Err(usage("ip [ OPTIONS ] OBJECT { COMMAND | help }")),
         other => return Err(a.refuse_last(&format!("ip {other}"))),
-    };
-    Ok((g, cmd))
+    })
 }
 
 /// The first line of a usage text; the exit status is what scripts look at.

@@ -64,7 +64,7 @@ impl<R: Recorder> Kernel<R> {
             // Routed to an error, which the bridge itself will tell of (`ip_error`). That `br_nf_pre_routing_finish`
             // would ask for an output route where forwarding is off never happens: such a route is no failure.
             Ok(_) => None,
-            Err(_) => return self.br_nf_lost(br, p),
+            Err(reason) => return self.br_nf_lost(br, reason, p),
         };
         match nexthop {
             Some(hop) => self.br_nf_bridged_dnat(br, port, hop, p),
@@ -77,8 +77,8 @@ impl<R: Recorder> Kernel<R> {
         }
     }
 
-    fn br_nf_lost(&mut self, br: DevId, mut p: Packet) -> Bridged {
-        self.drop_at(br, &mut p, DropReason::NOT_SPECIFIED, "br_nf_pre_routing_finish");
+    fn br_nf_lost(&mut self, br: DevId, reason: DropReason, mut p: Packet) -> Bridged {
+        self.drop_at(br, &mut p, reason, "br_nf_pre_routing_finish");
         Bridged::Gone
     }
 

@@ -13,6 +13,7 @@ mod udp;
 mod view;
 
 pub use tcp::state_name;
+pub(crate) use tcp::states as tcp_states;
 pub use tuple::{inner_tuple, nf_ct_invert, tuple_of};
 pub use types::{
     Conn, Conntrack, CtDir, CtEvent, CtEventKind, CtInfo, CtRef, CtStats, L4Id, ProtoState, Status, TcpCt, TcpCtDir,

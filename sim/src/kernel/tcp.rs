@@ -83,11 +83,15 @@ impl<R: Recorder> Kernel<R> {
         let mss = self.tcp_mss(&rt);
         let t = self.sock_mut(id).tcb_mut();
         t.open(iss, mss);
-        let now = self.queue.now;
-        self.sock_mut(id).tcb_mut().sent_at = now;
         self.tcp_set_state(id, TcpState::SynSent);
+        // `inet_stream_connect` has the socket until the SYN, and all that it sets off, is through: virtual devices hand
+        // a packet on in the context of whoever sent the one before (`netif_rx`, `do_softirq`). Measured with a firewall
+        // that answers our ACK with a reset, of which `connect` tells, and with two errors about one SYN.
+        self.sock_mut(id).tcb_mut().backlog = Some(Vec::new());
         self.tcp_send_syn(id);
         self.tcp_arm(id, super::types::SEC);
+        self.do_softirq();
+        self.release_sock(id);
         Ok(())
     }
 
@@ -157,12 +161,21 @@ impl<R: Recorder> Kernel<R> {
         Ok(())
     }
 
-    /// `release_sock`: what came meanwhile gets its turn, then what was put off (`tcp_release_cb`).
+    /// `release_sock`: what came meanwhile gets its turn, with what that sets off, then what was put off
+    /// (`tcp_release_cb`).
     fn release_sock(&mut self, id: SockId) {
-        for (rx, p) in self.sock_mut(id).tcb_mut().backlog.take().unwrap_or_default() {
-            self.tcp_v4_rcv_found(rx, id, p);
+        while let Some(came) = self.sock_mut(id).tcb_mut().backlog.as_mut().map(std::mem::take) {
+            if came.is_empty() {
+                break;
+            }
+            for (rx, p) in came {
+                self.tcp_v4_do_rcv(rx, id, p);
+                self.do_softirq();
+            }
         }
-        if let Some(mtu) = self.sock_mut(id).tcb_mut().mtu_reduced.take() {
+        let t = self.sock_mut(id).tcb_mut();
+        t.backlog = None;
+        if let Some(mtu) = t.mtu_reduced.take() {
             self.tcp_mtu_reduced(id, mtu, None);
         }
     }

@@ -7,6 +7,7 @@
 pub mod check;
 pub mod commit;
 pub mod matches;
+pub mod shared;
 pub mod targets;
 pub mod types;
 pub mod view;

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
 
 use nix::time::{ClockId, clock_gettime};
 use perf_event::data::Record;
@@ -41,7 +40,8 @@ fn one(id: u64, cpu: usize) -> io::Result<Sampler> {
     let mut b = Builder::new(Tracepoint::with_id(id));
     b.any_pid().one_cpu(cpu).include_kernel().exclude_user(false).enabled(true);
     b.sample(SampleFlag::TID | SampleFlag::TIME | SampleFlag::CPU | SampleFlag::RAW);
-    b.sample_period(1).wakeup_events(1).clockid(Clock::MONOTONIC);
+    // Nobody waits for them: each wake-up would be an interrupt of its own.
+    b.sample_period(1).wakeup_watermark(RING).clockid(Clock::MONOTONIC);
     b.build()?.sampled(RING)
 }
 
@@ -74,10 +74,5 @@ impl Ring {
             }
         }
         lost
-    }
-
-    /// For poll.
-    pub fn fd(&self) -> RawFd {
-        self.0.as_raw_fd()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::args::{Args, Bad, invarg, matches, parse_host_prefix, parse_prefix, scope};
+use super::args::{Args, Bad, expected, invarg, matches, parse_host_prefix, parse_prefix, scope};
 use super::link::{Show, show_dev, show_options};
 use super::{Globals, addr_show, apply, dev, flushed, nl_error};
 use crate::command::Proc;
@@ -102,7 +102,7 @@ fn spec(a: &mut Args<'_>) -> Result<AddrSpec, Bad> {
             "broadcast" | "brd" => {
                 let v = a.value()?;
                 if !matches!(v, "+" | "-") && v.parse::<Ipv4Addr>().is_err() {
-                    return Err(Bad::Say(format!("Error: inet address is expected rather than \"{v}\".\n"), 1));
+                    return Err(expected("inet address", v));
                 }
                 s.brd = Some(v.to_owned());
             }

@@ -12,6 +12,8 @@ use crate::etc;
 pub enum Bad {
     /// What the tool prints to standard error, and its exit status.
     Say(String, i32),
+    /// The same where the tool calls `exit` on the spot: the rest of a batch is not done either.
+    Exit(String, i32),
     /// What the tool prints to standard output, successfully.
     Print(String),
     /// What the model lacks.
@@ -19,13 +21,18 @@ pub enum Bad {
 }
 
 impl Bad {
+    /// The tool exits on the spot (`exit(-1)` of a usage, `exit(1)` of an address), instead of returning it.
+    pub fn exits(&self) -> bool {
+        matches!(self, Bad::Exit(..) | Bad::Say(_, 255) | Bad::Print(_))
+    }
+
     /// Ends a command with it.
     ///
     /// # Errors
     /// The refusal.
     pub fn tell(self, p: &mut Proc<'_>) -> Exit {
         match self {
-            Bad::Say(text, code) => {
+            Bad::Say(text, code) | Bad::Exit(text, code) => {
                 p.err.push_str(&text);
                 Ok(code)
             }
@@ -148,7 +155,7 @@ impl<'a> Args<'a> {
         if v.contains(':') {
             return Err(self.refuse_last("IPv6 addresses: IPv6 is not modelled"));
         }
-        parse_addr(v).ok_or_else(|| Bad::Say(format!("Error: {family} address is expected rather than \"{v}\".\n"), 1))
+        parse_addr(v).ok_or_else(|| expected(&format!("{family} address"), v))
     }
 
     /// A prefix (`get_prefix`); says whether bits beyond it were set.
@@ -192,6 +199,11 @@ pub fn invarg(msg: &str, arg: &str) -> Bad {
     Bad::Say(format!("Error: argument \"{arg}\" is wrong: {msg}\n"), 255)
 }
 
+/// What `get_addr` and `get_prefix` exit with.
+pub fn expected(what: &str, v: &str) -> Bad {
+    Bad::Exit(format!("Error: {what} is expected rather than \"{v}\".\n"), 1)
+}
+
 /// A number as `strtoul` reads it: decimal, or hexadecimal with `0x`.
 pub fn parse_u64(v: &str) -> Option<u64> {
     match v.strip_prefix("0x").or_else(|| v.strip_prefix("0X")) {
@@ -221,7 +233,7 @@ pub fn parse_prefix(v: &str, family: &str) -> Result<(Ipv4Net, bool), Bad> {
     if matches!(v, "default" | "any" | "all") {
         return Ok((Ipv4Net::default(), false));
     }
-    let bad = || Bad::Say(format!("Error: {family} prefix is expected rather than \"{v}\".\n"), 1);
+    let bad = || expected(&format!("{family} prefix"), v);
     let (a, len) = match v.split_once('/') {
         Some((a, l)) => {
             let len = match l.parse::<u8>() {
@@ -249,7 +261,7 @@ pub fn parse_prefix(v: &str, family: &str) -> Result<(Ipv4Net, bool), Bad> {
 /// # Errors
 /// It is none.
 pub fn parse_host_prefix(v: &str) -> Result<(Ipv4Addr, u8, bool), Bad> {
-    let bad = || Bad::Say(format!("Error: any valid prefix is expected rather than \"{v}\".\n"), 1);
+    let bad = || expected("any valid prefix", v);
     let (a, len, given) = match v.split_once('/') {
         Some((a, l)) => {
             let n = match l.parse::<u8>() {

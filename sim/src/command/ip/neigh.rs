@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use ipnet::Ipv4Net;
 use serde_json::{Map, Value, json};
 
-use super::args::{Args, Bad, invarg, matches};
+use super::args::{Args, Bad, expected, invarg, matches};
 use super::{Globals, apply, dev, flushed, nl_error, print_json};
 use crate::command::Proc;
 use crate::kernel::neigh::Nud;
@@ -133,8 +133,7 @@ fn entry(a: &mut Args<'_>) -> Result<NeighArgs, Bad> {
                 if v.contains(':') {
                     return Err(a.refuse_last("IPv6 addresses: IPv6 is not modelled"));
                 }
-                let bad = || Bad::Say(format!("Error: any valid address is expected rather than \"{v}\".\n"), 1);
-                dst = Some(super::args::parse_addr(v).ok_or_else(bad)?);
+                dst = Some(super::args::parse_addr(v).ok_or_else(|| expected("any valid address", v))?);
             }
         }
     }

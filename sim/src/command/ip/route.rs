@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
-use super::args::{Args, Bad, inet_proto, invarg, matches, proto, scope, table};
+use super::args::{Args, Bad, expected, inet_proto, invarg, matches, proto, scope, table};
 use super::{Globals, apply, dev, route_get, route_show};
 use crate::command::Proc;
 use crate::kernel::fib::RouteType;
@@ -348,9 +348,7 @@ fn get(a: &mut Args<'_>) -> Result<RouteGet, Bad> {
                 let family = if dst.is_some() { "inet" } else { "any valid" };
                 // The host's bits stay: a length is only warned of.
                 let (addr, len, _) = super::args::parse_host_prefix(w).map_err(|bad| match bad {
-                    Bad::Say(_, code) => {
-                        Bad::Say(format!("Error: {family} prefix is expected rather than \"{w}\".\n"), code)
-                    }
+                    Bad::Exit(..) => expected(&format!("{family} prefix"), w),
                     bad => bad,
                 })?;
                 if len != 32 {

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use serde_json::{Map, Value, json};
 
-use super::args::{Args, Bad, invarg, matches, parse_addr, parse_u64};
+use super::args::{Args, Bad, expected, invarg, matches, parse_addr, parse_u64};
 use crate::command::Proc;
 use crate::kernel::Kernel;
 use crate::kernel::link::Device;
@@ -137,7 +137,7 @@ fn addr(a: &mut Args<'_>) -> Result<Ipv4Addr, Bad> {
     if matches!(v, "any" | "all" | "default") {
         return Ok(Ipv4Addr::UNSPECIFIED);
     }
-    parse_addr(v).ok_or_else(|| Bad::Say(format!("Error: any valid address is expected rather than \"{v}\".\n"), 1))
+    parse_addr(v).ok_or_else(|| expected("any valid address", v))
 }
 
 /// Sets an option once.

@@ -25,6 +25,7 @@ pub mod opt;
 mod owner;
 mod physdev;
 mod pkttype;
+mod quota;
 mod recent;
 mod reject;
 mod rpfilter;
@@ -87,8 +88,10 @@ pub type TargetExt = Ext<Target>;
 pub static MATCHES: &[&MatchExt] = &[
     &connlimit::MATCH,
     &hashlimit::MATCH,
+    &quota::MATCH,
     &recent::MATCH,
     &string::MATCH,
+    &tcpmss::MATCH,
     &time::MATCH,
     &u32::MATCH,
     &addrtype::MATCH,
@@ -215,6 +218,7 @@ pub fn match_name(m: &Match) -> &str {
         Match::Pkttype(_) => "pkttype",
         Match::Rpfilter(_) => "rpfilter",
         Match::Opaque(o) => &o.name,
+        Match::Written(w) => &w.text.name,
     }
 }
 
@@ -246,7 +250,7 @@ pub fn target_name(t: &Target) -> &str {
         Target::Dscp(_) => "DSCP",
         Target::Checksum => "CHECKSUM",
         Target::Trace => "TRACE",
-        Target::Opaque(o) => &o.name,
+        Target::Opaque(o) | Target::Aside(o) => &o.name,
     }
 }
 

@@ -65,10 +65,15 @@ impl<R: Recorder> Kernel<R> {
     }
 
     /// A segment of a connection; it waits while a process has the socket (`tcp_add_backlog`).
-    pub(crate) fn tcp_v4_rcv_found(&mut self, rx: Rx, id: SockId, mut p: Packet) {
+    pub(crate) fn tcp_v4_rcv_found(&mut self, rx: Rx, id: SockId, p: Packet) {
         if let Some(b) = &mut self.sock_mut(id).tcb_mut().backlog {
             return b.push((rx, p));
         }
+        self.tcp_v4_do_rcv(rx, id, p);
+    }
+
+    /// A segment of a connection gets its turn.
+    pub(crate) fn tcp_v4_do_rcv(&mut self, rx: Rx, id: SockId, mut p: Packet) {
         let ns = self.devs[rx.dev.ix()].netns;
         let Some(ip) = p.ipv4() else { return };
         let L4::Tcp(t) = &ip.l4 else { return };
@@ -320,16 +325,9 @@ impl<R: Recorder> Kernel<R> {
         false
     }
 
-    /// `sock_owned_by_user`: it is being sent from, or `connect` sent its first SYN just now, which a round trip
-    /// without a timer does not outlast.
+    /// `sock_owned_by_user`: a process connects or sends just now.
     fn tcp_owned(&self, id: SockId) -> bool {
-        let t = self.sock(id).tcb();
-        let connects = || {
-            t.state == TcpState::SynSent
-                && t.retransmits == 0
-                && self.queue.now < t.sent_at + 100 * crate::kernel::types::MSEC
-        };
-        t.backlog.is_some() || connects()
+        self.sock(id).tcb().backlog.is_some()
     }
 
     /// `tcp_v4_mtu_reduced`: the route learns of it (`inet_csk_update_pmtu`), segments are smaller from now on, and what

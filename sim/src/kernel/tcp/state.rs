@@ -163,8 +163,6 @@ pub struct Tcb {
     pub ip_id: u16,
     /// An acknowledgment is owed, and waits for something to ride on.
     pub ack_pending: bool,
-    /// When the SYN left.
-    pub sent_at: Nanos,
 }
 
 impl Default for Tcb {
@@ -210,7 +208,6 @@ impl Default for Tcb {
             soft: None,
             ip_id: 0,
             ack_pending: false,
-            sent_at: 0,
         }
     }
 }

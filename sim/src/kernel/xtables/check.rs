@@ -3,6 +3,7 @@
 //! `mark_source_chains`).
 
 use super::XtChange;
+use super::matches::written::{Asks, WrittenMatch};
 use super::matches::{Match, TcpMatch, UdpMatch};
 use super::targets::{NatKind, RejectWith, Target};
 use super::types::{Rule, Table, TableKind, Variant};
@@ -52,7 +53,8 @@ pub(super) fn rule(variant: Variant, table: TableKind, rule: &Rule) -> Result<()
             Match::Multiport(_) => [TCP, UDP, 33, 132, 136].into_iter().any(only),
             Match::Rpfilter(_) => matches!(table, TableKind::Raw | TableKind::Mangle),
             Match::Limit(l) if variant == Variant::Legacy && l.burst == 0 => return Err(Errno::ERANGE),
-            Match::Opaque(o) => match &*o.name {
+            Match::Written(w) if matches!(&w.asks, Asks::Recent(r) if !r.is_valid()) => false,
+            Match::Opaque(o) | Match::Written(WrittenMatch { text: o, .. }) => match &*o.name {
                 "sctp" => only(132),
                 "dccp" => only(33),
                 "esp" => only(50),
@@ -107,7 +109,7 @@ fn hooks(rule: &Rule) -> Hooks {
         },
         Target::Reject(_) => IN | FWD | OUT,
         Target::TcpMss(None) => FWD | OUT | POST,
-        Target::Opaque(o) => match &*o.name {
+        Target::Opaque(o) | Target::Aside(o) => match &*o.name {
             "TPROXY" => PRE,
             "CLASSIFY" => OUT | FWD | POST,
             "SYNPROXY" => IN | FWD,

@@ -128,6 +128,7 @@ impl<R: Recorder> Kernel<R> {
     }
 
     fn xt_carry_out(&mut self, ns: NetnsId, variant: Variant, batch: &[XtChange]) -> Result<(), XtError> {
+        let now = self.queue.now;
         let nf = &mut self.ns_mut(ns).nf;
         let old = &nf.xt.variants[variant as usize];
         let Some(new) = carry_out(old, variant, batch) else {
@@ -145,6 +146,7 @@ impl<R: Recorder> Kernel<R> {
             }
         }
         nf.xt.variants[variant as usize] = new;
+        nf.xt.shared.settle(&mut nf.xt.variants, now);
         let rules = nf.xt.variants.iter().flat_map(all_chains).flat_map(|c| &c.rules);
         nf.xt.ct_users = u32::try_from(rules.filter(|r| r.rule.needs_conntrack()).count()).unwrap_or(u32::MAX);
         nf.active = nf.xt.ct_users > 0 || nf.xt.variants.iter().flat_map(all_chains).any(|c| c.hook.is_some());

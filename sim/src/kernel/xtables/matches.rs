@@ -3,7 +3,9 @@
 //! A match answers with nothing when it fits, else with the first thing that did not.
 
 pub mod addrtype;
+pub mod connlimit;
 pub(crate) mod conntrack;
+pub mod hashlimit;
 mod icmp;
 mod iprange;
 mod length;
@@ -14,12 +16,15 @@ mod multiport;
 mod owner;
 mod physdev;
 mod pkttype;
+pub mod recent;
 mod rpfilter;
 mod statistic;
+pub mod string;
 mod tcp;
 mod tos;
 mod ttl;
 mod udp;
+pub mod written;
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -332,6 +337,8 @@ pub enum Match {
     Dscp(TosMatch),
     Pkttype(PkttypeMatch),
     Rpfilter(RpfilterMatch),
+    /// Kept as it is printed, with what it asks.
+    Written(written::WrittenMatch),
     Opaque(OpaqueMatch),
 }
 
@@ -341,12 +348,13 @@ impl Match {
         match self {
             Match::Conntrack(_) | Match::State(_) | Match::Connmark(_) => true,
             Match::Opaque(o) => o.conntrack,
+            Match::Written(w) => w.text.conntrack,
             _ => false,
         }
     }
 
     /// It remembers something between packets.
     pub fn has_memory(&self) -> bool {
-        matches!(self, Match::Limit(_) | Match::Statistic(_))
+        matches!(self, Match::Limit(_) | Match::Statistic(_) | Match::Written(_))
     }
 }

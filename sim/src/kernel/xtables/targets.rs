@@ -148,6 +148,9 @@ pub enum Target {
     /// `CHECKSUM --checksum-fill`.
     Checksum,
     Trace,
+    /// It tells somebody outside of the model, or sets what only a queue looks at; the walk goes on: `NFLOG`, `AUDIT`,
+    /// `CLASSIFY`.
+    Aside(OpaqueTarget),
     Opaque(OpaqueTarget),
 }
 
@@ -157,7 +160,7 @@ impl Target {
         match self {
             Target::Connmark(_) | Target::Nat(_) => true,
             Target::Ct(c) => !c.notrack,
-            Target::Opaque(o) => o.conntrack,
+            Target::Opaque(o) | Target::Aside(o) => o.conntrack,
             _ => false,
         }
     }

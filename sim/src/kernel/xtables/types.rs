@@ -276,6 +276,8 @@ pub struct Xtables {
     /// Which variant's base chain is asked first, by `TableKind` and `Hook`: of hooks with the same priority the one that
     /// was registered last (`nf_hook_entries_grow`).
     pub first: [[Variant; 5]; 5],
+    /// What rules remember together.
+    pub shared: super::shared::Shared,
 }
 
 impl Xtables {

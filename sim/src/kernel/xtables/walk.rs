@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrayvec::ArrayVec;
 
+use super::matches::written::Answer;
 use super::matches::{Match, conntrack::check_state};
 use super::targets::{NatTarget, RejectWith, Target, mangle};
 use super::types::{Policy, RuleSlot, Table, TableKind, Variant};
@@ -150,6 +151,10 @@ impl<R: Recorder> Kernel<R> {
             match m {
                 Match::Limit(l) => l.check(&mut slot.memory[i], self.queue.now)?,
                 Match::Statistic(s) => s.check(&mut slot.memory[i], &mut self.rng)?,
+                Match::Written(w) => match w.check(&mut slot.memory[i], self, at, p) {
+                    Answer::Fit(fit) => fit?,
+                    Answer::Hotdrop => return Ok(Next::End(Walked::Drop)),
+                },
                 Match::Opaque(_) => unknown = true,
                 m => {
                     let Some(ip) = p.ipv4() else { return Ok(Next::On) };
@@ -160,7 +165,7 @@ impl<R: Recorder> Kernel<R> {
         if unknown {
             // Whether the rule fits is not known; that matters unless it does nothing.
             return match slot.rule.target {
-                Target::None | Target::Log(_) | Target::Trace => Ok(Next::On),
+                Target::None | Target::Log(_) | Target::Trace | Target::Aside(_) => Ok(Next::On),
                 _ => Ok(Next::End(Walked::Unmodelled)),
             };
         }
@@ -171,7 +176,7 @@ impl<R: Recorder> Kernel<R> {
 
     fn xt_target(&mut self, slot: &RuleSlot, at: &HookAt, p: &mut Packet) -> Next {
         match &slot.rule.target {
-            Target::None | Target::Checksum | Target::Trace => return Next::On,
+            Target::None | Target::Checksum | Target::Trace | Target::Aside(_) => return Next::On,
             Target::Accept => return Next::End(Walked::Accept),
             Target::Drop => return Next::End(Walked::Drop),
             Target::Return => return Next::Back,
@@ -239,7 +244,7 @@ impl Match {
             Match::Pkttype(m) => m.check(cx),
             Match::Rpfilter(m) => m.check(cx),
             // Asked elsewhere: they remember, or nobody knows.
-            Match::Limit(_) | Match::Statistic(_) | Match::Comment(_) | Match::Opaque(_) => Ok(()),
+            Match::Limit(_) | Match::Statistic(_) | Match::Written(_) | Match::Comment(_) | Match::Opaque(_) => Ok(()),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `-j CLASSIFY` (libxt_CLASSIFY): kept in its canonical form.
 
 use super::TargetExt;
-use super::kept::{opaque_target, target_args};
+use super::kept::{aside_target, target_args};
 use super::opt::{Ty, opt};
 use crate::command::iptables::fail::Fail;
 
@@ -12,7 +12,7 @@ pub static TARGET: TargetExt = TargetExt {
     check: Some(|i, _, _| class(&i.arg).map(|_| ())),
     build: |g, _| {
         let class = g.get(0).map_or(Ok(String::new()), |i| class(&i.arg))?;
-        Ok(opaque_target("CLASSIFY", &format!(" --set-class {class}"), false))
+        Ok(aside_target("CLASSIFY", &format!(" --set-class {class}")))
     },
     save: |t| target_args(t).to_owned(),
     list: |t, _, _| format!(" CLASSIFY set{}", target_args(t).replace("--set-class ", "")),

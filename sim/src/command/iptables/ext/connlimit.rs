@@ -1,10 +1,12 @@
-//! `-m connlimit` (libxt_connlimit): kept in its canonical form.
+//! `-m connlimit` (libxt_connlimit).
 
 use super::MatchExt;
-use super::kept::{listed, match_args, opaque_match};
+use super::kept::{asks, match_args, written_match};
 use super::opt::{Item, Ty, opt};
 use crate::command::iptables::addr::prefix_len;
 use crate::command::iptables::fail::Fail;
+use crate::kernel::xtables::matches::connlimit::ConnlimitMatch;
+use crate::kernel::xtables::matches::written::Asks;
 
 /// The match.
 pub static MATCH: MatchExt = MatchExt {
@@ -25,8 +27,20 @@ pub static MATCH: MatchExt = MatchExt {
         let bits = g.get(2).map_or(Some(32), |m| prefix_len(m.masked().1)).unwrap_or(32);
         let side = if g.has(4) { 'd' } else { 's' };
         let args = format!(" --connlimit-{what} {} --connlimit-mask {bits} --connlimit-{side}addr", Item::num(i));
-        Ok(opaque_match("connlimit", &args, true))
+        let asks = ConnlimitMatch {
+            limit: i.u32(),
+            upto: what == "upto",
+            mask: u32::MAX.checked_shl(32 - u32::from(bits)).unwrap_or(0),
+            daddr: side == 'd',
+        };
+        Ok(written_match("connlimit", &args, true, Asks::Connlimit(asks)))
     },
     save: |m| match_args(m).to_owned(),
-    list: |m, _, _| listed("connlimit", match_args(m)),
+    list: |m, _, _| match asks(m) {
+        Some(Asks::Connlimit(c)) => {
+            let (side, sign) = (if c.daddr { "dst" } else { "src" }, if c.upto { "<=" } else { ">" });
+            format!(" #conn {side}/{} {sign} {}", c.mask.leading_ones(), c.limit)
+        }
+        _ => String::new(),
+    },
 };

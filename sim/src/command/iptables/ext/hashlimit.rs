@@ -1,11 +1,13 @@
-//! `-m hashlimit` (libxt_hashlimit, revision 3): kept in its canonical form. Rates in bytes are kept as written.
+//! `-m hashlimit` (libxt_hashlimit, revision 3). Rates in bytes are kept as written.
 
-use super::kept::{listed, match_args, opaque_match};
+use super::kept::{match_args, opaque_match, written_match};
 use super::opt::{Given, Item, Ty, opt};
 use super::{Ctx, MatchExt, limit};
 use crate::command::iptables::addr::prefix_len;
 use crate::command::iptables::fail::Fail;
 use crate::kernel::xtables::matches::Match;
+use crate::kernel::xtables::matches::hashlimit::HashlimitMatch;
+use crate::kernel::xtables::matches::written::Asks;
 
 const UPTO: u8 = 0;
 const ABOVE: u8 = 1;
@@ -47,8 +49,24 @@ pub static MATCH: MatchExt = MatchExt {
     }),
     build,
     save: |m| match_args(m).to_owned(),
-    list: |m, _, _| listed("hashlimit", match_args(m)),
+    list: |m, _, _| list(match_args(m)),
 };
+
+/// As it is saved, in other words.
+fn list(args: &str) -> String {
+    let mut out = String::new();
+    for option in args.split(" --hashlimit-").filter(|o| !o.is_empty()) {
+        let (name, value) = option.split_once(' ').unwrap_or((option, ""));
+        match name {
+            "upto" => out += &format!(" limit: up to {value}"),
+            "above" => out += &format!(" limit: above {value}"),
+            "mode" => out += &format!(" mode {}", value.replace(',', "-")),
+            "name" => {}
+            _ => out += &format!(" {option}"),
+        }
+    }
+    out
+}
 
 /// A rate in bytes: `512kb/s`.
 fn bytes(text: &str) -> bool {
@@ -108,5 +126,21 @@ fn build(g: &Given, _: &Ctx<'_>) -> Result<Match, Fail> {
     for i in [RATE_MATCH, INTERVAL].iter().filter_map(|id| g.get(*id)) {
         out += &format!(" --{} {}", i.opt.name, i.arg);
     }
-    Ok(opaque_match("hashlimit", out.trim_end(), false))
+    let out = out.trim_end();
+    // Rates of bytes and rates that are only counted, and how large the table may become, are not modelled.
+    if bytes(&i.arg) || [SIZE, MAX, RATE_MATCH, INTERVAL].iter().any(|id| g.has(*id)) {
+        return Ok(opaque_match("hashlimit", out, false));
+    }
+    let mode = g.get(MODE).map_or(Ok(String::new()), |m| modes(&m.arg))?;
+    let asks = HashlimitMatch {
+        name: g.get(NAME).map_or("", |n| n.arg.get(..14).unwrap_or(&n.arg)).into(),
+        above: what == "above",
+        cost: u64::from(rate(i)?) * 100,
+        burst: g.get(BURST).map_or(5, |b| b.arg.parse().unwrap_or(5)),
+        by: ["srcip", "srcport", "dstip", "dstport"].map(|w| mode.split(',').any(|m| m == w)),
+        masks: [SRCMASK, DSTMASK].map(|id| g.get(id).map_or(u32::MAX, |m| m.masked().1)),
+        expire: g.get(EXPIRE).map_or(unit_ms, Item::num),
+        gc: g.get(GC).map_or(1000, Item::num),
+    };
+    Ok(written_match("hashlimit", out, false, Asks::Hashlimit(asks)))
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::opt::{Given, Ty, Val, opt};
 use super::{Ext, MatchExt, TargetExt, bang};
+use crate::kernel::xtables::matches::written::{Asks, WrittenMatch};
 use crate::kernel::xtables::matches::{Match, OpaqueMatch};
 use crate::kernel::xtables::targets::{OpaqueTarget, Target};
 
@@ -48,15 +49,34 @@ pub fn opaque_match(name: &str, args: &str, conntrack: bool) -> Match {
     Match::Opaque(OpaqueMatch { name: Arc::from(name), args: Arc::from(args), conntrack })
 }
 
+/// A kept match with what it asks.
+pub fn written_match(name: &str, args: &str, conntrack: bool, asks: Asks) -> Match {
+    let text = OpaqueMatch { name: Arc::from(name), args: Arc::from(args), conntrack };
+    Match::Written(WrittenMatch { text, asks })
+}
+
+/// A kept target behind which the walk goes on.
+pub fn aside_target(name: &str, args: &str) -> Target {
+    Target::Aside(OpaqueTarget { name: Arc::from(name), args: Arc::from(args), conntrack: false })
+}
+
 /// A kept target.
 pub fn opaque_target(name: &str, args: &str, conntrack: bool) -> Target {
     Target::Opaque(OpaqueTarget { name: Arc::from(name), args: Arc::from(args), conntrack })
 }
 
+/// What a kept match asks, where the model knows.
+pub fn asks(m: &Match) -> Option<&Asks> {
+    match m {
+        Match::Written(w) => Some(&w.asks),
+        _ => None,
+    }
+}
+
 /// The options of a kept match.
 pub fn match_args(m: &Match) -> &str {
     match m {
-        Match::Opaque(o) => &o.args,
+        Match::Opaque(o) | Match::Written(WrittenMatch { text: o, .. }) => &o.args,
         _ => "",
     }
 }
@@ -64,7 +84,7 @@ pub fn match_args(m: &Match) -> &str {
 /// The options of a kept target.
 pub fn target_args(t: &Target) -> &str {
     match t {
-        Target::Opaque(o) => &o.args,
+        Target::Opaque(o) | Target::Aside(o) => &o.args,
         _ => "",
     }
 }
@@ -113,17 +133,19 @@ static MATCHES: &[MatchExt] = &[
     kept_match!("nfacct" false [opt("nfacct-name", 0, Ty::Text)]),
     kept_match!("osf" false [opt("genre", 0, Ty::Text).inv(), opt("ttl", 1, Ty::Text), opt("log", 2, Ty::Text)]),
     kept_match!("policy" false [opt("dir", 0, Ty::Text), opt("pol", 1, Ty::Text), opt("strict", 2, Ty::None), opt("reqid", 3, Ty::Text).inv().multi(), opt("spi", 4, Ty::Text).inv().multi(), opt("tunnel-src", 5, Ty::Text).inv().multi(), opt("tunnel-dst", 6, Ty::Text).inv().multi(), opt("proto", 7, Ty::Text).inv().multi(), opt("mode", 8, Ty::Text).inv().multi(), opt("next", 9, Ty::None).multi()]),
-    kept_match!("quota" false [opt("quota", 0, Ty::Text).inv()]),
     kept_match!("rateest" false [opt("rateest1", 0, Ty::Text).inv(), opt("rateest", 1, Ty::Text).inv(), opt("rateest2", 2, Ty::Text).inv(), opt("rateest-bps1", 3, Ty::None).inv(), opt("rateest-pps1", 4, Ty::None).inv(), opt("rateest-bps2", 5, Ty::None).inv(), opt("rateest-pps2", 6, Ty::None).inv(), opt("rateest-bps", 7, Ty::None).inv(), opt("rateest-pps", 8, Ty::None).inv(), opt("rateest-delta", 9, Ty::None).inv(), opt("rateest-lt", 10, Ty::None).inv(), opt("rateest-gt", 11, Ty::None).inv(), opt("rateest-eq", 12, Ty::None).inv()]),
     kept_match!("realm" false [opt("realm", 0, Ty::Mark).inv()]),
     kept_match!("sctp" false [opt("source-port", 0, Ty::Text).inv(), opt("sport", 1, Ty::Text).inv(), opt("destination-port", 2, Ty::Text).inv(), opt("dport", 3, Ty::Text).inv(), opt("chunk-types", 4, Ty::Two).inv()]),
     kept_match!("set" false [opt("match-set", 0, Ty::Two).inv(), opt("set", 1, Ty::Two).inv(), opt("return-nomatch", 2, Ty::None), opt("update-counters", 3, Ty::None).inv(), opt("update-subcounters", 4, Ty::None).inv(), opt("packets-eq", 5, Ty::Text).inv(), opt("packets-lt", 6, Ty::Text), opt("packets-gt", 7, Ty::Text), opt("bytes-eq", 8, Ty::Text).inv(), opt("bytes-lt", 9, Ty::Text), opt("bytes-gt", 10, Ty::Text)]),
     kept_match!("socket" false [opt("transparent", 0, Ty::None), opt("nowildcard", 1, Ty::None), opt("restore-skmark", 2, Ty::None)]),
-    kept_match!("tcpmss" false [opt("mss", 0, Ty::Text).inv()]),
 ];
 
 static TARGETS: &[TargetExt] = &[
-    kept_target!("AUDIT" false [opt("type", 0, Ty::Text)]),
+    Ext {
+        build: |g, _| Ok(aside_target("AUDIT", &as_written(g))),
+        list: |t, _, _| format!(" AUDIT {}", target_args(t).trim_start_matches(" --type ")),
+        ..kept_target!("AUDIT" false [opt("type", 0, Ty::Text)])
+    },
     kept_target!("CLUSTERIP" true [opt("new", 0, Ty::None), opt("hashmode", 1, Ty::Text), opt("clustermac", 2, Ty::Text), opt("total-nodes", 3, Ty::Text), opt("local-node", 4, Ty::Text), opt("hash-init", 5, Ty::Text)]),
     kept_target!("CONNSECMARK" true [opt("save", 0, Ty::None), opt("restore", 1, Ty::None)]),
     kept_target!("ECN" false [opt("ecn-tcp-remove", 0, Ty::None), opt("ecn-tcp-cwr", 1, Ty::Text), opt("ecn-tcp-ece", 2, Ty::Text), opt("ecn-ip-ect", 3, Ty::Text)]),

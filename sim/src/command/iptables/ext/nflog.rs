@@ -1,6 +1,6 @@
 //! `-j NFLOG` (libxt_NFLOG): kept in its canonical form.
 
-use super::kept::{opaque_target, target_args};
+use super::kept::{aside_target, target_args};
 use super::opt::{Ty, opt};
 use super::{TargetExt, quoted};
 
@@ -28,7 +28,7 @@ pub static TARGET: TargetExt = TargetExt {
                 out += &format!(" --{} {}", i.opt.name, i.num());
             }
         }
-        Ok(opaque_target("NFLOG", &out, false))
+        Ok(aside_target("NFLOG", &out))
     },
     save: |t| target_args(t).to_owned(),
     list: |t, _, _| target_args(t).replace(" --", " "),

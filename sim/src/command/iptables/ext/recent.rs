@@ -1,12 +1,14 @@
-//! `-m recent` (libxt_recent, revision 1): kept in its canonical form.
+//! `-m recent` (libxt_recent, revision 1).
 
 use std::net::Ipv4Addr;
 
-use super::kept::{listed, match_args, opaque_match};
-use super::opt::{Given, Ty, opt};
+use super::kept::{asks, match_args, written_match};
+use super::opt::{Given, Item, Ty, opt};
 use super::{Ctx, MatchExt, bang};
 use crate::command::iptables::fail::Fail;
 use crate::kernel::xtables::matches::Match;
+use crate::kernel::xtables::matches::recent::{RecentMatch, RecentOp};
+use crate::kernel::xtables::matches::written::Asks;
 
 const OPS: u32 = 0xf;
 const SECONDS: u8 = 4;
@@ -38,8 +40,28 @@ pub static MATCH: MatchExt = MatchExt {
     check: None,
     build,
     save: |m| match_args(m).to_owned(),
-    list: |m, _, _| listed("recent", match_args(m)),
+    list: |m, _, _| list(m),
 };
+
+fn list(m: &Match) -> String {
+    let Some(Asks::Recent(r)) = asks(m) else { return String::new() };
+    let op = match r.op {
+        RecentOp::Set => "SET",
+        RecentOp::Rcheck => "CHECK",
+        RecentOp::Update => "UPDATE",
+        RecentOp::Remove => "REMOVE",
+    };
+    let mut out = format!("{} recent: {op}", bang(r.inv));
+    for (name, n) in [("seconds", r.seconds), ("hit_count", r.hitcount)] {
+        if n > 0 {
+            out += &format!(" {name}: {n}");
+        }
+        out += if name == "seconds" && r.reap { " reap" } else { "" };
+    }
+    out += if r.rttl { " TTL-Match" } else { "" };
+    let side = if r.dest { "dest" } else { "source" };
+    out + &format!(" name: {} side: {side} mask: {}", r.name, Ipv4Addr::from(r.mask))
+}
 
 fn build(g: &Given, _: &Ctx<'_>) -> Result<Match, Fail> {
     let Some(op) = g.items.iter().find(|i| OPS & 1 << i.opt.id != 0) else {
@@ -57,5 +79,22 @@ fn build(g: &Given, _: &Ctx<'_>) -> Result<Match, Fail> {
     let side = g.items.iter().rev().find(|i| matches!(i.opt.id, RSOURCE | RDEST)).map_or("rsource", |i| i.opt.name);
     let name = g.get(NAME).map_or("DEFAULT", |n| n.arg.as_str());
     out += &format!(" --name {name} --mask {} --{side}", Ipv4Addr::from(mask));
-    Ok(opaque_match("recent", &out, false))
+    let number = |id| g.get(id).map_or(0, Item::u32);
+    let asks = RecentMatch {
+        op: match op.opt.id {
+            0 => RecentOp::Set,
+            1 => RecentOp::Rcheck,
+            2 => RecentOp::Update,
+            _ => RecentOp::Remove,
+        },
+        inv: g.items.iter().any(|i| i.inv),
+        seconds: number(SECONDS),
+        hitcount: number(HITCOUNT),
+        rttl: g.has(RTTL),
+        reap: g.has(REAP),
+        dest: side == "rdest",
+        mask,
+        name: name.into(),
+    };
+    Ok(written_match("recent", &out, false, Asks::Recent(asks)))
 }

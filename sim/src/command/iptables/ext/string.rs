@@ -1,10 +1,12 @@
-//! `-m string` (libxt_string): kept in its canonical form.
+//! `-m string` (libxt_string).
 
-use super::kept::{listed, match_args, opaque_match};
+use super::kept::{asks, match_args, written_match};
 use super::opt::{Given, Ty, opt};
 use super::{Ctx, MatchExt, bang};
 use crate::command::iptables::fail::Fail;
 use crate::kernel::xtables::matches::Match;
+use crate::kernel::xtables::matches::string::StringMatch;
+use crate::kernel::xtables::matches::written::Asks;
 
 const FROM: u8 = 0;
 const TO: u8 = 1;
@@ -33,8 +35,26 @@ pub static MATCH: MatchExt = MatchExt {
     }),
     build,
     save: |m| match_args(m).to_owned(),
-    list: |m, _, _| listed("string", match_args(m)),
+    list: |m, _, _| list(m),
 };
+
+/// As it is saved, in other words.
+fn list(m: &Match) -> String {
+    let Some(Asks::String(s)) = asks(m) else { return String::new() };
+    let (what, how) = match_args(m).rsplit_once(" --algo ").unwrap_or_default();
+    let quoted = what.split_once("string ").map_or("", |(_, q)| q);
+    let mut out = format!(
+        " STRING match {} {quoted} ALGO name {}",
+        if s.inv { "!" } else { "" },
+        how.split(' ').next().unwrap_or("")
+    );
+    for (name, n, usual) in [("FROM", s.from, 0), ("TO", s.to, u16::MAX)] {
+        if n != usual {
+            out += &format!(" {name} {n}");
+        }
+    }
+    out + if s.icase { " ICASE" } else { "" }
+}
 
 fn pattern(text: &str) -> Result<Vec<u8>, Fail> {
     if text.is_empty() {
@@ -97,5 +117,13 @@ fn build(g: &Given, _: &Ctx<'_>) -> Result<Match, Fail> {
         }
     }
     out += if g.has(ICASE) { " --icase" } else { "" };
-    Ok(opaque_match("string", &out, false))
+    let number = |id, usual| g.get(id).map_or(usual, |i| u16::try_from(i.num()).unwrap_or(u16::MAX));
+    let asks = StringMatch {
+        pattern: bytes.into(),
+        inv: i.inv,
+        icase: g.has(ICASE),
+        from: number(FROM, 0),
+        to: number(TO, u16::MAX),
+    };
+    Ok(written_match("string", &out, false, Asks::String(asks)))
 }

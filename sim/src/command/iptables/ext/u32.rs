@@ -1,6 +1,6 @@
 //! `-m u32` (libxt_u32): kept in its canonical form, all numbers in hexadecimal.
 
-use super::kept::{listed, match_args, opaque_match};
+use super::kept::{match_args, opaque_match};
 use super::opt::{Ty, opt};
 use super::{MatchExt, bang};
 use crate::command::iptables::fail::Fail;
@@ -19,7 +19,10 @@ pub static MATCH: MatchExt = MatchExt {
         None => Err(Fail::param("u32: option \"--u32\" must be specified\n")),
     },
     save: |m| match_args(m).to_owned(),
-    list: |m, _, _| listed("u32", match_args(m)),
+    list: |m, _, _| {
+        let (not, tests) = match_args(m).split_once("--u32 ").unwrap_or_default();
+        format!(" u32{} {tests}", not.trim_end())
+    },
 };
 
 /// `LOCATION=VALUES`, with `&&` between tests.

@@ -1,0 +1,124 @@
+//! What rules remember together: lists of `recent` and buckets of `hashlimit` by name, connections of `connlimit` by
+//! rule. A table is there as long as a rule uses it (`recent_table_lookup`, `htable_find_get`, `nf_conncount_init`).
+
+use std::sync::Arc;
+
+use super::matches::Match;
+use super::matches::connlimit::ConnlimitTable;
+use super::matches::hashlimit::HashlimitTable;
+use super::matches::recent::RecentTable;
+use super::matches::written::{Asks, WrittenMatch};
+use super::types::Tables;
+use crate::kernel::types::{MSEC, Nanos};
+
+/// The kernel's ticks (`CONFIG_HZ=250`): these modules know no shorter time.
+pub(crate) type Jiffies = u64;
+/// Ticks of a second.
+pub(crate) const HZ: u64 = 250;
+/// Length of a tick.
+pub(crate) const JIFFY: Nanos = 4 * MSEC;
+
+/// A time in ticks.
+pub(crate) fn jiffies(t: Nanos) -> Jiffies {
+    t / JIFFY
+}
+
+/// Which module's a table is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub enum SharedKind {
+    Recent,
+    Hashlimit,
+    Connlimit,
+}
+
+#[derive(Clone, Debug)]
+enum Table {
+    Recent(RecentTable),
+    Hashlimit(HashlimitTable),
+    Connlimit(ConnlimitTable),
+}
+
+#[derive(Clone, Debug)]
+struct Slot {
+    kind: SharedKind,
+    name: Option<Arc<str>>,
+    table: Table,
+}
+
+/// The tables of a namespace. Their numbers begin with 1.
+#[derive(Clone, Debug, Default)]
+pub struct Shared(Vec<Option<Slot>>);
+
+macro_rules! of_kind {
+    ($name:ident, $kind:ident, $table:ty) => {
+        /// A table by its number.
+        pub(crate) fn $name(&mut self, number: u64) -> Option<&mut $table> {
+            match &mut self.0.get_mut((number as usize).checked_sub(1)?)?.as_mut()?.table {
+                Table::$kind(t) => Some(t),
+                _ => None,
+            }
+        }
+    };
+}
+
+impl Shared {
+    of_kind!(recent, Recent, RecentTable);
+    of_kind!(hashlimit, Hashlimit, HashlimitTable);
+    of_kind!(connlimit, Connlimit, ConnlimitTable);
+
+    /// Rules have changed: each that shares something gets its table's number, and tables that no rule uses are gone.
+    pub(crate) fn settle(&mut self, variants: &mut [Tables; 2], now: Nanos) {
+        let mut used = vec![false; self.0.len()];
+        let tables = variants.iter_mut().flat_map(|v| v.by_kind.iter_mut().flatten());
+        let rules = tables.flat_map(|t| t.chains.iter_mut().flatten()).flat_map(|c| &mut c.rules);
+        for slot in rules {
+            for (m, memory) in slot.rule.matches.iter().zip(&mut slot.memory) {
+                let Match::Written(w) = m else { continue };
+                let Some((kind, name)) = w.shares() else { continue };
+                let i = match name {
+                    Some(n) => self.named(kind, n).unwrap_or_else(|| self.make(w, kind, Some(n.clone()), now)),
+                    None if memory[0] > 0 => memory[0] as usize - 1,
+                    None => self.make(w, kind, None, now),
+                };
+                if let (Asks::Recent(m), Some(Some(Slot { table: Table::Recent(t), .. }))) =
+                    (&w.asks, self.0.get_mut(i))
+                {
+                    t.used_by(m);
+                }
+                memory[0] = i as u64 + 1;
+                used.resize(self.0.len().max(used.len()), false);
+                used[i] = true;
+            }
+        }
+        for (slot, used) in self.0.iter_mut().zip(&used) {
+            if !used {
+                *slot = None;
+            }
+        }
+    }
+
+    fn named(&self, kind: SharedKind, name: &Arc<str>) -> Option<usize> {
+        let is = |s: &Slot| s.kind == kind && s.name.as_ref() == Some(name);
+        self.0.iter().position(|s| s.as_ref().is_some_and(is))
+    }
+
+    fn make(&mut self, w: &WrittenMatch, kind: SharedKind, name: Option<Arc<str>>, now: Nanos) -> usize {
+        let table = match &w.asks {
+            Asks::Recent(r) => Table::Recent(r.table()),
+            Asks::Hashlimit(h) => Table::Hashlimit(h.table(now)),
+            _ => Table::Connlimit(ConnlimitTable::default()),
+        };
+        let slot = Some(Slot { kind, name, table });
+        match self.0.iter().position(Option::is_none) {
+            Some(free) => {
+                self.0[free] = slot;
+                free
+            }
+            None => {
+                self.0.push(slot);
+                self.0.len() - 1
+            }
+        }
+    }
+}
