@@ -128,7 +128,7 @@ causes! {
     /// The kernel refused the request itself: no such device or address, or a wrong argument.
     Refused = "refused-locally", "container-mode";
     /// The packet met something that the model does not have.
-    Unmodelled = "unmodelled", "brute-force-guard";
+    Unmodelled = "unmodelled", "odd-bits";
     /// No cause was found.
     Unexplained = "unexplained", "";
 }
