@@ -323,8 +323,8 @@ pub fn twice(sc: &Scene<'_>, out: &mut Vec<Found>) {
             out.push(
                 Found::new(Cause::DuplicateAddress, place, says)
                     .shown(format!("{ip} lladdr {}", p.dst), Some(line(sc, e.ns, format!("ip neigh show {ip}"))))
-                    .shown(format!("{here} has {ip}"), show(wrong.netns, &wrong.name.to_string()))
-                    .shown(format!("{there} has {ip}"), show(other.netns, &other.name.to_string()))
+                    .shown(format!("{here} has {ip}"), show(wrong.netns, wrong.name.as_ref()))
+                    .shown(format!("{there} has {ip}"), show(other.netns, other.name.as_ref()))
                     .fix(vec![del, forget]),
             );
         }
