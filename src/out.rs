@@ -1,13 +1,21 @@
-//! Standard output: a reader that went away is no error; colour only where it is wanted.
+//! Standard output: a reader that went away is no error, a disk that is full is one; colour only where it is wanted.
 
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::Path;
 
 /// Prints; ends the program quietly where nobody reads any more.
 pub fn print(text: &str) {
+    if let Err(e) = write(text.as_bytes()) {
+        crate::problem::error(&e, "");
+        std::process::exit(2);
+    }
+}
+
+fn write(data: &[u8]) -> Result<(), String> {
     let mut out = std::io::stdout().lock();
-    if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
-        std::process::exit(0);
+    match out.write_all(data).and_then(|()| out.flush()) {
+        Err(e) if e.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
+        done => done.map_err(|e| format!("standard output: {e}")),
     }
 }
 
@@ -19,11 +27,7 @@ pub fn bytes(data: &[u8], file: Option<&Path>) -> Result<(), String> {
     if let Some(f) = file {
         return std::fs::write(f, data).map_err(|e| format!("{}: {e}", f.display()));
     }
-    let mut out = std::io::stdout().lock();
-    if out.write_all(data).and_then(|()| out.flush()).is_err() {
-        std::process::exit(0);
-    }
-    Ok(())
+    write(data)
 }
 
 /// Whether standard output takes colour: a terminal, and `NO_COLOR` not set.

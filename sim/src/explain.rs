@@ -38,6 +38,13 @@ pub struct Line {
     pub command: String,
 }
 
+impl Line {
+    /// It starts `serve`.
+    fn stands_in(&self) -> bool {
+        self.command.split_whitespace().any(|w| w == "serve")
+    }
+}
+
 impl std::fmt::Display for Line {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}$ {}", self.place, self.command)
@@ -82,7 +89,7 @@ pub struct Fix {
 impl Fix {
     /// A line starts `serve`, which is the model's own and stands for the program that should run there.
     pub fn has_stand_in(&self) -> bool {
-        self.lines.iter().any(|l| l.command.split_whitespace().any(|w| w == "serve"))
+        self.lines.iter().any(Line::stands_in)
     }
 }
 

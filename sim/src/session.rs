@@ -115,12 +115,21 @@ impl Session {
         if let Some((id, h)) = hosts().find(|(_, x)| x.name == place) {
             return Ok((id, h.root_ns));
         }
+        // The switch is no host: its tools are the first one's.
+        if place == topology::SWITCH
+            && let Some(i) = k.netns.iter().position(|n| n.is_switch)
+        {
+            return Ok((HostId(0), NetnsId(i as u32)));
+        }
         let container = |id| self.engines.get(&id).and_then(|e| e.containers.values().find(|c| c.name == place)?.netns);
         let there =
             |(id, h): (HostId, &crate::kernel::netns::Host)| Some((id, h.named.get(place).copied().or(container(id))?));
         let all: Vec<_> = hosts().filter_map(there).collect();
         match all.as_slice() {
             [one] => Ok(*one),
+            [] if hosts().any(|(id, _)| self.engines.get(&id).is_some_and(|e| e.container(place).is_some())) => {
+                Err(format!("container \"{place}\" does not run"))
+            }
             [] => Err(format!("there is no host, namespace or running container \"{place}\"")),
             _ => Err(format!("more than one host has a \"{place}\": say HOST/{place}")),
         }

@@ -104,9 +104,12 @@ fn faults(s: &Session) -> Vec<Line> {
                 add(format!("ip link set {} down", d.name));
                 add(format!("sysctl -w net.ipv4.conf.{}.forwarding=0", d.name));
                 add(format!("sysctl -w net.ipv4.conf.{}.rp_filter=1", d.name));
+                add(format!("ip link set {} arp off", d.name));
             }
             if d.master.is_some() {
                 add(format!("ip link set {} nomaster", d.name));
+                add(format!("bridge link set dev {} isolated on", d.name));
+                add(format!("bridge link set dev {} state 4", d.name));
             }
             for a in d.addrs.iter().filter(|a| !a.local.is_loopback()) {
                 let [x, y, z, w] = a.local.octets();

@@ -9,7 +9,7 @@ use packetwalk_sim::kernel::fib::{RouteType, RuleAction, table};
 use packetwalk_sim::kernel::neigh::Nud;
 use packetwalk_sim::kernel::types::{DevId, NetnsId};
 use packetwalk_sim::session::Session;
-use packetwalk_sim::trace::event::{ArpVerdict, BrSkip, BrVerdict, Event, EventKind, FibResult, MacvlanVerdict};
+use packetwalk_sim::trace::event::{ArpVerdict, Birth, BrSkip, BrVerdict, Event, EventKind, FibResult, MacvlanVerdict};
 use packetwalk_sim::trace::event::{RuleMiss, SourceCheck};
 use packetwalk_sim::trace::words;
 use packetwalk_sim::wire::MacAddr;
@@ -119,7 +119,10 @@ fn sentences(s: &Session, e: &Event) -> String {
             format!("The packet waits while ARP asks everybody on the cable who has {ip}.")
         }
         EventKind::NeighState { ip, old, new, lladdr } => match (new, lladdr) {
-            (Nud::Failed, _) => format!("Nobody answered for {ip}: {here} gives up on this neighbour."),
+            (Nud::Failed, _) if matches!(old, Nud::Incomplete | Nud::Probe) => {
+                format!("Nobody answered for {ip}: {here} gives up on this neighbour.")
+            }
+            (Nud::Failed, _) => format!("What {here} knew of {ip} is deleted: it has to ask again."),
             (_, Some(mac)) if *old == Nud::Incomplete => {
                 format!("{here} learns that {ip} is at {mac}. What waited for it can go on.")
             }
@@ -183,12 +186,38 @@ fn sentences(s: &Session, e: &Event) -> String {
         EventKind::SocketCopy { .. } => {
             "A program that listens to everything takes a copy. The packet itself goes on.".into()
         }
-        EventKind::TcpState { old, new, .. } => format!("This end of the TCP connection goes from {old} to {new}."),
+        EventKind::TcpState { old, new, .. } => {
+            format!("This end of the TCP connection goes from {old} to {new}: {}.", tcp_state(new))
+        }
         EventKind::Consumed { what } => format!("The packet has done its work and ends here: {what}."),
         EventKind::Drop { reason, func } => format!("The packet ends here, unwanted: {}.", words::drop(*reason, func)),
         EventKind::Bound { what } => format!("packetwalk itself stopped the packet: {what}."),
-        other => firewall::tell(s, &here, other),
+        _ => firewall::tell(s, &here, e),
     }
+}
+
+/// What a state of TCP means.
+fn tcp_state(state: &str) -> &'static str {
+    match state {
+        "SYN_SENT" => "it has asked for a connection and waits for the answer",
+        "SYN_RECV" => "it was asked, and waits until its answer is confirmed",
+        "ESTABLISHED" => "the connection stands, and data may go both ways",
+        "FIN_WAIT1" => "it has said that it sends no more",
+        "FIN_WAIT2" => "the other end knows that this one sends no more",
+        "CLOSE_WAIT" => "the other end sends no more, this one still may",
+        "CLOSING" => "both ends stopped at the same time",
+        "LAST_ACK" => "both ends have stopped, and the last confirmation is still to come",
+        "TIME_WAIT" => "it is over, and stays for what may come late",
+        "LISTEN" => "it waits for others to ask",
+        _ => "there is no connection any more",
+    }
+}
+
+/// A packet of the host's own that nobody confirmed in time.
+fn sent_again(s: &Session, e: &Event) -> bool {
+    let again = matches!(s.kernel.rec.birth(e.packet), Some((_, Birth::Retransmit)));
+    let src = s.kernel.rec.packet_at(e).and_then(|p| p.ipv4()).map(|ip| ip.src);
+    again && src.is_some_and(|a| s.kernel.devs_of(e.ns).any(|d| d.addrs.iter().any(|x| x.local == a)))
 }
 
 /// What leaves a device, and what it is where the device itself asks or answers by ARP.
@@ -204,6 +233,7 @@ fn tx(s: &Session, e: &Event) -> String {
             format!("The ARP question is for {here}: it answers with its Ethernet address. ")
         }
         Some(a) => format!("{here} asks everybody on the cable: who has {}? ", a.tpa),
+        None if sent_again(s, e) => "Nobody confirmed the packet in time, so TCP sends it again. ".into(),
         None => String::new(),
     };
     format!("{lead}{}", cable(s, e))
@@ -223,6 +253,7 @@ fn cable(s: &Session, e: &Event) -> String {
             format!("The host sends through its bridge {}, which now looks for a port.", d.name)
         }
         None if d.is_loopback() => "lo sends the packet back to where it is.".into(),
+        None if d.vxlan().is_some() => format!("{} takes the frame: it is a tunnel's end, not a cable's.", d.name),
         None => format!("{} sends the frame.", d.name),
     }
 }

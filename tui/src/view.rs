@@ -42,11 +42,20 @@ pub fn render(state: &State, frame: &mut Frame<'_>) {
 }
 
 fn too_small(frame: &mut Frame<'_>, area: Rect) {
-    let lines = vec![
-        Line::from(format!("This terminal has {}x{} characters.", area.width, area.height)),
-        Line::from(format!("packetwalk needs {}x{}: make it larger,", MIN.0, MIN.1)),
-        Line::from("or press Ctrl-C."),
-    ];
+    let (width, height) = (area.width, area.height);
+    // The shortest says what matters first, and fits anywhere.
+    let lines = match width < 42 {
+        true => vec![
+            Line::from(format!("{width}x{height} is small:")),
+            Line::from(format!("make it {}x{},", MIN.0, MIN.1)),
+            Line::from("or press Ctrl-C."),
+        ],
+        false => vec![
+            Line::from(format!("This terminal has {width}x{height} characters.")),
+            Line::from(format!("packetwalk needs {}x{}: make it larger,", MIN.0, MIN.1)),
+            Line::from("or press Ctrl-C."),
+        ],
+    };
     frame.render_widget(Paragraph::new(lines), area);
 }
 

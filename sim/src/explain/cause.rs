@@ -37,7 +37,8 @@ causes! {
     DroppedByRule = "dropped-by-rule", "raw-before-filter";
     /// No rule accepted the packet, and the chain's policy is DROP.
     DroppedByPolicy = "dropped-by-policy", "forward-policy";
-    /// Docker keeps its networks apart, and hosts from addressing containers directly.
+    /// Docker keeps its networks apart, and hosts from addressing containers directly; or a bridge keeps isolated ports
+    /// apart.
     Isolation = "isolation", "isolation";
     /// Containers on one bridge may not talk: inter-container communication is off (`icc`).
     IccDisabled = "icc-disabled", "icc-false";
@@ -67,6 +68,8 @@ causes! {
     NeighbourFailed = "neighbour-failed", "vxlan-by-hand";
     /// The neighbour table names an Ethernet address that is no longer the neighbour's.
     StaleNeighbour = "stale-neighbour", "stale-arp";
+    /// Two hosts have the address, and the wrong one was heard.
+    DuplicateAddress = "duplicate-address", "duplicate-address";
     /// A device lost the address that others send to, or never had one.
     AddressMissing = "address-missing", "lost-address";
     /// The route leads to a gateway that is not there, while another would do.
@@ -125,7 +128,7 @@ causes! {
     /// The kernel refused the request itself: no such device or address, or a wrong argument.
     Refused = "refused-locally", "container-mode";
     /// The packet met something that the model does not have.
-    Unmodelled = "unmodelled", "brute-force-guard";
+    Unmodelled = "unmodelled", "odd-bits";
     /// No cause was found.
     Unexplained = "unexplained", "";
 }

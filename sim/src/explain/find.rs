@@ -3,6 +3,7 @@
 
 mod address;
 mod detour;
+mod dnat;
 mod firewall;
 mod forgotten;
 mod hidden;
@@ -14,6 +15,7 @@ mod name;
 mod neigh;
 mod route;
 mod silent;
+mod skipped;
 mod socket;
 mod source;
 mod track;
@@ -63,6 +65,7 @@ impl Found {
             self.blocker.cause,
             Cause::StaleConntrack
                 | Cause::StaleNeighbour
+                | Cause::DuplicateAddress
                 | Cause::DockerRulesMissing
                 | Cause::TranslationMissing
                 | Cause::SubnetOverlap
@@ -90,10 +93,12 @@ pub fn find(sc: &Scene<'_>) -> Vec<Found> {
         event(sc, i, &mut out, &mut late);
     }
     neigh::stale(sc, &mut out);
+    neigh::twice(sc, &mut out);
     detour::policy(sc, &mut out);
     detour::find(sc, &mut out);
     detour::by_gateway(sc, &mut out);
     out.append(&mut late);
+    name::server_is_nobody(sc, &mut out);
     name::unheard(sc, &mut out);
     name::asked_nobody(&mut out);
     neigh::waiting(sc, &mut out);
@@ -158,6 +163,8 @@ fn event(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>, late: &mut Vec<Found>) 
             ArpVerdict::Ignored(_) | ArpVerdict::Filtered | ArpVerdict::NoArp => link::no_arp(sc, i, *verdict, late),
             _ => {}
         },
+        EventKind::Tx => neigh::asks_nobody(sc, i, out),
+        EventKind::BrSkip { port, why } => skipped::port(sc, i, *port, *why, late),
         EventKind::Ct { verdict: CtVerdict::Invalid(why), .. } => track::invalid(sc, i, why, late),
         EventKind::VxlanTooBig { .. } => mtu::too_big(sc, i, out),
         EventKind::VxlanProxy { ip, lladdr: None } => vxlan::no_neighbour(sc, i, *ip, out),

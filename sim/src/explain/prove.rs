@@ -145,7 +145,16 @@ impl Search<'_> {
 
     /// Ways to make the line work, and the blockers that they take away.
     fn mend(&mut self, world: &Session, first: &Tried) -> (Vec<Vec<Line>>, Vec<Blocker>) {
-        let sorted = self.try_each(world, &first.found, &[], false);
+        let mut sorted = self.try_each(world, &first.found, &[], false);
+        // A program where none was does not mend what is known to be wrong.
+        let stood_in = |w: &(&Found, &Vec<Line>)| w.1.iter().any(Line::stands_in);
+        if !sorted.works.is_empty() && sorted.works.iter().all(stood_in) {
+            let wrong = |p: &Partly<'_>| p.f.is_known();
+            let (wrong, _): (Vec<_>, Vec<_>) = sorted.partly.drain(..).partition(wrong);
+            if let Some(paces) = self.behind(wrong, &[], 0) {
+                return self.together(world, paces);
+            }
+        }
         let known = sorted.works.iter().find(|(f, _)| f.is_known());
         if let Some((f, _)) = known.or(sorted.works.first()) {
             let mut single: Vec<Vec<Line>> = Vec::new();
@@ -157,13 +166,16 @@ impl Search<'_> {
             return (single, vec![f.blocker.clone()]);
         }
         match self.behind(sorted.partly, &[], 0) {
-            Some(paces) => {
-                let paces = self.needed(world, paces);
-                let lines = paces.iter().flat_map(|p| p.1.iter().cloned()).collect();
-                (vec![lines], paces.into_iter().map(|p| p.0).collect())
-            }
+            Some(paces) => self.together(world, paces),
             None => (Vec::new(), Vec::new()),
         }
+    }
+
+    /// The changes of several blockers as one.
+    fn together(&mut self, world: &Session, paces: Vec<Pace>) -> (Vec<Vec<Line>>, Vec<Blocker>) {
+        let paces = self.needed(world, paces);
+        let lines = paces.iter().flat_map(|p| p.1.iter().cloned()).collect();
+        (vec![lines], paces.into_iter().map(|p| p.0).collect())
     }
 
     /// The blockers behind those that are already away.
@@ -240,7 +252,9 @@ fn offer(world: &Session, what: &What, ways: Vec<Vec<Line>>) -> Vec<Fix> {
     }
     let others = opens::Others::of(world, what);
     let mut fixes: Vec<Fix> = ways.into_iter().map(|lines| others.fix(world, lines)).collect();
-    fixes.sort_by_key(|f| (f.closes.len(), f.opens.len(), f.lines.iter().map(breadth).sum::<usize>()));
+    // What stands in for a program that is not there comes last.
+    let size = |f: &Fix| f.lines.iter().map(breadth).sum::<usize>();
+    fixes.sort_by_key(|f| (f.has_stand_in(), f.closes.len(), f.opens.len(), size(f)));
     fixes.truncate(OFFERED);
     fixes
 }

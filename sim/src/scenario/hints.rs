@@ -36,6 +36,10 @@ pub(super) fn key(what: &str, key: &str) -> Option<&'static str> {
 /// What to write where a mapping is wanted, and something else stands there.
 pub(super) fn mapping(what: &str) -> Option<&'static str> {
     match what {
+        "a scenario" => {
+            Some("write `name: NAME`, `hosts: {a: 10.0.0.1/24, b: 10.0.0.2/24}`, `steps: [a> ping 10.0.0.2]`")
+        }
+        "hosts" => Some("write `hosts: {a: 10.0.0.1/24, b: 10.0.0.2/24}`"),
         "expect" => Some("write `expect: {outcome: reply}`"),
         "a host" => Some("write `HOST: 10.0.0.1/24`, or `HOST: {interfaces: {eth0: 10.0.0.1/24}}`"),
         _ => None,

@@ -158,6 +158,15 @@ pub fn parse(src: &str) -> Result<Node, Issue> {
             let place = e.location().map(|l| at(&l)).unwrap_or(At { line: 1, column: 1 });
             let text = e.without_snippet().to_string();
             let what = text.lines().next().unwrap_or("this is no YAML").trim().to_owned();
+            let twice = what.strip_prefix("duplicate mapping key: ").and_then(|w| w.split_once(", set "));
+            if let Some((key, _)) = twice {
+                return Err(Issue {
+                    line: place.line,
+                    column: place.column,
+                    what: format!("the key `{key}` stands there twice"),
+                    help: "keep one of them, or give the other another name".into(),
+                });
+            }
             Err(Issue {
                 line: place.line,
                 column: place.column,

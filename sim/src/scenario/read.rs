@@ -58,13 +58,13 @@ pub(super) fn read(text: &str) -> Result<Scenario, Issues> {
 fn too_deep(text: &str) -> Option<Issue> {
     let mut depth = 0usize;
     for (n, line) in text.lines().enumerate() {
+        let dashes = line.bytes().filter(|b| *b == b'-' || *b == b'?').count();
         for (k, c) in line.chars().enumerate() {
             match c {
                 '[' | '{' => depth += 1,
                 ']' | '}' => depth = depth.saturating_sub(1),
                 _ => {}
             }
-            let dashes = line.bytes().filter(|b| *b == b'-' || *b == b'?').count();
             if depth > 64 || (k > 200 && dashes > 200 && line.trim_start().starts_with("- - - ")) {
                 return Some(Issue {
                     line: n + 1,
@@ -147,7 +147,8 @@ impl Reader {
     fn seconds(&mut self, n: &Node, what: &str) -> Option<u64> {
         let s: f64 = self.number(n, what, "write seconds, such as 1.5")?;
         if !(0.0..=86_400.0).contains(&s) {
-            self.issue(n.at, format!("{what} {s} is not between 0 and 86400 seconds"), "write seconds, such as 1.5");
+            let said = if s.abs() < 1e9 { s.to_string() } else { format!("{s:e}") };
+            self.issue(n.at, format!("{what} {said} is not between 0 and 86400 seconds"), "write seconds, such as 1.5");
             return None;
         }
         Some((s * SEC as f64).round() as u64)
@@ -277,7 +278,8 @@ impl Reader {
         let variable = self.places.iter().any(|p| p.contains('$'));
         for part in place.split('/') {
             let part = part.strip_prefix("ns:").unwrap_or(part);
-            if part.is_empty() || (!self.places.contains(part) && !variable) {
+            let there = self.places.contains(part) || place == crate::session::topology::SWITCH;
+            if part.is_empty() || (!there && !variable) {
                 let known: Vec<&str> = self.places.iter().map(String::as_str).collect();
                 let help = match closest(part, &known) {
                     Some(near) => format!("did you mean `{near}`?"),

@@ -204,10 +204,12 @@ pub fn step(session: &mut Session, index: usize, what: &What, at: At) -> Result<
         aside: Aside::default(),
     };
     let find = |s: &Session, place: &str| {
-        s.place(place).map_err(|what| WalkError {
-            at,
-            what,
-            help: "a namespace must be made by an earlier line".into(),
+        s.place(place).map_err(|what| {
+            let help = match what.ends_with("does not run") {
+                true => "`docker ps -a` says how it ended; a shell stays with `docker run -itd`",
+                false => "a namespace must be made by an earlier line",
+            };
+            WalkError { at, what, help: help.into() }
         })
     };
     match what {

@@ -3,8 +3,8 @@
 /// The word of `all` that is nearest to `word`, if any is near enough.
 pub fn closest<'a>(word: &str, all: &[&'a str]) -> Option<&'a str> {
     let most = match word.chars().count() {
-        0..=2 => 1,
-        3..=5 => 2,
+        0..=5 => 1,
+        6..=8 => 2,
         _ => 3,
     };
     let near = |c: &&&'a str| distance(word, c);
@@ -42,5 +42,6 @@ mod tests {
         assert_eq!(closest("expcet", &["expect", "run", "say"]), Some("expect"));
         assert_eq!(closest("pnig", &["ping", "ip"]), Some("ping"));
         assert_eq!(closest("zebra", &["ping", "ip"]), None);
+        assert_eq!(closest("nmap", &["trap", "nc"]), None);
     }
 }

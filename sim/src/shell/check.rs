@@ -112,9 +112,11 @@ impl Check {
         if !self.functions.contains(&name) && !builtin::is_builtin(&name) && !crate::command::is_tool(base) {
             let mut all: Vec<&str> = crate::command::TOOLS.to_vec();
             all.extend(builtin::NAMES);
-            let help = match crate::scenario::suggest::closest(base, &all) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("the tools that are modelled: {}", crate::command::TOOLS.join(", ")),
+            let help = match (instead(base), crate::scenario::suggest::closest(base, &all)) {
+                (Some(hint), _) => hint.to_owned(),
+                (_, Some(near)) => format!("did you mean `{near}`?"),
+                _ => "README.md lists what is: ip, bridge, iptables, sysctl, ss, ping, nc, curl, tcpdump, docker …"
+                    .into(),
             };
             self.problems.push(Problem { col: words[0].col, what: format!("not modelled: the tool {name}"), help });
             return;
@@ -142,6 +144,35 @@ impl Check {
         }
         self.depth -= 1;
     }
+}
+
+/// What does the same as a program that people type and the model does not have.
+fn instead(tool: &str) -> Option<&'static str> {
+    Some(match tool {
+        "ssh" | "scp" => "run the command at its place: `HOST$ command`",
+        "telnet" | "nmap" | "ncat" | "socat" => {
+            "try a port with `nc -zv HOST PORT`, or the probe `PLACE> tcp HOST:PORT`"
+        }
+        "iperf" | "iperf3" | "netperf" => "send a long answer with the probe `PLACE> bulk HOST:PORT`",
+        "wget" | "ab" | "http" => "ask with `curl`, or the probe `PLACE> http HOST:PORT`",
+        "dig" | "host" | "nslookup" | "drill" | "getent" => "ask with the probe `PLACE> dns NAME`",
+        "mtr" | "tracepath" => "use `traceroute`, or the probe `PLACE> traceroute ADDRESS`",
+        "ufw" | "firewall-cmd" | "nftables" => {
+            "give the host the rules that it makes: `iptables: |` with what `iptables-save` prints"
+        }
+        "docker-compose" => "write it as `docker network create` and `docker run`",
+        "podman" | "nerdctl" | "kubectl" => "networks of Docker are modelled: `docker`",
+        "nmcli" | "networkctl" | "netplan" | "ifup" | "ifdown" | "dhclient" => "set the device up with `ip`",
+        "ethtool" | "tc" => "offloads and traffic shaping are not modelled; see README.md, \"What is not\"",
+        "tshark" | "wireshark" | "tcpflow" => {
+            "write the packets down with `packetwalk run SCENARIO --format pcapng`, or use `tcpdump`"
+        }
+        "apt" | "apt-get" | "yum" | "dnf" | "apk" => {
+            "there is nothing to install: every tool that is modelled is there"
+        }
+        "vi" | "vim" | "nano" => "write files with `echo … > FILE` or `cat > FILE <<EOF`",
+        _ => return None,
+    })
 }
 
 /// The last part of a path to a program: `/usr/local/bin/serve` is `serve`.

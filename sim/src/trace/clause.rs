@@ -115,7 +115,13 @@ pub fn clause(s: &Session, kind: &EventKind) -> (&'static str, String, Weight) {
         EventKind::NeighState { ip, old, new, lladdr } => {
             let mac = lladdr.map(|m| format!(" {m}")).unwrap_or_default();
             let weight = if *new == Nud::Failed { Story } else { Detail };
-            let note = if *new == Nud::Failed { ", nobody answered" } else { "" };
+            // `ip neigh flush` ends an entry in FAILED too, and had not asked.
+            let note = match (old, new) {
+                (Nud::Incomplete | Nud::Probe, Nud::Failed) => ", nobody answered",
+                (Nud::None | Nud::Failed, _) => "",
+                (_, Nud::Failed) => ", deleted",
+                _ => "",
+            };
             ("neigh_state", format!("neigh {ip}{mac}: {} becomes {}{note}", old.as_str(), new.as_str()), weight)
         }
         EventKind::Arp { verdict } => {

@@ -159,6 +159,7 @@ impl WalkState {
         let what = line::parse(text)?;
         let to = self.walk.run_line(self.chapter, what).map_err(|e| format!("{}. {}", e.what, e.help))?;
         self.show(to, 0);
+        self.packet = false;
         // What sends no packet has nothing to walk: its output is what one wants to see.
         if self.listing.positions() == 2 {
             self.go(1);

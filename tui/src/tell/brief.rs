@@ -8,6 +8,7 @@ use packetwalk_sim::kernel::xtables::Policy;
 use packetwalk_sim::session::Session;
 use packetwalk_sim::trace::clause::clause;
 use packetwalk_sim::trace::event::{ArpVerdict, BrVerdict, CtVerdict, Event, EventKind, FibResult, RuleVerdict};
+use packetwalk_sim::trace::{DropReason, words};
 use packetwalk_sim::wire::packet::{Arp, Body};
 
 /// The words.
@@ -34,7 +35,10 @@ pub(crate) fn brief(s: &Session, e: &Event) -> String {
         EventKind::Neigh { ip, lladdr: Some(_), .. } => format!("knows {ip}"),
         EventKind::NeighWait { ip } => format!("ARP: asks for {ip}"),
         EventKind::NeighState { ip, old: Nud::Incomplete, lladdr: Some(_), .. } => format!("ARP: learns {ip}"),
-        EventKind::NeighState { ip, new: Nud::Failed, .. } => format!("ARP: no answer, {ip}"),
+        EventKind::NeighState { ip, old: Nud::Incomplete | Nud::Probe, new: Nud::Failed, .. } => {
+            format!("ARP: no answer, {ip}")
+        }
+        EventKind::NeighState { ip, new: Nud::Failed, .. } => format!("forgets {ip}"),
         EventKind::Arp { verdict } => match verdict {
             ArpVerdict::Answered => "ARP: answered".into(),
             ArpVerdict::Learned => "ARP: learned".into(),
@@ -74,6 +78,9 @@ pub(crate) fn brief(s: &Session, e: &Event) -> String {
         EventKind::SocketDeliver { port: 0, .. } => "arrived".into(),
         EventKind::SocketDeliver { port, .. } => format!("arrived: port {port}"),
         EventKind::EchoReply => "answers the ping".into(),
+        EventKind::Drop { reason: DropReason::NOT_SPECIFIED, func } => {
+            words::drop(DropReason::NOT_SPECIFIED, func).into()
+        }
         EventKind::Drop { reason, .. } => reason.name(),
         other => clause(s, other).1,
     }

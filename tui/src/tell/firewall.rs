@@ -5,7 +5,7 @@ use packetwalk_sim::kernel::netfilter::Hook;
 use packetwalk_sim::kernel::xtables::Policy;
 use packetwalk_sim::session::Session;
 use packetwalk_sim::trace::clause::clause;
-use packetwalk_sim::trace::event::{CtVerdict, EventKind, RuleAt, RuleVerdict};
+use packetwalk_sim::trace::event::{CtVerdict, Event, EventKind, RuleAt, RuleVerdict};
 
 /// When packets come by a hook.
 pub(crate) fn hook(h: Hook) -> &'static str {
@@ -19,8 +19,8 @@ pub(crate) fn hook(h: Hook) -> &'static str {
 }
 
 /// The sentences.
-pub(super) fn tell(s: &Session, here: &str, kind: &EventKind) -> String {
-    match kind {
+pub(super) fn tell(s: &Session, here: &str, e: &Event) -> String {
+    match &e.kind {
         EventKind::XtChain { hook: h, table, .. } => format!(
             "The firewall of {here} looks at the packet at {} ({}), with the rules of table {}.",
             h.name(),
@@ -52,7 +52,7 @@ pub(super) fn tell(s: &Session, here: &str, kind: &EventKind) -> String {
             let of = after.as_ref().map(|c| flow(&c.tuples[0])).unwrap_or_default();
             tracking(here, *verdict, &of)
         }
-        EventKind::Nat { before, after, .. } => nat(before, after),
+        EventKind::Nat { before, after, .. } => nat(before, after, answers(s, e)),
         EventKind::Log { .. } => "A LOG rule writes a line to the kernel's log. The packet goes on.".into(),
         other => clause(s, other).1,
     }
@@ -109,7 +109,20 @@ pub(crate) fn flow(t: &Tuple) -> String {
     }
 }
 
-fn nat(before: &Tuple, after: &Tuple) -> String {
+/// Connection tracking found the packet to be an answer, where it now is.
+fn answers(s: &Session, e: &Event) -> bool {
+    let events = &s.kernel.rec.events;
+    let until = events.partition_point(|x| x.at <= e.at);
+    let mut said = events[..until].iter().rev().take(1024).filter(|x| x.packet == e.packet && x.ns == e.ns);
+    let verdict = said.find_map(|x| match &x.kind {
+        EventKind::Ct { verdict: CtVerdict::Found(info), .. } => Some(*info),
+        EventKind::Ct { verdict: CtVerdict::Made, .. } => Some(CtInfo::New),
+        _ => None,
+    });
+    matches!(verdict, Some(CtInfo::EstablishedReply | CtInfo::RelatedReply))
+}
+
+fn nat(before: &Tuple, after: &Tuple, answers: bool) -> String {
     let ports = |t: &Tuple| match t.l4 {
         L4Id::Ports { src, dst } => (format!("{}:{src}", t.src), format!("{}:{dst}", t.dst)),
         _ => (t.src.to_string(), t.dst.to_string()),
@@ -117,10 +130,16 @@ fn nat(before: &Tuple, after: &Tuple) -> String {
     let ((bs, bd), (s, d)) = (ports(before), ports(after));
     let mut out = Vec::new();
     if bd != d {
-        out.push(format!("The destination is rewritten: {bd} becomes {d}."));
+        out.push(match answers {
+            true => format!("The destination is rewritten back: {bd} becomes {d}, which asked."),
+            false => format!("The destination is rewritten: {bd} becomes {d}."),
+        });
     }
     if bs != s {
-        out.push(format!("The source is rewritten: {bs} becomes {s}, so that answers come back here."));
+        out.push(match answers {
+            true => format!("The source is rewritten back: {bs} becomes {s}, the address that was asked."),
+            false => format!("The source is rewritten: {bs} becomes {s}, so that answers come back here."),
+        });
     }
     if out.is_empty() { "The packet that this error message quotes is translated too.".into() } else { out.join(" ") }
 }

@@ -6,12 +6,17 @@ mod hooks;
 mod link;
 mod route;
 
+use std::net::Ipv4Addr;
+
 use ratatui::style::Style;
 
+use packetwalk_sim::kernel::neigh::Nud;
 use packetwalk_sim::kernel::types::NetnsId;
 use packetwalk_sim::session::Session;
 use packetwalk_sim::trace::DropReason;
 use packetwalk_sim::trace::event::{Event, EventKind};
+use packetwalk_sim::wire::MacAddr;
+use packetwalk_sim::wire::packet::{Arp, Body};
 
 use super::doc::Doc;
 use super::look::{FAINT, GOOD, HEAD};
@@ -41,14 +46,14 @@ pub(super) fn show(w: &WalkState, i: usize, e: &Event, d: &mut Doc) {
         EventKind::RuleMissed { .. } => route::rules(s, e.ns, d),
         EventKind::SourceCheck { .. } | EventKind::Forward { .. } | EventKind::LocalIn => switches(w, e, d),
         EventKind::NeighWait { ip } => {
-            let asker = s.kernel.rec.packet_at(e).and_then(|p| p.ipv4()).map(|p| p.src.to_string()).unwrap_or_default();
-            d.line(&format!("to everybody on the cable: who has {ip}? tell {asker}"), GOOD);
-            neighbours(w, e.ns, &ip.to_string(), d);
+            if let Some(asker) = asker(w, i, e, *ip) {
+                d.line(&format!("to everybody on the cable: who has {ip}? tell {asker}"), GOOD);
+            }
+            neighbours(w, e, Some((*ip, Nud::Incomplete, None)), "", d);
         }
-        EventKind::Neigh { ip, .. } | EventKind::NeighState { ip, .. } => {
-            neighbours(w, e.ns, &ip.to_string(), d);
-        }
-        EventKind::Arp { .. } => neighbours(w, e.ns, "", d),
+        EventKind::Neigh { ip, nud, lladdr } => neighbours(w, e, Some((*ip, *nud, *lladdr)), "", d),
+        EventKind::NeighState { ip, new, lladdr, .. } => neighbours(w, e, Some((*ip, *new, *lladdr)), "", d),
+        EventKind::Arp { .. } => neighbours(w, e, None, "", d),
         EventKind::BrLearn { .. }
         | EventKind::BrLookup { .. }
         | EventKind::BrSkip { .. }
@@ -95,7 +100,7 @@ fn dropped(w: &WalkState, i: usize, e: &Event, reason: DropReason, d: &mut Doc) 
             }
         }
         DropReason::NO_SOCKET => sockets(w, e.ns, 0, d),
-        DropReason::NEIGH_FAILED => neighbours(w, e.ns, "FAILED", d),
+        DropReason::NEIGH_FAILED => neighbours(w, e, None, "FAILED", d),
         DropReason::IP_RPFILTER | DropReason::IP_INADDRERRORS | DropReason::IP_LOCALNET => {
             switches(w, e, d);
             table(w, "routes", &was(w, e.ns, device::routes), device::routes(s, e.ns), "", d);
@@ -132,15 +137,42 @@ fn was(w: &WalkState, ns: NetnsId, of: fn(&Session, NetnsId) -> Vec<String>) -> 
     if ns.ix() < before.kernel.netns.len() { of(before, ns) } else { Vec::new() }
 }
 
-fn neighbours(w: &WalkState, ns: NetnsId, lit: &str, d: &mut Doc) {
-    let before = was(w, ns, device::neighbours);
-    table(w, "neighbours", &before, device::neighbours(w.world(), ns), lit, d);
+/// The neighbours after the step, but for the one that the event tells of: it as it is now.
+fn neighbours(w: &WalkState, e: &Event, now: Option<(Ipv4Addr, Nud, Option<MacAddr>)>, lit: &str, d: &mut Doc) {
+    let s = w.world();
+    let before = was(w, e.ns, device::neighbours);
+    let mut lines = device::neighbours(s, e.ns);
+    let mut lit = lit.to_owned();
+    if let (Some((ip, nud, mac)), Some(dev)) = (now, e.dev) {
+        let head = format!("{ip} dev {} ", s.kernel.dev(dev).name);
+        let mac = mac.filter(|_| nud.is_valid()).map_or_else(|| "address unknown".into(), |m| m.to_string());
+        lit = format!("{head}{mac} {}", nud.as_str());
+        match lines.iter_mut().find(|l| l.starts_with(&head)) {
+            Some(l) => l.clone_from(&lit),
+            None => lines.push(lit.clone()),
+        }
+    }
+    table(w, "neighbours", &before, lines, &lit, d);
+}
+
+/// The address that the question behind an event is asked in: a router asks in its own, whoever sent the packet.
+fn asker(w: &WalkState, i: usize, e: &Event, ip: Ipv4Addr) -> Option<Ipv4Addr> {
+    let of = |x: &Event| match w.world().kernel.rec.packet_at(x).map(|p| &p.body) {
+        Some(Body::Arp(a)) if a.op == Arp::REQUEST && a.tpa == ip => Some(a.spa),
+        _ => None,
+    };
+    let later = w.walk.events(w.chapter).iter().skip(i);
+    later.take_while(|x| x.at == e.at).filter(|x| x.ns == e.ns).find_map(of)
 }
 
 fn sockets(w: &WalkState, ns: NetnsId, port: u16, d: &mut Doc) {
     let lit = if port == 0 { String::new() } else { format!(":{port}") };
     let before = was(w, ns, device::listeners);
-    table(w, "programs that listen", &before, device::listeners(w.world(), ns), &lit, d);
+    let now = device::listeners(w.world(), ns);
+    // A program that takes one connection no longer listens at the step's end.
+    let gone = |l: &&String| port != 0 && l.contains(&lit) && !now.contains(l);
+    let lines: Vec<String> = before.iter().filter(gone).cloned().chain(now.iter().cloned()).collect();
+    table(w, "programs that listen", &before, lines, &lit, d);
 }
 
 /// The settings that forwarding and the check of sources hang on, as they are after the step: those of the device that

@@ -7,7 +7,7 @@ use ratatui::style::Style;
 use packetwalk_sim::scenario::expect::names;
 use packetwalk_sim::scenario::run::StepResult;
 use packetwalk_sim::trace::clause::clause;
-use packetwalk_sim::trace::event::EventKind;
+use packetwalk_sim::trace::event::{Birth, EventKind, RuleVerdict};
 use packetwalk_sim::trace::{Outcome, words};
 
 use super::doc::Doc;
@@ -226,7 +226,9 @@ fn event(state: &State, w: &WalkState, tight: bool, d: &mut Doc) {
     let Some((i, e, item)) = w.event() else { return };
     let s = w.world();
     let place = names(s, e.ns, e.dev).swap_remove(0);
+    let again = matches!(s.kernel.rec.birth(e.packet), Some((_, Birth::Retransmit)));
     let packet = s.kernel.rec.packet_at(e).map(words::packet);
+    let packet = packet.map(|p| if again { format!("{p} (again)") } else { p });
     let title = w.index().and_then(|x| x.stories.get(item.story as usize)).map(|s| s.title.clone());
     let at = w.walk.chapter(w.chapter).map_or(0, |c| e.at.saturating_sub(c.result.started_ns));
     d.spans(vec![
@@ -236,6 +238,9 @@ fn event(state: &State, w: &WalkState, tight: bool, d: &mut Doc) {
     ]);
     let bad = matches!(e.kind, EventKind::Drop { .. } | EventKind::Bound { .. });
     let text = match evidence::culprit(w, i, e) {
+        Some((_, x)) if matches!(x.kind, EventKind::XtMatched { verdict: RuleVerdict::Nat, .. }) => {
+            "The packet has another destination now, and from its source no way leads there: it is dropped.".into()
+        }
         Some((_, x)) => format!("The firewall drops the packet. {}", tell(s, x)),
         None => tell(s, e),
     };

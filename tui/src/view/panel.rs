@@ -57,11 +57,11 @@ fn why_panel(w: &Why, scroll: usize, frame: &mut Frame<'_>) {
     if !w.fixes.is_empty() {
         d.gap();
         let keys = if w.fixes.len() == 1 {
-            "1 types the fix".to_owned()
+            "1 types the fix here and tries".to_owned()
         } else {
-            format!("1 to {} type a fix", w.fixes.len())
+            format!("1 to {} type a fix here and try", w.fixes.len())
         };
-        d.para(&format!("{keys} here and tries the probe again; u takes it back."), FAINT);
+        d.para(&format!("{keys} the probe again; u takes it back."), FAINT);
     }
     d.draw(frame, inner, scroll);
 }

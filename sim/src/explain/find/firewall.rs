@@ -9,7 +9,7 @@ use crate::kernel::conntrack::CtInfo;
 use crate::kernel::netfilter::Hook;
 use crate::kernel::types::NetnsId;
 use crate::kernel::xtables::{Policy, TableKind, Variant};
-use crate::trace::event::{CtVerdict, EventKind, RuleAt, RuleVerdict};
+use crate::trace::event::{BrVerdict, CtVerdict, EventKind, RuleAt, RuleVerdict};
 
 /// What decided.
 enum Decided<'a> {
@@ -263,7 +263,13 @@ fn by_policy(sc: &Scene<'_>, i: usize, v: Variant, h: Hook, t: TableKind) -> Fou
 /// A bridged frame need not be shown to iptables at all.
 fn past_the_bridge(sc: &Scene<'_>, i: usize, f: Found) -> Found {
     let e = &sc.events()[i];
-    if !sc.packet_before(i).is_some_and(|p| p.nf.bridged) {
+    // What a bridge handed up, here or on the way, is routed since: it would come to iptables anyway.
+    let crosses = sc.back(i).take_while(|x| x.ns == e.ns).find_map(|x| match x.kind {
+        EventKind::BrUp { .. } | EventKind::Forward { .. } => Some(false),
+        EventKind::BrLookup { verdict, .. } => Some(verdict != BrVerdict::Local),
+        _ => None,
+    });
+    if crosses != Some(true) || !sc.packet_before(i).is_some_and(|p| p.nf.bridged) {
         return f;
     }
     let key = "net.bridge.bridge-nf-call-iptables";

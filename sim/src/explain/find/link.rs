@@ -92,7 +92,7 @@ fn link_down(sc: &Scene<'_>, i: usize) -> Found {
 }
 
 /// The device that a frame is addressed to, or the one that has the address it asks for.
-fn receiver(sc: &Scene<'_>, i: usize) -> Vec<DevId> {
+pub fn receiver(sc: &Scene<'_>, i: usize) -> Vec<DevId> {
     let s = sc.after;
     let Some(p) = sc.packet_before(i) else { return Vec::new() };
     if !p.dst.is_multicast() {
@@ -204,6 +204,11 @@ pub fn loose_ends(sc: &Scene<'_>, from: DevId, to: DevId) -> Vec<(DevId, DevId)>
         for end in ends {
             let d = s.kernel.dev(*end);
             if d.veth_peer().is_none() && d.vxlan().is_none() || d.master.is_some() {
+                continue;
+            }
+            // A NIC with an address is a host's own, and no port that somebody forgot.
+            let cable = d.veth_peer().is_some_and(|p| s.kernel.ns(s.kernel.dev(p).netns).is_switch);
+            if cable && !d.addrs.is_empty() {
                 continue;
             }
             for b in bridges.iter().filter(|b| s.kernel.dev(**b).netns == d.netns) {

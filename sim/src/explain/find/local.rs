@@ -9,7 +9,9 @@ use crate::trace::Outcome;
 pub fn refused(sc: &Scene<'_>, out: &mut Vec<Found>) {
     let place = world::place(sc.after, sc.ns);
     if let Some((r, _)) = &sc.result.refusal {
-        out.push(Found::new(Cause::Unmodelled, place, format!("the model has not: {r}")));
+        let what = r.to_string();
+        let what = what.strip_prefix("not modelled: ").unwrap_or(&what);
+        out.push(Found::new(Cause::Unmodelled, place, format!("the model does not have this: {what}")));
         return;
     }
     let why = match sc.result.outcome() {

@@ -3,8 +3,9 @@
 use super::{Found, at, line, with_drop, words};
 use crate::explain::scene::Scene;
 use crate::explain::{Cause, Line, world};
+use crate::kernel::fib::{Flow, Lookup};
 use crate::kernel::types::DevId;
-use crate::kernel::vxlan::VXLAN_HEADROOM;
+use crate::kernel::vxlan::{VXLAN_HEADROOM, Vxlan};
 use crate::trace::DropReason;
 use crate::trace::event::{EventKind, FibResult};
 use crate::wire::packet::L4;
@@ -39,6 +40,15 @@ pub fn too_big(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
     let says = format!("{what} is too big for {place}, whose MTU is {}, and must not be cut{tail}", d.mtu);
     let mut f = Found::new(cause, at(sc, i), says)
         .shown(format!("mtu {}", d.mtu), Some(line(sc, d.netns, format!("ip link show {}", d.name))));
+    // What the firewall dropped it by, before the packet itself was dropped (`ip_forward`).
+    let filtered = |j: &usize| {
+        matches!(sc.events()[*j].kind, EventKind::Drop { reason: DropReason::NETFILTER_DROP, .. }) && is_error(sc, *j)
+    };
+    if let Some(j) = (0..sc.events().len()).find(filtered) {
+        let mut by = Vec::new();
+        super::firewall::dropped(sc, j, &mut by);
+        f.blocker.evidence.extend(by.into_iter().flat_map(|b| b.blocker.evidence));
+    }
     // The message itself may have had no way back.
     let back = sc.events()[..i].iter().rev().take(6).find_map(|x| match &x.kind {
         EventKind::Fib { key, result: FibResult::None } if x.ns == e.ns => Some(key.dst),
@@ -91,29 +101,47 @@ fn asked(command: &str) -> Option<u32> {
     w.next()?.parse().ok()
 }
 
-/// Greater MTUs, wherever a wire's devices have smaller ones.
+/// Greater MTUs, wherever a wire's devices have smaller ones: first below, where tunnels add their headers.
 fn raise(sc: &Scene<'_>, dev: DevId, size: u32) -> Vec<Line> {
     let s = sc.after;
-    let lower =
-        |d: DevId| s.kernel.dev(d).vxlan().and_then(|v| v.cfg.lower).into_iter().chain(s.kernel.macvlan_lower(d));
-    let mut all = world::segment(s, dev);
-    let below: Vec<DevId> = all.iter().flat_map(|d| lower(*d)).collect();
-    all.extend(below);
-    all.retain(|d| s.kernel.dev(*d).mtu < size && !s.kernel.ns(s.kernel.dev(*d).netns).is_switch);
-    all.into_iter()
-        .map(|d| {
-            let d = s.kernel.dev(d);
-            line(sc, d.netns, format!("ip link set {} mtu {size}", d.name))
-        })
-        .collect()
+    let upper = world::segment(s, dev);
+    let mut all: Vec<(DevId, u32)> = Vec::new();
+    for d in upper.iter().map(|d| s.kernel.dev(*d)) {
+        let whole = size + VXLAN_HEADROOM;
+        let carrier = d.vxlan().and_then(|v| v.cfg.lower.or_else(|| carrier(sc, v)));
+        all.extend(carrier.into_iter().flat_map(|c| world::segment(s, c)).map(|c| (c, whole)));
+        all.extend(s.kernel.macvlan_lower(d.id).map(|l| (l, size)));
+    }
+    all.extend(upper.into_iter().map(|d| (d, size)));
+    let mut lines: Vec<(DevId, Line)> = Vec::new();
+    for (id, size) in all {
+        let d = s.kernel.dev(id);
+        if d.mtu < size && !d.is_loopback() && !lines.iter().any(|l| l.0 == id) {
+            lines.push((id, line(sc, d.netns, format!("ip link set {} mtu {size}", d.name))));
+        }
+    }
+    lines.into_iter().map(|l| l.1).collect()
+}
+
+/// The device by which a tunnel's datagrams leave, where none is named.
+fn carrier(sc: &Scene<'_>, v: &Vxlan) -> Option<DevId> {
+    let s = sc.after;
+    let to = v.cfg.remote.or_else(|| v.fdb.values().find_map(|e| e.remotes.first().map(|r| r.ip)))?;
+    match s.kernel.lookup_rules_quietly(v.home, &Flow::to(to)) {
+        Lookup::Route(_, r) => r.dev,
+        _ => None,
+    }
+}
+
+/// The packet of an event is an ICMP "fragmentation needed".
+fn is_error(sc: &Scene<'_>, i: usize) -> bool {
+    let p = sc.packet_before(i).and_then(|p| p.ipv4());
+    matches!(p.map(|ip| &ip.l4), Some(L4::Icmp(x)) if x.ty == 3 && x.code == 4)
 }
 
 /// An ICMP "fragmentation needed" of the step was dropped, or never came to the sender.
 fn error_lost(sc: &Scene<'_>, from: usize) -> bool {
-    let is_error = |i: usize| {
-        let p = sc.packet_before(i).and_then(|p| p.ipv4());
-        matches!(p.map(|ip| &ip.l4), Some(L4::Icmp(x)) if x.ty == 3 && x.code == 4)
-    };
+    let is_error = |i| is_error(sc, i);
     let dropped = |(j, e): (usize, &crate::trace::Event)| {
         matches!(e.kind, EventKind::Drop { reason, .. } if reason != DropReason::OTHERHOST) && is_error(j)
     };

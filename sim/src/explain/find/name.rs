@@ -2,6 +2,7 @@
 
 use super::{Found, line};
 use crate::command::iptables::rule_spec;
+use crate::docker::types::State;
 use crate::explain::scene::{Flow, Scene};
 use crate::explain::{Cause, Line, world};
 use crate::kernel::types::NetnsId;
@@ -115,6 +116,13 @@ pub fn unknown(sc: &Scene<'_>, out: &mut Vec<Found>) {
             }
             return;
         };
+        if other.state != State::Running {
+            f.blocker.says = format!("container {} does not run, and only those that do have a name", other.name);
+            let show = world::host_line(s, host, &format!("docker ps -a --filter name={}", other.name));
+            f = f.shown(format!("{} is stopped", other.name), Some(show));
+            out.push(f.fix(vec![world::host_line(s, host, &format!("docker start {}", other.name))]));
+            return;
+        }
         let shared = world::networks(e, c).any(|n| n.name != "bridge" && other.endpoints.contains_key(&n.name));
         if shared {
             // Both are on a network that tells names: what went wrong is in the asking.
@@ -140,10 +148,12 @@ pub fn unknown(sc: &Scene<'_>, out: &mut Vec<Found>) {
         for n in mine {
             f = f.fix(vec![world::host_line(s, host, &format!("docker network connect {n} {}", other.name))]);
         }
-        let joint = ["docker network create joint".to_owned()]
-            .into_iter()
-            .chain([&c.name, &other.name].map(|x| format!("docker network connect joint {x}")));
-        f = f.fix(joint.map(|l| world::host_line(s, host, &l)).collect());
+        if f.fixes.is_empty() {
+            let joint = ["docker network create joint".to_owned()]
+                .into_iter()
+                .chain([&c.name, &other.name].map(|x| format!("docker network connect joint {x}")));
+            f = f.fix(joint.map(|l| world::host_line(s, host, &l)).collect());
+        }
         out.push(f);
     }
 }
@@ -204,15 +214,42 @@ pub fn no_resolver(sc: &Scene<'_>, i: usize, flow: &Flow) -> Found {
         let again = world::host_line(s, host, &format!("docker restart {}", c.name));
         f = f.fix(vec![again.clone()]).fix(vec![again, world::host_line(s, host, HEARD)]);
     }
-    // Another server that some place of the scenario runs.
+    other_servers(sc, e.ns, f)
+}
+
+/// A name server that some place of the scenario runs.
+fn other_servers(sc: &Scene<'_>, ns: NetnsId, mut f: Found) -> Found {
+    let s = sc.after;
     for d in world::devices(s).filter(|d| !d.is_loopback()) {
         let serves = s.kernel.sockets(d.netns).iter().any(|x| x.proto == "udp" && x.lport == 53);
-        let outside = d.netns != e.ns && world::container(s, d.netns).is_none();
+        let outside = d.netns != ns && world::container(s, d.netns).is_none();
         if let Some(a) = d.addrs.first().filter(|_| serves && outside) {
-            let place = s.kernel.ns(e.ns).label.clone();
+            let place = s.kernel.ns(ns).label.clone();
             let command = format!("sh -c 'echo nameserver {} > /etc/resolv.conf'", a.local);
             f = f.fix(vec![Line { place, command }]);
         }
     }
     f
+}
+
+/// The name server that was asked has an address that is nobody's.
+pub fn server_is_nobody(sc: &Scene<'_>, out: &mut Vec<Found>) {
+    let s = sc.after;
+    let told =
+        |f: &Found| matches!(f.blocker.cause, Cause::NameNotFound | Cause::GossipBlocked | Cause::ResolverUnreachable);
+    if sc.result.outcome() != Some(crate::trace::Outcome::ResolveFailed) || out.iter().any(told) {
+        return;
+    }
+    let nobody = |e: &crate::trace::Event| {
+        let f = sc.packet(e).and_then(Flow::of)?;
+        let asks = f.dport() == Some(53) && !f.dst.is_loopback() && world::owners(s, f.dst).is_empty();
+        asks.then_some(f.dst)
+    };
+    let Some(server) = sc.events().iter().find_map(nobody) else { return };
+    let place = world::place(s, sc.ns);
+    let says = format!("{place} asks for names at {server}, and no place of the scenario has that address");
+    let f = Found::new(Cause::ResolverUnreachable, place, says)
+        .shown("where it asks", Some(file(sc, sc.ns, "/etc/resolv.conf")));
+    // In front of the address that nobody has: who was to be asked matters more than where.
+    out.insert(0, other_servers(sc, sc.ns, f));
 }

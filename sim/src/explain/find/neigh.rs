@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use super::{Found, at, line, with_drop};
 use crate::explain::scene::{Flow, Scene};
 use crate::explain::{Cause, world};
-use crate::kernel::link::Device;
+use crate::kernel::link::{Device, IfFlags};
 use crate::kernel::neigh::Nud;
 use crate::kernel::types::{DevId, NetnsId};
 use crate::trace::DropReason;
@@ -36,6 +36,21 @@ pub fn failed(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
     out.push(with_drop(sc, i, f));
 }
 
+/// A device with ARP switched off: whoever is next, the frame bears the device's own address (`arp_constructor`).
+pub fn asks_nobody(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
+    let Some(d) = sc.events()[i].dev.map(|d| sc.after.kernel.dev(d)) else { return };
+    if d.is_loopback() || !d.flags.contains(IfFlags::NOARP) {
+        return;
+    }
+    let Some(p) = sc.packet_before(i).filter(|p| p.src == d.mac && p.dst == d.mac) else { return };
+    let Some(ip) = Flow::of(p).map(|f| f.dst) else { return };
+    let says = format!("{} does no ARP, so that what goes to {ip} bears its own Ethernet address", at(sc, i));
+    let f = Found::new(Cause::NeighbourFailed, at(sc, i), says)
+        .shown(format!("{} is NOARP", d.name), Some(line(sc, d.netns, format!("ip link show {}", d.name))))
+        .fix(vec![line(sc, d.netns, format!("ip link set {} arp on", d.name))]);
+    out.push(f);
+}
+
 /// Packets that still wait for a neighbour when the step ends.
 pub fn waiting(sc: &Scene<'_>, out: &mut Vec<Found>) {
     if out.iter().any(|f| f.blocker.cause == Cause::NeighbourFailed) {
@@ -46,6 +61,9 @@ pub fn waiting(sc: &Scene<'_>, out: &mut Vec<Found>) {
         let later = |x: &crate::trace::Event| x.packet == e.packet && matches!(x.kind, EventKind::Tx);
         let Some(dev) = e.dev else { continue };
         if !sc.events()[i..].iter().any(later) {
+            if sc.is_outer(e.packet) {
+                super::vxlan::wrong_remote(sc, i, ip, out);
+            }
             out.push(unanswered(sc, e.ns, dev, ip, sc.packet_before(i).and_then(Flow::of).map(|f| f.dst)));
         }
     }
@@ -56,7 +74,8 @@ fn unanswered(sc: &Scene<'_>, ns: NetnsId, dev: DevId, ip: Ipv4Addr, dst: Option
     let place = format!("{}/{}", world::place(s, ns), world::name(s, dev));
     let show = line(sc, ns, format!("ip neigh show {ip}"));
     let says = format!("nobody answers ARP for {ip} on {place}");
-    let mut f = Found::new(Cause::NeighbourFailed, place, says).shown(format!("{ip} is FAILED"), Some(show));
+    let nud = s.kernel.ns(ns).neigh.entries.get(&(dev, ip)).map_or(Nud::Failed, |n| n.nud);
+    let mut f = Found::new(Cause::NeighbourFailed, place, says).shown(format!("{ip} is {}", nud.as_str()), Some(show));
     let owners = world::owners(s, ip);
     let near: Vec<&&Device> = owners.iter().filter(|o| world::wires(s, dev, o.id).is_some()).collect();
     if let Some(o) = near.first() {
@@ -129,16 +148,48 @@ fn elsewhere(sc: &Scene<'_>, ns: NetnsId, dev: DevId, owner: &Device, ip: Ipv4Ad
     }
     let Some(h) = world::next_hop(s, ns, ip, None) else {
         f.blocker.says = format!("{told}: {} has it, and no wire leads there", world::place(s, owner.netns));
+        f = other_lan(sc, dev, owner, f);
         return super::address::readdress(sc, ns, ip, f);
     };
+    // Both ends of a tunnel that does not work: their subnet is one, and no other way is meant.
+    let tunnel = |d: DevId| world::segment(s, d).into_iter().any(|x| s.kernel.dev(x).vxlan().is_some());
+    let beside = s.kernel.devs_of(owner.netns).any(|d| d.vxlan().is_some());
+    if tunnel(dev) && (tunnel(owner.id) || beside) {
+        f.blocker.says = format!("{told}: {} has it, beyond a tunnel", world::place(s, owner.netns));
+        return f;
+    }
     f.blocker.cause = Cause::SubnetOverlap;
     f.blocker.says =
         format!("{told}: the route leads there, but {ip} is {}'s, reached by {}", world::place(s, owner.netns), h.via);
-    f.shown("the route that wins", Some(line(sc, ns, format!("ip route get {ip}")))).fix(vec![line(
-        sc,
-        ns,
-        format!("ip route add {ip} via {}", h.via),
-    )])
+    f = f.shown("the route that wins", Some(line(sc, ns, format!("ip route get {ip}"))));
+    other_network(sc, ns, dev, f).fix(vec![line(sc, ns, format!("ip route add {ip} via {}", h.via))])
+}
+
+/// A container leaves the network whose addresses are others' for the default one.
+fn other_network(sc: &Scene<'_>, ns: NetnsId, dev: DevId, f: Found) -> Found {
+    let s = sc.after;
+    let Some((e, c)) = world::container(s, ns) else { return f };
+    let on = c.endpoints.iter().find(|(_, p)| p.dev == Some(dev)).map(|(n, _)| n);
+    let other = e.networks.values().find(|n| n.name == "bridge" && !c.endpoints.contains_key(&n.name));
+    let (Some(on), Some(other)) = (on, other) else { return f };
+    let host = s.kernel.ns(ns).host;
+    let change = |verb: &str, n: &str| world::host_line(s, host, &format!("docker network {verb} {n} {}", c.name));
+    f.fix(vec![change("disconnect", on), change("connect", &other.name)])
+}
+
+/// Both are plugged into switches of LANs, and not of the same.
+fn other_lan(sc: &Scene<'_>, dev: DevId, owner: &Device, f: Found) -> Found {
+    let s = sc.after;
+    let port = |d: DevId| s.kernel.dev(d).veth_peer().filter(|p| s.kernel.ns(s.kernel.dev(*p).netns).is_switch);
+    let (Some(here), Some(there)) = (port(dev), port(owner.id)) else { return f };
+    let lan = |p: DevId| s.kernel.dev(p).master;
+    let (Some(a), Some(b)) = (lan(here), lan(there)) else { return f };
+    let (sw, plug) = (s.kernel.dev(there).netns, world::name(s, there));
+    f.shown(
+        format!("one is on LAN {}, the other on {}", world::name(s, a), world::name(s, b)),
+        Some(line(sc, sw, "bridge link show")),
+    )
+    .fix(vec![line(sc, sw, format!("ip link set {plug} master {}", world::name(s, a)))])
 }
 
 /// Nobody has the address: a gateway that lost it, a route to a gateway that is not, or simply no such host.
@@ -169,9 +220,6 @@ fn nobody(sc: &Scene<'_>, ns: NetnsId, dev: DevId, ip: Ipv4Addr, dst: Option<Ipv
         }
     }
     if gateway && let Some(dst) = dst {
-        if let Some(route) = world::winner(s, ns, dst) {
-            f = f.fix(vec![line(sc, ns, format!("ip route del {route}"))]);
-        }
         if let Some(h) = world::next_hop(s, ns, dst, Some(ip)) {
             f = f.fix(vec![line(sc, ns, format!("ip route replace {} via {}", h.net, h.via))]).fix(vec![line(
                 sc,
@@ -179,7 +227,12 @@ fn nobody(sc: &Scene<'_>, ns: NetnsId, dev: DevId, ip: Ipv4Addr, dst: Option<Ipv
                 format!("ip route replace default via {}", h.via),
             )]);
         }
+        // Another route may lead there; where none does, the gateway was but the first blocker.
+        if let Some(route) = world::winner(s, ns, dst) {
+            f = f.fix(vec![line(sc, ns, format!("ip route del {route}"))]);
+        }
     }
+    f = super::dnat::wrong_host(sc, ip, f);
     // Others on the wire whose address is another than is asked for: it may have moved.
     for d in world::segment(s, dev).into_iter().map(|d| s.kernel.dev(d)) {
         let end = s.kernel.ns(d.netns).sysctl.all.forwarding == 0 || gateway;
@@ -242,5 +295,38 @@ pub fn stale(sc: &Scene<'_>, out: &mut Vec<Found>) {
         }
         f = f.fix(vec![line(sc, e.ns, format!("ip neigh replace {ip} lladdr {} dev {name}", right.mac))]);
         out.push(f);
+    }
+}
+
+/// An address that two hosts of one wire have: frames go to the one that was heard last, or first.
+pub fn twice(sc: &Scene<'_>, out: &mut Vec<Found>) {
+    let s = sc.after;
+    let mut seen = Vec::new();
+    for (i, e) in sc.events().iter().enumerate() {
+        let (EventKind::Tx, Some(dev)) = (&e.kind, e.dev) else { continue };
+        let Some(p) = sc.packet_before(i).filter(|p| !p.dst.is_multicast()) else { continue };
+        // The packet's own receiver, or the gateway that the frame is for.
+        let near = |o: &&Device| o.netns != e.ns && world::wires(s, dev, o.id).is_some();
+        let Some(wrong) = world::devices(s).filter(|o| o.mac == p.dst).find(near) else { continue };
+        for ip in wrong.addrs.iter().map(|a| a.local) {
+            let used = s.kernel.ns(e.ns).neigh.entries.get(&(dev, ip)).is_some_and(|n| n.lladdr == p.dst);
+            let other = world::owners(s, ip).into_iter().filter(near).find(|o| o.netns != wrong.netns);
+            let Some(other) = other.filter(|_| used && !seen.contains(&(e.ns, ip))) else { continue };
+            seen.push((e.ns, ip));
+            let (here, there) = (world::place(s, wrong.netns), world::place(s, other.netns));
+            let place = format!("{here}/{}", wrong.name);
+            let says = format!("{here} and {there} both have {ip}, and {} sends to {here}", world::place(s, e.ns));
+            let prefix = wrong.addrs.iter().find(|a| a.local == ip).map_or(32, |a| a.prefix);
+            let del = line(sc, wrong.netns, format!("ip addr del {ip}/{prefix} dev {}", wrong.name));
+            let forget = line(sc, e.ns, format!("ip neigh flush to {ip} dev {}", world::name(s, dev)));
+            let show = |ns, name: &str| Some(line(sc, ns, format!("ip addr show {name}")));
+            out.push(
+                Found::new(Cause::DuplicateAddress, place, says)
+                    .shown(format!("{ip} lladdr {}", p.dst), Some(line(sc, e.ns, format!("ip neigh show {ip}"))))
+                    .shown(format!("{here} has {ip}"), show(wrong.netns, wrong.name.as_ref()))
+                    .shown(format!("{there} has {ip}"), show(other.netns, other.name.as_ref()))
+                    .fix(vec![del, forget]),
+            );
+        }
     }
 }

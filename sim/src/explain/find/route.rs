@@ -2,13 +2,15 @@
 
 use std::net::Ipv4Addr;
 
+use super::firewall::with_table;
 use super::{Found, address, line, with_drop, words};
+use crate::command::iptables::rule_spec;
 use crate::explain::scene::{Flow, Scene};
 use crate::explain::{Cause, Line, world};
 use crate::kernel::link::Device;
 use crate::kernel::types::{DevId, NetnsId};
 use crate::trace::DropReason;
-use crate::trace::event::EventKind;
+use crate::trace::event::{EventKind, Miss, RuleAt};
 
 /// A packet for another came to a host that does not forward.
 pub fn not_forwarding(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
@@ -59,7 +61,7 @@ pub fn missing(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
     let back = e.ns != sc.ns && (!matches!(e.kind, EventKind::Drop { .. }) || world::has(s, sc.ns, dst));
     let place = world::place(s, e.ns);
     let cause = match back {
-        true if hidden_behind(sc, e.ns) => Cause::MasqueradeMissing,
+        true if hidden_behind(sc, e.ns) || meant_to_hide(sc, e.ns) => Cause::MasqueradeMissing,
         true => Cause::NoReturnRoute,
         false => Cause::NoRoute,
     };
@@ -91,8 +93,15 @@ pub fn missing(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
             )]);
         }
     }
+    let shut_in = shut_in(sc, e.ns);
+    if let Some(n) = &shut_in {
+        f.blocker.says = format!("{}: its network {n} is internal, and leads nowhere else", f.blocker.says);
+        f = container(sc, e.ns, f);
+    }
     f = routes(sc, e.ns, dst, f);
-    f = container(sc, e.ns, f);
+    if shut_in.is_none() {
+        f = container(sc, e.ns, f);
+    }
     if cause == Cause::NoReturnRoute {
         f = masquerade(sc, e.ns, dst, f);
     }
@@ -190,6 +199,8 @@ fn tunnel(sc: &Scene<'_>, i: usize, mut f: Found) -> Found {
         f.blocker.cause = Cause::AddressMissing;
         f.blocker.says = format!("{} sends from {local}, and {place} does not have that address", d.name);
         f.blocker.at = place;
+        // The look-up that failed was for the tunnel's datagram, not for what is in it.
+        f.blocker.evidence.clear();
         let p = address::prefix(sc, lower, local);
         f = f
             .shown(
@@ -199,6 +210,13 @@ fn tunnel(sc: &Scene<'_>, i: usize, mut f: Found) -> Found {
             .fix(vec![line(sc, v.home, format!("ip addr add {local}/{p} dev {}", world::name(s, lower)))]);
     }
     f
+}
+
+/// The network of a container that is on internal ones only.
+fn shut_in(sc: &Scene<'_>, ns: NetnsId) -> Option<String> {
+    let (e, c) = world::container(sc.after, ns)?;
+    let first = world::networks(e, c).next()?.name.clone();
+    world::networks(e, c).all(|n| n.internal).then_some(first)
 }
 
 /// A container without a way out gets one by another network.
@@ -234,6 +252,11 @@ fn hidden_behind(sc: &Scene<'_>, answers: NetnsId) -> bool {
     })
 }
 
+/// The router translates sources, though not of what leaves by this device.
+fn meant_to_hide(sc: &Scene<'_>, answers: NetnsId) -> bool {
+    translates(sc, answers).is_some_and(|(router, _)| missed_by_device(sc, router).is_some())
+}
+
 /// The router that put the request on the wire of whoever answers, and the device it left by.
 fn translates(sc: &Scene<'_>, answers: NetnsId) -> Option<(NetnsId, DevId)> {
     let s = sc.after;
@@ -261,7 +284,21 @@ fn masquerade(sc: &Scene<'_>, answers: NetnsId, client: Ipv4Addr, mut f: Found) 
     let src = net.map_or_else(|| client.to_string(), |n| n.to_string());
     let rule = format!("iptables -t nat -A POSTROUTING -s {src} -o {} -j MASQUERADE", world::name(s, dev));
     f = f.shown("no rule translates the source", Some(line(sc, router, "iptables -t nat -S POSTROUTING")));
+    if let Some((r, miss)) = missed_by_device(sc, router) {
+        let show = format!("{} -nvL {} --line-numbers", with_table(r.variant, r.table), r.chain);
+        let what = format!("rule {} of {} does not fit ({}): {}", r.number, r.chain, miss.option, rule_spec(&r.rule));
+        f = f.shown(what, Some(line(sc, router, show)));
+    }
     f.fix(vec![line(sc, router, rule)])
+}
+
+/// A rule that gives packets another source was tried at a router, and is for another device than they leave by.
+fn missed_by_device<'a>(sc: &'a Scene<'_>, router: NetnsId) -> Option<(&'a RuleAt, &'a Miss)> {
+    let hides = |r: &RuleAt| ["-j MASQUERADE", "-j SNAT"].iter().any(|t| rule_spec(&r.rule).contains(t));
+    sc.events().iter().find_map(|e| match &e.kind {
+        EventKind::XtMissed { at, miss } if e.ns == router && miss.option == "-o" && hides(at) => Some((at, miss)),
+        _ => None,
+    })
 }
 
 /// The time to live was used up.

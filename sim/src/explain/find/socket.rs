@@ -1,9 +1,10 @@
 //! Packets that arrived where nobody wants them.
 
-use super::{Found, at, line, with_drop, words};
+use super::{Found, at, dnat, line, with_drop, words};
 use crate::docker::types::Bound;
 use crate::explain::scene::{Flow, FlowL4, Scene};
 use crate::explain::{Cause, Line, world};
+use crate::kernel::socket::SocketInfo;
 use crate::kernel::types::NetnsId;
 use crate::trace::event::EventKind;
 use crate::wire::packet::{L4, TcpFlags};
@@ -46,7 +47,7 @@ fn no_listener(sc: &Scene<'_>, i: usize, flow: &Flow, port: u16) -> Found {
     let waits = if proto == "tcp" { "LISTEN" } else { "UNCONN" };
     let sockets = s.kernel.sockets(e.ns);
     let other = sockets.iter().find(|x| x.proto == proto && x.lport == port && x.state == waits);
-    if let Some(f) = published_elsewhere(sc, i, flow, port) {
+    if let Some(f) = published_elsewhere(sc, i, flow, port).or_else(|| published_otherwise(sc, i, flow, port)) {
         return f;
     }
     let f = match other {
@@ -63,7 +64,8 @@ fn no_listener(sc: &Scene<'_>, i: usize, flow: &Flow, port: u16) -> Found {
         }
         None => {
             let says = format!("nothing listens on {proto} port {port} of {place}");
-            Found::new(Cause::NoListener, place, says).shown(format!("no {proto} socket on port {port}"), Some(show))
+            let f = Found::new(Cause::NoListener, place, says);
+            dnat::wrong_port(sc, i, flow, port, f.shown(format!("no {proto} socket on port {port}"), Some(show)))
         }
     };
     f.fix(vec![serve(sc, e.ns, proto, &port.to_string())])
@@ -94,6 +96,36 @@ fn published_elsewhere(sc: &Scene<'_>, i: usize, flow: &Flow, port: u16) -> Opti
     let ip = c.endpoints.values().find_map(|p| p.ip)?;
     let to = format!("-d {} -p {} --dport {port} -j DNAT --to-destination {ip}:{}", flow.dst, bound.proto, bound.port);
     Some(f.fix(vec![line(sc, e.ns, format!("iptables -t nat -I PREROUTING {to}"))]))
+}
+
+/// A container publishes the port, and for the other protocol only, while its program listens for this one.
+fn published_otherwise(sc: &Scene<'_>, i: usize, flow: &Flow, port: u16) -> Option<Found> {
+    let e = &sc.events()[i];
+    let s = sc.after;
+    let proto = flow.proto();
+    let engine = s.engines.get(&s.kernel.ns(e.ns).host).filter(|_| world::root(s, e.ns) == e.ns)?;
+    let other = |b: &&Bound| b.host_port == port && b.proto != proto;
+    let (c, bound) = engine.containers.values().find_map(|c| Some((c, c.bound.iter().find(other)?)))?;
+    let listens = |x: &SocketInfo| x.proto == proto && x.lport == bound.port;
+    let ip = c
+        .endpoints
+        .values()
+        .find_map(|p| p.ip)
+        .filter(|_| s.kernel.sockets(c.netns.unwrap_or(e.ns)).iter().any(listens))?;
+    let place = world::place(s, e.ns);
+    let says = format!(
+        "container {} publishes port {port} of {place} for {} only: `-p {port}:{}/{proto}` would publish it for {proto}",
+        c.name, bound.proto, bound.port
+    );
+    let to = format!("-p {proto} --dport {port} -j DNAT --to-destination {ip}:{}", bound.port);
+    let f = Found::new(Cause::NotPublished, place, says).shown(
+        format!("{}/{} -> {}:{port}", bound.port, bound.proto, bound.host_ip),
+        Some(line(sc, e.ns, format!("docker port {}", c.name))),
+    );
+    Some(f.fix(vec![
+        line(sc, e.ns, format!("iptables -t nat -I PREROUTING -d {} {to}", flow.dst)),
+        line(sc, e.ns, format!("iptables -I DOCKER-USER -d {ip} -p {proto} --dport {} -j ACCEPT", bound.port)),
+    ]))
 }
 
 /// A server on the port, as a stand-in for the one that should run there.

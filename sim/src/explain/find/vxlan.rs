@@ -110,13 +110,19 @@ pub fn wrong_port(sc: &Scene<'_>, i: usize, flow: &Flow) -> Found {
     let mut f = Found::new(Cause::VxlanPortMismatch, place, says)
         .shown(format!("no socket on UDP port {port}"), Some(line(sc, e.ns, "ss -lun")));
     let Some((from, v)) = sender(sc) else { return f };
-    for (d, w) in tunnels(sc, e.ns).filter(|(d, w)| d.id != from.id && w.cfg.vni == v.cfg.vni) {
+    let same = |w: &Vxlan| w.cfg.vni == v.cfg.vni;
+    let none_of_the_number = !tunnels(sc, e.ns).any(|(d, w)| d.id != from.id && same(w));
+    for (d, w) in tunnels(sc, e.ns).filter(|(d, w)| d.id != from.id && (same(w) || none_of_the_number)) {
         let show = line(sc, d.netns, format!("ip -d link show {}", d.name));
         f = f.shown(format!("{} has port {}", d.name, w.cfg.port), Some(show));
         if w.cfg.port == v.cfg.port && !d.is_up() {
             f = f.fix(vec![line(sc, d.netns, format!("ip link set {} up", d.name))]);
         }
         f = f.fix(anew(sc, d, w, w.cfg.vni, v.cfg.port)).fix(anew(sc, from, v, v.cfg.vni, w.cfg.port));
+        if none_of_the_number {
+            f.blocker.says = format!("{}; and {} has id {}", f.blocker.says, d.name, w.cfg.vni);
+            f = f.fix(anew(sc, d, w, v.cfg.vni, v.cfg.port));
+        }
     }
     f
 }
@@ -169,8 +175,14 @@ pub fn wrong_remote(sc: &Scene<'_>, i: usize, asked: Ipv4Addr, out: &mut Vec<Fou
     let says = format!("{place} sends the frame to {asked}, and nobody is there");
     let mut f = Found::new(Cause::FdbMissing, place, says)
         .shown("its forwarding database", Some(line(sc, dev.netns, format!("bridge fdb show dev {}", dev.name))));
+    let zero = MacAddr::default();
+    let leads_there = v.fdb.get(&zero).is_some_and(|e| e.remotes.iter().any(|r| r.ip == asked));
     for fix in entries(sc, dev, v, mac) {
-        f = f.fix(fix);
+        f = f.fix(fix.clone());
+        if leads_there {
+            let del = line(sc, dev.netns, format!("bridge fdb del {zero} dev {} dst {asked}", dev.name));
+            f = f.fix(fix.into_iter().chain([del]).collect());
+        }
     }
     out.push(with_drop(sc, i, f));
 }

@@ -30,7 +30,7 @@ pub static MATCH: MatchExt = MatchExt {
         let asks = ConnlimitMatch {
             limit: i.u32(),
             upto: what == "upto",
-            mask: u32::MAX.checked_shl(32 - u32::from(bits)).unwrap_or(0),
+            mask: u32::MAX.checked_shl(32 - bits).unwrap_or(0),
             daddr: side == 'd',
         };
         Ok(written_match("connlimit", &args, true, Asks::Connlimit(asks)))

@@ -1,0 +1,92 @@
+//! Destinations that a rule put in the place of the one that was asked for, and that are wrong.
+
+use std::net::Ipv4Addr;
+
+use super::firewall::{engines_own, with_table};
+use super::{Found, line};
+use crate::command::iptables::rule_spec;
+use crate::explain::scene::{Flow, Scene};
+use crate::explain::{Line, world};
+use crate::kernel::socket::SocketInfo;
+use crate::kernel::types::NetnsId;
+use crate::trace::event::{EventKind, RuleAt, RuleVerdict};
+
+/// The rule that led packets to a destination, and where.
+fn leads_to<'a>(sc: &'a Scene<'_>, dst: Ipv4Addr) -> Option<(NetnsId, &'a RuleAt)> {
+    let n = sc.events().iter().position(
+        |x| matches!(&x.kind, EventKind::Nat { before, after, .. } if before.dst != after.dst && after.dst == dst),
+    )?;
+    let router = sc.events()[n].ns;
+    let rule = sc.events()[..n].iter().rev().take_while(|x| x.ns == router).find_map(|x| match &x.kind {
+        EventKind::XtMatched { at, verdict: RuleVerdict::Nat } => Some(at),
+        _ => None,
+    });
+    Some((router, rule?))
+}
+
+/// The rule as evidence.
+fn shown(sc: &Scene<'_>, router: NetnsId, r: &RuleAt, f: Found) -> Found {
+    let what = format!(
+        "rule {} of {} at {} leads there: {}",
+        r.number,
+        r.chain,
+        world::place(sc.after, router),
+        rule_spec(&r.rule)
+    );
+    let show = format!("{} -nvL {} --line-numbers", with_table(r.variant, r.table), r.chain);
+    f.shown(what, Some(line(sc, router, show)))
+}
+
+/// The rule with something else in it; none where it is an engine's, or nothing changes.
+fn replaced(sc: &Scene<'_>, router: NetnsId, r: &RuleAt, old: &str, new: &str) -> Option<Vec<Line>> {
+    let spec = rule_spec(&r.rule);
+    let right = spec.replace(old, new);
+    let may = right != spec && !engines_own(sc, router, r, &spec);
+    may.then(|| {
+        vec![line(sc, router, format!("{} -R {} {} {right}", with_table(r.variant, r.table), r.chain, r.number))]
+    })
+}
+
+/// Ports that programs of a namespace listen on for a protocol, reachable from outside.
+fn listening(sc: &Scene<'_>, ns: NetnsId, proto: &str) -> Vec<u16> {
+    let waits = if proto == "tcp" { "LISTEN" } else { "UNCONN" };
+    let heard = |x: &&SocketInfo| x.proto == proto && x.state == waits && !x.local.is_loopback();
+    let mut ports: Vec<u16> = sc.after.kernel.sockets(ns).iter().filter(heard).map(|x| x.lport).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    ports
+}
+
+/// Nothing listens on the port that a rule put there, and the program listens on another one.
+pub fn wrong_port(sc: &Scene<'_>, i: usize, flow: &Flow, port: u16, f: Found) -> Found {
+    let Some((router, r)) = leads_to(sc, flow.dst) else { return f };
+    let ns = sc.events()[i].ns;
+    let place = world::place(sc.after, ns);
+    let mut f = shown(sc, router, r, f);
+    for p in listening(sc, ns, flow.proto()).into_iter().filter(|p| *p != port).take(3) {
+        f.blocker.says = format!("{}; {place} listens on {p}", f.blocker.says);
+        let ways = [(":", ":"), ("--to-ports ", "--to-ports ")];
+        let fixes = ways.iter().filter_map(|(a, b)| replaced(sc, router, r, &format!("{a}{port}"), &format!("{b}{p}")));
+        f = fixes.fold(f, Found::fix);
+    }
+    f
+}
+
+/// Nobody has the address that a rule put there, and another host beside it listens on the port.
+pub fn wrong_host(sc: &Scene<'_>, nobody: Ipv4Addr, f: Found) -> Found {
+    let s = sc.after;
+    let Some((router, r)) = leads_to(sc, nobody) else { return f };
+    let mut f = shown(sc, router, r, f);
+    let flow = sc.events().iter().filter_map(|e| sc.packet(e).and_then(Flow::of)).find(|x| x.dst == nobody);
+    let Some((flow, port)) = flow.and_then(|x| Some((x, x.dport()?))) else { return f };
+    let near = |a: Ipv4Addr| a.octets()[..3] == nobody.octets()[..3];
+    for d in world::devices(s).filter(|d| !d.is_loopback() && d.netns != router) {
+        let Some(a) = d.addrs.iter().map(|a| a.local).find(|a| near(*a)) else { continue };
+        if listening(sc, d.netns, flow.proto()).contains(&port)
+            && let Some(fix) = replaced(sc, router, r, &nobody.to_string(), &a.to_string())
+        {
+            f = f.fix(fix);
+        }
+    }
+    f
+}
