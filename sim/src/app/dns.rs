@@ -91,7 +91,7 @@ pub enum Habit {
     Probe(u16),
     /// The C library's `getaddrinfo`: A and AAAA at once, attempts and timeout as configured.
     Libc,
-    /// Busybox `nslookup`: A and AAAA at once, five seconds.
+    /// Busybox `nslookup`: A and AAAA of all names at once, five seconds; each answer counts for itself.
     Nslookup,
 }
 
@@ -153,8 +153,8 @@ pub struct Lookup {
     server: usize,
     attempt: u32,
     sock: Option<SockId>,
-    /// Queries without an answer yet: number and type.
-    waiting: Vec<(u16, QType)>,
+    /// Queries without an answer yet: number, type and name.
+    waiting: Vec<(u16, QType, usize)>,
     /// Answers to the present name.
     found: Vec<String>,
     ttl: Option<u32>,
@@ -170,6 +170,11 @@ impl Lookup {
     pub fn name(name: &str, conf: &ResolvConf, habit: Habit) -> Lookup {
         let qtypes = if matches!(habit, Habit::Probe(_)) { vec![QType::A] } else { vec![QType::A, QType::Aaaa] };
         Lookup::new(conf.candidates(name), qtypes, conf, habit)
+    }
+
+    /// Looks names up as busybox `nslookup` does: all of them.
+    pub fn names(names: Vec<String>, conf: &ResolvConf) -> Lookup {
+        Lookup::new(names, vec![QType::A, QType::Aaaa], conf, Habit::Nslookup)
     }
 
     /// Looks the name of an address up.
@@ -238,14 +243,15 @@ impl Lookup {
         self.sock = Some(s);
         cx.k.udp_connect(s, server, PORT)?;
         self.waiting.clear();
-        for qtype in self.qtypes.clone() {
+        let names = if self.habit == Habit::Nslookup { 0..self.names.len() } else { self.name..self.name + 1 };
+        for (qtype, name) in self.qtypes.clone().into_iter().flat_map(|q| names.clone().map(move |n| (q, n))) {
             let id = match self.habit {
                 Habit::Probe(port) => port,
                 _ => cx.k.rng.next_u64() as u16,
             };
-            let query = Message::query(id, &self.names[self.name], qtype).bytes(false).ok_or(Errno::EINVAL)?;
+            let query = Message::query(id, &self.names[name], qtype).bytes(false).ok_or(Errno::EINVAL)?;
             cx.k.udp_sendto(s, None, query)?;
-            self.waiting.push((id, qtype));
+            self.waiting.push((id, qtype, name));
         }
         Ok(())
     }
@@ -256,9 +262,14 @@ impl Lookup {
         }
         while let Some(Rcv::Udp { payload, .. }) = cx.k.sock_recv(s) {
             let Some(m) = Message::parse(&payload).filter(|m| m.response) else { continue };
-            let Some(i) = self.waiting.iter().position(|w| *w == (m.id, m.qtype)) else { continue };
-            self.waiting.remove(i);
+            let Some(i) = self.waiting.iter().position(|w| (w.0, w.1) == (m.id, m.qtype)) else { continue };
+            let (_, _, name) = self.waiting.remove(i);
             self.authoritative = m.authoritative;
+            let alone = self.habit == Habit::Nslookup && matches!(m.rcode, Rcode::NoError | Rcode::NxDomain);
+            if alone {
+                self.name = name;
+                self.found.clear();
+            }
             for a in &m.answers {
                 self.ttl = Some(a.ttl);
                 match &a.data {
@@ -266,6 +277,17 @@ impl Lookup {
                     Data::Ptr(n) => self.found.push(n.clone()),
                     Data::Aaaa(_) => {}
                 }
+            }
+            if alone {
+                self.log(cx, m.rcode.name().to_owned(), Some(self.found.clone()));
+                if !self.found.is_empty() {
+                    cx.app.report.addrs.get_or_insert_default().append(&mut self.found);
+                }
+                if self.waiting.is_empty() {
+                    self.hang_up(cx);
+                    return self.finish(cx);
+                }
+                continue;
             }
             if self.waiting.is_empty() || !matches!(m.rcode, Rcode::NoError | Rcode::NxDomain) {
                 return self.answered(cx, m.rcode);

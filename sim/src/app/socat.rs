@@ -21,6 +21,8 @@ struct Pair {
     n: u32,
     first: Half,
     second: Option<Half>,
+    /// Both are open, and it has begun to read.
+    reads: bool,
     /// When it ends if nothing happens.
     ends: Option<Nanos>,
 }
@@ -50,9 +52,13 @@ const OUTPUT: u32 = 0;
 const OVER: u32 = 1;
 const CONNECTING: u32 = 2;
 const QUIET: u32 = 3;
+const BEGIN: u32 = 4;
+const KINDS: u32 = 5;
 
 /// What passes until a command's output is read: a fork, an exec, a shell (measured: 1.7 ms).
 const BEFORE_OUTPUT: Nanos = 3 * MSEC / 2;
+/// What passes between a connection's beginning and the first look at what there is to read.
+const BEFORE_READING: Nanos = 3 * MSEC / 10;
 /// What passes between its output and its end.
 const BEFORE_OVER: Nanos = MSEC;
 
@@ -72,7 +78,7 @@ impl Socat {
                     self.turn(cx, i);
                 }
             }
-            Wake::Timer(t) => self.timer(cx, t / 4, t % 4),
+            Wake::Timer(t) => self.timer(cx, t / KINDS, t % KINDS),
         }
     }
 
@@ -80,7 +86,7 @@ impl Socat {
         match self.spec.first.clone() {
             Address::Listen(l) => {
                 if let Err((call, e)) = self.listen(cx, &l) {
-                    log(cx, &format!("{call}(5, {{AF=2 {}:{}}}, 16): {}", l.at, l.port, e.strerror()));
+                    log(cx, 'E', &format!("{call}(5, {{AF=2 {}:{}}}, 16): {}", l.at, l.port, e.strerror()));
                     cx.app.report.outcome = Some(local_class(e));
                     cx.exit(1);
                 }
@@ -89,7 +95,7 @@ impl Socat {
                 let n = self.begun;
                 self.begun += 1;
                 if let Some(half) = self.open(cx, n, &first, &[]) {
-                    self.pairs.push(Pair { n, first: half, second: None, ends: None });
+                    self.pairs.push(Pair { n, first: half, second: None, reads: false, ends: None });
                     self.turn(cx, self.pairs.len() - 1);
                 }
             }
@@ -100,7 +106,7 @@ impl Socat {
     fn begin<R: Recorder>(&mut self, cx: &mut Cx<'_, R>, first: Half, env: Vec<(String, String)>) {
         let n = self.begun;
         self.begun += 1;
-        self.pairs.push(Pair { n, first, second: None, ends: None });
+        self.pairs.push(Pair { n, first, second: None, reads: false, ends: None });
         self.second(cx, self.pairs.len() - 1, &env);
     }
 
@@ -129,8 +135,8 @@ impl Socat {
                 *output = Some(text.clone());
             }
         }
-        cx.timer(BEFORE_OUTPUT, pair * 4 + OUTPUT);
-        cx.timer(BEFORE_OUTPUT + BEFORE_OVER, pair * 4 + OVER);
+        cx.timer(BEFORE_OUTPUT, pair * KINDS + OUTPUT);
+        cx.timer(BEFORE_OUTPUT + BEFORE_OVER, pair * KINDS + OVER);
     }
 
     fn timer<R: Recorder>(&mut self, cx: &mut Cx<'_, R>, pair: u32, what: u32) {
@@ -145,10 +151,11 @@ impl Socat {
             }
             CONNECTING => {
                 if p.connecting() {
-                    self.connect_failed(cx, i, Errno::ETIMEDOUT);
+                    self.connect_failed(cx, i, Errno::ETIMEDOUT, true);
                 }
                 return;
             }
+            BEGIN => p.reads = true,
             _ => {
                 for h in [Some(&mut p.first), p.second.as_mut()].into_iter().flatten() {
                     h.ran(what == OVER);
@@ -158,17 +165,28 @@ impl Socat {
         self.turn(cx, i);
     }
 
-    fn connect_failed<R: Recorder>(&mut self, cx: &mut Cx<'_, R>, i: usize, e: Errno) {
-        let of = |a: &Address| match a {
-            Address::Connect(c) => Some(c.to),
-            _ => None,
-        };
-        let to = if self.pairs[i].second.is_some() { of(&self.spec.second) } else { of(&self.spec.first) };
-        if let Some((a, p)) = to {
-            log(cx, &format!("connect(5, AF=2 {a}:{p}, 16): {}", e.strerror()));
+    fn connect_failed<R: Recorder>(&mut self, cx: &mut Cx<'_, R>, i: usize, e: Errno, gave_up: bool) {
+        let address = if self.pairs[i].second.is_some() { &self.spec.second } else { &self.spec.first };
+        if let Address::Connect(c) = address {
+            self.no_connection(cx, c, e, gave_up);
         }
         self.failed(cx, e);
         self.end(cx, i, 1);
+    }
+
+    /// Says why there is no connection; `gave_up`: it waited no longer.
+    fn no_connection<R: Recorder>(&self, cx: &mut Cx<'_, R>, c: &Connect, e: Errno, gave_up: bool) {
+        let (a, port) = c.to;
+        let (what, last) = match gave_up {
+            true => (format!("connecting to AF=2 {a}:{port}"), "Operation now in progress"),
+            false => (format!("connect(5, AF=2 {a}:{port}, 16)"), e.strerror()),
+        };
+        let text = format!("{what}: {}", e.strerror());
+        if !self.spec.newer {
+            return log(cx, 'E', &text);
+        }
+        log(cx, 'W', &text);
+        log(cx, 'E', &format!("{}: {last}", c.text));
     }
 
     /// Moves what there is to move.
@@ -176,10 +194,13 @@ impl Socat {
         match self.pairs[i].is_up(cx) {
             Ok(true) => {}
             Ok(false) => return,
-            Err(e) => return self.connect_failed(cx, i, e),
+            Err(e) => return self.connect_failed(cx, i, e, false),
         }
         let p = &mut self.pairs[i];
         let Some(second) = &mut p.second else { return self.second(cx, i, &[]) };
+        if !p.reads {
+            return cx.timer(BEFORE_READING, p.n * KINDS + BEGIN);
+        }
         let ways = if self.spec.one_way.is_some() { 1 } else { 2 };
         let (mut moved, mut ended) = (false, 0);
         for back in [false, true] {
@@ -196,7 +217,7 @@ impl Socat {
                     ended += usize::from(end);
                 }
                 Err(e) => {
-                    log(cx, &format!("read(5, {BUFFER}, 8192): {}", e.strerror()));
+                    log(cx, 'E', &format!("read(5, {BUFFER}, 8192): {}", e.strerror()));
                     let refused = e == Errno::ECONNREFUSED;
                     cx.app.report.outcome = Some(if refused { Outcome::UnreachablePort } else { local_class(e) });
                     return self.end(cx, i, 1);
@@ -212,7 +233,7 @@ impl Socat {
             && (moved || p.ends.is_none())
         {
             p.ends = Some(cx.k.now() + t);
-            cx.timer(t, p.n * 4 + QUIET);
+            cx.timer(t, p.n * KINDS + QUIET);
         }
     }
 
@@ -266,14 +287,14 @@ fn peers(peer: (Ipv4Addr, u16), sock: (Ipv4Addr, u16)) -> Vec<(String, String)> 
 }
 
 /// A line of its log, as it goes to standard error. The world begins in 1970.
-fn log<R: Recorder>(cx: &mut Cx<'_, R>, text: &str) {
-    let line = line(cx.k.now(), cx.app.pid, text);
+fn log<R: Recorder>(cx: &mut Cx<'_, R>, level: char, text: &str) {
+    let line = line(cx.k.now(), cx.app.pid, level, text);
     cx.app.err.push_str(&line);
 }
 
-/// An error as socat tells it.
-pub fn line(now: Nanos, pid: crate::kernel::types::Pid, text: &str) -> String {
+/// What socat tells; `E` is an error, `W` a warning.
+pub fn line(now: Nanos, pid: crate::kernel::types::Pid, level: char, text: &str) -> String {
     let s = now / crate::kernel::types::SEC;
     let (day, h, m) = (1 + s / 86_400, s / 3_600 % 24, s / 60 % 60);
-    format!("1970/01/{day:02} {h:02}:{m:02}:{:02} socat[{}] E {text}\n", s % 60, pid.0)
+    format!("1970/01/{day:02} {h:02}:{m:02}:{:02} socat[{}] {level} {text}\n", s % 60, pid.0)
 }

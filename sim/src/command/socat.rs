@@ -1,4 +1,4 @@
-//! `socat` (1.7.4.4): TCP and UDP, either end, with standard input, a pipe or a command on the other side.
+//! `socat` (1.7.4.4, or 1.8 where iptables is newer too): TCP and UDP, either end, with standard input, a pipe or a command on the other side.
 
 mod address;
 mod line;
@@ -52,7 +52,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
 }
 
 fn said(p: &mut Proc<'_>, text: &str) -> Exit {
-    let line = socat::line(p.sess.kernel.now(), p.pid, text);
+    let line = socat::line(p.sess.kernel.now(), p.pid, 'E', text);
     p.err.push_str(&line);
     Ok(1)
 }
@@ -93,7 +93,9 @@ fn read(p: &mut Proc<'_>, argv: &[String]) -> Result<SocatSpec, Bad> {
     let second = address::read(p, second, i + 1)?;
     let (first, second, turned) = in_order(first, second, i)?;
     let one_way = one_way.map(|there: bool| there != turned);
-    Ok(SocatSpec { first, second, one_way, linger, idle, input: p.stdin.clone().into() })
+    // A system whose iptables is newer than Debian 12's has a newer socat too.
+    let newer = p.sess.iptables != super::iptables::RELEASE;
+    Ok(SocatSpec { first, second, one_way, linger, idle, newer, input: p.stdin.clone().into() })
 }
 
 fn no_number(a: &str) -> Bad {

@@ -178,6 +178,9 @@ impl Docker<'_> {
         if c.mode != Mode::Host {
             return out;
         }
+        if c.hostname != self.s.kernel.host(self.host).name {
+            out.push(("/etc/hostname", format!("{}\n", c.hostname)));
+        }
         if !c.extra_hosts.is_empty() {
             out.push((HOSTS, self.hosts_text(&c)));
         }

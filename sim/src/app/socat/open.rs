@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 
 use super::half::Half;
-use super::{Address, BACKLOG, CONNECTING, Command, Connect, Listen, Socat, Waits, log, peers};
+use super::{Address, BACKLOG, CONNECTING, Command, Connect, KINDS, Listen, Socat, Waits, log, peers};
 use crate::app::Cx;
 use crate::kernel::socket::{Rcv, SockKind};
 use crate::kernel::types::{Errno, SockId};
@@ -53,7 +53,7 @@ impl Socat {
                     if l.fork
                         && let Err((call, e)) = self.listen(cx, &l)
                     {
-                        log(cx, &format!("{call}(5, {{AF=2 {}:{}}}, 16): {}", l.at, l.port, e.strerror()));
+                        log(cx, 'E', &format!("{call}(5, {{AF=2 {}:{}}}, 16): {}", l.at, l.port, e.strerror()));
                     }
                     self.begin(cx, Half::Udp { sock: s, to: None, inbox: VecDeque::from([payload]), eof: false }, env);
                     return;
@@ -104,7 +104,10 @@ impl Socat {
             Address::Connect(c) => match self.connect(cx, n, c) {
                 Ok(half) => Some(half),
                 Err((call, at, e)) => {
-                    log(cx, &format!("{call}(5, AF=2 {}:{}, 16): {}", at.0, at.1, e.strerror()));
+                    match call {
+                        "connect" => self.no_connection(cx, c, e, false),
+                        _ => log(cx, 'E', &format!("{call}(5, {{AF=2 {}:{}}}, 16): {}", at.0, at.1, e.strerror())),
+                    }
                     self.failed(cx, e);
                     None
                 }
@@ -133,7 +136,7 @@ impl Socat {
             return Ok(Half::Udp { sock: s, to: None, inbox: VecDeque::new(), eof: false });
         }
         if let Some(t) = c.timeout {
-            cx.timer(t, n * 4 + CONNECTING);
+            cx.timer(t, n * KINDS + CONNECTING);
         }
         Ok(Half::Tcp { sock: s, up: false })
     }

@@ -43,6 +43,8 @@ pub struct Connect {
     pub to: (Ipv4Addr, u16),
     /// `bind=` and `sourceport=`.
     pub source: (Option<Ipv4Addr>, u16),
+    /// The address as it was written, without its options.
+    pub text: String,
     /// `connect-timeout=`.
     pub timeout: Option<Nanos>,
 }
@@ -75,6 +77,8 @@ pub struct SocatSpec {
     pub linger: Nanos,
     /// Ends when nothing happened for so long (`-T`).
     pub idle: Option<Nanos>,
+    /// Its release is 1.8, which says more of a connection that does not come.
+    pub newer: bool,
     /// What standard input says.
     pub input: Bytes,
 }

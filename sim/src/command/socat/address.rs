@@ -202,7 +202,13 @@ fn connect(p: &mut Proc<'_>, udp: bool, parts: &Parts, arg: usize) -> Result<Add
     let kind = if udp { 2 } else { 1 };
     let (h, n) = (&parts.parameters[1], &parts.parameters[2]);
     let port_of = port(n, h, kind)?;
-    let mut c = Connect { udp, to: (host(p, h, kind)?, port_of), source: (None, 0), timeout: None };
+    let mut c = Connect {
+        udp,
+        to: (host(p, h, kind)?, port_of),
+        source: (None, 0),
+        text: parts.parameters.join(":"),
+        timeout: None,
+    };
     for (o, v) in &parts.options {
         match (o.as_str(), v) {
             ("bind", Some(v)) => {
