@@ -163,13 +163,17 @@ pub struct Lookup {
     round: u32,
     /// What a round without an answer met.
     trouble: bool,
+    /// The name as it stands comes first, and search domains after it whatever becomes of that (`res_nsearch`).
+    as_is_first: bool,
 }
 
 impl Lookup {
     /// Looks a name up in the DNS.
     pub fn name(name: &str, conf: &ResolvConf, habit: Habit) -> Lookup {
         let qtypes = if matches!(habit, Habit::Probe(_)) { vec![QType::A] } else { vec![QType::A, QType::Aaaa] };
-        Lookup::new(conf.candidates(name), qtypes, conf, habit)
+        let all = conf.candidates(name);
+        let as_is_first = all.len() > 1 && all[0] == name;
+        Lookup { as_is_first, ..Lookup::new(all, qtypes, conf, habit) }
     }
 
     /// Looks names up as busybox `nslookup` does: all of them.
@@ -209,6 +213,7 @@ impl Lookup {
             authoritative: false,
             round: 0,
             trouble: false,
+            as_is_first: false,
         }
     }
 
@@ -349,7 +354,8 @@ impl Lookup {
         }
         self.trouble = true;
         // The C library gives up when nobody answers; a probe tries its other names.
-        if matches!(self.habit, Habit::Probe(_)) { self.next_name(cx) } else { self.finish(cx) }
+        let goes_on = matches!(self.habit, Habit::Probe(_)) || (self.as_is_first && self.name == 0);
+        if goes_on { self.next_name(cx) } else { self.finish(cx) }
     }
 
     fn next_name<R: Recorder>(&mut self, cx: &mut Cx<'_, R>) {

@@ -185,6 +185,10 @@ impl Docker<'_> {
             self.join_networks(id)?;
             return self.check_links(id);
         }
+        let there: Vec<String> = self.e().networks.keys().cloned().collect();
+        for e in self.cm(id).endpoints.values_mut() {
+            e.named |= there.contains(&e.network);
+        }
         let joining = matches!(self.c(id).mode, Mode::Container(_));
         let said = |e| if joining { e } else { format!("failed to set up container networking: {e}") };
         self.sandbox(id).map_err(said)?;
@@ -361,11 +365,18 @@ impl Docker<'_> {
             return Ok(());
         }
         if let Err(e) = self.attach(&id, &n.name) {
-            let had = self.c(&id).endpoints.get(&n.name).cloned();
+            let had = self.c(&id).endpoints.get(&n.name).cloned().filter(|e| e.dev.is_some());
+            if had.is_some() {
+                // The name server began before.
+                self.resolver(&id);
+            }
             self.detach(&id, &n.name);
-            match had.filter(|e| e.dev.is_some()) {
-                // The endpoint was made and could not join: its settings stay written down.
+            match had {
+                // The endpoint was made and could not join: its settings stay written down, in /etc/hosts too.
                 Some(had) => {
+                    if let Some(ip) = had.ip {
+                        self.files_joined(&id, ip);
+                    }
                     if let Some(e) = self.cm(&id).endpoints.get_mut(&n.name) {
                         e.written = Written::of(&had);
                     }

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 
 use super::Docker;
 use super::overlay::NOT_MANAGER;
-use super::types::{Container, Endpoint, Profile};
+use super::types::{Container, Endpoint, Profile, Publish};
 use crate::app::dns::{Habit, Lookup};
 use crate::app::gossip::ERRAND;
 use crate::engine::Timer;
@@ -70,6 +70,8 @@ pub struct Service {
     pub global: bool,
     /// How many tasks there are to be.
     pub replicas: u32,
+    /// Ports of the nodes (`--publish mode=host,…`).
+    pub ports: Vec<Publish>,
     /// Its tasks.
     pub tasks: Vec<Task>,
 }
@@ -283,6 +285,7 @@ impl Docker<'_> {
             command: s.command.clone(),
             network_mode: mode.into(),
             service: Some(s.name.clone()),
+            publish: s.ports.clone(),
             ..Container::default()
         };
         if nets.is_empty() {

@@ -182,6 +182,8 @@ pub struct Endpoint {
     pub joined: bool,
     /// Its container got another name while it was joined: since 28 it has names even on the default bridge.
     pub renamed: bool,
+    /// Its container was to start while its network was there, which is when its names are made up.
+    pub named: bool,
     /// It came by `network connect`.
     pub connected: bool,
     /// `--gw-priority`.

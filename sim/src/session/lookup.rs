@@ -45,6 +45,18 @@ impl Session {
         ResolvConf::parse(&self.read_file(host, ns, "/etc/resolv.conf").unwrap_or_default())
     }
 
+    /// The same as the C library reads it: without a search list it searches the domain of the host's own name
+    /// (`res_vinit`).
+    fn libc_conf(&self, host: HostId, ns: NetnsId) -> ResolvConf {
+        let mut conf = self.resolv_conf(host, ns);
+        let text = self.read_file(host, ns, "/etc/resolv.conf").unwrap_or_default();
+        if !text.lines().any(|l| matches!(l.split_whitespace().next(), Some("search" | "domain"))) {
+            let name = self.read_file(host, ns, "/etc/hostname").unwrap_or_default();
+            conf.search = name.trim().split_once('.').map(|(_, d)| d.to_owned()).into_iter().collect();
+        }
+        conf
+    }
+
     /// What is known of a name without asking anybody: it is an address, or stands in `/etc/hosts`.
     pub fn known(&self, host: HostId, ns: NetnsId, name: &str) -> Option<Ipv4Addr> {
         if let Ok(a) = name.parse() {
@@ -68,7 +80,7 @@ impl Session {
         if let Some(a) = self.known(host, ns, name) {
             return Ok(a);
         }
-        let conf = self.resolv_conf(host, ns);
+        let conf = self.libc_conf(host, ns);
         let r = self.ask_dns(host, ns, Lookup::name(name, &conf, Habit::Libc), deadline);
         let found = r.0.addrs.as_deref().and_then(|a| a.first()?.parse().ok());
         found.ok_or(if r.1 == 2 { NoName::Unknown } else { NoName::Again })

@@ -6,7 +6,8 @@ use super::super::names::replaced;
 
 /// What two runs of an engine do not share within a text.
 pub fn docker_text(t: &str) -> String {
-    let rules: [(&str, &str); 15] = [
+    let rules: [(&str, &str); 16] = [
+        (r"\b(peer=[\d.]+):(?:3276[89]|327[7-9]\d|32[89]\d\d|3[3-9]\d{3}|[4-6]\d{4})\b", "$1:P"),
         (r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d socat\[\d+\]", "TIME socat[N]"),
         (r"\bused \d+/\d+/\d+", "used T"),
         (r"(?m)^( +[RT]X packets:)\d+", "${1}N"),

@@ -160,6 +160,8 @@ fn endpoint(d: &Docker<'_>, c: &Container, name: &str, e: &Endpoint) -> Value {
     let v20 = d.profile() == Profile::V20;
     let own = !matches!(name, "bridge" | "host" | "none");
     let n = d.e().networks.get(&e.network);
+    // The default bridge has another id after each start of the daemon.
+    let n = n.or_else(|| e.written.as_ref().and_then(|_| d.e().network(name)));
     let up = !e.id.is_empty() || e.written.is_some();
     let ip = e.ip.or(e.written.as_ref().map(|w| w.ip));
     let text = |t: Option<String>| t.filter(|_| up).unwrap_or_default();
@@ -170,7 +172,7 @@ fn endpoint(d: &Docker<'_>, c: &Container, name: &str, e: &Endpoint) -> Value {
     let short = c.id.get(..12).unwrap_or("").to_owned();
     // Names are made up when it starts, even in vain.
     let let_in = n.is_none_or(|n| n.scope != "swarm" || n.attachable);
-    let tried = e.joined || (n.is_some() && let_in && !c.error.is_empty());
+    let tried = e.joined || e.named || (n.is_some() && let_in && !c.error.is_empty());
     let mut aliases = e.aliases.clone();
     if v20 && own && tried {
         aliases.push(short.clone());

@@ -13,8 +13,8 @@ use crate::docker::{Endpoint, Network, Profile};
 /// Runs `docker network`.
 pub fn run(p: &mut Proc<'_>, args: &[String]) -> Exit {
     let Some(sub) = args.first() else {
-        // Only one that it does not have makes 20.10 begin with an empty line.
-        p.err.push_str(COMMANDS.trim_start());
+        // 20.10 begins with an empty line.
+        p.err.push_str(if profile(p) == Profile::V20 { COMMANDS } else { COMMANDS.trim_start() });
         return Ok(0);
     };
     let rest = &args[1..];
