@@ -269,8 +269,7 @@ impl Apps {
         let Some(app) = self.list.get_mut(id.0 as usize) else { return };
         let Some(mut program) = app.program.take() else { return };
         if let (Program::Socat(s), None) = (&mut program, app.exit) {
-            let mut cx =
-                Cx { k, app, by_sock: &mut self.by_sock, mail: &mut self.mail, commands: &mut self.commands };
+            let mut cx = Cx { k, app, by_sock: &mut self.by_sock, mail: &mut self.mail, commands: &mut self.commands };
             s.ran(&mut cx, pair, text);
         }
         app.program = Some(program);

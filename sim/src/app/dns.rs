@@ -91,6 +91,8 @@ pub enum Habit {
     Probe(u16),
     /// The C library's `getaddrinfo`: A and AAAA at once, attempts and timeout as configured.
     Libc,
+    /// Go's own resolver: as configured, each type from a socket of its own.
+    Go,
     /// Busybox `nslookup`: A and AAAA of all names at once, five seconds; each answer counts for itself.
     Nslookup,
 }
@@ -155,6 +157,8 @@ pub struct Lookup {
     sock: Option<SockId>,
     /// Queries without an answer yet: number, type and name.
     waiting: Vec<(u16, QType, usize)>,
+    /// All that were sent for the present name.
+    sent: Vec<(u16, QType, usize)>,
     /// Answers to the present name.
     found: Vec<String>,
     ttl: Option<u32>,
@@ -176,6 +180,11 @@ impl Lookup {
         Lookup { as_is_first, ..Lookup::new(all, qtypes, conf, habit) }
     }
 
+    /// Looks a name up as Go does: one type of two, at the same time as the other.
+    pub fn go(name: &str, conf: &ResolvConf) -> [Lookup; 2] {
+        [QType::A, QType::Aaaa].map(|q| Lookup::new(conf.candidates(name), vec![q], conf, Habit::Go))
+    }
+
     /// Looks names up as busybox `nslookup` does: all of them.
     pub fn names(names: Vec<String>, conf: &ResolvConf) -> Lookup {
         Lookup::new(names, vec![QType::A, QType::Aaaa], conf, Habit::Nslookup)
@@ -190,10 +199,10 @@ impl Lookup {
         let (timeout, attempts) = match habit {
             Habit::Probe(_) => (2 * SEC, 1),
             Habit::Nslookup => (5 * SEC, 1),
-            Habit::Libc => (conf.timeout, conf.attempts),
+            Habit::Libc | Habit::Go => (conf.timeout, conf.attempts),
         };
         let mut servers = conf.servers.clone();
-        if servers.is_empty() && habit == Habit::Libc {
+        if servers.is_empty() && matches!(habit, Habit::Libc | Habit::Go) {
             servers.push(Ipv4Addr::LOCALHOST);
         }
         Lookup {
@@ -208,6 +217,7 @@ impl Lookup {
             attempt: 0,
             sock: None,
             waiting: Vec::new(),
+            sent: Vec::new(),
             found: Vec::new(),
             ttl: None,
             authoritative: false,
@@ -244,6 +254,15 @@ impl Lookup {
     }
 
     fn send<R: Recorder>(&mut self, cx: &mut Cx<'_, R>, server: Ipv4Addr) -> Result<(), Errno> {
+        if let Some(s) = self.sock {
+            // The same again, from where it was asked before.
+            self.waiting.clone_from(&self.sent);
+            for (id, qtype, name) in self.sent.clone() {
+                let query = Message::query(id, &self.names[name], qtype).bytes(false).ok_or(Errno::EINVAL)?;
+                cx.k.udp_sendto(s, None, query)?;
+            }
+            return Ok(());
+        }
         let s = cx.socket(SockKind::Udp);
         self.sock = Some(s);
         cx.k.udp_connect(s, server, PORT)?;
@@ -258,6 +277,7 @@ impl Lookup {
             cx.k.udp_sendto(s, None, query)?;
             self.waiting.push((id, qtype, name));
         }
+        self.sent.clone_from(&self.waiting);
         Ok(())
     }
 
@@ -294,7 +314,9 @@ impl Lookup {
                 }
                 continue;
             }
-            if self.waiting.is_empty() || !matches!(m.rcode, Rcode::NoError | Rcode::NxDomain) {
+            // The C library waits for the other answer, be one as bad as it may.
+            let bad = !matches!(m.rcode, Rcode::NoError | Rcode::NxDomain) && self.habit != Habit::Libc;
+            if self.waiting.is_empty() || bad {
                 return self.answered(cx, m.rcode);
             }
         }
@@ -319,9 +341,17 @@ impl Lookup {
         }
     }
 
+    /// The C library asks an only server again from the same socket (`__res_context_send`).
+    fn asks_again(&self) -> bool {
+        self.habit == Habit::Libc && self.servers.len() == 1 && self.attempt + 1 < self.attempts
+    }
+
     /// The present server has answered every query.
     fn answered<R: Recorder>(&mut self, cx: &mut Cx<'_, R>, rcode: Rcode) {
-        self.hang_up(cx);
+        let over = !self.found.is_empty() || matches!(rcode, Rcode::NoError | Rcode::NxDomain);
+        if over || !self.asks_again() {
+            self.hang_up(cx);
+        }
         // A name without an address of one family only has the other's answer.
         let rcode = if self.found.is_empty() { rcode } else { Rcode::NoError };
         self.log(cx, rcode.name().to_owned(), Some(self.found.clone()));
@@ -338,7 +368,9 @@ impl Lookup {
 
     /// The present server did not answer, or could not be asked.
     fn silent<R: Recorder>(&mut self, cx: &mut Cx<'_, R>, word: String) {
-        self.hang_up(cx);
+        if word != "timeout" || !self.asks_again() {
+            self.hang_up(cx);
+        }
         self.log(cx, word, None);
         self.next_server(cx);
     }

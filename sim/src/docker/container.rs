@@ -1,6 +1,7 @@
 //! Containers: made, started, stopped, removed, renamed (daemon/create.go, start.go, stop.go, delete.go).
 
 use super::Docker;
+use super::files::HOSTS;
 use super::types::{Container, Endpoint, Mode, Profile, State, Written};
 use crate::kernel::types::MSEC;
 
@@ -185,7 +186,8 @@ impl Docker<'_> {
             self.join_networks(id)?;
             return self.check_links(id);
         }
-        let there: Vec<String> = self.e().networks.keys().cloned().collect();
+        let lets_in = |n: &&super::Network| n.scope != "swarm" || n.attachable;
+        let there: Vec<String> = self.e().networks.values().filter(lets_in).map(|n| n.id.clone()).collect();
         for e in self.cm(id).endpoints.values_mut() {
             e.named |= there.contains(&e.network);
         }
@@ -310,7 +312,9 @@ impl Docker<'_> {
         }
         let c = self.cm(&id);
         name.clone_into(&mut c.name);
-        c.endpoints.values_mut().for_each(|e| e.renamed = e.joined);
+        // Its settings get new names while it has a sandbox.
+        let up = matches!(c.state, State::Running | State::Paused);
+        c.endpoints.values_mut().for_each(|e| e.renamed |= up && e.joined);
         let nets: Vec<String> = self.c(&id).endpoints.values().map(|e| e.network.clone()).collect();
         for n in nets {
             self.names_changed(&n);
@@ -366,16 +370,19 @@ impl Docker<'_> {
         }
         if let Err(e) = self.attach(&id, &n.name) {
             let had = self.c(&id).endpoints.get(&n.name).cloned().filter(|e| e.dev.is_some());
-            if had.is_some() {
-                // The name server began before.
+            let mut hosts = None;
+            if let Some(ip) = had.as_ref().and_then(|h| h.ip) {
+                // The name server began before, and /etc/hosts was written.
                 self.resolver(&id);
+                self.files_joined(&id, ip);
+                hosts = self.own_file(&id, HOSTS);
             }
             self.detach(&id, &n.name);
             match had {
-                // The endpoint was made and could not join: its settings stay written down, in /etc/hosts too.
+                // The endpoint was made and could not join: its settings stay written down.
                 Some(had) => {
-                    if let Some(ip) = had.ip {
-                        self.files_joined(&id, ip);
+                    if let Some(text) = hosts {
+                        self.put_file(&id, HOSTS, &text);
                     }
                     if let Some(e) = self.cm(&id).endpoints.get_mut(&n.name) {
                         e.written = Written::of(&had);

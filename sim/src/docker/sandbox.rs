@@ -191,7 +191,6 @@ impl Docker<'_> {
         e.exposes = n.driver == "bridge" && !n.internal && !c.endpoints.values().any(|o| o.exposes && !o.id.is_empty());
         e.joined = true;
         (e.written, e.on_disk) = (None, None);
-        e.renamed = false;
         e.ip = Some(ip);
         e.mac = Some(match e.wanted_mac {
             Some(m) => m,
