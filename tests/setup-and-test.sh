@@ -14,7 +14,7 @@ fi
 # What the live kernel's side runs; a machine that has them is left as it is.
 missing=()
 for pair in ip:iproute2 bridge:iproute2 nstat:iproute2 iptables:iptables ebtables:ebtables conntrack:conntrack \
-    brctl:bridge-utils sysctl:procps busybox:busybox-static ping:iputils-ping nc:netcat-openbsd tmux:tmux tshark:tshark; do
+    brctl:bridge-utils sysctl:procps busybox:busybox-static ping:iputils-ping nc:netcat-openbsd socat:socat tmux:tmux tshark:tshark; do
     PATH=$PATH:/usr/sbin:/sbin command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
 done
 if [ ${#missing[@]} -gt 0 ]; then

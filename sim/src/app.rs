@@ -11,6 +11,7 @@ pub mod probe;
 pub mod proxy;
 pub mod resolver;
 pub mod serve;
+pub mod socat;
 pub mod tcp;
 pub mod traceroute;
 pub mod udp;
@@ -61,6 +62,8 @@ pub enum Program {
     Serve(serve::Serve),
     /// netcat.
     Nc(nc::Nc),
+    /// Two addresses joined.
+    Socat(socat::Socat),
     /// A name being looked up.
     Lookup(dns::Lookup),
     /// A name server with names of its own.
@@ -123,6 +126,8 @@ pub struct Apps {
     by_sock: IndexMap<SockId, AppId, FxBuild>,
     /// What engines were told by the others of their cluster and have not read.
     pub mail: std::collections::VecDeque<(AppId, gossip::Mail)>,
+    /// What programs want the shell to run.
+    pub commands: std::collections::VecDeque<(AppId, socat::Command)>,
 }
 
 /// What a program can do while it runs: its kernel, its own process, its sockets and timers.
@@ -133,6 +138,7 @@ pub struct Cx<'a, R> {
     pub app: &'a mut App,
     by_sock: &'a mut IndexMap<SockId, AppId, FxBuild>,
     mail: &'a mut std::collections::VecDeque<(AppId, gossip::Mail)>,
+    commands: &'a mut std::collections::VecDeque<(AppId, socat::Command)>,
 }
 
 impl<R: Recorder> Cx<'_, R> {
@@ -159,6 +165,11 @@ impl<R: Recorder> Cx<'_, R> {
     /// Tells the engine.
     pub fn mail(&mut self, mail: gossip::Mail) {
         self.mail.push_back((self.app.id, mail));
+    }
+
+    /// Has the shell run something.
+    pub fn command(&mut self, c: socat::Command) {
+        self.commands.push_back((self.app.id, c));
     }
 
     /// Wants to be called after a time.
@@ -248,7 +259,18 @@ impl Apps {
         let Some(mut program) = app.program.take() else { return };
         if let (Program::Gossip(g), None) = (&mut program, app.exit) {
             say(g);
-            g.kick(&mut Cx { k, app, by_sock: &mut self.by_sock, mail: &mut self.mail });
+            g.kick(&mut Cx { k, app, by_sock: &mut self.by_sock, mail: &mut self.mail, commands: &mut self.commands });
+        }
+        app.program = Some(program);
+    }
+
+    /// What a command wrote comes to the program that wanted it run.
+    pub fn ran<R: Recorder>(&mut self, k: &mut Kernel<R>, id: AppId, pair: u32, text: bytes::Bytes) {
+        let Some(app) = self.list.get_mut(id.0 as usize) else { return };
+        let Some(mut program) = app.program.take() else { return };
+        if let (Program::Socat(s), None) = (&mut program, app.exit) {
+            let mut cx = Cx { k, app, by_sock: &mut self.by_sock, mail: &mut self.mail, commands: &mut self.commands };
+            s.ran(&mut cx, pair, text);
         }
         app.program = Some(program);
     }
@@ -304,7 +326,7 @@ impl Apps {
             return held.push(why);
         }
         let Some(mut program) = app.program.take() else { return };
-        let mut cx = Cx { k, app, by_sock: &mut self.by_sock, mail: &mut self.mail };
+        let mut cx = Cx { k, app, by_sock: &mut self.by_sock, mail: &mut self.mail, commands: &mut self.commands };
         match &mut program {
             Program::Ping(p) => p.wake(&mut cx, why),
             Program::Tcp(p) => p.wake(&mut cx, why),
@@ -313,6 +335,7 @@ impl Apps {
             Program::Traceroute(p) => p.wake(&mut cx, why),
             Program::Serve(p) => p.wake(&mut cx, why),
             Program::Nc(p) => p.wake(&mut cx, why),
+            Program::Socat(p) => p.wake(&mut cx, why),
             Program::Lookup(p) => p.wake(&mut cx, why),
             Program::Named(p) => p.wake(&mut cx, why),
             Program::Resolver(p) => p.wake(&mut cx, why),
@@ -358,7 +381,7 @@ impl Apps {
     /// Ends an application from outside (a signal): its sockets are closed.
     pub fn kill<R: Recorder>(&mut self, k: &mut Kernel<R>, id: AppId, status: i32) {
         if let Some(app) = self.list.get_mut(id.0 as usize) {
-            Cx { k, app, by_sock: &mut self.by_sock, mail: &mut self.mail }.exit(status);
+            Cx { k, app, by_sock: &mut self.by_sock, mail: &mut self.mail, commands: &mut self.commands }.exit(status);
         }
     }
 

@@ -31,6 +31,7 @@ pub mod pipework;
 pub mod route;
 pub mod sed;
 pub mod serve;
+pub mod socat;
 pub mod sort;
 pub mod ss;
 pub mod sysctl;
@@ -305,6 +306,7 @@ pub const TOOLS: &[&str] = &[
     "setsid",
     "sh",
     "sleep",
+    "socat",
     "sort",
     "ss",
     "sudo",
@@ -366,6 +368,7 @@ pub fn reads_stdin(argv: &[String]) -> bool {
             | "sh"
             | "bash"
             | "nc"
+            | "socat"
             | "iptables-restore"
             | "iptables-nft-restore"
             | "iptables-legacy-restore"
@@ -419,6 +422,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         "ifconfig" => ifconfig::run(p, argv),
         name if iptables::TOOLS.contains(&name) => iptables::run(p, argv),
         "nc" => nc::run(p, argv),
+        "socat" => socat::run(p, argv),
         "netstat" => netstat::run(p, argv),
         "nft" => nft::run(p, argv),
         "nstat" => nstat::run(p, argv),

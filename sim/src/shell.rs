@@ -12,7 +12,7 @@
 
 pub mod ast;
 mod builtin;
-mod check;
+pub(crate) mod check;
 mod expand;
 mod interp;
 mod io;

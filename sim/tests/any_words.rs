@@ -30,6 +30,7 @@ const TOOLS: &[&str] = &[
     "tcpdump",
     "arping",
     "serve",
+    "socat",
 ];
 
 /// Words that the tools know.
@@ -47,7 +48,7 @@ const KNOWN: &[&str] = &[
     "net.ipv4.ip_forward=1", "net.ipv4.conf.all.rp_filter", "addbr", "delbr", "addif", "delif", "showmacs", "stp",
     "netmask", "gw", "-net", "-host", "hw", "ether", "broadcast", "promisc", "http://10.1.0.2/", "10.1.0.2:80",
     "02:00:00:00:00:01", "ff:ff:ff:ff:ff:ff", "icmp", "tcp", "udp", "port", "host", "and", "or", "not", "(", ")", "",
-    "é", "80/udp", "53/udp", "state", "established", "sport", "dport", "=", ":80", "inet", "priority", "cost",
+    "TCP-LISTEN:80,fork", "TCP:10.1.0.2:80", "UDP:10.1.0.2:53", "UDP-RECVFROM:53", "SYSTEM:echo hi", "PIPE", "é", "80/udp", "53/udp", "state", "established", "sport", "dport", "=", ":80", "inet", "priority", "cost",
 ];
 
 fn word() -> impl Strategy<Value = String> {

@@ -141,11 +141,22 @@ fn dns_at(f: &Frame) -> Option<usize> {
     (port(q) || port(q + 2) || server(26) || server(30)).then_some(q + 8)
 }
 
-/// The id of a query that a command sends, left out; the UDP checksum is already.
+/// The id of a query that a command sends, left out, in an ICMP error about it too; the UDP checksum is already.
 pub fn query_id(bytes: &mut [u8], f: &Frame) {
-    if let Some(id) = dns_at(f).and_then(|at| bytes.get_mut(at..at + 2)) {
+    if let Some(id) = dns_at(f).or_else(|| quoted_dns(f)).and_then(|at| bytes.get_mut(at..at + 2)) {
         id.fill(0);
     }
+}
+
+/// Where the message of a query begins that an ICMP error quotes.
+fn quoted_dns(f: &Frame) -> Option<usize> {
+    let b = &f.bytes;
+    let header = |at: usize| Some(at + usize::from(b.get(at)? & 15) * 4);
+    let icmp = header(14)?;
+    let error = b.get(12..14)? == [8, 0] && b[23] == 1 && matches!(b.get(icmp)?, 3 | 11);
+    let udp = header(icmp + 8)?;
+    let query = error && *b.get(icmp + 17)? == 17 && b.get(udp + 2..udp + 4)? == [0, 53];
+    query.then_some(udp + 8)
 }
 
 /// A resolver asks for A and AAAA at once, and a name server answers several queries at once.

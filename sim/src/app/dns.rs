@@ -91,7 +91,9 @@ pub enum Habit {
     Probe(u16),
     /// The C library's `getaddrinfo`: A and AAAA at once, attempts and timeout as configured.
     Libc,
-    /// Busybox `nslookup`: A and AAAA at once, five seconds.
+    /// Go's own resolver: as configured, each type from a socket of its own.
+    Go,
+    /// Busybox `nslookup`: A and AAAA of all names at once, five seconds; each answer counts for itself.
     Nslookup,
 }
 
@@ -153,8 +155,10 @@ pub struct Lookup {
     server: usize,
     attempt: u32,
     sock: Option<SockId>,
-    /// Queries without an answer yet: number and type.
-    waiting: Vec<(u16, QType)>,
+    /// Queries without an answer yet: number, type and name.
+    waiting: Vec<(u16, QType, usize)>,
+    /// All that were sent for the present name.
+    sent: Vec<(u16, QType, usize)>,
     /// Answers to the present name.
     found: Vec<String>,
     ttl: Option<u32>,
@@ -163,13 +167,27 @@ pub struct Lookup {
     round: u32,
     /// What a round without an answer met.
     trouble: bool,
+    /// The name as it stands comes first, and search domains after it whatever becomes of that (`res_nsearch`).
+    as_is_first: bool,
 }
 
 impl Lookup {
     /// Looks a name up in the DNS.
     pub fn name(name: &str, conf: &ResolvConf, habit: Habit) -> Lookup {
         let qtypes = if matches!(habit, Habit::Probe(_)) { vec![QType::A] } else { vec![QType::A, QType::Aaaa] };
-        Lookup::new(conf.candidates(name), qtypes, conf, habit)
+        let all = conf.candidates(name);
+        let as_is_first = all.len() > 1 && all[0] == name;
+        Lookup { as_is_first, ..Lookup::new(all, qtypes, conf, habit) }
+    }
+
+    /// Looks a name up as Go does: one type of two, at the same time as the other.
+    pub fn go(name: &str, conf: &ResolvConf) -> [Lookup; 2] {
+        [QType::A, QType::Aaaa].map(|q| Lookup::new(conf.candidates(name), vec![q], conf, Habit::Go))
+    }
+
+    /// Looks names up as busybox `nslookup` does: all of them.
+    pub fn names(names: Vec<String>, conf: &ResolvConf) -> Lookup {
+        Lookup::new(names, vec![QType::A, QType::Aaaa], conf, Habit::Nslookup)
     }
 
     /// Looks the name of an address up.
@@ -181,10 +199,10 @@ impl Lookup {
         let (timeout, attempts) = match habit {
             Habit::Probe(_) => (2 * SEC, 1),
             Habit::Nslookup => (5 * SEC, 1),
-            Habit::Libc => (conf.timeout, conf.attempts),
+            Habit::Libc | Habit::Go => (conf.timeout, conf.attempts),
         };
         let mut servers = conf.servers.clone();
-        if servers.is_empty() && habit == Habit::Libc {
+        if servers.is_empty() && matches!(habit, Habit::Libc | Habit::Go) {
             servers.push(Ipv4Addr::LOCALHOST);
         }
         Lookup {
@@ -199,11 +217,13 @@ impl Lookup {
             attempt: 0,
             sock: None,
             waiting: Vec::new(),
+            sent: Vec::new(),
             found: Vec::new(),
             ttl: None,
             authoritative: false,
             round: 0,
             trouble: false,
+            as_is_first: false,
         }
     }
 
@@ -234,19 +254,30 @@ impl Lookup {
     }
 
     fn send<R: Recorder>(&mut self, cx: &mut Cx<'_, R>, server: Ipv4Addr) -> Result<(), Errno> {
+        if let Some(s) = self.sock {
+            // The same again, from where it was asked before.
+            self.waiting.clone_from(&self.sent);
+            for (id, qtype, name) in self.sent.clone() {
+                let query = Message::query(id, &self.names[name], qtype).bytes(false).ok_or(Errno::EINVAL)?;
+                cx.k.udp_sendto(s, None, query)?;
+            }
+            return Ok(());
+        }
         let s = cx.socket(SockKind::Udp);
         self.sock = Some(s);
         cx.k.udp_connect(s, server, PORT)?;
         self.waiting.clear();
-        for qtype in self.qtypes.clone() {
+        let names = if self.habit == Habit::Nslookup { 0..self.names.len() } else { self.name..self.name + 1 };
+        for (qtype, name) in self.qtypes.clone().into_iter().flat_map(|q| names.clone().map(move |n| (q, n))) {
             let id = match self.habit {
                 Habit::Probe(port) => port,
                 _ => cx.k.rng.next_u64() as u16,
             };
-            let query = Message::query(id, &self.names[self.name], qtype).bytes(false).ok_or(Errno::EINVAL)?;
+            let query = Message::query(id, &self.names[name], qtype).bytes(false).ok_or(Errno::EINVAL)?;
             cx.k.udp_sendto(s, None, query)?;
-            self.waiting.push((id, qtype));
+            self.waiting.push((id, qtype, name));
         }
+        self.sent.clone_from(&self.waiting);
         Ok(())
     }
 
@@ -256,9 +287,14 @@ impl Lookup {
         }
         while let Some(Rcv::Udp { payload, .. }) = cx.k.sock_recv(s) {
             let Some(m) = Message::parse(&payload).filter(|m| m.response) else { continue };
-            let Some(i) = self.waiting.iter().position(|w| *w == (m.id, m.qtype)) else { continue };
-            self.waiting.remove(i);
+            let Some(i) = self.waiting.iter().position(|w| (w.0, w.1) == (m.id, m.qtype)) else { continue };
+            let (_, _, name) = self.waiting.remove(i);
             self.authoritative = m.authoritative;
+            let alone = self.habit == Habit::Nslookup && matches!(m.rcode, Rcode::NoError | Rcode::NxDomain);
+            if alone {
+                self.name = name;
+                self.found.clear();
+            }
             for a in &m.answers {
                 self.ttl = Some(a.ttl);
                 match &a.data {
@@ -267,7 +303,20 @@ impl Lookup {
                     Data::Aaaa(_) => {}
                 }
             }
-            if self.waiting.is_empty() || !matches!(m.rcode, Rcode::NoError | Rcode::NxDomain) {
+            if alone {
+                self.log(cx, m.rcode.name().to_owned(), Some(self.found.clone()));
+                if !self.found.is_empty() {
+                    cx.app.report.addrs.get_or_insert_default().append(&mut self.found);
+                }
+                if self.waiting.is_empty() {
+                    self.hang_up(cx);
+                    return self.finish(cx);
+                }
+                continue;
+            }
+            // The C library waits for the other answer, be one as bad as it may.
+            let bad = !matches!(m.rcode, Rcode::NoError | Rcode::NxDomain) && self.habit != Habit::Libc;
+            if self.waiting.is_empty() || bad {
                 return self.answered(cx, m.rcode);
             }
         }
@@ -292,9 +341,17 @@ impl Lookup {
         }
     }
 
+    /// The C library asks an only server again from the same socket (`__res_context_send`).
+    fn asks_again(&self) -> bool {
+        self.habit == Habit::Libc && self.servers.len() == 1 && self.attempt + 1 < self.attempts
+    }
+
     /// The present server has answered every query.
     fn answered<R: Recorder>(&mut self, cx: &mut Cx<'_, R>, rcode: Rcode) {
-        self.hang_up(cx);
+        let over = !self.found.is_empty() || matches!(rcode, Rcode::NoError | Rcode::NxDomain);
+        if over || !self.asks_again() {
+            self.hang_up(cx);
+        }
         // A name without an address of one family only has the other's answer.
         let rcode = if self.found.is_empty() { rcode } else { Rcode::NoError };
         self.log(cx, rcode.name().to_owned(), Some(self.found.clone()));
@@ -311,7 +368,9 @@ impl Lookup {
 
     /// The present server did not answer, or could not be asked.
     fn silent<R: Recorder>(&mut self, cx: &mut Cx<'_, R>, word: String) {
-        self.hang_up(cx);
+        if word != "timeout" || !self.asks_again() {
+            self.hang_up(cx);
+        }
         self.log(cx, word, None);
         self.next_server(cx);
     }
@@ -327,7 +386,8 @@ impl Lookup {
         }
         self.trouble = true;
         // The C library gives up when nobody answers; a probe tries its other names.
-        if matches!(self.habit, Habit::Probe(_)) { self.next_name(cx) } else { self.finish(cx) }
+        let goes_on = matches!(self.habit, Habit::Probe(_)) || (self.as_is_first && self.name == 0);
+        if goes_on { self.next_name(cx) } else { self.finish(cx) }
     }
 
     fn next_name<R: Recorder>(&mut self, cx: &mut Cx<'_, R>) {

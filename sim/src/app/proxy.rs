@@ -102,7 +102,9 @@ impl Proxy {
         cx.k.sock_mut(s).opts.reuseaddr = !self.udp;
         cx.k.sock_bind(s, self.host.0, self.host.1)?;
         if !self.udp {
-            cx.k.tcp_listen(s, 4096)?;
+            // 28 keeps a port with a queue for nobody.
+            let backlog = if self.to.1 == 0 && self.answers_from_asked { 0 } else { 4096 };
+            cx.k.tcp_listen(s, backlog)?;
         }
         self.listener = Some(s);
         Ok(())

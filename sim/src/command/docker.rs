@@ -5,6 +5,7 @@ mod filter;
 mod flags;
 mod inspect;
 mod network;
+mod options;
 mod process;
 mod run;
 mod service;
@@ -31,11 +32,19 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         return Ok(1);
     }
     docker(p).reap();
+    let words: Vec<String>;
     let (cmd, rest, at) = match (cmd.as_str(), argv.get(2)) {
+        ("container", Some(sub)) if sub == "inspect" => {
+            words = [&["--type=container".to_owned()], &argv[3..]].concat();
+            (sub.clone(), words.as_slice(), 2)
+        }
         ("container", Some(sub)) => (sub.clone(), &argv[3..], 3),
         _ => (cmd.clone(), &argv[2..], 2),
     };
     let shift = |r: Refusal| Refusal::new(r.what, r.arg + at);
+    if let Some(status) = options::wrong(p, &cmd, rest) {
+        return Ok(status);
+    }
     match cmd.as_str() {
         "network" => network::run(p, rest),
         "run" => run::run(p, rest),
@@ -58,7 +67,10 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
             p.out.push_str(&format!("Docker version {v}\n"));
             Ok(0)
         }
-        other => Err(Refusal::new(format!("docker {other}"), 0)),
+        other => match options::no_such_command(p, other) {
+            Some(status) => Ok(status),
+            None => Err(Refusal::new(format!("docker {other}"), 0)),
+        },
     }
     .map_err(shift)
 }
@@ -114,12 +126,12 @@ fn no_such(p: &mut Proc<'_>, e: &str) -> i32 {
 
 /// Too few or too many words for a command (docker/cli cli/required.go).
 fn usage(p: &mut Proc<'_>, cmd: &str, text: &str) -> i32 {
-    let (line, about) = help(cmd);
+    let (line, about) = options::help(cmd);
     let t = if profile(p) == Profile::V20 {
         format!("\"docker {cmd}\" {text}\nSee 'docker {cmd} --help'.\n\nUsage:  docker {line}\n\n{about}\n")
     } else {
         let text = text.replace("exactly ", "").trim_end_matches('.').to_owned();
-        let see = if text.contains("at least") { "See" } else { "Run" };
+        let see = if text.contains("at least") && !text.contains("at most") { "See" } else { "Run" };
         let more = format!("Usage:  docker {line}\n\n{see} 'docker {cmd} --help' for more information");
         format!("docker: 'docker {cmd}' {text}\n\n{more}\n")
     };
@@ -132,23 +144,8 @@ fn bad_flag(p: &mut Proc<'_>, cmd: &str, text: &str) -> i32 {
     let t = if profile(p) == Profile::V20 {
         format!("{text}\nSee 'docker {cmd} --help'.\n")
     } else {
-        format!("{text}\n\nUsage:  docker {}\n\nRun 'docker {cmd} --help' for more information\n", help(cmd).0)
+        format!("{text}\n\nUsage:  docker {}\n\nRun 'docker {cmd} --help' for more information\n", options::help(cmd).0)
     };
     p.err.push_str(&t);
     125
-}
-
-/// How a command is used, and what it does.
-fn help(cmd: &str) -> (&'static str, &'static str) {
-    match cmd {
-        "network create" => ("network create [OPTIONS] NETWORK", "Create a network"),
-        "network rm" => ("network rm NETWORK [NETWORK...]", "Remove one or more networks"),
-        "network connect" => ("network connect [OPTIONS] NETWORK CONTAINER", "Connect a container to a network"),
-        "network disconnect" => {
-            ("network disconnect [OPTIONS] NETWORK CONTAINER", "Disconnect a container from a network")
-        }
-        "swarm join" => ("swarm join [OPTIONS] HOST:PORT", "Join a swarm as a node and/or manager"),
-        "swarm join-token" => ("swarm join-token [OPTIONS] (worker|manager)", "Manage join tokens"),
-        _ => ("", ""),
-    }
 }

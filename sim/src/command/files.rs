@@ -49,7 +49,8 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
                 return Err(Refusal::new("hostname NAME", 1));
             }
             // A container has a name of its own.
-            let own = p.sess.roots.contains_key(&p.ns).then(|| p.read("/etc/hostname").ok()).flatten();
+            let named = p.inside || p.sess.roots.contains_key(&p.ns);
+            let own = named.then(|| p.read("/etc/hostname").ok()).flatten();
             let name = own.map_or_else(|| p.sess.kernel.host(p.host).name.clone(), |t| t.trim_end().to_owned());
             if has('i') {
                 match p.lookup(&name) {
@@ -59,6 +60,16 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
                         return Ok(1);
                     }
                 }
+                return Ok(0);
+            }
+            if has('f') && p.inside {
+                let hosts = p.read("/etc/hosts").unwrap_or_default();
+                let line = hosts.lines().find(|l| l.split_whitespace().skip(1).any(|w| w == name));
+                let Some(full) = line.and_then(|l| l.split_whitespace().nth(1)) else {
+                    p.err.push_str(&format!("hostname: {name}: Host name lookup failure\n"));
+                    return Ok(1);
+                };
+                p.out.push_str(&format!("{full}\n"));
                 return Ok(0);
             }
             p.out.push_str(&format!("{name}\n"));

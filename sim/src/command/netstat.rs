@@ -1,6 +1,6 @@
 //! `netstat` (net-tools 2.10): sockets, and the tables of `route` and `ifconfig`.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::opts::{BadOpt, Opt, getopt};
 use super::{Exit, Proc, Refusal, ifconfig, names, route};
@@ -104,10 +104,11 @@ impl Wanted {
         // busybox ends the state with a space more where no program follows.
         let end = if p.inside { " \n" } else { "\n" };
         text.push_str(if self.programs { " PID/Program name    \n" } else { end });
-        let all = p.sess.kernel.sockets(p.ns);
+        let all = super::ss::sockets(p);
         for proto in protos {
             let mut list: Vec<&SocketInfo> = all.iter().filter(|s| s.proto == *proto && self.passes(s)).collect();
-            list.sort_by_key(|s| s.state != "LISTEN");
+            // A file of /proc for each family.
+            list.sort_by_key(|s| (s.v6.is_some() || s.dual, s.state != "LISTEN"));
             for s in list {
                 text.push_str(&self.row(p, s));
             }
@@ -145,13 +146,15 @@ impl Wanted {
         };
         // A listener's backlog limit is no queue to this tool.
         let sendq = if s.state == "LISTEN" { 0 } else { s.sendq };
-        let mut line = format!(
-            "{:<5} {:6} {sendq:6} {:<23} {:<23} {state:<11}",
-            s.proto,
-            s.recvq,
-            self.address(p, s.local, s.lport, s.proto),
-            self.address(p, s.remote, s.rport, s.proto)
-        );
+        let (mut local, mut remote) =
+            (self.address(p, s.local, s.lport, s.proto), self.address(p, s.remote, s.rport, s.proto));
+        let mut proto = s.proto.to_owned();
+        if let Some(a) = s.v6.or(s.dual.then_some(Ipv6Addr::UNSPECIFIED)) {
+            proto.push('6');
+            let behind = |t: &str| t.rsplit_once(':').map_or(String::new(), |(_, port)| port.to_owned());
+            (local, remote) = (format!("{a}:{}", behind(&local)), format!(":::{}", behind(&remote)));
+        }
+        let mut line = format!("{proto:<5} {:6} {sendq:6} {local:<23} {remote:<23} {state:<11}", s.recvq);
         if self.programs {
             let program = match &s.process {
                 Some((name, pid)) => format!("{}/{name}", pid.0),
@@ -159,7 +162,8 @@ impl Wanted {
             };
             line.push_str(&format!(" {program:<20}"));
         }
-        line.push('\n');
+        // Busybox has a blank there.
+        line.push_str(if p.inside { " \n" } else { "\n" });
         line
     }
 

@@ -1,5 +1,7 @@
 //! `ss` (iproute2 6.1): sockets.
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use super::names::service;
 use super::opts::{BadOpt, Opt, getopt};
 use super::{Exit, Proc, Refusal};
@@ -131,16 +133,40 @@ const COLUMNS: [(&str, &str, bool); 9] = [
     ("Process", "", false),
 ];
 
+/// The sockets of a namespace, those of docker-proxy for IPv6 among them.
+pub(super) fn sockets(p: &Proc<'_>) -> Vec<SocketInfo> {
+    let mut all = p.sess.kernel.sockets(p.ns);
+    let here = p.sess.engines.get(&p.host).filter(|e| e.running && p.sess.kernel.host(p.host).root_ns == p.ns);
+    for b in here.into_iter().flat_map(|e| e.containers.values()).flat_map(|c| &c.bound) {
+        let (IpAddr::V6(a), tcp) = (b.host_ip, b.proto == "tcp") else { continue };
+        all.push(SocketInfo {
+            proto: if tcp { "tcp" } else { "udp" },
+            state: if tcp { "LISTEN" } else { "UNCONN" },
+            local: Ipv4Addr::UNSPECIFIED,
+            lport: b.host_port,
+            remote: Ipv4Addr::UNSPECIFIED,
+            rport: 0,
+            dual: false,
+            v6: Some(a),
+            dev: None,
+            recvq: 0,
+            sendq: if tcp { 4096 } else { 0 },
+            process: None,
+        });
+    }
+    all
+}
+
 fn show(p: &mut Proc<'_>, w: &Wanted) {
-    let all = p.sess.kernel.sockets(p.ns);
+    let all = sockets(p);
     let mut rows: Vec<[String; 9]> = Vec::new();
     for proto in &w.protos {
         let mut list: Vec<&SocketInfo> = all.iter().filter(|s| s.proto == *proto && w.passes(s)).collect();
         // The kernel walks its listeners first; slots of the tables go by port (`udp_hashfn`).
         list.sort_by_key(|s| match s.state {
-            "LISTEN" => (false, s.lport),
-            "UNCONN" => (true, s.lport),
-            _ => (true, 0),
+            "LISTEN" => (false, s.v6.is_some(), s.lport),
+            "UNCONN" => (true, s.v6.is_some(), s.lport),
+            _ => (true, false, 0),
         });
         rows.extend(list.into_iter().map(|s| row(p, s, w)));
     }
@@ -188,6 +214,12 @@ fn row(p: &Proc<'_>, s: &SocketInfo, w: &Wanted) -> [String; 9] {
         Some((name, pid)) if w.processes => format!(" users:((\"{name}\",pid={},fd=3))", pid.0),
         _ => String::new(),
     };
+    if let Some(a) = s.v6 {
+        let text = |t: &str| t.to_owned();
+        let (local, peer) = (format!("[{a}]{dev}:"), text("[::]:"));
+        let (recvq, sendq) = (s.recvq.to_string(), s.sendq.to_string());
+        return [text(s.proto), text(s.state), recvq, sendq, local, port(s.lport), peer, port(s.rport), process];
+    }
     [
         s.proto.to_owned(),
         s.state.to_owned(),

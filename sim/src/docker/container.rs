@@ -1,7 +1,9 @@
 //! Containers: made, started, stopped, removed, renamed (daemon/create.go, start.go, stop.go, delete.go).
 
 use super::Docker;
-use super::types::{Container, Endpoint, Mode, Profile, State};
+use super::files::HOSTS;
+use super::types::{Container, Endpoint, Mode, Profile, State, Written};
+use crate::kernel::types::MSEC;
 
 /// What `--ip` is told where no user-defined network is.
 pub(super) const STRAY_IP: &str = "user specified IP address is supported on user defined networks only";
@@ -150,7 +152,15 @@ impl Docker<'_> {
             return Ok(());
         }
         if let Err(e) = self.networking(id) {
+            let had: Vec<_> = self.c(id).endpoints.iter().map(|(n, e)| (n.clone(), Written::of(e))).collect();
             self.abandon_sandbox(id);
+            // 20.10 clears its settings and does not write that down.
+            let forgets = self.profile() == Profile::V20;
+            for (name, w) in had.into_iter().filter(|_| forgets) {
+                if let Some(e) = self.cm(id).endpoints.get_mut(&name) {
+                    e.on_disk = w;
+                }
+            }
             let c = self.cm(id);
             c.error.clone_from(&e);
             c.exit = 128;
@@ -175,6 +185,11 @@ impl Docker<'_> {
             self.sandbox(id)?;
             self.join_networks(id)?;
             return self.check_links(id);
+        }
+        let lets_in = |n: &&super::Network| n.scope != "swarm" || n.attachable;
+        let there: Vec<String> = self.e().networks.values().filter(lets_in).map(|n| n.id.clone()).collect();
+        for e in self.cm(id).endpoints.values_mut() {
+            e.named |= there.contains(&e.network);
         }
         let joining = matches!(self.c(id).mode, Mode::Container(_));
         let said = |e| if joining { e } else { format!("failed to set up container networking: {e}") };
@@ -225,8 +240,14 @@ impl Docker<'_> {
             return;
         }
         self.keep_log(id);
+        let ns = self.c(id).netns;
+        let talks = ns.is_some_and(|ns| !self.s.kernel.ns(ns).socks.tcp_established.is_empty());
         for a in std::mem::take(&mut self.cm(id).apps) {
             self.s.apps.kill(&mut self.s.kernel, a, 143);
+        }
+        if talks {
+            // What its connections say at their end is on its way before the devices go.
+            self.s.advance(MSEC);
         }
         self.leave_sandbox(id);
         let c = self.cm(id);
@@ -291,7 +312,9 @@ impl Docker<'_> {
         }
         let c = self.cm(&id);
         name.clone_into(&mut c.name);
-        c.endpoints.values_mut().for_each(|e| e.renamed = e.joined);
+        // Its settings get new names while it has a sandbox.
+        let up = matches!(c.state, State::Running | State::Paused);
+        c.endpoints.values_mut().for_each(|e| e.renamed |= up && e.joined);
         let nets: Vec<String> = self.c(&id).endpoints.values().map(|e| e.network.clone()).collect();
         for n in nets {
             self.names_changed(&n);
@@ -332,7 +355,8 @@ impl Docker<'_> {
         }
         self.check_wanted(&n, &e)?;
         self.slots_follow(&id);
-        if c.endpoints.contains_key(&n.name) && c.state == State::Running {
+        let there = c.endpoints.get(&n.name).is_some_and(|e| e.written.is_none());
+        if there && c.state == State::Running {
             return Err(match n.scope.as_str() {
                 "swarm" => format!("{} is already attached to network {}", c.name, n.name),
                 _ => format!("endpoint with name {} already exists in network {}", c.name, n.name),
@@ -345,8 +369,27 @@ impl Docker<'_> {
             return Ok(());
         }
         if let Err(e) = self.attach(&id, &n.name) {
+            let had = self.c(&id).endpoints.get(&n.name).cloned().filter(|e| e.dev.is_some());
+            let mut hosts = None;
+            if let Some(ip) = had.as_ref().and_then(|h| h.ip) {
+                // The name server began before, and /etc/hosts was written.
+                self.resolver(&id);
+                self.files_joined(&id, ip);
+                hosts = self.own_file(&id, HOSTS);
+            }
             self.detach(&id, &n.name);
-            self.cm(&id).endpoints.shift_remove(&n.name);
+            match had {
+                // The endpoint was made and could not join: its settings stay written down.
+                Some(had) => {
+                    if let Some(text) = hosts {
+                        self.put_file(&id, HOSTS, &text);
+                    }
+                    if let Some(e) = self.cm(&id).endpoints.get_mut(&n.name) {
+                        e.written = Written::of(&had);
+                    }
+                }
+                None => drop(self.cm(&id).endpoints.shift_remove(&n.name)),
+            }
             return Err(e);
         }
         self.regate(&id, false)?;
@@ -387,11 +430,23 @@ impl Docker<'_> {
     ///
     /// # Errors
     /// The engine's sentence.
-    pub fn disconnect(&mut self, network: &str, key: &str) -> Result<(), String> {
-        let Some(n) = self.e().network(network).cloned() else { return Err(format!("network {network} not found")) };
+    pub fn disconnect(&mut self, network: &str, key: &str, force: bool) -> Result<(), String> {
+        let found = self.e().network(network).cloned();
         let id = self.container_id(key)?;
         let c = self.c(&id);
-        if n.name == "host" {
+        let Some(n) = found else {
+            // What is written down of a network that is gone can be taken back.
+            if c.state == State::Running && !force {
+                return Err(format!("network {network} not found"));
+            }
+            self.slots_follow(&id);
+            if self.cm(&id).endpoints.shift_remove(network).is_none() {
+                return Err(format!("container {id} is not connected to the network {network}"));
+            }
+            self.slots_follow(&id);
+            return Ok(());
+        };
+        if n.name == "host" && c.mode == Mode::Host && c.state == State::Running {
             return Err(if self.profile() == Profile::V20 {
                 "container cannot be disconnected from host network or connected to host network".into()
             } else {

@@ -166,11 +166,19 @@ impl Docker<'_> {
                 self.em().networks.insert(id, n);
             }
         }
+        self.read_back();
         self.kept_networks();
         self.default_bridge()?;
         self.api_ports()?;
         self.swarm_start()?;
         self.store_start()
+    }
+
+    /// Containers of an earlier run, as the disk has them.
+    fn read_back(&mut self) {
+        for e in self.em().containers.values_mut().flat_map(|c| c.endpoints.values_mut()) {
+            e.written = e.on_disk.take().or(e.written.take());
+        }
     }
 
     /// Networks of an earlier run, by the order of their keys in the store (`populateNetworks`). One that fails is
@@ -229,6 +237,13 @@ impl Docker<'_> {
     /// `initBridgeDriver`: the network `bridge` is made anew at every start.
     fn default_bridge(&mut self) -> Result<(), String> {
         if let Some(old) = self.e().network("bridge").cloned() {
+            // The driver has brought back what its store knew before the network is made anew.
+            if let (Some(dev), Some(g)) = (self.s.kernel.dev_by_name(self.ns(), &old.bridge_name), old.gateway()) {
+                let prefix = old.subnets.first().map_or(16, |s| s.net.prefix_len());
+                if self.s.kernel.dev(dev).addrs.is_empty() {
+                    self.address(dev, g, prefix)?;
+                }
+            }
             self.take_down(&old, false);
             // With pools of its own it also begins with a new device (`removeDefaultBridgeInterface`).
             if !self.e().config.pools.is_empty() {

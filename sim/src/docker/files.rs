@@ -9,7 +9,7 @@ use crate::kernel::types::NetnsId;
 
 const HEADER: &str = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n";
 const RESOLV: &str = "/etc/resolv.conf";
-const HOSTS: &str = "/etc/hosts";
+pub(super) const HOSTS: &str = "/etc/hosts";
 
 impl Docker<'_> {
     /// Where a container's files are seen: in its own namespace, and in those of containers that share its network,
@@ -22,14 +22,14 @@ impl Docker<'_> {
         all
     }
 
-    fn put_file(&mut self, id: &str, path: &str, text: &str) {
+    pub(super) fn put_file(&mut self, id: &str, path: &str, text: &str) {
         for ns in self.mounts(id) {
             // Its root is there and has /etc.
             let _ = self.s.write_file(self.host, ns, path, text, false);
         }
     }
 
-    fn own_file(&self, id: &str, path: &str) -> Option<String> {
+    pub(super) fn own_file(&self, id: &str, path: &str) -> Option<String> {
         let c = self.c(id);
         let ns = c.netns.filter(|_| !matches!(c.mode, Mode::Host | Mode::Container(_)))?;
         self.s.read_file(self.host, ns, path).ok()
@@ -177,6 +177,9 @@ impl Docker<'_> {
         let mut out = Vec::new();
         if c.mode != Mode::Host {
             return out;
+        }
+        if c.hostname != self.s.kernel.host(self.host).name {
+            out.push(("/etc/hostname", format!("{}\n", c.hostname)));
         }
         if !c.extra_hosts.is_empty() {
             out.push((HOSTS, self.hosts_text(&c)));

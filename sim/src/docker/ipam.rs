@@ -109,6 +109,12 @@ impl Docker<'_> {
     /// It is taken.
     pub fn take_address(&mut self, network: &str, a: Ipv4Addr) -> Result<(), String> {
         if self.used(network, a) {
+            let whole = |n: &Network| n.subnets.first().map(|s| Subnet { range: None, ..s.clone() });
+            let full = |n: &Network| whole(n).is_some_and(|s| lowest(&s, |a| self.used(network, a)).is_none());
+            // 20.10 looks first whether there is any left at all (`getAddress`).
+            if self.profile() == Profile::V20 && self.e().networks.get(network).is_some_and(full) {
+                return Err("No available addresses on this pool".to_owned());
+            }
             return Err("Address already in use".to_owned());
         }
         self.em().addresses.entry(network.to_owned()).or_default().push(a);

@@ -15,7 +15,7 @@ fn endpoint(c: &Container) -> Option<&Endpoint> {
 
 impl Docker<'_> {
     /// A container that it has a link to must run and be on the default bridge (`setupLinkedContainers`).
-    pub(super) fn check_links(&self, id: &str) -> Result<(), String> {
+    pub fn check_links(&self, id: &str) -> Result<(), String> {
         let c = self.c(id);
         if !c.endpoints.contains_key("bridge") {
             return Ok(());

@@ -348,6 +348,10 @@ impl Docker<'_> {
             Some(r) => Some(r.parse::<Ipv4Net>().map_err(|_| format!("invalid ip-range {r}"))?.trunc()),
             None => None,
         };
+        if let Some(r) = range.filter(|r| !v20 && r.prefix_len() < net.prefix_len()) {
+            let why = format!("CIDR block is bigger than its parent subnet {net}");
+            return Err(format!("invalid network config:\ninvalid ip-range {r}: {why}"));
+        }
         let asked = match spec.gateways.first() {
             Some(g) => Some(g.parse::<Ipv4Addr>().map_err(|_| format!("invalid gateway {g}"))?),
             None => None,

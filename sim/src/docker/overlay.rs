@@ -11,7 +11,7 @@ use std::net::Ipv4Addr;
 
 use super::types::{Endpoint, Engine, Mode, Network, Profile};
 use super::{Docker, link};
-use crate::kernel::types::{DevId, MSEC, NetnsId, SEC};
+use crate::kernel::types::{DevId, MSEC, Nanos, NetnsId, SEC};
 use crate::kernel::vxlan::VxlanCfg;
 use crate::op::{LinkChange, NewLink, Op, OpReply, RouteSpec, RouteVerb};
 
@@ -43,6 +43,8 @@ pub struct Overlay {
     /// Containers that have an endpoint.
     pub users: usize,
     next_veth: u32,
+    /// When the node began to take part.
+    pub since: Nanos,
 }
 
 impl Engine {
@@ -170,6 +172,7 @@ impl Docker<'_> {
             synced: vec![false; members],
             users: 0,
             next_veth: 0,
+            since: self.s.kernel.now(),
         };
         for (i, vni) in (0..n.subnets.len()).zip(vnis) {
             o.subnets.push(self.overlay_subnet(n, ns, i, vni)?);

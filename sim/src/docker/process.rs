@@ -108,7 +108,10 @@ impl Docker<'_> {
             (State::Running, true) | (State::Paused, false) => {}
             (State::Paused, true) => return Err(format!("Container {id} is already paused")),
             (State::Running, false) => return Err(format!("Container {id} is not paused")),
-            (_, true) => return Err(format!("Container {id} is not running")),
+            (_, true) => {
+                let text = if self.profile() == Profile::V20 { "Container" } else { "container" };
+                return Err(format!("{text} {id} is not running"));
+            }
             (_, false) => return Err(format!("Container {id} is not paused")),
         }
         for a in c.apps {

@@ -135,8 +135,11 @@ impl Docker<'_> {
             }
         }
         if self.profile() != Profile::V20 {
-            let given = |p: &Publish| c.publish.iter().position(|x| x == p);
-            out.sort_by_key(|p| (p.host_ports.is_none(), p.port, p.proto.clone(), given(p)));
+            // Exact ports before ranges; those that differ in the host's address alone side by side
+            // (`cmpPortBindingReqs`).
+            let proto = |p: &Publish| ["tcp", "udp"].iter().position(|x| *x == p.proto).unwrap_or(2);
+            let range = |p: &Publish| p.host_ports.is_none_or(|(a, b)| a != b);
+            out.sort_by_key(|p| (range(p), p.port, proto(p), p.host_ports, p.host_ip));
         }
         out
     }

@@ -6,6 +6,7 @@ use super::types::{Container, Endpoint, LinkEnds, Mode, Network, Profile};
 use super::{Docker, link, rules};
 use crate::app::arping::{Arping, ArpingSpec};
 use crate::app::{AppId, Program};
+use crate::kernel::fib::{Route, table};
 use crate::kernel::types::{DevId, MSEC, NetnsId, Pid, SEC};
 use crate::op::{LinkChange, NewLink, Op, OpReply, PortSet, RouteSpec, RouteVerb};
 use crate::shell::vfs::{Entry, Vfs};
@@ -60,6 +61,12 @@ impl Docker<'_> {
         let c = self.c(id);
         if c.mode != Mode::Networks {
             return Ok(());
+        }
+        let mode = c.network_mode.as_str();
+        let own = !matches!(mode, "" | "bridge" | "default" | "host" | "none");
+        if self.profile() != Profile::V20 && own && !c.endpoints.contains_key(mode) && self.e().network(mode).is_none()
+        {
+            return Err(format!("could not find a network matching network mode {mode}: network {mode} not found"));
         }
         self.slots_follow(id);
         let mut order: Vec<String> = self.c(id).slots.into_iter().filter(|n| !n.is_empty()).collect();
@@ -183,7 +190,7 @@ impl Docker<'_> {
         e.id = self.new_id();
         e.exposes = n.driver == "bridge" && !n.internal && !c.endpoints.values().any(|o| o.exposes && !o.id.is_empty());
         e.joined = true;
-        e.renamed = false;
+        (e.written, e.on_disk) = (None, None);
         e.ip = Some(ip);
         e.mac = Some(match e.wanted_mac {
             Some(m) => m,
@@ -206,7 +213,9 @@ impl Docker<'_> {
             e.dev = Some(dev);
             e.ifname = ifname;
         }
-        self.address(dev, ip, n.subnets.iter().find(|s| s.net.contains(&ip)).map_or(16, |s| s.net.prefix_len()))?;
+        let prefix = n.subnets.iter().find(|s| s.net.contains(&ip)).map_or(16, |s| s.net.prefix_len());
+        self.route_conflict(ns, ip, prefix)?;
+        self.address(dev, ip, prefix)?;
         self.change(dev, vec![LinkChange::Up(true)])?;
         self.overlay_routes(&n, ns, dev, ip)?;
         if n.name != super::gwbridge::NAME {
@@ -220,6 +229,25 @@ impl Docker<'_> {
         self.announce(id, ip, dev);
         self.overlay_joined(id, &n);
         Ok(())
+    }
+
+    /// An address whose subnet meets a route that is there already is refused (`checkRouteConflict`).
+    fn route_conflict(&mut self, ns: NetnsId, ip: Ipv4Addr, prefix: u8) -> Result<(), String> {
+        let Ok(net) = ipnet::Ipv4Net::new(ip, prefix) else { return Ok(()) };
+        let meets = |r: &Route| r.dst.prefix_len() > 0 && (r.dst.contains(&ip) || net.contains(&r.dst.network()));
+        let Some(r) = self.s.kernel.routes_of(ns, table::MAIN).into_iter().find(meets) else { return Ok(()) };
+        let of = |a: Option<Ipv4Addr>| a.map_or_else(|| "<nil>".to_owned(), |a| a.to_string());
+        let (src, gw) = (of(r.prefsrc), of(r.via));
+        let index = r.dev.map_or(0, |d| self.s.kernel.dev(d).ifindex);
+        let veth = self.veth_name();
+        let why = format!(
+            "cannot program address {ip}/{prefix} in sandbox interface because it conflicts with existing route \
+             {{Ifindex: {index} Dst: {} Src: {src} Gw: {gw} Flags: [] Table: 254 Realm: 0}}",
+            r.dst
+        );
+        Err(format!(
+            "failed to add interface {veth} to sandbox: error setting interface \"{veth}\" IP to {ip}/{prefix}: {why}"
+        ))
     }
 
     /// The pair of a container on a bridge: one end a port, the other inside, with its name and address.
@@ -319,7 +347,10 @@ impl Docker<'_> {
         if let (Some(n), Some(ip)) = (self.e().networks.get(&e.network).cloned(), e.ip) {
             let (p, r) = (self.profile(), self.net_rules(&n));
             self.undo(&rules::endpoint(p, &r, ip));
-            self.files_left(id, &n, ip);
+            // 20.10 finds no name of a swarm's network any more when it looks which lines to take out.
+            if self.profile() != Profile::V20 || n.scope != "swarm" {
+                self.files_left(id, &n, ip);
+            }
             if self.c(id).bound_for == e.id {
                 self.forget_connections(ip);
                 self.cm(id).bound_for.clear();

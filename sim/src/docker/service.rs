@@ -6,8 +6,8 @@ use std::net::Ipv4Addr;
 
 use super::Docker;
 use super::overlay::NOT_MANAGER;
-use super::types::{Container, Endpoint, Profile};
-use crate::app::dns::{Habit, Lookup};
+use super::types::{Container, Endpoint, Profile, Publish};
+use crate::app::dns::Lookup;
 use crate::app::gossip::ERRAND;
 use crate::engine::Timer;
 use crate::kernel::types::{HostId, MSEC, Nanos};
@@ -70,6 +70,8 @@ pub struct Service {
     pub global: bool,
     /// How many tasks there are to be.
     pub replicas: u32,
+    /// Ports of the nodes (`--publish mode=host,…`).
+    pub ports: Vec<Publish>,
     /// Its tasks.
     pub tasks: Vec<Task>,
 }
@@ -261,7 +263,7 @@ impl Docker<'_> {
         let (host, ns) = (self.host, self.ns());
         for _ in 0..if self.profile() == Profile::V20 { 2 } else { 1 } {
             let conf = self.s.resolv_conf(host, ns);
-            self.s.ask_dns(host, ns, Lookup::name(REGISTRY, &conf, Habit::Libc), None);
+            self.s.ask_dns_twice(host, ns, Lookup::go(REGISTRY, &conf));
         }
     }
 
@@ -283,6 +285,7 @@ impl Docker<'_> {
             command: s.command.clone(),
             network_mode: mode.into(),
             service: Some(s.name.clone()),
+            publish: s.ports.clone(),
             ..Container::default()
         };
         if nets.is_empty() {

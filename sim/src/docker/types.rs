@@ -182,6 +182,8 @@ pub struct Endpoint {
     pub joined: bool,
     /// Its container got another name while it was joined: since 28 it has names even on the default bridge.
     pub renamed: bool,
+    /// Its container was to start while its network was there, which is when its names are made up.
+    pub named: bool,
     /// It came by `network connect`.
     pub connected: bool,
     /// `--gw-priority`.
@@ -198,6 +200,28 @@ pub struct Endpoint {
     pub host_dev: Option<DevId>,
     /// Interface inside.
     pub dev: Option<DevId>,
+    /// What is told of it although it is not there: its container could not join.
+    pub written: Option<Written>,
+    /// What the disk has of it and the daemon's memory has not: it is told after a restart.
+    pub on_disk: Option<Written>,
+}
+
+/// What the settings of a container keep of an endpoint that is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Its id.
+    pub id: String,
+    /// Its address.
+    pub ip: Ipv4Addr,
+    /// Its MAC address.
+    pub mac: MacAddr,
+}
+
+impl Written {
+    /// Of an endpoint that has both.
+    pub fn of(e: &Endpoint) -> Option<Written> {
+        Some(Written { id: e.id.clone(), ip: e.ip?, mac: e.mac? })
+    }
 }
 
 /// The other ends of the links of an endpoint on the default bridge, by their ids (`containerConfiguration`).

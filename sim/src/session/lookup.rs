@@ -45,6 +45,18 @@ impl Session {
         ResolvConf::parse(&self.read_file(host, ns, "/etc/resolv.conf").unwrap_or_default())
     }
 
+    /// The same as the C library reads it: without a search list it searches the domain of the host's own name
+    /// (`res_vinit`).
+    fn libc_conf(&self, host: HostId, ns: NetnsId) -> ResolvConf {
+        let mut conf = self.resolv_conf(host, ns);
+        let text = self.read_file(host, ns, "/etc/resolv.conf").unwrap_or_default();
+        if !text.lines().any(|l| matches!(l.split_whitespace().next(), Some("search" | "domain"))) {
+            let name = self.read_file(host, ns, "/etc/hostname").unwrap_or_default();
+            conf.search = name.trim().split_once('.').map(|(_, d)| d.to_owned()).into_iter().collect();
+        }
+        conf
+    }
+
     /// What is known of a name without asking anybody: it is an address, or stands in `/etc/hosts`.
     pub fn known(&self, host: HostId, ns: NetnsId, name: &str) -> Option<Ipv4Addr> {
         if let Ok(a) = name.parse() {
@@ -68,7 +80,7 @@ impl Session {
         if let Some(a) = self.known(host, ns, name) {
             return Ok(a);
         }
-        let conf = self.resolv_conf(host, ns);
+        let conf = self.libc_conf(host, ns);
         let r = self.ask_dns(host, ns, Lookup::name(name, &conf, Habit::Libc), deadline);
         let found = r.0.addrs.as_deref().and_then(|a| a.first()?.parse().ok());
         found.ok_or(if r.1 == 2 { NoName::Unknown } else { NoName::Again })
@@ -89,6 +101,16 @@ impl Session {
         self.pid_gone(pid);
         let a = self.apps.get(app);
         (a.report.clone(), a.exit.unwrap_or(3))
+    }
+
+    /// Two look-ups at the same time, whose answers nobody reads.
+    pub(crate) fn ask_dns_twice(&mut self, host: HostId, ns: NetnsId, lookups: [Lookup; 2]) {
+        self.refresh_overlay_names();
+        let pid = self.new_pid(host, ns, "getaddrinfo");
+        for app in lookups.map(|l| self.spawn(host, ns, pid, "getaddrinfo", Program::Lookup(l))) {
+            self.run_until_exit(app, None);
+        }
+        self.pid_gone(pid);
     }
 
     /// The look-up of a probe: of its target's name, or, for a `dns` probe, of what it asks.

@@ -5,6 +5,8 @@ use std::net::Ipv4Addr;
 use super::Session;
 use crate::app::probe::{Probe, ProbeReport};
 use crate::app::{AppId, Program, TIMED_OUT, Wake};
+use crate::command::Proc;
+use crate::command::wrap::sh;
 use crate::journal::Entry;
 use crate::kernel::softirq::Stepped;
 use crate::kernel::types::{HostId, Nanos, NetnsId, Pid, SEC};
@@ -46,7 +48,24 @@ impl Session {
     pub fn spawn(&mut self, host: HostId, ns: NetnsId, pid: Pid, name: &str, program: Program) -> AppId {
         let app = self.apps.spawn(&mut self.kernel, host, ns, pid, name, program);
         self.apps.dispatch(&mut self.kernel);
+        self.run_commands();
         app
+    }
+
+    /// Runs what programs want run, each in the namespace of its program. These are tools that take no time and
+    /// change nothing, or the program would not have begun.
+    fn run_commands(&mut self) {
+        while let Some((id, c)) = self.apps.commands.pop_front() {
+            let (host, ns) = (self.apps.get(id).host, self.apps.get(id).ns);
+            let pid = self.new_pid(host, ns, "sh");
+            let mut p = Proc::new(self, host, ns, pid);
+            p.env = c.env;
+            let ran = sh(&mut p, &["sh".to_owned(), "-c".to_owned(), c.line]);
+            let (out, err) = (std::mem::take(&mut p.out), std::mem::take(&mut p.err));
+            self.pid_gone(pid);
+            self.apps.say(id, "", &ran.map_or_else(|r| format!("{r}\n"), |_| err));
+            self.apps.ran(&mut self.kernel, id, c.pair, out.into());
+        }
     }
 
     /// Lets the world run until a program has ended, or until a deadline; says whether it ended.
@@ -97,6 +116,7 @@ impl Session {
                 Stepped::App { app, token } => self.apps.wake(&mut self.kernel, AppId(app), Wake::Timer(token)),
             }
             self.apps.dispatch(&mut self.kernel);
+            self.run_commands();
             if self.has_watchers() {
                 self.hear();
             }

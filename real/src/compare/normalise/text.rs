@@ -6,7 +6,9 @@ use super::super::names::replaced;
 
 /// What two runs of an engine do not share within a text.
 pub fn docker_text(t: &str) -> String {
-    let rules: [(&str, &str); 15] = [
+    let rules: [(&str, &str); 16] = [
+        (r"\b(peer=[\d.]+):(?:3276[89]|327[7-9]\d|32[89]\d\d|3[3-9]\d{3}|[4-6]\d{4})\b", "$1:P"),
+        (r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d socat\[\d+\]", "TIME socat[N]"),
         (r"\bused \d+/\d+/\d+", "used T"),
         (r"(?m)^( +[RT]X packets:)\d+", "${1}N"),
         (r"(?m)^ +RX bytes:.*", " BYTES"),
@@ -21,7 +23,6 @@ pub fn docker_text(t: &str) -> String {
         (r"time[= ][\d.]+ ?ms", "time"),
         (r"= [\d.]+/[\d.]+/[\d.]+(/[\d.]+)? ms", "= RTT"),
         (r"\b(port|[sd]port)=(?:327(?:6[89]|[7-9]\d)|32[89]\d\d|(?:3[3-9]|[4-6]\d)\d{3})\b", "$1=P"),
-        (r"(?m)^LISTEN.*\[::\].*\n?", ""),
     ];
     rules.iter().fold(t.to_owned(), |t, (pattern, with)| replaced(&t, pattern, with))
 }
@@ -60,7 +61,9 @@ pub fn text(t: &str, command: &str, lossy: bool) -> String {
             t = r.replace_all(&t, with).into_owned();
         }
     }
-    if ["fdb", "neigh", "conntrack"].iter().any(|w| command.contains(w)) {
+    // The kernel's tables of sockets go by a hash with a random key.
+    let sockets = command.split_whitespace().any(|w| matches!(w, "ss" | "netstat"));
+    if sockets || ["fdb", "neigh", "conntrack"].iter().any(|w| command.contains(w)) {
         let mut lines: Vec<&str> = t.split('\n').collect();
         lines.sort_unstable();
         t = lines.join("\n");

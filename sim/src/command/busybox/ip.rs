@@ -18,7 +18,16 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
     let said: String = p.err.split_off(err).lines().map(|l| error(l) + "\n").collect();
     p.err.push_str(&said);
     let text = p.out.split_off(from);
-    let lines: String = text.lines().map(|l| line(p, l) + "\n").collect();
+    let (route, rule) = (about(argv, "route"), about(argv, "rule"));
+    let lines: String = text
+        .lines()
+        .filter(|l| !(route && l.starts_with("    cache ")))
+        .map(|l| match (route, rule) {
+            (true, _) => self::route(l) + "\n",
+            (_, true) => format!("{} \n", l.trim_end()),
+            _ => line(p, l) + "\n",
+        })
+        .collect();
     p.out.push_str(&lines);
     done
 }
@@ -120,13 +129,35 @@ fn line(p: &Proc<'_>, l: &str) -> String {
         return n;
     }
     if let Some((head, rest)) = l.split_once(" state ") {
-        let tail = rest.split_once("qlen ").map_or(String::new(), |(_, n)| format!("qlen {n}"));
+        let queue = rest.split_once("qlen ").and_then(|(_, n)| n.split(' ').next());
+        let tail = queue.map_or(String::new(), |n| format!("qlen {n}"));
         return format!("{} {tail}", linked(p, p.ns, head));
     }
     if let Some((head, _)) = l.split_once(" link-netnsid ") {
         return head.to_owned();
     }
-    l.replace(" proto kernel scope link src ", " scope link  src ")
+    l.to_owned()
+}
+
+/// A line about a route: neither who made it, nor for whom it was looked up.
+fn route(l: &str) -> String {
+    let mut out = String::new();
+    let mut words = l.split(' ');
+    while let Some(w) = words.next() {
+        match w {
+            "proto" | "uid" => drop(words.next()),
+            "src" => out.push_str(" src "),
+            w => {
+                out.push_str(w);
+                out.push(' ');
+            }
+        }
+    }
+    // iproute2's lines end in a blank, which is a word of no letters here.
+    if !l.ends_with(' ') || out.ends_with("  ") {
+        out.pop();
+    }
+    out
 }
 
 /// The device at the other end, by its number: busybox looks it up here, wherever it is; one that is not here it

@@ -3,9 +3,9 @@
 use std::net::Ipv4Addr;
 
 use super::super::opts::Opt;
-use super::super::{Exit, Proc, Refusal};
+use super::super::{Exit, Proc};
 use super::{options, usage};
-use crate::app::dns::{Habit, Lookup, PORT};
+use crate::app::dns::{Asked, Habit, Lookup, PORT};
 use crate::trace::Outcome;
 use crate::wire::dns::in_addr_arpa;
 
@@ -39,20 +39,19 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
     }
     // A name without a dot it asks for in the search domains alone, any other as it stands (`add_query_with_search`).
     let search = std::mem::take(&mut conf.search);
-    let name = match search.as_slice() {
-        [domain] if !name.contains('.') => format!("{name}.{domain}"),
-        [_, _, ..] if !name.contains('.') => return Err(Refusal::new("nslookup with several search domains", 0)),
-        _ => name,
+    let names: Vec<String> = match search.is_empty() || name.contains('.') {
+        true => vec![name.clone()],
+        false => search.iter().map(|domain| format!("{name}.{domain}")).collect(),
     };
     let Some(first) = conf.servers.first().copied() else { return Ok(silence(p)) };
     let addr = name.parse::<Ipv4Addr>().ok();
     let lookup = match addr {
         Some(a) => Lookup::address(a, &conf, Habit::Nslookup),
-        None => Lookup::name(&name, &conf, Habit::Nslookup),
+        None => Lookup::names(names.clone(), &conf),
     };
-    let asked = addr.map_or_else(|| name.clone(), in_addr_arpa);
     let report = p.sess.ask_dns(p.host, p.ns, lookup, p.deadline).0;
-    let last = report.how.as_ref().and_then(|h| h.queries.last().cloned()).unwrap_or_default();
+    let queries = report.how.as_ref().map_or(Vec::new(), |h| h.queries.clone());
+    let last = queries.last().cloned().unwrap_or_default();
     let server = last.server.parse().unwrap_or(first);
     p.report = Some(report);
     // An answer that is neither good, nor that the name is unknown, nor a server's failure it does not count.
@@ -60,28 +59,39 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         return Ok(silence(p));
     }
     p.out.push_str(&format!("Server:\t\t{server}\nAddress:\t{server}:{PORT}\n\n"));
-    let questions = if addr.is_some() { 1 } else { 2 };
-    if last.rcode != "NOERROR" {
-        for _ in 0..questions {
-            p.out.push_str(&format!("** server can't find {asked}: {}\n\n", last.rcode));
+    if last.rcode == "SERVFAIL" {
+        let asked: Vec<String> = addr.map_or(names, |a| vec![in_addr_arpa(a)]);
+        let questions = if addr.is_some() { 1 } else { 2 };
+        for name in (0..questions).flat_map(|_| &asked) {
+            p.out.push_str(&format!("** server can't find {name}: {}\n\n", last.rcode));
         }
         return Ok(1);
     }
-    if !last.authoritative {
-        p.out.push_str("Non-authoritative answer:\n");
+    // Answers as they came.
+    let of_it = queries.iter().filter(|q| q.server == last.server && q.answers.is_some());
+    let mut status = 0;
+    for q in of_it {
+        p.out.push_str(&answer(q, addr.is_some()));
+        status |= i32::from(q.rcode != "NOERROR");
     }
-    for a in last.answers.iter().flatten() {
-        p.out.push_str(&match addr {
-            Some(_) => format!("{asked}\tname = {a}\n"),
-            None => format!("Name:\t{name}\nAddress: {a}\n"),
+    Ok(status)
+}
+
+/// One answer: none, one for an IPv6 address, or what was asked for.
+fn answer(q: &Asked, reverse: bool) -> String {
+    let name = &q.name;
+    if q.rcode != "NOERROR" {
+        return format!("** server can't find {name}: {}\n\n", q.rcode);
+    }
+    let mut out = if q.authoritative { String::new() } else { "Non-authoritative answer:\n".to_owned() };
+    for a in q.answers.iter().flatten() {
+        out.push_str(&match reverse {
+            true => format!("{name}\tname = {a}\n"),
+            false => format!("Name:\t{name}\nAddress: {a}\n"),
         });
     }
-    p.out.push('\n');
-    if addr.is_none() {
-        // The answer to the question for an IPv6 address: empty.
-        p.out.push_str(if last.authoritative { "\n" } else { "Non-authoritative answer:\n\n" });
-    }
-    Ok(0)
+    out.push('\n');
+    out
 }
 
 fn silence(p: &mut Proc<'_>) -> i32 {

@@ -95,6 +95,28 @@ pub fn container_unknown(g: &Given, p: Profile) -> Result<Option<String>, Refusa
     unknown(g, "ps", p, &HAS, &["before", "health", "is-task", "isolation", "since", "volume"])
 }
 
+/// Go's way to write how long something takes: `24h`, `1h30m`.
+pub fn duration(text: &str) -> Option<crate::kernel::types::Nanos> {
+    use crate::kernel::types::{MSEC, SEC};
+    let (mut sum, mut rest) = (0u64, text);
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
+        let n: u64 = rest[..digits].parse().ok()?;
+        let unit = &rest[digits..];
+        let end = unit.find(|c: char| c.is_ascii_digit()).unwrap_or(unit.len());
+        let one = match &unit[..end] {
+            "h" => 3_600 * SEC,
+            "m" => 60 * SEC,
+            "s" => SEC,
+            "ms" => MSEC,
+            _ => return None,
+        };
+        sum = sum.checked_add(n.checked_mul(one)?)?;
+        rest = &unit[end..];
+    }
+    (!text.is_empty()).then_some(sum)
+}
+
 /// Is a port among those of a filter, `80`, `80-90` or `80/udp`?
 fn port_in(filter: &str, port: u16, proto: &str) -> bool {
     let (range, of) = filter.split_once('/').unwrap_or((filter, "tcp"));

@@ -116,7 +116,8 @@ fn network_settings(d: &Docker<'_>, c: &Container, running: bool) -> Value {
     };
     let own = kept && !matches!(c.mode, Mode::Container(_));
     let id = if own { c.sandbox.clone() } else { String::new() };
-    let bridge = nets.get("bridge").filter(|_| running).cloned().unwrap_or_default();
+    let told = running || c.endpoints.get("bridge").is_some_and(|e| e.written.is_some());
+    let bridge = nets.get("bridge").filter(|_| told).cloned().unwrap_or_default();
     let text = |k: &str| bridge[k].as_str().unwrap_or("").to_owned();
     let mut put = |k: &str, v: Value| o.insert(k.to_owned(), v);
     if profile != Profile::V29 {
@@ -159,16 +160,19 @@ fn endpoint(d: &Docker<'_>, c: &Container, name: &str, e: &Endpoint) -> Value {
     let v20 = d.profile() == Profile::V20;
     let own = !matches!(name, "bridge" | "host" | "none");
     let n = d.e().networks.get(&e.network);
-    let up = !e.id.is_empty();
+    // The default bridge has another id after each start of the daemon.
+    let n = n.or_else(|| e.written.as_ref().and_then(|_| d.e().network(name)));
+    let up = !e.id.is_empty() || e.written.is_some();
+    let ip = e.ip.or(e.written.as_ref().map(|w| w.ip));
     let text = |t: Option<String>| t.filter(|_| up).unwrap_or_default();
-    let prefix = n.and_then(|n| n.subnets.first()).filter(|_| up && e.ip.is_some()).map_or(0, |s| s.net.prefix_len());
+    let prefix = n.and_then(|n| n.subnets.first()).filter(|_| up && ip.is_some()).map_or(0, |s| s.net.prefix_len());
     let gateway = n.filter(|n| (!n.internal || v20) && n.driver != "overlay").and_then(Network::way_out);
     let gateway = gateway.filter(|_| e.ip.is_some());
     let list = |l: Vec<String>| if l.is_empty() { Value::Null } else { json!(l) };
     let short = c.id.get(..12).unwrap_or("").to_owned();
     // Names are made up when it starts, even in vain.
     let let_in = n.is_none_or(|n| n.scope != "swarm" || n.attachable);
-    let tried = e.joined || (n.is_some() && let_in && !c.error.is_empty());
+    let tried = e.joined || e.named || (n.is_some() && let_in && !c.error.is_empty());
     let mut aliases = e.aliases.clone();
     if v20 && own && tried {
         aliases.push(short.clone());
@@ -191,7 +195,7 @@ fn endpoint(d: &Docker<'_>, c: &Container, name: &str, e: &Endpoint) -> Value {
         Some(name) => json!({"com.docker.network.endpoint.ifname": name}),
         None => sent(json!({})),
     };
-    let mac = text(e.mac.map(|m| m.to_string()));
+    let mac = text(e.mac.or(e.written.as_ref().map(|w| w.mac)).map(|m| m.to_string()));
     if d.profile() == Profile::V28 {
         put("MacAddress", mac.clone().into());
     }
@@ -201,9 +205,9 @@ fn endpoint(d: &Docker<'_>, c: &Container, name: &str, e: &Endpoint) -> Value {
     }
     let known = e.joined || matches!(name, "host" | "none");
     put("NetworkID", if known { e.network.clone().into() } else { "".into() });
-    put("EndpointID", e.id.clone().into());
+    put("EndpointID", e.written.as_ref().map_or(&e.id, |w| &w.id).clone().into());
     put("Gateway", text(gateway.map(|g| g.to_string())).into());
-    put("IPAddress", text(e.ip.map(|a| a.to_string())).into());
+    put("IPAddress", text(ip.map(|a| a.to_string())).into());
     if d.profile() == Profile::V29 {
         put("MacAddress", mac.clone().into());
     }

@@ -4,16 +4,27 @@ use serde_json::{Value, json};
 
 use super::super::{Exit, Proc, Refusal};
 use super::filter;
-use super::flags::{Given, Has, Known, read, unknown};
+use super::flags::{Given, Known, read};
 use super::show::table;
-use super::{bad_flag, daemon_error, docker, profile, show, template, usage};
+use super::{bad_flag, daemon_error, docker, options, profile, show, template};
 use crate::docker::network::NetSpec;
 use crate::docker::{Endpoint, Network, Profile};
 
 /// Runs `docker network`.
 pub fn run(p: &mut Proc<'_>, args: &[String]) -> Exit {
-    let Some(sub) = args.first() else { return Err(Refusal::new("docker network without a command", 0)) };
+    let Some(sub) = args.first() else {
+        // 20.10 begins with an empty line.
+        p.err.push_str(if profile(p) == Profile::V20 { COMMANDS } else { COMMANDS.trim_start() });
+        return Ok(0);
+    };
     let rest = &args[1..];
+    let full = match sub.as_str() {
+        "remove" => "network rm".to_owned(),
+        other => format!("network {other}"),
+    };
+    if let Some(status) = options::wrong(p, &full, rest) {
+        return Ok(status);
+    }
     match sub.as_str() {
         "create" => create(p, rest),
         "ls" | "list" => ls(p, rest),
@@ -60,25 +71,6 @@ fn pair(t: &str) -> (String, String) {
     t.split_once('=').map_or((t.to_owned(), String::new()), |(k, v)| (k.to_owned(), v.to_owned()))
 }
 
-/// Options of `docker network create`.
-const CREATE: Has = Has {
-    values: &[
-        "aux-address",
-        "config-from",
-        "driver",
-        "gateway",
-        "ip-range",
-        "ipam-driver",
-        "ipam-opt",
-        "label",
-        "opt",
-        "scope",
-        "subnet",
-    ],
-    switches: &["attachable", "config-only", "ingress", "internal", "ipv4", "ipv6"],
-    letters: ("do", ""),
-};
-
 fn create(p: &mut Proc<'_>, args: &[String]) -> Exit {
     const K: Known = Known {
         values: &[
@@ -96,13 +88,8 @@ fn create(p: &mut Proc<'_>, args: &[String]) -> Exit {
         switches: &["internal", "attachable", "ingress", "config-only"],
         short: &[('d', "driver"), ('o', "opt")],
     };
-    if let Some(e) = unknown(args, &CREATE) {
-        return Ok(bad_flag(p, "network create", &e));
-    }
     let g = read("network create", args, &K, true)?;
-    let [name] = g.words.as_slice() else {
-        return Ok(usage(p, "network create", "requires exactly 1 argument."));
-    };
+    let [name] = g.words.as_slice() else { return Ok(1) };
     let list = |n: &str| g.all(n).map(str::to_owned).collect::<Vec<_>>();
     let spec = NetSpec {
         name: name.clone(),
@@ -203,7 +190,7 @@ fn ls(p: &mut Proc<'_>, args: &[String]) -> Exit {
             all.push(n.clone());
         }
     }
-    all.sort_by(|a, b| a.name.cmp(&b.name));
+    all.sort_by(|a, b| natural(&a.name, &b.name));
     let id = |id: &str| if g.on("no-trunc") { id.to_owned() } else { id[..12].to_owned() };
     if let Some(f) = g.get("format") {
         let v20 = profile(p) == Profile::V20;
@@ -222,6 +209,29 @@ fn ls(p: &mut Proc<'_>, args: &[String]) -> Exit {
         p.out.push_str(&table(&rows));
     }
     Ok(0)
+}
+
+/// Names in an order where n9 comes before n10 (sortorder `NaturalLess`).
+fn natural(a: &str, b: &str) -> std::cmp::Ordering {
+    let (mut a, mut b) = (a, b);
+    let digits = |t: &str| t.len() - t.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    loop {
+        let (da, db) = (digits(a), digits(b));
+        if da > 0 && db > 0 {
+            let (x, y) = (a[..da].trim_start_matches('0'), b[..db].trim_start_matches('0'));
+            let numbers = x.len().cmp(&y.len()).then_with(|| x.cmp(y)).then_with(|| da.cmp(&db));
+            if numbers.is_ne() {
+                return numbers;
+            }
+            (a, b) = (&a[da..], &b[db..]);
+            continue;
+        }
+        let (Some(x), Some(y)) = (a.chars().next(), b.chars().next()) else { return a.len().cmp(&b.len()) };
+        if x != y {
+            return x.cmp(&y);
+        }
+        (a, b) = (&a[x.len_utf8()..], &b[y.len_utf8()..]);
+    }
 }
 
 /// A network as `--format` sees it (`networkContext`).
@@ -268,17 +278,24 @@ fn inspect(p: &mut Proc<'_>, args: &[String]) -> Exit {
     Ok(i32::from(!missing.is_empty()))
 }
 
+/// What is asked before the ingress network goes (docker/cli network/remove.go).
+const ROUTING_MESH: &str = "WARNING! Before removing the routing-mesh network, make sure all the nodes in your swarm run \
+                            the same docker engine version. Otherwise, removal may not be effective and functionality of \
+                            newly create ingress networks will be impaired.";
+
 fn rm(p: &mut Proc<'_>, args: &[String]) -> Exit {
     const K: Known = Known { values: &[], switches: &["force"], short: &[('f', "force")] };
     let g = read("network rm", args, &K, true)?;
-    if g.words.is_empty() {
-        return Ok(usage(p, "network rm", "requires at least 1 argument."));
-    }
     let mut status = 0;
     for key in &g.words {
         let v20 = profile(p) == Profile::V20;
+        let ingress = docker(p).e().network(key).is_some_and(|n| n.name == "ingress");
+        if ingress && !agreed(p, ROUTING_MESH) {
+            continue;
+        }
         match docker(p).network_remove(key) {
             Ok(()) => p.out.push_str(&format!("{key}\n")),
+            Err(e) if g.on("force") && e == format!("network {key} not found") => {}
             Err(e) if v20 && e == format!("network {key} not found") => {
                 p.err.push_str(&format!("Error: No such network: {key}\n"));
                 status = 1;
@@ -295,16 +312,36 @@ fn rm(p: &mut Proc<'_>, args: &[String]) -> Exit {
     Ok(status)
 }
 
+/// Asks, and reads the answer from standard input.
+fn agreed(p: &mut Proc<'_>, warning: &str) -> bool {
+    p.out.push_str(&format!("{warning}\nAre you sure you want to continue? [y/N] "));
+    let answer = std::mem::take(&mut p.stdin);
+    answer.lines().next().is_some_and(|a| a.trim().eq_ignore_ascii_case("y"))
+}
+
 fn prune(p: &mut Proc<'_>, args: &[String]) -> Exit {
     const K: Known = Known { values: &["filter"], switches: &["force"], short: &[('f', "force")] };
     let g = read("network prune", args, &K, true)?;
-    if !g.on("force") {
-        return Err(Refusal::new("docker network prune without -f, which asks", 0));
+    if let Some(f) = g.all("filter").find(|f| {
+        let key = f.split(['=', '!']).next().unwrap_or("");
+        !matches!(key, "label" | "until")
+    }) {
+        let (i, key) = (if profile(p) == Profile::V20 { "I" } else { "i" }, f.split('=').next().unwrap_or(f));
+        return Ok(daemon_error(p, &format!("{i}nvalid filter '{key}'")));
     }
-    if let Some(f) = g.all("filter").find(|f| !f.starts_with("label=") && !f.starts_with("label!=")) {
-        return Err(Refusal::new(format!("docker network prune --filter {f}"), 0));
+    let mut before = None;
+    if let Some(t) = g.all("filter").find_map(|f| f.strip_prefix("until=")) {
+        let Some(age) = filter::duration(t) else {
+            return Err(Refusal::new(format!("docker network prune --filter until={t}"), 0));
+        };
+        before = Some(p.sess.kernel.now().checked_sub(age));
     }
-    let gone = docker(p).network_prune(|n| filter::labelled(&g, &n.labels));
+    if !g.on("force") && !agreed(p, "WARNING! This will remove all custom networks not used by at least one container.")
+    {
+        return Ok(0);
+    }
+    let old = |n: &Network| before.is_none_or(|at| at.is_some_and(|at| n.created <= at));
+    let gone = docker(p).network_prune(|n| old(n) && filter::labelled(&g, &n.labels));
     if !gone.is_empty() {
         p.out.push_str(&format!("Deleted Networks:\n{}\n\n", gone.join("\n")));
     }
@@ -327,13 +364,12 @@ pub fn endpoint(g: &Given) -> Result<Endpoint, String> {
 fn connect(p: &mut Proc<'_>, args: &[String]) -> Exit {
     const K: Known = Known { values: &["ip", "alias", "link", "gw-priority", "driver-opt"], switches: &[], short: &[] };
     let g = read("network connect", args, &K, true)?;
-    if profile(p) == Profile::V20 && g.get("gw-priority").is_some() {
-        p.err.push_str("unknown flag: --gw-priority\nSee 'docker network connect --help'.\n");
-        return Ok(125);
+    if let Some(v) = g.get("gw-priority").filter(|v| v.parse::<i64>().is_err()) {
+        let why = format!("strconv.ParseInt: parsing \"{v}\": invalid syntax");
+        let text = format!("invalid argument \"{v}\" for \"--gw-priority\" flag: {why}");
+        return Ok(bad_flag(p, "network connect", &text));
     }
-    let [net, c] = g.words.as_slice() else {
-        return Ok(usage(p, "network connect", "requires exactly 2 arguments."));
-    };
+    let [net, c] = g.words.as_slice() else { return Ok(1) };
     let done = endpoint(&g).and_then(|e| docker(p).connect(net, c, e));
     Ok(done.map_or_else(|e| daemon_error(p, &e), |()| 0))
 }
@@ -341,9 +377,7 @@ fn connect(p: &mut Proc<'_>, args: &[String]) -> Exit {
 fn disconnect(p: &mut Proc<'_>, args: &[String]) -> Exit {
     const K: Known = Known { values: &[], switches: &["force"], short: &[('f', "force")] };
     let g = read("network disconnect", args, &K, true)?;
-    let [net, c] = g.words.as_slice() else {
-        return Ok(usage(p, "network disconnect", "requires exactly 2 arguments."));
-    };
-    let done = docker(p).disconnect(net, c);
+    let [net, c] = g.words.as_slice() else { return Ok(1) };
+    let done = docker(p).disconnect(net, c, g.on("force"));
     Ok(done.map_or_else(|e| daemon_error(p, &e), |()| 0))
 }

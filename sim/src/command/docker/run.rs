@@ -4,7 +4,7 @@ use super::super::{Exit, Proc, Refusal};
 use super::flags::{Given, Known, read};
 use super::network::endpoint;
 use super::process;
-use super::{client_error, daemon_error, docker, no_such, profile};
+use super::{bad_flag, client_error, daemon_error, docker, no_such, profile};
 use crate::docker::types::{Mode, State};
 use crate::docker::{Container, Profile, publish};
 use crate::journal::Entry;
@@ -180,6 +180,19 @@ fn advanced(text: &str, e: &mut crate::docker::Endpoint) -> Result<String, Strin
     Ok(name)
 }
 
+/// A field of `--network name=…` that is none (opts/network.go).
+fn bad_field(text: &str) -> Option<String> {
+    const KEYS: [&str; 8] = ["name", "alias", "ip", "ip6", "mac-address", "link-local-ip", "driver-opt", "gw-priority"];
+    if !text.contains('=') {
+        return None;
+    }
+    text.split(',').find_map(|part| match part.split_once('=') {
+        None => Some(format!("invalid field {part}")),
+        Some((k, _)) if !KEYS.contains(&k.trim().to_lowercase().as_str()) => Some(format!("invalid field key {k}")),
+        Some(_) => None,
+    })
+}
+
 /// What the client refuses where `--network` names none of the user's networks (`parseNetworkAttachmentOpt`).
 fn client_conflicts(g: &Given, v20: bool) -> Option<String> {
     let own = |n: &&str| matches!(*n, "bridge" | "host" | "none" | "default") || n.starts_with("container:");
@@ -277,16 +290,41 @@ fn bad_value(g: &Given, v20: bool) -> Option<String> {
     };
     // opts.ValidateLink.
     let link = |l: &str| (l.split(':').count() > 2).then(|| format!("bad format for links: {l}"));
+    // opts.ValidateDNSSearch.
+    let search = |d: &str| {
+        let d = d.trim();
+        let label =
+            |l: &str| !l.is_empty() && l.len() < 64 && l.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_');
+        let good = d == "."
+            || (d.len() < 255 && d.chars().any(char::is_alphabetic) && d.trim_end_matches('.').split('.').all(label));
+        (!good).then(|| format!("{d} is not a valid domain"))
+    };
     g.options.iter().find_map(|(name, v)| {
         let why = match name.as_str() {
             "add-host" => host(v),
             "dns" => dns(v),
             "sysctl" => sysctl(v),
             "link" => link(v),
+            "dns-search" => search(v),
+            "network" | "net" => bad_field(v),
             _ => None,
         };
         why.map(|why| format!("invalid argument \"{v}\" for \"--{name}\" flag: {why}"))
     })
+}
+
+/// What 28 says of an address that is none: that, and what it says of an address that no subnet contains.
+fn no_address(p: &mut Proc<'_>, g: &Given, e: &str) -> String {
+    let nets = networks(g);
+    let net = nets.first().copied().unwrap_or("bridge");
+    let net = net.split(',').find_map(|f| f.strip_prefix("name=")).unwrap_or(net);
+    let more = if docker(p).e().network(net).is_some_and(|n| n.auto_subnet) {
+        "user specified IP address is supported only when connecting to networks with user configured subnets"
+            .to_owned()
+    } else {
+        format!("no configured subnet or ip-range contain the IP address {}", e.rsplit(' ').next().unwrap_or(""))
+    };
+    format!("Error response from daemon: invalid config for network {net}: invalid endpoint settings:\n* {e}\n* {more}")
 }
 
 /// Reads the command line and makes the container: its id, or the status to end with.
@@ -294,24 +332,12 @@ fn make(p: &mut Proc<'_>, cmd: &str, args: &[String]) -> Result<Result<(String, 
     let g = read(cmd, args, &RUN, false)?;
     let v20 = profile(p) == Profile::V20;
     if let Some(e) = bad_value(&g, v20) {
-        let usage = format!("\nUsage:  docker {cmd} [OPTIONS] IMAGE [COMMAND] [ARG...]\n\n");
-        let help = if v20 {
-            format!("See 'docker {cmd} --help'.\n")
-        } else {
-            format!("{usage}Run 'docker {cmd} --help' for more information\n")
-        };
-        p.err.push_str(&format!("{e}\n{help}"));
-        return Ok(Err(125));
+        return Ok(Err(bad_flag(p, cmd, &e)));
     }
     let mut c = match container(&g) {
         Ok(c) => c,
         Err(e) if e.starts_with("invalid IPv4 address") && profile(p) != Profile::V20 => {
-            let net = g.get("network").or_else(|| g.get("net")).unwrap_or("bridge");
-            let a = e.rsplit(' ').next().unwrap_or("");
-            let text = format!(
-                "Error response from daemon: invalid config for network {net}: invalid endpoint settings:\n* {e}\n* no \
-                 configured subnet or ip-range contain the IP address {a}"
-            );
+            let text = no_address(p, &g, &e);
             return Ok(Err(failed(p, cmd, &text, true)));
         }
         Err(e) if e.starts_with("invalid IPv4 address") => {
@@ -334,9 +360,8 @@ fn make(p: &mut Proc<'_>, cmd: &str, args: &[String]) -> Result<Result<(String, 
             e.aliases.clear();
         }
     }
-    if c.image.is_empty() {
-        p.err.push_str(&format!("\"docker {cmd}\" requires at least 1 argument.\n"));
-        return Ok(Err(1));
+    if v20 && networks(&g).first() == Some(&"bridge") {
+        c.stray_ip |= c.endpoints.get("bridge").is_some_and(|e| e.wanted_ip.is_some());
     }
     if p.sess.image(&c.image).is_none() {
         return Err(Refusal::new(format!("the image {}", c.image), 0));
@@ -540,6 +565,10 @@ pub fn exec(p: &mut Proc<'_>, args: &[String]) -> Exit {
     if docker(p).e().containers[&id].state != State::Running {
         let text = if profile(p) == Profile::V20 { "Container" } else { "container" };
         return Ok(daemon_error(p, &format!("{text} {id} is not running")));
+    }
+    // The environment of the command is made of the links.
+    if let Err(e) = docker(p).check_links(&id) {
+        return Ok(daemon_error(p, &e));
     }
     let background = p.background;
     p.background |= g.on("detach");

@@ -6,7 +6,9 @@ use super::super::{Exit, Proc, Refusal};
 use super::flags::{Known, read};
 use super::show::{human, table};
 use super::{daemon_error, docker, template};
-use crate::docker::service::{Service, TaskState};
+use crate::docker::publish;
+use crate::docker::service::{Service, Task, TaskState};
+use crate::docker::types::Publish;
 
 /// Runs `docker service`.
 pub fn run(p: &mut Proc<'_>, args: &[String]) -> Exit {
@@ -24,9 +26,9 @@ pub fn run(p: &mut Proc<'_>, args: &[String]) -> Exit {
 
 fn create(p: &mut Proc<'_>, args: &[String]) -> Exit {
     const K: Known = Known {
-        values: &["name", "network", "replicas", "mode", "endpoint-mode"],
+        values: &["name", "network", "replicas", "mode", "endpoint-mode", "publish"],
         switches: &["detach", "no-resolve-image", "quiet"],
-        short: &[('d', "detach"), ('q', "quiet")],
+        short: &[('d', "detach"), ('q', "quiet"), ('p', "publish")],
     };
     let g = read("service create", args, &K, false)?;
     let refuse = |what: &str| Err(Refusal::new(format!("docker service create {what}"), 0));
@@ -47,6 +49,17 @@ fn create(p: &mut Proc<'_>, args: &[String]) -> Exit {
     }
     let Ok(replicas) = g.get("replicas").unwrap_or("1").parse() else { return refuse("with these --replicas") };
     let Some(name) = g.get("name").map(str::to_owned) else { return refuse("without --name") };
+    let mut ports = Vec::new();
+    for t in g.all("publish") {
+        if !t.split(',').any(|f| f == "mode=host") {
+            let why = "EndpointSpec: port published with ingress mode can't be used with dnsrr mode";
+            return Ok(daemon_error(p, &format!("rpc error: code = InvalidArgument desc = {why}")));
+        }
+        match publish::parse(t) {
+            Ok(l) => ports.extend(l),
+            Err(_) => return refuse(&format!("--publish {t}")),
+        }
+    }
     let s = Service {
         name,
         image: image.clone(),
@@ -54,6 +67,7 @@ fn create(p: &mut Proc<'_>, args: &[String]) -> Exit {
         networks: g.all("network").map(str::to_owned).collect(),
         global,
         replicas,
+        ports,
         ..Service::default()
     };
     match docker(p).service_create(s) {
@@ -104,6 +118,13 @@ fn ls(p: &mut Proc<'_>, args: &[String]) -> Exit {
     Ok(0)
 }
 
+/// The ports of its node that a task has.
+fn ports(s: &Service, t: &Task) -> String {
+    let running = s.ports.iter().filter(|_| t.state == TaskState::Running);
+    let one = |x: &Publish| Some(format!("*:{}->{}/{}", x.host_ports?.0, x.port, x.proto));
+    running.filter_map(one).collect::<Vec<_>>().join(",")
+}
+
 fn ps(p: &mut Proc<'_>, args: &[String]) -> Exit {
     const K: Known = Known {
         values: &["format", "filter"],
@@ -138,13 +159,13 @@ fn ps(p: &mut Proc<'_>, args: &[String]) -> Exit {
             let current = format!("{:?} {} ago", t.state, human(now - t.since).to_lowercase());
             if g.get("format").is_some() {
                 let v = json!({"ID": t.id[..12], "Name": name, "Image": tagged(&s.image), "Node": node,
-                    "DesiredState": "Running", "CurrentState": current, "Error": t.error, "Ports": ""});
+                    "DesiredState": "Running", "CurrentState": current, "Error": t.error, "Ports": ports(s, t)});
                 formatted.push(v);
             } else if g.on("quiet") {
                 p.out.push_str(&format!("{}\n", &t.id[..12]));
             } else {
                 let image = tagged(&s.image);
-                let row = [&t.id[..12], &name, &image, node, "Running", &current, &t.error, ""];
+                let row = [&t.id[..12], &name, &image, node, "Running", &current, &t.error, &ports(s, t)];
                 rows.push(row.map(str::to_owned).to_vec());
             }
         }

@@ -263,10 +263,15 @@ pub fn inspect_all(p: &mut Proc<'_>, args: &[String]) -> Exit {
     const K: Known = Known { values: &["format", "type"], switches: &[], short: &[('f', "format")] };
     let g = read("inspect", args, &K, true)?;
     let (mut found, mut missing) = (Vec::new(), Vec::new());
+    let kind = g.get("type").unwrap_or("");
+    if !matches!(kind, "" | "container" | "network") {
+        return Err(Refusal::new(format!("docker inspect --type {kind}"), 0));
+    }
     for key in &g.words {
         let d = docker(p);
-        let c = d.e().container(key).map(|c| inspect::container(&d, c));
-        match c.or_else(|| d.e().network(key).map(|n| network_json(&d, n))) {
+        let c = d.e().container(key).filter(|_| kind != "network").map(|c| inspect::container(&d, c));
+        let net = || d.e().network(key).filter(|_| kind != "container").map(|n| network_json(&d, n));
+        match c.or_else(net) {
             Some(v) => found.push(v),
             None => missing.push(key.clone()),
         }
@@ -278,7 +283,12 @@ pub fn inspect_all(p: &mut Proc<'_>, args: &[String]) -> Exit {
         p.out.push('\n');
     }
     for key in &missing {
-        client_error(p, &format!("No such object: {key}"));
+        match (kind, profile(p) == Profile::V20) {
+            ("container", _) => no_such(p, &format!("No such container: {key}")),
+            ("network", false) => daemon_error(p, &format!("network {key} not found")),
+            ("network", true) => client_error(p, &format!("No such network: {key}")),
+            _ => client_error(p, &format!("No such object: {key}")),
+        };
     }
     Ok(i32::from(!missing.is_empty()))
 }

@@ -15,6 +15,7 @@ use crate::docker::overlay::cluster::Node;
 use crate::docker::swarm::MANAGER_PORT;
 use crate::docker::types::{Endpoint, Profile};
 use crate::docker::{Docker, Network, gwbridge};
+use crate::kernel::types::{MSEC, Nanos};
 
 /// Runs `docker swarm`.
 pub fn run(p: &mut Proc<'_>, args: &[String]) -> Exit {
@@ -246,10 +247,19 @@ pub fn more_members(d: &Docker<'_>, n: &Network, members: &mut Map<String, Value
     }
 }
 
+/// How long what one node does takes to come to the others (memberlist's `GossipInterval`).
+const GOSSIP: Nanos = 200 * MSEC;
+
 /// The nodes that take part in a network.
 pub fn peers(d: &Docker<'_>, n: &Network) -> Value {
     let Some((c, _)) = d.member() else { return Value::Null };
     let on = |x: &&Node| x.member && d.s.engines.get(&x.host).is_some_and(|e| e.overlays.contains_key(&n.id));
-    let all = c.nodes.iter().filter(on);
-    all.map(|x| json!({"Name": x.peer, "IP": x.addr.to_string()})).collect()
+    // In the order in which this node heard of them; its own part it knows at once, the others' by gossip.
+    let since = |x: &Node| {
+        let at = d.s.engines.get(&x.host).and_then(|e| e.overlays.get(&n.id)).map_or(0, |o| o.since);
+        if x.host == d.host { at } else { at + GOSSIP }
+    };
+    let mut all: Vec<&Node> = c.nodes.iter().filter(on).collect();
+    all.sort_by_key(|x| since(x));
+    all.into_iter().map(|x| json!({"Name": x.peer, "IP": x.addr.to_string()})).collect()
 }

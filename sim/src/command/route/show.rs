@@ -48,7 +48,12 @@ fn row(p: &Proc<'_>, r: &Route, s: Style) -> String {
         (false, [169, 254, 0, 0]) => "link-local".to_owned(),
         _ => addr.to_string(),
     };
-    let gateway = if reject { "-".to_owned() } else { r.via.unwrap_or(Ipv4Addr::UNSPECIFIED).to_string() };
+    let gateway = match r.via {
+        _ if reject => "-".to_owned(),
+        // Busybox writes a name for nobody.
+        None if p.inside && !s.numeric => "*".to_owned(),
+        via => via.unwrap_or(Ipv4Addr::UNSPECIFIED).to_string(),
+    };
     let dev = match r.dev {
         _ if reject => "-".to_owned(),
         Some(d) => p.sess.kernel.dev(d).name.to_string(),

@@ -146,6 +146,12 @@ impl Docker<'_> {
         if n.name == super::balancer::INGRESS {
             return Err("removing the ingress network is not modelled".into());
         }
+        if let Some(s) = c.services.iter().find(|s| swarm && s.networks.contains(&n.name)) {
+            let (id, service) = (&n.id, &s.id);
+            return Err(format!(
+                "rpc error: code = FailedPrecondition desc = network {id} is in use by service {service}"
+            ));
+        }
         let hosts: Vec<_> = c.nodes.iter().filter(|n| n.member).map(|n| n.host).collect();
         let on = |e: &crate::docker::Engine| e.overlays.get(&n.id).is_some_and(|o| o.users > 0);
         if hosts.iter().any(|h| self.s.engines.get(h).is_some_and(on)) {

@@ -184,6 +184,10 @@ impl<R: Recorder> Kernel<R> {
     /// `dev_set_mtu`.
     pub(crate) fn set_mtu(&mut self, dev: DevId, mtu: u32) -> Result<(), OpError> {
         let d = self.dev(dev);
+        if d.mtu == mtu {
+            // Nobody is asked, nor told: a bridge goes on following its ports (`dev_set_mtu_ext`).
+            return Ok(());
+        }
         if !d.is_loopback() {
             check_mtu(mtu, 68, 65535)?;
         }

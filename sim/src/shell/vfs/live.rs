@@ -72,7 +72,11 @@ pub(super) fn read(s: &Session, host: HostId, ns: NetnsId, path: &str) -> Option
         };
     }
     let text = match path {
-        "/etc/hostname" if s.roots.contains_key(&ns) => return None,
+        "/etc/hostname"
+            if s.roots.contains_key(&ns) || s.vfs(host, ns).is_some_and(|v| v.entries.contains_key(path)) =>
+        {
+            return None;
+        }
         "/etc/hostname" => format!("{}\n", s.kernel.host(host).name),
         "/etc/hosts" => {
             if s.vfs(host, ns).is_some_and(|v| v.entries.contains_key(path)) {
