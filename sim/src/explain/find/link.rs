@@ -61,6 +61,9 @@ fn bridge_down(sc: &Scene<'_>, i: usize) -> Found {
     let s = sc.after;
     let bridge = e.dev.and_then(|d| s.kernel.dev(d).master);
     let Some(b) = bridge else { return link_down(sc, i) };
+    if let Some(f) = e.dev.and_then(|d| super::skipped::shut(sc, d)) {
+        return f;
+    }
     let place = format!("{}/{}", world::place(s, e.ns), world::name(s, b));
     let says = format!("{place} is down: a bridge that is down takes no frames from its ports");
     let name = world::name(s, b);
@@ -79,6 +82,11 @@ fn link_down(sc: &Scene<'_>, i: usize) -> Found {
     }
     ends.retain(|x| !s.kernel.dev(*x).is_up());
     let Some(first) = ends.first().copied() else {
+        // A bridge whose ports are all shut has no carrier.
+        let ports = dev.bridge().map(|b| b.ports.clone()).unwrap_or_default();
+        if let Some(f) = ports.into_iter().find_map(|p| super::skipped::shut(sc, p)) {
+            return f;
+        }
         return other(sc, i, R::NOT_SPECIFIED, "the device");
     };
     let place = format!("{}/{}", world::place(s, s.kernel.dev(first).netns), world::name(s, first));

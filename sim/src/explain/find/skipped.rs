@@ -4,8 +4,26 @@ use super::link::receiver;
 use super::{Found, at, line, words};
 use crate::explain::scene::Scene;
 use crate::explain::{Cause, world};
+use crate::kernel::bridge::PortState;
 use crate::kernel::types::DevId;
 use crate::trace::event::BrSkip;
+
+/// A port that is up, of a bridge that is up, and whose state is not forwarding.
+pub fn shut(sc: &Scene<'_>, port: DevId) -> Option<Found> {
+    let s = sc.after;
+    let d = s.kernel.dev(port);
+    let bridge = s.kernel.dev(d.master?);
+    let state = d.port.as_ref().map(|p| p.state).filter(|p| *p != PortState::Forwarding)?;
+    if !d.is_up() || !bridge.is_up() {
+        return None;
+    }
+    let place = format!("{}/{}", world::place(s, d.netns), d.name);
+    let says =
+        format!("port {} of {} is {}: frames neither come in nor leave by it", d.name, bridge.name, state.as_str());
+    let show = line(sc, d.netns, format!("bridge link show dev {}", d.name));
+    let f = Found::new(Cause::LinkDown, place, says).shown(format!("state {}", state.as_str()), Some(show));
+    Some(f.fix(vec![line(sc, d.netns, format!("bridge link set dev {} state 3", d.name))]))
+}
 
 /// A bridge left a port out of those that get a frame.
 pub fn port(sc: &Scene<'_>, i: usize, port: DevId, why: BrSkip, late: &mut Vec<Found>) {
@@ -24,11 +42,10 @@ pub fn port(sc: &Scene<'_>, i: usize, port: DevId, why: BrSkip, late: &mut Vec<F
             format!("both ports are isolated, and {} does not leave by {name}", words(sc, i)),
             vec!["isolated off"],
         ),
-        BrSkip::NotForwarding => (
-            Cause::LinkDown,
-            format!("port {name} of the bridge does not forward: its state is not forwarding"),
-            vec!["state 3"],
-        ),
+        BrSkip::NotForwarding => {
+            late.extend(shut(sc, port));
+            return;
+        }
         BrSkip::FloodOff => (
             Cause::FdbMissing,
             format!("the bridge does not know where {} is to go, and flooding by {name} is off", words(sc, i)),
