@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use super::probe::local_class;
 use super::{Cx, Wake};
+use crate::kernel::tcp::TcpRead;
 use crate::kernel::types::{Errno, MSEC, Nanos, SockId};
 use crate::trace::{Outcome, Recorder};
 use half::Half;
@@ -240,10 +241,14 @@ impl Socat {
     /// Closes a pair; without `fork` this is the end of it all.
     fn end<R: Recorder>(&mut self, cx: &mut Cx<'_, R>, i: usize, status: i32) {
         let p = self.pairs.remove(i);
-        for s in [p.first.sock(), p.second.as_ref().and_then(Half::sock)].into_iter().flatten() {
-            if Some(s) != self.listener {
-                cx.close(s);
+        for h in [Some(&p.first), p.second.as_ref()].into_iter().flatten() {
+            let Some(s) = h.sock().filter(|s| Some(*s) != self.listener) else { continue };
+            if matches!(h, Half::Tcp { .. }) {
+                // `xioclose` shuts down before the process ends, and by then the other end has closed as well: what it
+                // had sent and nobody read brings no reset (measured).
+                while matches!(cx.k.tcp_recv(s), Ok(TcpRead::Data(_))) {}
             }
+            cx.close(s);
         }
         if !matches!(&self.spec.first, Address::Listen(l) if l.fork) {
             cx.exit(status);
