@@ -42,6 +42,8 @@ pub struct Session {
     pub marks: Marks,
     /// Port or ICMP id of the next probe; each probe takes twenty.
     pub next_sport: u16,
+    /// Hosts have IPv6, of which only the sockets of docker-proxy are known. Off in scenarios.
+    pub v6: bool,
     /// Where background programs write to.
     outputs: Vec<watch::Output>,
     /// What they wrote to the terminal of a host and no step has shown: standard output and standard error.
@@ -77,6 +79,7 @@ impl Session {
             procs: procs::Procs::default(),
             marks: Marks::default(),
             next_sport: 40_000,
+            v6: false,
             outputs: Vec::new(),
             terminals: IndexMap::default(),
             watchers: Vec::new(),

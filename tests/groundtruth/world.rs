@@ -32,11 +32,13 @@ const PINNED: &[(&str, &str)] = &[
     ("net.ipv6.conf.default.accept_ra", "0"),
 ];
 
-/// The release of iptables that its hosts had, as `iptables --version` told it.
+/// The release of iptables that its hosts had, as `iptables --version` told it. Where no host has an engine it was not
+/// asked, and is that of the engine's system.
 fn iptables(json: &Value) -> String {
     let told =
         json["versions"]["iptables"].as_str().and_then(|v| v.split_whitespace().find_map(|w| w.strip_prefix('v')));
-    told.unwrap_or("1.8.9").to_owned()
+    let of_system = if json["engine"] == "28.5" { "1.8.13" } else { "1.8.9" };
+    told.unwrap_or(of_system).to_owned()
 }
 
 /// Builds the hosts of a recording.
@@ -46,6 +48,7 @@ fn iptables(json: &Value) -> String {
 pub fn build(json: &Value) -> Result<Session, String> {
     let mut s = Session::new(1);
     s.set_iptables(iptables(json).leak());
+    s.v6 = true;
     let empty = serde_json::Map::new();
     let hosts = json["hosts"].as_object().unwrap_or(&empty);
     let sw = s.kernel.add_switch(SWITCH);

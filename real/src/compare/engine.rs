@@ -9,28 +9,28 @@ use super::normalise::Normal;
 
 /// What a command of an engine's host printed.
 pub fn text(t: &str, command: &str) -> String {
-    let rules: [(&str, &str); 8] = [
+    let rules: [(&str, &str); 7] = [
         (r"mac\(([^()]*/overlay:[^():]*):\w+\)", "mac($1)"),
         (r"HWaddr [0-9A-F][26AE](?::[0-9A-F]{2}){5}", "HWaddr MAC"),
         (r"\b\d+\.\d+ ms\b", "T ms"),
         (r"(127\.0\.0\.11:)\d+", "${1}P"),
         (r"(-s 127\.0\.0\.11/32 .*--sport )\d+", "${1}P"),
-        (r"(?m)^((?:LISTEN|UNCONN) .*\S) +(\S+) *$", "$1 $2"),
         (r"\btime=\S+ level=", "time=T level="),
         (r"\b20\d\d-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)? \+0000 UTC", "TIME"),
     ];
     let mut t = rules.iter().fold(t.to_owned(), |t, (pattern, with)| replaced(&t, pattern, with));
-    if t.starts_with("LISTEN") || t.starts_with("UNCONN") {
-        t = replaced(&t, " +", " ");
-    }
     let sorted = |t: &str| {
         let mut lines: Vec<&str> = t.split('\n').collect();
         lines.sort_unstable();
         lines.join("\n")
     };
-    if command.contains("showmacs") || command.contains("docker port") || command.contains("ls /var/run/docker/netns") {
+    let by_id = command.contains("network inspect") && command.contains("{{range") && command.contains(".Containers");
+    let at_once = command.contains("nslookup") && t.contains("127.0.0.11:53");
+    let any_order = ["showmacs", "docker port", "ls /var/run/docker/netns", "network prune"];
+    if by_id || at_once || any_order.iter().any(|w| command.contains(w)) {
         t = sorted(&t);
     }
+    t = endpoints(&t);
     if command.starts_with("ss ") {
         // The last column has a title only while some row fills it.
         t = replaced(&replaced(&t, r"(?m)(Peer Address:Port)Process$", "$1"), r"(?m) +$", "");
@@ -84,6 +84,15 @@ fn bridge_ports(t: &str) -> String {
     ports.sort();
     out.append(&mut ports);
     out.join("\n")
+}
+
+/// `has active endpoints (name:"a" id:"…", …)`: in the order of a map.
+fn endpoints(t: &str) -> String {
+    let Some((head, rest)) = t.split_once("has active endpoints (") else { return t.to_owned() };
+    let Some((list, tail)) = rest.split_once(')') else { return t.to_owned() };
+    let mut all: Vec<&str> = list.split(", ").collect();
+    all.sort_unstable();
+    format!("{head}has active endpoints ({}){}", all.join(", "), endpoints(tail))
 }
 
 /// The members of a network come in the order of their ids.
@@ -141,22 +150,11 @@ fn dns_at(f: &Frame) -> Option<usize> {
     (port(q) || port(q + 2) || server(26) || server(30)).then_some(q + 8)
 }
 
-/// The id of a query that a command sends, left out, in an ICMP error about it too; the UDP checksum is already.
+/// The id of a query that a command sends, left out; the UDP checksum is already.
 pub fn query_id(bytes: &mut [u8], f: &Frame) {
-    if let Some(id) = dns_at(f).or_else(|| quoted_dns(f)).and_then(|at| bytes.get_mut(at..at + 2)) {
+    if let Some(id) = dns_at(f).and_then(|at| bytes.get_mut(at..at + 2)) {
         id.fill(0);
     }
-}
-
-/// Where the message of a query begins that an ICMP error quotes.
-fn quoted_dns(f: &Frame) -> Option<usize> {
-    let b = &f.bytes;
-    let header = |at: usize| Some(at + usize::from(b.get(at)? & 15) * 4);
-    let icmp = header(14)?;
-    let error = b.get(12..14)? == [8, 0] && b[23] == 1 && matches!(b.get(icmp)?, 3 | 11);
-    let udp = header(icmp + 8)?;
-    let query = error && *b.get(icmp + 17)? == 17 && b.get(udp + 2..udp + 4)? == [0, 53];
-    query.then_some(udp + 8)
 }
 
 /// A resolver asks for A and AAAA at once, and a name server answers several queries at once.

@@ -95,6 +95,6 @@ pub const RULES: &[(&str, &str, &str)] = &[
     ("docker", "use= of a conntrack entry, id of an ICMP one that is no probe's", "of the moment; a process number"),
     ("docker", "names of ip netns that are numbers", "process numbers"),
     ("docker", "id of a query that a command sends; order of a device's DNS messages", "random; A and AAAA are asked at once"),
-    ("docker", "order of docker port, of brctl show and showmacs, of the members of a network", "hashes, random names and addresses"),
-    ("docker", "spaces in what ss prints", "as wide as IPv6 addresses, which the model has not"),
+    ("docker", "order of docker port, of brctl show and showmacs, of the members of a network, of what network prune removes", "hashes, Go's maps, random names and addresses"),
+    ("docker", "order of answers from 127.0.0.11 that nslookup shows", "the server asks for all of them at once"),
 ];

@@ -136,7 +136,8 @@ const COLUMNS: [(&str, &str, bool); 9] = [
 /// The sockets of a namespace, those of docker-proxy for IPv6 among them.
 pub(super) fn sockets(p: &Proc<'_>) -> Vec<SocketInfo> {
     let mut all = p.sess.kernel.sockets(p.ns);
-    let here = p.sess.engines.get(&p.host).filter(|e| e.running && p.sess.kernel.host(p.host).root_ns == p.ns);
+    let here =
+        p.sess.engines.get(&p.host).filter(|e| p.sess.v6 && e.running && p.sess.kernel.host(p.host).root_ns == p.ns);
     for b in here.into_iter().flat_map(|e| e.containers.values()).flat_map(|c| &c.bound) {
         let (IpAddr::V6(a), tcp) = (b.host_ip, b.proto == "tcp") else { continue };
         all.push(SocketInfo {
@@ -217,14 +218,14 @@ fn row(p: &Proc<'_>, s: &SocketInfo, w: &Wanted) -> [String; 9] {
     if let Some(a) = s.v6 {
         let text = |t: &str| t.to_owned();
         let (local, peer) = (format!("[{a}]{dev}:"), text("[::]:"));
-        let (recvq, sendq) = (s.recvq.to_string(), s.sendq.to_string());
+        let (recvq, sendq) = (format!("{:<6}", s.recvq), format!("{:<6}", s.sendq));
         return [text(s.proto), text(s.state), recvq, sendq, local, port(s.lport), peer, port(s.rport), process];
     }
     [
         s.proto.to_owned(),
         s.state.to_owned(),
-        s.recvq.to_string(),
-        s.sendq.to_string(),
+        format!("{:<6}", s.recvq),
+        format!("{:<6}", s.sendq),
         if s.dual { format!("*{dev}:") } else { format!("{}{dev}:", s.local) },
         port(s.lport),
         if s.dual && s.rport == 0 { "*:".to_owned() } else { format!("{}:", s.remote) },
