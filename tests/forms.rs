@@ -127,7 +127,7 @@ COMMIT
 :INPUT ACCEPT [0:0]
 :FORWARD DROP [0:0]
 -A INPUT -p tcp -m tcp --dport 23 -j REJECT
--A INPUT -p tcp -m recent --name x --set -m tcp --dport 24 -j DROP
+-A INPUT -p tcp -m u32 --u32 0&0xFF=1 -m tcp --dport 24 -j DROP
 -A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
 -A FORWARD -d 172.17.0.2/32 ! -i docker0 -o docker0 -p tcp -m tcp --dport 80 -j ACCEPT
 COMMIT

@@ -308,7 +308,7 @@ fn plain() -> Result<(), Failed> {
     }
     // Smaller than it needs, and back.
     t.tmux(&["resize-window", "-t", "t", "-x", "40", "-y", "10"])?;
-    t.wait("make it larger")?;
+    t.wait("is small")?;
     t.tmux(&["resize-window", "-t", "t", "-x", "80", "-y", "24"])?;
     t.wait("begins the walk")?;
     t.press(&["C-c"])

@@ -390,7 +390,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
     {
         return done;
     }
-    if p.sess.kernel.ns(p.ns).is_switch && !ON_SWITCHES.contains(&base_name(&argv[0])) {
+    if p.sess.kernel.netns.get(p.ns.ix()).is_some_and(|n| n.is_switch) && !ON_SWITCHES.contains(&base_name(&argv[0])) {
         return Err(Refusal::new(format!("a LAN's switch with the tool {}", argv[0]), 0));
     }
     match base_name(&argv[0]) {
