@@ -77,7 +77,6 @@ pub const RULES: &[(&str, &str, &str)] = &[
     ("docker", "bytes of a rule's counter, of engines in a cluster", "the length of their gossip depends on the time of day"),
     ("docker", "which steps gratuitous ARPs fall into, and how many of the three a device sees", "a second apart: steps take any time"),
     ("docker", "which of two steps an ICMP error about a silent neighbour falls into", "three seconds and up to a tenth later"),
-    ("docker", "whether ARP comes before or after TCP, in a step with two connections", "docker-proxy connects while its client sends: two processors"),
     ("docker", "order between two TCP connections on a device", "docker-proxy connects while its client sends: two processors"),
     ("docker", "0.0.0.0 or :: in `Bind for … failed`", "28.5 chooses either"),
     ("docker", "packets and bytes that ifconfig counts", "IPv6 and IGMP are among them"),
@@ -95,6 +94,6 @@ pub const RULES: &[(&str, &str, &str)] = &[
     ("docker", "use= of a conntrack entry, id of an ICMP one that is no probe's", "of the moment; a process number"),
     ("docker", "names of ip netns that are numbers", "process numbers"),
     ("docker", "id of a query that a command sends; order of a device's DNS messages", "random; A and AAAA are asked at once"),
-    ("docker", "order of docker port, of brctl show and showmacs, of the members of a network, of what network prune removes", "hashes, Go's maps, random names and addresses"),
+    ("docker", "order of docker port, of brctl show and showmacs, of the members of a network, of the endpoints that keep one, of what network prune removes", "hashes, Go's maps, random names and addresses"),
     ("docker", "order of answers from 127.0.0.11 that nslookup shows", "the server asks for all of them at once"),
 ];

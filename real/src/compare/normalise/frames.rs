@@ -57,13 +57,8 @@ pub fn frames<'a>(all: &'a [Frame], own: Own, names: &Names) -> BTreeMap<&'a str
     for f in all.iter().filter(|f| f.flag != "nud" && f.flag != "rtx" && !(names.engine && mdns(f))) {
         out.entry(&f.dev).or_default().push((normal(f, own, names), f));
     }
-    let proxied = names.engine && connections(all) > 1;
     for v in out.values_mut() {
         if names.engine {
-            if proxied {
-                // Stable: questions and answers keep their order.
-                v.sort_by_key(|f| f.1.bytes.get(12..14) != Some(&[8, 6]));
-            }
             by_connection(v);
             engine::any_dns_order(v);
             announcements_last(v);
@@ -128,17 +123,6 @@ fn announcements_last(all: &mut Vec<Normal<'_>>) {
     timed.sort_by(|a, b| a.0.cmp(&b.0));
     all.extend(rest);
     all.append(&mut timed);
-}
-
-/// How many connections begin: ports that send a SYN.
-fn connections(all: &[Frame]) -> usize {
-    let port = |f: &Frame| {
-        let b = &f.bytes;
-        let tcp = b.get(12..14) == Some(&[8, 0]) && b.get(23) == Some(&6) && b.len() >= 54;
-        let q = tcp.then(|| 14 + usize::from(b[14] & 15) * 4)?;
-        (b.get(q + 13)? & 0x12 == 2).then(|| be16(b, q))
-    };
-    all.iter().filter_map(port).collect::<std::collections::BTreeSet<u16>>().len()
 }
 
 /// Segments of one connection after those of the other, each in its order; what is no TCP stays where it is.
