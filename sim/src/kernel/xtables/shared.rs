@@ -23,15 +23,6 @@ pub(crate) fn jiffies(t: Nanos) -> Jiffies {
     t / JIFFY
 }
 
-/// Which module's a table is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[allow(missing_docs)]
-pub enum SharedKind {
-    Recent,
-    Hashlimit,
-    Connlimit,
-}
-
 #[derive(Clone, Debug)]
 enum Table {
     Recent(RecentTable),
@@ -39,9 +30,21 @@ enum Table {
     Connlimit(ConnlimitTable),
 }
 
+impl Table {
+    /// The table that a match makes, where it needs one.
+    fn of(asks: &Asks, now: Nanos) -> Option<Table> {
+        match asks {
+            Asks::Recent(r) => Some(Table::Recent(r.table())),
+            Asks::Hashlimit(h) => Some(Table::Hashlimit(h.table(now))),
+            Asks::Connlimit(_) => Some(Table::Connlimit(ConnlimitTable::default())),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 struct Slot {
-    kind: SharedKind,
+    /// None for a rule's own.
     name: Option<Arc<str>>,
     table: Table,
 }
@@ -75,12 +78,13 @@ impl Shared {
         for slot in rules {
             for (m, memory) in slot.rule.matches.iter().zip(&mut slot.memory) {
                 let Match::Written(w) = m else { continue };
-                let Some((kind, name)) = w.shares() else { continue };
-                let i = match name {
-                    Some(n) => self.named(kind, n).unwrap_or_else(|| self.make(w, kind, Some(n.clone()), now)),
-                    None if memory[0] > 0 => memory[0] as usize - 1,
-                    None => self.make(w, kind, None, now),
+                let there = match &w.asks {
+                    Asks::Recent(_) | Asks::Hashlimit(_) => self.named(&w.asks),
+                    Asks::Connlimit(_) => (memory[0] as usize).checked_sub(1),
+                    // It remembers by itself.
+                    Asks::String(_) | Asks::Quota { .. } | Asks::Tcpmss { .. } => continue,
                 };
+                let Some(i) = there.or_else(|| self.make(w, now)) else { continue };
                 if let (Asks::Recent(m), Some(Some(Slot { table: Table::Recent(t), .. }))) =
                     (&w.asks, self.0.get_mut(i))
                 {
@@ -98,26 +102,28 @@ impl Shared {
         }
     }
 
-    fn named(&self, kind: SharedKind, name: &Arc<str>) -> Option<usize> {
-        let is = |s: &Slot| s.kind == kind && s.name.as_ref() == Some(name);
+    fn named(&self, asks: &Asks) -> Option<usize> {
+        let is = |s: &Slot| {
+            let name = match (&s.table, asks) {
+                (Table::Recent(_), Asks::Recent(r)) => &r.name,
+                (Table::Hashlimit(_), Asks::Hashlimit(h)) => &h.name,
+                _ => return false,
+            };
+            s.name.as_ref() == Some(name)
+        };
         self.0.iter().position(|s| s.as_ref().is_some_and(is))
     }
 
-    fn make(&mut self, w: &WrittenMatch, kind: SharedKind, name: Option<Arc<str>>, now: Nanos) -> usize {
-        let table = match &w.asks {
-            Asks::Recent(r) => Table::Recent(r.table()),
-            Asks::Hashlimit(h) => Table::Hashlimit(h.table(now)),
-            _ => Table::Connlimit(ConnlimitTable::default()),
-        };
-        let slot = Some(Slot { kind, name, table });
+    fn make(&mut self, w: &WrittenMatch, now: Nanos) -> Option<usize> {
+        let slot = Some(Slot { name: w.table_name().cloned(), table: Table::of(&w.asks, now)? });
         match self.0.iter().position(Option::is_none) {
             Some(free) => {
                 self.0[free] = slot;
-                free
+                Some(free)
             }
             None => {
                 self.0.push(slot);
-                self.0.len() - 1
+                Some(self.0.len() - 1)
             }
         }
     }

@@ -116,15 +116,14 @@ impl RecentMatch {
     /// `recent_mt`.
     pub(crate) fn check<R: Recorder>(&self, table: u64, k: &mut Kernel<R>, at: &HookAt, p: &Packet) -> Fit {
         let Some(ip) = p.ipv4() else { return Ok(()) };
-        let addr: u32 = if self.dest { ip.dst } else { ip.src }.into();
+        let addr = if self.dest { ip.dst } else { ip.src };
         // As it was before it was forwarded.
         let own = p.nf.sock > 0 && at.iif.is_none();
         let ttl = ip.ttl.wrapping_add(u8::from(at.oif.is_some() && !own));
         let now = k.queue.now;
-        let saw = || if self.dest { Saw::Addr(ip.dst) } else { Saw::Addr(ip.src) };
         let Some(t) = k.netns[at.ns.ix()].nf.xt.shared.recent(table) else { return Ok(()) };
-        let fits = self.look(t, Ipv4Addr::from(addr), ttl, now);
-        ask(fits, self.op.option(), saw)
+        let fits = self.look(t, addr, ttl, now);
+        ask(fits, self.op.option(), || Saw::Addr(addr))
     }
 
     fn look(&self, t: &mut RecentTable, addr: Ipv4Addr, ttl: u8, now: Nanos) -> bool {

@@ -8,7 +8,6 @@ use super::hashlimit::HashlimitMatch;
 use super::recent::RecentMatch;
 use super::string::StringMatch;
 use crate::kernel::Kernel;
-use crate::kernel::xtables::shared::SharedKind;
 use crate::kernel::xtables::view::{Fit, HookAt, ask};
 use crate::trace::Recorder;
 use crate::trace::event::Saw;
@@ -56,12 +55,11 @@ impl From<Fit> for Answer {
 }
 
 impl WrittenMatch {
-    /// The table that it shares with other rules, or has to itself.
-    pub(crate) fn shares(&self) -> Option<(SharedKind, Option<&Arc<str>>)> {
+    /// The name of the table that it shares with other rules.
+    pub(crate) fn table_name(&self) -> Option<&Arc<str>> {
         match &self.asks {
-            Asks::Recent(r) => Some((SharedKind::Recent, Some(&r.name))),
-            Asks::Hashlimit(h) => Some((SharedKind::Hashlimit, Some(&h.name))),
-            Asks::Connlimit(_) => Some((SharedKind::Connlimit, None)),
+            Asks::Recent(r) => Some(&r.name),
+            Asks::Hashlimit(h) => Some(&h.name),
             _ => None,
         }
     }
