@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::opts::{BadOpt, Opt, getopt};
+use super::ss::Listed;
 use super::{Exit, Proc, Refusal, ifconfig, names, route};
 use crate::kernel::socket::SocketInfo;
 
@@ -106,7 +107,7 @@ impl Wanted {
         text.push_str(if self.programs { " PID/Program name    \n" } else { end });
         let all = super::ss::sockets(p);
         for proto in protos {
-            let mut list: Vec<&SocketInfo> = all.iter().filter(|s| s.proto == *proto && self.passes(s)).collect();
+            let mut list: Vec<&Listed> = all.iter().filter(|s| s.proto == *proto && self.passes(s)).collect();
             // A file of /proc for each family.
             list.sort_by_key(|s| (s.v6.is_some() || s.dual, s.state != "LISTEN"));
             for s in list {
@@ -130,7 +131,7 @@ impl Wanted {
         self.all || server == self.listening
     }
 
-    fn row(&self, p: &Proc<'_>, s: &SocketInfo) -> String {
+    fn row(&self, p: &Proc<'_>, s: &Listed) -> String {
         let state = match (s.proto, s.state) {
             ("raw", "UNCONN") => "7",
             (_, "UNCONN") => "",

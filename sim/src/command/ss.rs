@@ -1,6 +1,6 @@
 //! `ss` (iproute2 6.1): sockets.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::names::service;
 use super::opts::{BadOpt, Opt, getopt};
@@ -133,14 +133,29 @@ const COLUMNS: [(&str, &str, bool); 9] = [
     ("Process", "", false),
 ];
 
+/// A socket that is listed.
+pub(super) struct Listed {
+    info: SocketInfo,
+    /// The address of one of IPv6 alone, which the kernel here has not.
+    pub(super) v6: Option<Ipv6Addr>,
+}
+
+impl std::ops::Deref for Listed {
+    type Target = SocketInfo;
+
+    fn deref(&self) -> &SocketInfo {
+        &self.info
+    }
+}
+
 /// The sockets of a namespace, those of docker-proxy for IPv6 among them.
-pub(super) fn sockets(p: &Proc<'_>) -> Vec<SocketInfo> {
-    let mut all = p.sess.kernel.sockets(p.ns);
+pub(super) fn sockets(p: &Proc<'_>) -> Vec<Listed> {
+    let mut all: Vec<Listed> = p.sess.kernel.sockets(p.ns).into_iter().map(|info| Listed { info, v6: None }).collect();
     let here =
         p.sess.engines.get(&p.host).filter(|e| p.sess.v6 && e.running && p.sess.kernel.host(p.host).root_ns == p.ns);
     for b in here.into_iter().flat_map(|e| e.containers.values()).flat_map(|c| &c.bound) {
         let (IpAddr::V6(a), tcp) = (b.host_ip, b.proto == "tcp") else { continue };
-        all.push(SocketInfo {
+        let info = SocketInfo {
             proto: if tcp { "tcp" } else { "udp" },
             state: if tcp { "LISTEN" } else { "UNCONN" },
             local: Ipv4Addr::UNSPECIFIED,
@@ -148,12 +163,12 @@ pub(super) fn sockets(p: &Proc<'_>) -> Vec<SocketInfo> {
             remote: Ipv4Addr::UNSPECIFIED,
             rport: 0,
             dual: false,
-            v6: Some(a),
             dev: None,
             recvq: 0,
             sendq: if tcp { 4096 } else { 0 },
             process: None,
-        });
+        };
+        all.push(Listed { info, v6: Some(a) });
     }
     all
 }
@@ -162,7 +177,7 @@ fn show(p: &mut Proc<'_>, w: &Wanted) {
     let all = sockets(p);
     let mut rows: Vec<[String; 9]> = Vec::new();
     for proto in &w.protos {
-        let mut list: Vec<&SocketInfo> = all.iter().filter(|s| s.proto == *proto && w.passes(s)).collect();
+        let mut list: Vec<&Listed> = all.iter().filter(|s| s.proto == *proto && w.passes(s)).collect();
         // The kernel walks its listeners first; slots of the tables go by port (`udp_hashfn`).
         list.sort_by_key(|s| match s.state {
             "LISTEN" => (false, s.v6.is_some(), s.lport),
@@ -204,7 +219,7 @@ fn show(p: &mut Proc<'_>, w: &Wanted) {
     p.out.push_str(&text);
 }
 
-fn row(p: &Proc<'_>, s: &SocketInfo, w: &Wanted) -> [String; 9] {
+fn row(p: &Proc<'_>, s: &Listed, w: &Wanted) -> [String; 9] {
     let port = |n: u16| match n {
         0 => "*".to_owned(),
         n if w.numeric => n.to_string(),

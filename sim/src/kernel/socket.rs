@@ -148,7 +148,6 @@ impl<R: Recorder> Kernel<R> {
             remote: s.remote,
             rport: s.rport,
             dual: s.opts.dual,
-            v6: None,
             dev: s.dev.map(|d| self.dev(d).name),
             recvq,
             sendq,

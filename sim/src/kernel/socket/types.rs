@@ -208,8 +208,6 @@ pub struct SocketInfo {
     pub rport: u16,
     /// Of both families (`IPV6_V6ONLY` off): its local address is written `*`.
     pub dual: bool,
-    /// Of IPv6 alone, which the kernel here has not: who lists sockets may know of it.
-    pub v6: Option<std::net::Ipv6Addr>,
     /// Device it is bound to.
     pub dev: Option<IfName>,
     /// Bytes received and not yet read; the backlog of a listener.
