@@ -20,9 +20,8 @@ pub fn enter() {
     mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).expect("private mounts");
     let tmpfs = |at: &str| mount(Some("tmpfs"), at, Some("tmpfs"), MsFlags::empty(), none).expect("a tmpfs");
     tmpfs("/mnt");
-    fs::write(PROGRAM, "").expect("a file");
-    let exe = env!("CARGO_BIN_EXE_packetwalk");
-    mount(Some(exe), PROGRAM, none, MsFlags::MS_BIND, none).expect("the program");
+    // A copy: who builds meanwhile takes no file away.
+    fs::copy(env!("CARGO_BIN_EXE_packetwalk"), PROGRAM).expect("the program");
     WRITTEN.into_iter().for_each(tmpfs);
     fs::create_dir_all("/var/lib").expect("a folder");
     std::os::unix::fs::symlink("/run", "/var/run").expect("a link");
@@ -32,8 +31,17 @@ pub fn enter() {
 /// Mounts, and the files that were left where programs leave them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Look {
-    mounts: String,
+    mounts: BTreeSet<String>,
     files: BTreeSet<PathBuf>,
+}
+
+impl Look {
+    /// What came and what went since an earlier look.
+    pub fn since(&self, before: &Look) -> Vec<String> {
+        let mounts = self.mounts.symmetric_difference(&before.mounts).map(|m| format!("mount {m}"));
+        let files = self.files.symmetric_difference(&before.files).map(|f| format!("file {}", f.display()));
+        mounts.chain(files).collect()
+    }
 }
 
 /// Looks around.
@@ -44,7 +52,8 @@ pub fn look() -> Look {
     for dir in ["/etc", "/root", "/opt", "/mnt"] {
         files.extend(fs::read_dir(dir).into_iter().flatten().flatten().map(|e| e.path()));
     }
-    Look { mounts: fs::read_to_string("/proc/thread-self/mountinfo").expect("mounts"), files }
+    let mounts = fs::read_to_string("/proc/thread-self/mountinfo").expect("mounts");
+    Look { mounts: mounts.lines().map(str::to_owned).collect(), files }
 }
 
 fn walk(dir: &Path, into: &mut BTreeSet<PathBuf>) {

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::net::Ipv4Addr;
 
 use packetwalk_sim::kernel::types::NetnsId;
 use packetwalk_sim::kernel::xtables::{Policy, Variant};
@@ -17,7 +18,7 @@ use serde_json::{Map, Value};
 
 use crate::recording::{Recording, list, text};
 use crate::replay::Played;
-use crate::watch::nftrace::{By, Family, L4 as KeyL4, PacketKey, Passage, Verdict};
+use crate::watch::nftrace::{By, Family, L4 as KeyL4, Passage, Verdict};
 
 /// The ways that were seen on the live kernel, one line each; and whether some of them cannot be told.
 pub fn live(passages: &[Passage], own: u16) -> (BTreeSet<String>, bool) {
@@ -30,7 +31,12 @@ pub fn live(passages: &[Passage], own: u16) -> (BTreeSet<String>, bool) {
             untold = true;
             continue;
         }
-        let mut line = format!("{} {} {}:", p.table, p.hook.as_str().to_uppercase(), packet(key, own));
+        let mut line = format!(
+            "{} {} {}:",
+            p.table,
+            p.hook.as_str().to_uppercase(),
+            said_of(key.proto, &key.l4, key.src, key.dst, own)
+        );
         for s in &p.steps {
             // Writing to a string cannot fail.
             let _ = match s.by {
@@ -58,16 +64,15 @@ fn ports(l4: &KeyL4) -> Option<(u16, u16)> {
 }
 
 /// A packet as a way names it; ports that the kernel picked have no number.
-fn packet(k: &PacketKey, own: u16) -> String {
-    let l4 = match &k.l4 {
-        KeyL4::Ports { src, dst } => {
-            let name = if k.proto == 6 { "tcp" } else { "udp" };
-            return format!("{name} {}:{} > {}:{}", k.src, port(*src, own), k.dst, port(*dst, own));
+fn said_of(proto: u8, l4: &KeyL4, src: Ipv4Addr, dst: Ipv4Addr, own: u16) -> String {
+    match l4 {
+        KeyL4::Ports { src: from, dst: to } => {
+            let name = if proto == 6 { "tcp" } else { "udp" };
+            format!("{name} {src}:{} > {dst}:{}", port(*from, own), port(*to, own))
         }
-        KeyL4::Icmp { kind, code, .. } => format!("icmp {kind}/{code}"),
-        _ => format!("proto {}", k.proto),
-    };
-    format!("{l4} {} > {}", k.src, k.dst)
+        KeyL4::Icmp { kind, code, .. } => format!("icmp {kind}/{code} {src} > {dst}"),
+        KeyL4::Other => format!("proto {proto} {src} > {dst}"),
+    }
 }
 
 fn port(p: u16, own: u16) -> String {
@@ -143,16 +148,18 @@ pub fn modelled(s: &Session, first: usize, own: u16) -> Map<String, Value> {
     out
 }
 
+/// A packet of the model in the words of `said_of`; none for what the live side does not hear either.
 fn shown(ip: &Ipv4, own: u16) -> Option<String> {
-    let (src, dst) = (ip.src, ip.dst);
-    let (name, ports) = match &ip.l4 {
-        L4::Tcp(t) => ("tcp", Some((t.sport, t.dport))),
-        L4::Udp(u) => ("udp", Some((u.sport, u.dport))),
-        L4::Icmp(i) => return Some(format!("icmp {}/{} {src} > {dst}", i.ty, i.code)),
-        _ => return None,
+    let proto = ip.proto();
+    let l4 = match &ip.l4 {
+        L4::Tcp(t) => KeyL4::Ports { src: t.sport, dst: t.dport },
+        L4::Udp(u) => KeyL4::Ports { src: u.sport, dst: u.dport },
+        L4::Icmp(i) => KeyL4::Icmp { kind: i.ty, code: i.code, id: 0, seq: 0 },
+        // A trace reads the first bytes of a fragment that has them.
+        L4::Raw(_, bytes) if ip.frag_off == 0 => KeyL4::read(proto, bytes),
+        L4::Raw(..) => KeyL4::Other,
     };
-    let (a, b) = ports?;
-    heard(0, ports).then(|| format!("{name} {src}:{} > {dst}:{}", port(a, own), port(b, own)))
+    heard(proto, ports(&l4)).then(|| said_of(proto, &l4, ip.src, ip.dst, own))
 }
 
 /// A target's work in the words of nf_tables, under which `iptables-nft` runs it.

@@ -60,7 +60,7 @@ impl PacketKey {
         let ip = Ipv4HeaderSlice::from_slice(network).ok()?;
         let offset = ip.fragments_offset().value() * 8;
         let proto = ip.protocol().0;
-        let l4 = if offset == 0 { l4(proto, transport) } else { L4::Other };
+        let l4 = if offset == 0 { L4::read(proto, transport) } else { L4::Other };
         Some(PacketKey {
             src: ip.source_addr(),
             dst: ip.destination_addr(),
@@ -74,14 +74,17 @@ impl PacketKey {
     }
 }
 
-fn l4(proto: u8, b: &[u8]) -> L4 {
-    let at = |i: usize| b.get(i..).and_then(|b| b.first_chunk()).map_or(0, |b| u16::from_be_bytes(*b));
-    match (proto, b) {
-        (TCP | UDP, [_, _, _, _, ..]) => L4::Ports { src: at(0), dst: at(2) },
-        (ICMP, &[kind, code, ..]) => {
-            let echo = matches!(kind, 0 | 8);
-            L4::Icmp { kind, code, id: if echo { at(4) } else { 0 }, seq: if echo { at(6) } else { 0 } }
+impl L4 {
+    /// Reads the first bytes behind an IPv4 header.
+    pub fn read(proto: u8, b: &[u8]) -> Self {
+        let at = |i: usize| b.get(i..).and_then(|b| b.first_chunk()).map_or(0, |b| u16::from_be_bytes(*b));
+        match (proto, b) {
+            (TCP | UDP, [_, _, _, _, ..]) => L4::Ports { src: at(0), dst: at(2) },
+            (ICMP, &[kind, code, ..]) => {
+                let echo = matches!(kind, 0 | 8);
+                L4::Icmp { kind, code, id: if echo { at(4) } else { 0 }, seq: if echo { at(6) } else { 0 } }
+            }
+            _ => L4::Other,
         }
-        _ => L4::Other,
     }
 }
