@@ -13,6 +13,7 @@
 pub mod apply;
 pub mod engine;
 pub mod host;
+pub mod links;
 mod means;
 pub mod netns;
 mod process;

@@ -156,9 +156,7 @@ fn settled(c: &Case, p: &Plan, n: usize) -> (Option<String>, bool) {
 fn batched(all: Vec<String>) -> Vec<String> {
     /// Fewer are typed one by one.
     const FEW: usize = 2;
-    // A namespace is named where a scenario's places are looked for.
-    let named = |r: &str| r.starts_with(['-']) || r.starts_with("netns ");
-    let of_ip = |l: &String| l.strip_prefix("ip ").filter(|r| !named(r)).map(str::to_owned);
+    let of_ip = |l: &String| l.strip_prefix("ip ").filter(|r| !r.starts_with('-')).map(str::to_owned);
     let mut out = Vec::new();
     for run in all.chunk_by(|a, b| of_ip(a).is_some() == of_ip(b).is_some()) {
         match run.iter().map(of_ip).collect::<Option<Vec<String>>>() {

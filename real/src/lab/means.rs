@@ -1,6 +1,9 @@
 //! The tools that a scenario's lines call: looked for before anything is built, so that what is missing is told by name
 //! and not as a difference.
 
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+
 use packetwalk_sim::scenario::{Scenario, What};
 
 use crate::stage::Missing;
@@ -43,6 +46,17 @@ const TOOLS: &[(&str, &str)] = &[
 const RESTORE: &[&str] = &["iptables-nft-restore"];
 /// What calls an engine.
 const ENGINE: &[&str] = &["docker", "dockerd"];
+
+/// A line that is one tool with its words, and nothing that a shell would read: the tool itself, which spares a shell.
+pub fn alone(line: &str) -> Option<Command> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || " -_./:,=+@".contains(c);
+    let mut words = line.chars().all(plain).then(|| line.split_ascii_whitespace())?;
+    let first = words.next()?;
+    let (name, _) = TOOLS.iter().find(|t| t.0 == first)?;
+    let mut cmd = Command::new(tool::find(name)?);
+    cmd.arg0(name).args(words);
+    Some(cmd)
+}
 
 /// Whether every tool that a scenario's lines call is there.
 ///

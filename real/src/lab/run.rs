@@ -22,7 +22,8 @@ use super::engine::{self, Call, Calls};
 use super::host::{Ran, TOOLS};
 use super::netns::NetNs;
 use super::process;
-use super::state::{self, Device};
+use super::links::Device;
+use super::state;
 use super::versions;
 use super::world::World;
 use super::{NoRun, Request, means};
@@ -130,9 +131,13 @@ impl<'a> Lab<'a> {
     /// addresses.
     fn look(&mut self) -> Vec<(String, String)> {
         self.world.scan(&self.plan);
+        // Each is asked, lest the next look hears of what this one saw.
+        if self.world.spaces.values().filter(|s| s.changed()).count() == 0 {
+            return Vec::new();
+        }
         let (mut new, mut macs) = (Vec::new(), Vec::new());
         for (label, space) in &self.world.spaces {
-            let all = state::devices(space);
+            let all = space.devices();
             macs.extend(all.iter().map(|d| d.mac.clone()));
             new.extend(self.out.names(space.tap, label, all));
         }
@@ -275,13 +280,16 @@ impl<'a> Lab<'a> {
             let inside = engine::within(&self.plan, host, ns, words, &self.world);
             net = h.net.clone();
             let mut cmd = Command::new("/proc/1/exe");
-            cmd.arg0(shim::ENTER).arg(serde_json::to_string(&inside).unwrap_or_default()).env_clear();
+            cmd.arg0(shim::ENTER).arg(serde_json::to_string(&inside).unwrap_or_default());
             cmd
         } else {
-            let mut cmd = Command::new(SH);
-            cmd.arg0("sh").arg("-c").arg(line).env_clear();
-            cmd
+            means::alone(line).unwrap_or_else(|| {
+                let mut cmd = Command::new(SH);
+                cmd.arg0("sh").arg("-c").arg(line);
+                cmd
+            })
         };
+        cmd.env_clear();
         cmd.env("PATH", format!("{TOOLS}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"));
         cmd.env("HOME", "/root").env("LC_ALL", "C").env(shim::IN_LAB, "1");
         h.start(&net, cmd).map_err(|e| e.to_string())

@@ -18,7 +18,6 @@ const RTM_NEWNSID: u16 = 88;
 const RTM_GETNSID: u16 = 90;
 const NETNSA_NSID: u16 = 1;
 const NETNSA_FD: u16 = 3;
-const INFO_KIND: u16 = 1;
 
 /// What every namespace looks like, and what could not be read.
 pub fn state(world: &World, tools: &Tools) -> (Map<String, Value>, Vec<String>) {
@@ -88,53 +87,8 @@ fn kind(label: &str, switch: bool) -> &'static str {
     }
 }
 
-/// A device as a look finds it.
-#[derive(Clone, Debug)]
-pub struct Device {
-    /// Index.
-    pub index: u32,
-    /// Name.
-    pub name: String,
-    /// Ethernet address.
-    pub mac: String,
-    /// It is a bridge.
-    pub bridge: bool,
-}
-
-/// The devices of a namespace. Its socket is opened once: a socket stays in its namespace, and a
-/// thread for each look costs more than the look.
-pub fn devices(space: &Space) -> Vec<Device> {
-    let mut rt = space.rt.borrow_mut();
-    if rt.is_none() {
-        *rt = space.net.run(|| Netlink::open(netlink::ROUTE).ok()).ok().flatten();
-    }
-    rt.as_mut().and_then(ask_devices).unwrap_or_default()
-}
-
-fn ask_devices(nl: &mut Netlink) -> Option<Vec<Device>> {
-    // `struct ifinfomsg`: any family, any device.
-    let all = nl.dump(&Request::new(libc::RTM_GETLINK, 0, &[0; 16])).ok()?;
-    let one = |m: netlink::Message<'_>| {
-        let attrs = m.body.get(16..)?;
-        let name = attr::find(attrs, libc::IFLA_IFNAME)?.str().to_owned();
-        let mac = attr::find(attrs, libc::IFLA_ADDRESS).map_or(&[][..], |a| a.value);
-        let mac = mac.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(":");
-        let info = attr::find(attrs, libc::IFLA_LINKINFO);
-        let kind = info.and_then(|i| attr::find(i.value, INFO_KIND)).map_or("", |k| k.str()).to_owned();
-        Some(Device { index: attr::u32_at(m.body, 4), name, mac, bridge: kind == "bridge" })
-    };
-    let found: Vec<_> = all.iter().filter(|m| m.kind == libc::RTM_NEWLINK).filter_map(one).collect();
-    for Device { index, .. } in &found {
-        // A single look settles what linkwatch has not told yet (rtnl_getlink); a device may have gone.
-        let mut head = [0u8; 16];
-        head[4..8].copy_from_slice(&index.to_ne_bytes());
-        let _ = nl.get(&Request::new(libc::RTM_GETLINK, 0, &head));
-    }
-    Some(found)
-}
-
 fn by_index(space: &Space) -> BTreeMap<u64, String> {
-    devices(space).into_iter().map(|d| (u64::from(d.index), d.name)).collect()
+    space.devices().into_iter().map(|d| (u64::from(d.index), d.name)).collect()
 }
 
 /// The numbers by which a namespace knows others (ip-netns(8), `list-id`), with their labels.

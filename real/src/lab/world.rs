@@ -16,10 +16,11 @@ use packetwalk_sim::session::Session;
 
 use super::apply::{Failed, Places};
 use super::host::Host;
+use super::links::{Device, Links};
 use super::netns::NetNs;
 use super::process::Pause;
 use super::rules;
-use crate::netlink::Netlink;
+use crate::netlink::{self, Netlink};
 use crate::program::resolver::Knows;
 use crate::program::{self, Running};
 use crate::watch::capture::{Capture, TapId};
@@ -50,8 +51,28 @@ pub struct Space {
     pub tap: TapId,
     /// Its rules' trace; none where there can be none, and why.
     pub tracer: Result<Tracer, String>,
-    /// A socket that asks about its devices, once somebody did.
-    pub(super) rt: RefCell<Option<Netlink>>,
+    /// Its devices' sockets, once somebody asked.
+    links: RefCell<Option<Links>>,
+}
+
+impl Space {
+    /// Did something about its devices change since this was last asked?
+    pub fn changed(&self) -> bool {
+        self.links(Links::changed).unwrap_or(true)
+    }
+
+    /// Its devices.
+    pub fn devices(&self) -> Vec<Device> {
+        self.links(Links::devices).unwrap_or_default()
+    }
+
+    fn links<T>(&self, what: impl FnOnce(&mut Links) -> T) -> Option<T> {
+        let mut links = self.links.borrow_mut();
+        if links.is_none() {
+            *links = self.net.run(|| Links::open().ok()).ok().flatten();
+        }
+        links.as_mut().map(what)
+    }
 }
 
 /// The live side of a world.
@@ -218,6 +239,9 @@ impl World {
         net: NetNs,
     ) -> Result<(), Failed> {
         net.run(|| {
+            // A write of `disable_ipv6` that finds the devices' lock taken is begun again at once, and again
+            // (`restart_syscall`); who asks about a device sleeps until it is free.
+            let _ = Netlink::open(netlink::ROUTE).map(|mut nl| nl.link_index("lo"));
             for (name, value) in PINNED {
                 let value = if host.is_none() && name.contains("bridge-nf") { "0" } else { value };
                 // A setting of a module that this kernel does not have.
@@ -233,7 +257,7 @@ impl World {
         if let Some(ns) = ns {
             self.places.nets.insert(ns, net.clone());
         }
-        self.spaces.insert(label, Space { net, host, tap, tracer, rt: RefCell::default() });
+        self.spaces.insert(label, Space { net, host, tap, tracer, links: RefCell::default() });
         Ok(())
     }
 

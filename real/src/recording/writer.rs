@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::compare::drops::Captured;
 use crate::compare::frames::{Flags, Frame, SNAP};
-use crate::lab::state::Device;
+use crate::lab::links::Device;
 use crate::replay::syn_ack_ttl;
 use crate::watch::capture::{Seen, TapId};
 

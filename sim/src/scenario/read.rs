@@ -251,6 +251,8 @@ impl Reader {
     fn namespaces_of(&mut self, n: &Node) {
         match &n.value {
             Value::Scalar(t) => {
+                // What printf(1) makes a line's end of, as for `ip -batch`.
+                let t = t.replace("\\n", "\n");
                 let words: Vec<&str> = t
                     .split(|c: char| c.is_whitespace() || matches!(c, ';' | '"' | '\'' | '&' | '|' | '(' | ')'))
                     .filter(|w| !w.is_empty())

@@ -328,6 +328,15 @@ impl L4 {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// Source and destination port, of what has any.
+    pub fn ports(&self) -> Option<(u16, u16)> {
+        match self {
+            L4::Udp(u) => Some((u.sport, u.dport)),
+            L4::Tcp(t) => Some((t.sport, t.dport)),
+            L4::Icmp(_) | L4::Raw(..) => None,
+        }
+    }
 }
 
 impl Tcp {

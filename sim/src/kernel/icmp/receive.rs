@@ -31,10 +31,8 @@ impl IcmpErr {
     /// Ports of the quoted packet, of which eight bytes are enough.
     pub fn ports(&self) -> Option<(u16, u16)> {
         match &self.quoted.l4 {
-            L4::Tcp(t) => Some((t.sport, t.dport)),
-            L4::Udp(u) => Some((u.sport, u.dport)),
             L4::Raw(_, b) => parse::ports(b),
-            L4::Icmp(_) => None,
+            l4 => l4.ports(),
         }
     }
 

@@ -192,17 +192,20 @@ impl<R: Recorder> Kernel<R> {
         }
     }
 
-    /// `ip_route_me_harder`: a hook changed the destination or the mark; the source stays as it was chosen.
+    /// `ip_route_me_harder`: a hook changed the destination or the mark; the source stays as it was chosen. It need not
+    /// be ours: `nf_send_reset` speaks in another's name.
     pub(crate) fn ip_route_me_harder(&mut self, ns: NetnsId, p: &mut Packet) -> Result<Dst, Errno> {
         let Some(ip) = p.ipv4() else { return Err(Errno::EINVAL) };
-        let own = self.inet_addr_type(ns, ip.src) == RouteType::Local;
-        let src = if own { ip.src } else { Ipv4Addr::UNSPECIFIED };
+        let anysrc = matches!(self.inet_addr_type(ns, ip.src), RouteType::Local | RouteType::Unicast);
+        let src = if anysrc { ip.src } else { Ipv4Addr::UNSPECIFIED };
         let oif = match p.nf.sock {
             0 | KERNEL_SOCKET => None,
             n => self.sock(SockId(n - 1)).dev,
         };
-        let key = OutputKey { src, oif, mark: p.mark, tos: ip.tos & 0x1e, ..OutputKey::to(ip.dst, ip.proto()) };
-        self.ip_route_output(ns, key, Some(p))
+        // Rules that ask for ports read them from the packet (`fib4_rules_early_flow_dissect`).
+        let ports = ip.l4.ports().unwrap_or_default();
+        let key = OutputKey { ports, mark: p.mark, tos: ip.tos & 0x1e, anysrc, ..OutputKey::to(ip.dst, ip.proto()) };
+        self.ip_route_output(ns, OutputKey { src, oif, ..key }, Some(p))
     }
 
     /// A new IP id for packets without a connection.

@@ -10,16 +10,12 @@ use crate::kernel::fib::{Flow, Lookup, Route, RouteType, scope};
 use crate::kernel::types::{DevId, Errno, NetnsId};
 use crate::trace::event::SourceCheck;
 use crate::trace::{DropReason, EventKind, Recorder};
-use crate::wire::{Body, L4, MacAddr, Packet, PacketId};
+use crate::wire::{Body, MacAddr, Packet, PacketId};
 
 /// Key of the lookup for an IP packet as it arrives.
 fn flow_of(p: &Packet, dev: DevId) -> Flow {
     let Some(ip) = p.ipv4() else { return Flow::to(Ipv4Addr::UNSPECIFIED) };
-    let (sport, dport) = match &ip.l4 {
-        L4::Tcp(t) => (t.sport, t.dport),
-        L4::Udp(u) => (u.sport, u.dport),
-        _ => (0, 0),
-    };
+    let (sport, dport) = ip.l4.ports().unwrap_or_default();
     let mark = p.mark;
     Flow { src: ip.src, iif: Some(dev), mark, tos: ip.tos, proto: ip.proto(), sport, dport, ..Flow::to(ip.dst) }
 }

@@ -136,10 +136,8 @@ impl<R: Recorder> Cx<'_, R> {
     #[inline]
     pub fn ports(&self) -> Option<(u16, u16)> {
         match &self.ip.l4 {
-            L4::Tcp(t) => Some((t.sport, t.dport)),
-            L4::Udp(u) => Some((u.sport, u.dport)),
             L4::Raw(6 | 17 | 33 | 132 | 136, b) if self.ip.frag_off == 0 => parse::ports(b),
-            _ => None,
+            l4 => l4.ports(),
         }
     }
 

@@ -83,10 +83,8 @@ impl HashlimitMatch {
 /// Ports of a protocol that has them (`proto_ports_offset`), zero for others.
 fn ports(ip: &Ipv4) -> Option<(u16, u16)> {
     match &ip.l4 {
-        L4::Tcp(t) => Some((t.sport, t.dport)),
-        L4::Udp(u) => Some((u.sport, u.dport)),
         L4::Raw(6 | 17 | 33 | 132 | 136, b) => parse::ports(b),
-        _ => Some((0, 0)),
+        l4 => Some(l4.ports().unwrap_or_default()),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::kernel::ip::{IpMeta, Rx};
 use crate::kernel::netfilter::Hook;
 use crate::kernel::types::DevId;
 use crate::kernel::xtables::view::HookAt;
-use crate::trace::Recorder;
+use crate::trace::{DropReason, Recorder};
 use crate::wire::packet::{Tcp, TcpFlags, TcpOpts};
 use crate::wire::{L4, Packet};
 
@@ -64,9 +64,10 @@ impl<R: Recorder> Kernel<R> {
         if t.flags.contains(TcpFlags::RST) {
             return;
         }
-        // A packet for a group has nobody who could reset it.
+        // A packet for a group has nobody who could reset it. Of a bridged one nobody knows (`bridge_parent_rtable`).
         if matches!(self.inet_addr_type(at.ns, ip.dst), RouteType::Broadcast | RouteType::Multicast)
             && at.hook != Hook::Output
+            && !(p.nf.bridged && at.hook == Hook::Forward)
         {
             return;
         }
@@ -90,15 +91,19 @@ impl<R: Recorder> Kernel<R> {
         let ttl = Some(self.netns[at.ns.ix()].sysctl.ip_default_ttl as u8);
         let m = IpMeta { df: true, ttl, sock: 0, ..IpMeta::error(p) };
         let mut rst = self.ip_packet(src, dst, L4::Tcp(rst), m);
+        // A bridged packet's answer goes out without the route, and not at all where there is none.
+        let rt = match self.ip_route_me_harder(at.ns, &mut rst) {
+            Ok(rt) => rt,
+            Err(_) => return self.nf_drop(at, &mut rst, DropReason::NOT_SPECIFIED, "nf_send_reset"),
+        };
+        self.nf_ct_set_closing(at.ns, p);
         if p.nf.bridged && p.nf.physin != 0 {
             // Out of the port it came in by, in the name of whom it was for; no hook sees it.
-            self.nf_ct_set_closing(at.ns, p);
+            rst.touch();
             (rst.src, rst.dst) = (p.dst, p.src);
             self.dev_queue_xmit(DevId(p.nf.physin - 1), rst);
             return;
         }
-        let Ok(rt) = self.ip_route_me_harder(at.ns, &mut rst) else { return };
-        self.nf_ct_set_closing(at.ns, p);
         let _ = self.local_out(at.ns, &rt, dst, rst);
     }
 }
