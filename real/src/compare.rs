@@ -4,6 +4,7 @@ pub mod drops;
 mod engine;
 pub mod frames;
 pub mod inspected;
+pub mod lookups;
 mod names;
 pub mod normalise;
 pub mod report;
@@ -52,6 +53,7 @@ const ASKED: &[&str] = &[
     "drops",
     "drops_nobodys",
     "drops_lost",
+    "lookups",
 ];
 
 /// Holds what the model did against what was recorded.

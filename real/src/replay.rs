@@ -12,7 +12,7 @@ use packetwalk_sim::trace::{Outcome, state};
 use serde_json::{Map, Value, json};
 
 use crate::compare::frames::{Frame, Taps};
-use crate::compare::{drops, inspected, rules};
+use crate::compare::{drops, inspected, lookups, rules};
 use crate::recording::{Recording, list, text};
 
 /// What a recorder spends around the steps, which the model's clock follows.
@@ -135,6 +135,7 @@ pub fn play(r: &Recording, mut s: Session) -> Played {
             let own = 40_000 + 20 * step["n"].as_u64().unwrap_or(0) as u16;
             did.fields.insert("rules".into(), rules::modelled(&s, first, own).into());
             did.fields.insert("drops".into(), sightings.drops(&s));
+            did.fields.insert("lookups".into(), lookups::modelled(&s, first));
         }
         played.steps.push(did);
         for n in s.engines.values().flat_map(|e| e.networks.values()) {

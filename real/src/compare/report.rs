@@ -81,6 +81,9 @@ impl Report {
         report.parts.push(Part { name: "rules", compared: walked, divergent: ways, shown: None });
         let ends: Vec<String> = ends.iter().map(|d| sides(d)).collect();
         report.parts.push(Part { name: "drops", compared: ended, divergent: ends, shown: None });
+        let (asked, lookups) = super::lookups::compare(r, played);
+        let asked: Vec<String> = asked.iter().map(|d| sides(d)).collect();
+        report.parts.push(Part { name: "lookups", compared: lookups, divergent: asked, shown: None });
         // An op that the two kernels answered otherwise, or a call that only one of the shells made.
         let ops: Vec<String> = list(&r.json["refusals"]).iter().map(|o| text(o).to_owned()).collect();
         report.parts.push(Part {

@@ -11,6 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
 use packetwalk_sim::journal::Entry;
+use packetwalk_sim::kernel::fib::RouteType;
 use packetwalk_sim::kernel::types::{HostId, NetnsId};
 use packetwalk_sim::scenario::run::begin;
 use packetwalk_sim::scenario::{Scenario, What};
@@ -20,14 +21,14 @@ use serde_json::{Map, Value, json};
 
 use super::engine::{self, Call, Calls};
 use super::host::{Ran, TOOLS};
+use super::links::Device;
 use super::netns::NetNs;
 use super::process;
-use super::links::Device;
 use super::state;
 use super::versions;
 use super::world::World;
 use super::{NoRun, Request, means};
-use crate::compare::{drops, rules};
+use crate::compare::{drops, lookups, rules};
 use crate::probe::{self, NameFiles};
 use crate::recording::writer::Writer;
 use crate::shim;
@@ -195,6 +196,9 @@ impl<'a> Lab<'a> {
         if let Ok(w) = self.watch {
             let (before, events) = (w.lost(), w.drain());
             drops::record(&events, &self.out.captured(&seen), w.lost() - before, &mut fields);
+            let (k, places) = (&self.plan.kernel, &self.world.places.nets);
+            let ours = |a| places.keys().any(|n| k.inet_addr_type(*n, a) == RouteType::Local);
+            lookups::record(&events, ours, &mut fields);
         }
         let lost: u64 = self.world.spaces.values().map(|s| self.world.capture.lost(s.tap)).sum();
         if lost > 0 {

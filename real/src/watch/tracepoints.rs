@@ -27,6 +27,7 @@ mod format;
 mod ring;
 mod symbols;
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::Ipv4Addr;
@@ -173,7 +174,8 @@ pub enum WatchError {
 pub struct Watch {
     layouts: Layouts,
     rings: Vec<(&'static str, Ring)>,
-    symbols: Symbols,
+    /// Read when something drops: they are many, and a module may come meanwhile.
+    symbols: OnceCell<Symbols>,
     seen: BTreeMap<u64, Seen>,
     lost: u64,
 }
@@ -200,7 +202,7 @@ impl Watch {
             rings.extend(ring::open(id).map_err(|e| WatchError::Open(name, e))?.into_iter().map(|r| (name, r)));
         }
         let layouts = Layouts::new(&mut f)?;
-        Ok(Watch { layouts, rings, symbols: Symbols::read(), seen: BTreeMap::new(), lost: 0 })
+        Ok(Watch { layouts, rings, symbols: OnceCell::new(), seen: BTreeMap::new(), lost: 0 })
     }
 
     /// What happened since the last call, in order of time.
@@ -250,7 +252,7 @@ impl Watch {
             skb,
             protocol: f.u16(s, "protocol"),
             reason: f.symbol(f.u32(s, "reason")),
-            function: self.symbols.function(f.u64(s, "location")),
+            function: self.symbols.get_or_init(Symbols::read).function(f.u64(s, "location")),
             // The memory may serve another packet next.
             seen: self.seen.remove(&skb),
         }
