@@ -50,7 +50,7 @@ impl<R: Recorder> Kernel<R> {
             ports: (s.lport, port),
             ..OutputKey::to(dst, 6)
         };
-        let rt = match self.ip_route_output(ns, key, None) {
+        let rt = match self.ip_route_connect(ns, key) {
             Ok(rt) => rt,
             Err(e) => {
                 if e == Errno::ENETUNREACH {
@@ -64,12 +64,16 @@ impl<R: Recorder> Kernel<R> {
             return Err(Errno::ENETUNREACH);
         }
         let dst = if dst.is_unspecified() { rt.src } else { dst };
-        if self.sock(id).lport == 0 {
-            let p = self.pick_port(id, rt.src)?;
-            self.take_port(id, rt.src, p);
-        }
+        let src = rt.src;
+        let rt = if self.sock(id).lport == 0 {
+            let p = self.pick_port(id, src)?;
+            self.take_port(id, src, p);
+            self.ip_route_newports(ns, rt, OutputKey { src, dst, ports: (p, port), ..key })?
+        } else {
+            rt
+        };
         let s = self.sock_mut(id);
-        s.local = rt.src;
+        s.local = src;
         s.remote = dst;
         s.rport = port;
         let quad = s.quad();

@@ -139,7 +139,7 @@ impl<R: Recorder> Kernel<R> {
             ports: (s.lport, port),
             ..OutputKey::to(dst, 17)
         };
-        let rt = match self.ip_route_output(ns, key, None) {
+        let rt = match self.ip_route_connect(ns, key) {
             Ok(rt) => rt,
             Err(e) => {
                 if e == Errno::ENETUNREACH {

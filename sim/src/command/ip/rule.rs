@@ -116,12 +116,35 @@ fn protocol(a: &mut Args<'_>) -> Result<u8, Bad> {
 
 fn range(a: &mut Args<'_>, what: &str) -> Result<(u16, u16), Bad> {
     let v = a.value()?;
-    let (x, y) = v.split_once('-').unwrap_or((v, v));
-    match (x.parse(), y.parse()) {
-        (Ok(x), Ok(y)) => Ok((x, y)),
-        _ if what == "sport" => Err(invarg("invalid port range\n", v)),
-        _ => Err(invarg(&format!("invalid {what} range\n"), v)),
+    let Some((x, rest)) = short(v) else {
+        let what = if what == "sport" { "port" } else { what };
+        return Err(invarg(&format!("invalid {what} range\n"), v));
+    };
+    Ok((x, rest.strip_prefix('-').and_then(short).map_or(x, |(y, _)| y)))
+}
+
+/// `%hu` of scanf(3): a sign, digits, and of them the lower 16 bits. Behind it the rest.
+fn short(v: &str) -> Option<(u16, &str)> {
+    let v = v.trim_start();
+    let unsigned = v.strip_prefix(['-', '+']).unwrap_or(v);
+    let end = unsigned.find(|c: char| !c.is_ascii_digit()).unwrap_or(unsigned.len());
+    let (digits, rest) = unsigned.split_at(end);
+    if digits.is_empty() {
+        return None;
     }
+    // More than fits is the greatest number there is.
+    let n = digits.parse::<u64>().unwrap_or(u64::MAX);
+    Some((if v.starts_with('-') { n.wrapping_neg() } else { n } as u16, rest))
+}
+
+/// `fib_rule_port_range_valid`.
+fn ports(ranges: [(&str, Option<(u16, u16)>); 2]) -> Result<(), Bad> {
+    for (name, v) in ranges {
+        if v.is_some_and(|(lo, hi)| lo > hi || lo == 0 || hi == u16::MAX) {
+            return Err(nl_error(&OpError::ext(Errno::EINVAL, format!("Invalid {name} range"))));
+        }
+    }
+    Ok(())
 }
 
 fn ifname(a: &mut Args<'_>, option: &str) -> Result<IfName, Bad> {
@@ -221,11 +244,7 @@ pub(super) fn exec(p: &mut Proc<'_>, g: &Globals, c: &RuleCmd) -> Result<i32, Ba
     let netns = p.ns;
     match c {
         RuleCmd::Add(rule, auto_pref) => {
-            for (name, v) in [("sport", rule.sport), ("dport", rule.dport)] {
-                if v.is_some_and(|(lo, hi)| lo > hi || lo == 0) {
-                    return Err(nl_error(&OpError::ext(Errno::EINVAL, format!("Invalid {name} range"))));
-                }
-            }
+            ports([("sport", rule.sport), ("dport", rule.dport)])?;
             let mut rule = rule.clone();
             if rule.action == RuleAction::Table(0) {
                 // The kernel takes a table that nobody uses (`fib_empty_table`).
@@ -236,6 +255,7 @@ pub(super) fn exec(p: &mut Proc<'_>, g: &Globals, c: &RuleCmd) -> Result<i32, Ba
             apply(p, &Op::RuleAdd { netns, rule, auto_pref: *auto_pref })?;
         }
         RuleCmd::Del(m) => {
+            ports([("sport", m.sport), ("dport", m.dport)])?;
             apply(p, &Op::RuleDel { netns, rule: m.clone() })?;
         }
         RuleCmd::Flush(m) => {

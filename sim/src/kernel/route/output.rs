@@ -41,6 +41,32 @@ impl OutputKey {
 pub type RouteError = Errno;
 
 impl<R: Recorder> Kernel<R> {
+    /// `ip_route_connect`: what had no source is looked up again with the one that was chosen. Only rules ask for it, so
+    /// that without any of one's own the first answer stands.
+    ///
+    /// # Errors
+    /// As of any lookup.
+    pub(crate) fn ip_route_connect(&mut self, ns: NetnsId, key: OutputKey) -> Result<Dst, Errno> {
+        let rt = self.ip_route_output(ns, key, None)?;
+        let chosen = key.dst.is_unspecified() || key.src.is_unspecified();
+        if !chosen || !self.ns(ns).fib.custom_rules {
+            return Ok(rt);
+        }
+        let dst = if key.dst.is_unspecified() { rt.src } else { key.dst };
+        self.ip_route_output(ns, OutputKey { src: rt.src, dst, ..key }, None)
+    }
+
+    /// `ip_route_newports`: rules may ask for the port that was picked since.
+    ///
+    /// # Errors
+    /// As of any lookup.
+    pub(crate) fn ip_route_newports(&mut self, ns: NetnsId, rt: Dst, key: OutputKey) -> Result<Dst, Errno> {
+        if !self.ns(ns).fib.custom_rules {
+            return Ok(rt);
+        }
+        self.ip_route_output(ns, key, None)
+    }
+
     /// `ip_route_output_key_hash_rcu`.
     ///
     /// # Errors
