@@ -29,7 +29,8 @@ impl Change {
         let (what, word) = match self.kind % 16 {
             0 => (format!("ip link set {name} down"), "link down"),
             // The kernel notes a lost carrier in a worker of its own, which may come after the carrier is back.
-            1 => (format!("ip link set {name} down; sleep 1.1; ip link set {name} up"), "link down and up"),
+            // The whole machine's carriers are looked at once a second, a bridge's after its port's (`linkwatch_nextevent`).
+            1 => (format!("ip link set {name} down; sleep 2.1; ip link set {name} up"), "link down and up"),
             2 if !d.addrs.is_empty() => {
                 (format!("ip addr del {} dev {name}", pick(&d.addrs, self.how)), "address gone")
             }
