@@ -40,7 +40,7 @@ pub(super) fn diagram(at: Hook, step: &str, d: &mut Doc) {
             hook(Hook::Postrouting),
             faint("→ out"),
         ]);
-        d.spans(vec![faint("                    ↓"), faint("                       ↑")]);
+        d.spans(vec![faint("                    ↓"), faint("                 ↑")]);
         d.spans(vec![faint("                "), hook(Hook::Input), faint("→ program →"), hook(Hook::Output)]);
     }
     d.spans([faint(&format!("at {}:", at.name()))].into_iter().chain(tables(at, step, " → ")).collect());
