@@ -4,6 +4,7 @@
 
 pub(crate) mod brief;
 pub(crate) mod firewall;
+mod names;
 
 use packetwalk_sim::kernel::fib::{RouteType, RuleAction, table};
 use packetwalk_sim::kernel::neigh::Nud;
@@ -45,6 +46,7 @@ pub(crate) fn tell(s: &Session, e: &Event) -> String {
 
 fn sentences(s: &Session, e: &Event) -> String {
     let dev = |d: DevId| s.kernel.dev(d).name.to_string();
+    let of = |d: DevId| format!("{} of {}", s.kernel.dev(d).name, who(s, s.kernel.dev(d).netns));
     let here = who(s, e.ns);
     match &e.kind {
         EventKind::Tx => tx(s, e),
@@ -83,6 +85,9 @@ fn sentences(s: &Session, e: &Event) -> String {
                 _ => "what it asks for does not fit this packet",
             };
             format!("Routing rule {pref} does not decide: {why}. The next rule is asked.")
+        }
+        EventKind::Fib { key, result } if for_a_tunnel(s, e, key.dst) => {
+            format!("Where does the tunnel's datagram go? {}", tell_first(fib(s, &here, key.dst.to_string(), result)))
         }
         EventKind::Fib { key, result } => fib(s, &here, key.dst.to_string(), result),
         EventKind::SourceChosen { src, by_route } => {
@@ -136,7 +141,9 @@ fn sentences(s: &Session, e: &Event) -> String {
         EventKind::FragWait => "A fragment is of no use alone: it waits for the others.".into(),
         EventKind::Reassembled { pieces } => format!("All {pieces} fragments are here: the packet is whole again."),
         EventKind::PmtuLearned { dst, mtu } => {
-            format!("A router on the way said that packets to {dst} may have {mtu} bytes at most. {here} remembers it.")
+            format!(
+                "A router on the way said that packets to {dst} may have {mtu} bytes at most, and {here} remembers it."
+            )
         }
         EventKind::Segmented { pieces } => format!("The big packet is cut into {pieces} segments that fit the cable."),
         EventKind::Encap { vni, remote, .. } => format!(
@@ -164,13 +171,13 @@ fn sentences(s: &Session, e: &Event) -> String {
         }
         EventKind::Macvlan { dev: d, verdict } => match verdict {
             MacvlanVerdict::Received => {
-                format!("The Ethernet address is {}'s, which shares this card: it gets the frame.", dev(*d))
+                format!("The Ethernet address is that of {}, which shares this card: it gets the frame.", of(*d))
             }
-            MacvlanVerdict::Sibling => format!("{} shares the same card: the frame goes straight there.", dev(*d)),
-            MacvlanVerdict::Out => format!("The frame leaves by {}, the card below.", dev(*d)),
+            MacvlanVerdict::Sibling => format!("{} shares the same card: the frame goes straight there.", of(*d)),
+            MacvlanVerdict::Out => format!("The frame leaves by {}, the card below.", of(*d)),
         },
         EventKind::RedirectTaken { dst, gateway } => {
-            format!("A router said that {gateway} is nearer to {dst}. {here} will go there from now on.")
+            format!("A router said that {gateway} is nearer to {dst}, and {here} will go there from now on.")
         }
         EventKind::IcmpError { ty, code } => {
             format!("{here} tells the sender what went wrong: ICMP {}.", words::icmp(*ty, *code))
@@ -181,7 +188,8 @@ fn sentences(s: &Session, e: &Event) -> String {
         EventKind::EchoReply => format!("{here} answers the ping. Its kernel does that, no program is needed."),
         EventKind::SocketDeliver { port: 0, .. } => "The program that sent the question takes the answer.".into(),
         EventKind::SocketDeliver { port, .. } => {
-            format!("Arrived: the program on port {port} in {here} gets the packet.")
+            let said = names::said(s, e).map(|t| format!(" {t}")).unwrap_or_default();
+            format!("Arrived: the program on port {port} in {here} gets the packet.{said}")
         }
         EventKind::SocketCopy { .. } => {
             "A program that listens to everything takes a copy. The packet itself goes on.".into()
@@ -190,10 +198,37 @@ fn sentences(s: &Session, e: &Event) -> String {
             format!("This end of the TCP connection goes from {old} to {new}: {}.", tcp_state(new))
         }
         EventKind::Consumed { what } => format!("The packet has done its work and ends here: {what}."),
-        EventKind::Drop { reason, func } => format!("The packet ends here, unwanted: {}.", words::drop(*reason, func)),
+        EventKind::Drop { reason, func } => {
+            let too_long = too_long(s, e).filter(|_| words::drop(*reason, func).starts_with("too big for the device"));
+            let why = too_long.unwrap_or_else(|| words::drop(*reason, func).to_owned());
+            format!("The packet ends here, unwanted: {why}.")
+        }
         EventKind::Bound { what } => format!("packetwalk itself stopped the packet: {what}."),
         _ => firewall::tell(s, &here, e),
     }
+}
+
+/// A sentence's beginning, written large.
+fn tell_first(text: String) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |c| c.to_uppercase().chain(chars).collect())
+}
+
+/// The look-up is that of a tunnel for its datagram: the frame goes into it next.
+fn for_a_tunnel(s: &Session, e: &Event, dst: std::net::Ipv4Addr) -> bool {
+    let events = &s.kernel.rec.events;
+    let now = events[events.partition_point(|x| x.at < e.at)..].iter().take_while(|x| x.at == e.at).take(256);
+    now.filter(|x| x.packet == e.packet).any(|x| matches!(&x.kind, EventKind::Encap { remote, .. } if *remote == dst))
+        && s.kernel.rec.packet_at(e).and_then(|p| p.ipv4()).is_none_or(|ip| ip.dst != dst)
+}
+
+/// The frame is longer than the device, or the one at the other end of its cable, takes.
+fn too_long(s: &Session, e: &Event) -> Option<String> {
+    let d = s.kernel.dev(e.dev?);
+    let long = s.kernel.rec.packet_at(e)?.frame_len().saturating_sub(14);
+    let ends = [Some(d), d.veth_peer().map(|p| s.kernel.dev(p))];
+    let narrow = ends.into_iter().flatten().find(|d| long > d.mtu as usize)?;
+    Some(format!("it has {long} bytes, and {} of {} takes {} at most", narrow.name, who(s, narrow.netns), narrow.mtu))
 }
 
 /// What a state of TCP means.
@@ -274,9 +309,15 @@ fn bridge_lookup(s: &Session, bridge: DevId, verdict: BrVerdict) -> String {
 
 fn fib(s: &Session, here: &str, dst: String, result: &FibResult) -> String {
     match result {
-        FibResult::Route { route, .. } => {
+        FibResult::Route { pref, route } => {
             let dev = route.dev.map(|d| s.kernel.dev(d).name.to_string()).unwrap_or_default();
             match (route.kind, route.gateway()) {
+                // A rule of somebody's own asks a table of its own, whatever the main one says.
+                (RouteType::Unicast, gw) if !matches!(pref, 0 | 32_766 | 32_767) => {
+                    let to = gw.map_or_else(|| "straight to it".to_owned(), |gw| format!("to the router {gw}"));
+                    let table = table_name(route.table);
+                    format!("Routing rule {pref} asks table {table} for {dst}: {here} sends {to}, out of {dev}.")
+                }
                 (RouteType::Local, _) => {
                     format!("{dst} is an address of {here} itself: the packet has arrived at its host.")
                 }

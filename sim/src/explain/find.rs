@@ -13,6 +13,7 @@ mod looped;
 mod mtu;
 mod name;
 mod neigh;
+mod overlap;
 mod route;
 mod silent;
 mod skipped;
@@ -88,6 +89,7 @@ pub fn find(sc: &Scene<'_>) -> Vec<Found> {
         name::unknown(sc, &mut out);
     }
     detour::rules(sc, &mut out);
+    overlap::find(sc, &mut out);
     let mut late = Vec::new();
     for i in 0..sc.events().len() {
         event(sc, i, &mut out, &mut late);
@@ -123,6 +125,8 @@ fn event(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>, late: &mut Vec<Found>) 
         EventKind::Drop { reason, func } => match *reason {
             R::OTHERHOST => link::astray(sc, i, late),
             R::UNHANDLED_PROTO => {}
+            // The packet that was too big comes first, and what was lost with the message behind it.
+            R::NETFILTER_DROP if mtu::is_error(sc, i) => firewall::dropped(sc, i, late),
             R::NETFILTER_DROP => firewall::dropped(sc, i, out),
             R::IP_INADDRERRORS => route::not_forwarding(sc, i, out),
             R::IP_INNOROUTES | R::IP_OUTNOROUTES => route::missing(sc, i, out),

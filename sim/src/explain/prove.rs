@@ -146,10 +146,12 @@ impl Search<'_> {
     /// Ways to make the line work, and the blockers that they take away.
     fn mend(&mut self, world: &Session, first: &Tried) -> (Vec<Vec<Line>>, Vec<Blocker>) {
         let mut sorted = self.try_each(world, &first.found, &[], false);
-        // A program where none was does not mend what is known to be wrong.
+        // A program where none was does not mend what is known to be wrong, nor what another change of the same cause mends.
         let stood_in = |w: &(&Found, &Vec<Line>)| w.1.iter().any(Line::stands_in);
         if !sorted.works.is_empty() && sorted.works.iter().all(stood_in) {
-            let wrong = |p: &Partly<'_>| p.f.is_known();
+            let instead: Vec<Key> = sorted.works.iter().map(|w| w.0.key()).collect();
+            let other_way = |p: &Partly<'_>| instead.contains(&p.f.key()) && !p.fix.iter().any(Line::stands_in);
+            let wrong = |p: &Partly<'_>| p.f.is_known() || other_way(p);
             let (wrong, _): (Vec<_>, Vec<_>) = sorted.partly.drain(..).partition(wrong);
             if let Some(paces) = self.behind(wrong, &[], 0) {
                 return self.together(world, paces);
@@ -163,12 +165,21 @@ impl Search<'_> {
                     single.push((*fix).clone());
                 }
             }
-            return (single, vec![f.blocker.clone()]);
+            let (key, first) = (f.key(), f.blocker.clone());
+            return (single, self.beneath(sorted.partly, &key).unwrap_or_else(|| vec![first]));
         }
         match self.behind(sorted.partly, &[], 0) {
             Some(paces) => self.together(world, paces),
             None => (Vec::new(), Vec::new()),
         }
+    }
+
+    /// What an exception above all rules lets the packet past: the rule that dropped it, and those that would have dropped
+    /// it behind that rule.
+    fn beneath(&mut self, partly: Vec<Partly<'_>>, key: &Key) -> Option<Vec<Blocker>> {
+        let deleted = |p: &Partly<'_>| p.f.key() == *key && p.fix.iter().any(|l| l.command.contains(" -D "));
+        let rest = partly.into_iter().filter(deleted).collect();
+        Some(self.behind(rest, &[], 0)?.into_iter().map(|p| p.0).collect())
     }
 
     /// The changes of several blockers as one.

@@ -146,7 +146,7 @@ fn syn_ack_ttl(walk: &Walk, r: &StepResult) -> Option<u8> {
     })
 }
 
-/// What the command printed, how it ended, and how long that took.
+/// What the command printed, and how it ended.
 fn check_output(e: &Expect, r: &StepResult, f: &mut Failures<'_>) {
     if let Some(want) = e.exit
         && r.exit != Some(want)
@@ -160,15 +160,9 @@ fn check_output(e: &Expect, r: &StepResult, f: &mut Failures<'_>) {
             f.add(key, want, got, None);
         }
     }
-    let took = r.finished_ns.saturating_sub(r.started_ns);
-    if let Some(most) = e.within
-        && took > most
-    {
-        f.add("within", span(most), span(took), None);
-    }
 }
 
-/// What became of the packets.
+/// What became of the packets, and how long that took: what fails for another reason often takes too long as well.
 fn check_way(walk: &Walk, step: &Step, e: &Expect, r: &StepResult, f: &mut Failures<'_>) {
     let s = &walk.session;
     let events = s.kernel.rec.events.get(r.first_event..r.end_event).unwrap_or_default();
@@ -180,6 +174,12 @@ fn check_way(walk: &Walk, step: &Step, e: &Expect, r: &StepResult, f: &mut Failu
     }
     let arp = matches!(&step.action.what, What::Probe { probe, .. } if probe.kind == ProbeKind::Arping);
     path::check(s, events, e, arp, f);
+    let took = r.finished_ns.saturating_sub(r.started_ns);
+    if let Some(most) = e.within
+        && took > most
+    {
+        f.add("within", span(most), span(took), None);
+    }
 }
 
 /// A span of time as `within` takes it.

@@ -94,6 +94,7 @@ pub fn drop(reason: DropReason, func: &str) -> &'static str {
             "br_nf_dev_queue_xmit" => "too big for the port, and a bridge tells nobody",
             "br_dev_queue_push_xmit" | "__dev_forward_skb2" => "too big for the device, or the device is down",
             "icmp_echo" => "this host is told not to answer pings",
+            "ip_error" => "a route or a routing rule says that it must not go there",
             _ => "the kernel says no more than that",
         },
         D::NO_SOCKET => "nothing listens on that port",
@@ -135,5 +136,14 @@ pub fn drop(reason: DropReason, func: &str) -> &'static str {
         D::PACKETWALK_UNMODELLED => "a rule asks for something that the model does not have",
         D::SOCKET_RCVBUFF => "the socket's buffer is full",
         _ => "the kernel says no more than that",
+    }
+}
+
+/// How often: `not at all`, `once`, `3 times`.
+pub fn times(n: u32) -> String {
+    match n {
+        0 => "not at all".to_owned(),
+        1 => "once".to_owned(),
+        n => format!("{n} times"),
     }
 }

@@ -5,7 +5,8 @@ use packetwalk_sim::kernel::netfilter::Hook;
 use packetwalk_sim::kernel::xtables::Policy;
 use packetwalk_sim::session::Session;
 use packetwalk_sim::trace::clause::clause;
-use packetwalk_sim::trace::event::{CtVerdict, Event, EventKind, RuleAt, RuleVerdict};
+use packetwalk_sim::trace::event::{CtVerdict, Event, EventKind, Miss, RuleAt, RuleVerdict, Saw};
+use packetwalk_sim::trace::words;
 
 /// When packets come by a hook.
 pub(crate) fn hook(h: Hook) -> &'static str {
@@ -28,10 +29,7 @@ pub(super) fn tell(s: &Session, here: &str, e: &Event) -> String {
             table.name()
         ),
         EventKind::XtMissed { at, miss } => {
-            format!(
-                "Rule {} of {} does not fit: its {} asks for something else. The next rule is asked.",
-                at.number, at.chain, miss.option
-            )
+            format!("Rule {} of {} does not fit: {}. The next rule is asked.", at.number, at.chain, missed(miss))
         }
         EventKind::XtMatched { at, verdict } => matched(at, *verdict),
         EventKind::XtPolicy { hook: h, table, policy, .. } => {
@@ -55,6 +53,24 @@ pub(super) fn tell(s: &Session, here: &str, e: &Event) -> String {
         EventKind::Nat { before, after, .. } => nat(before, after, answers(s, e)),
         EventKind::Log { .. } => "A LOG rule writes a line to the kernel's log. The packet goes on.".into(),
         other => clause(s, other).1,
+    }
+}
+
+/// Why a rule does not fit. Some matches remember what came before, and say no for that.
+fn missed(m: &Miss) -> String {
+    match (m.option, m.saw) {
+        (o, Saw::Listed(a, n)) => format!("{a} is in its list {}, and {o} wants it otherwise", words::times(n)),
+        ("--connlimit-above", Saw::Num(n)) => format!("there are not too many connections yet ({n})"),
+        ("--connlimit-upto", Saw::Num(n)) => format!("there are too many connections already ({n})"),
+        ("--hashlimit-above", _) => "not too many packets of this kind have come yet".into(),
+        ("--hashlimit-upto" | "--limit", _) => "too many packets have come of late, its limit is spent".into(),
+        ("--quota", _) => "the bytes that it lets fit are used up".into(),
+        ("--every", _) => "it takes one packet of several, and this is not its turn".into(),
+        ("--probability", _) => "it throws dice, and they said no".into(),
+        ("--string" | "--hex-string", Saw::Found("it is not there")) => {
+            "the text that it looks for is not in it".into()
+        }
+        (o, _) => format!("its {o} asks for something else"),
     }
 }
 

@@ -14,7 +14,8 @@ use packetwalk_sim::kernel::neigh::Nud;
 use packetwalk_sim::kernel::types::NetnsId;
 use packetwalk_sim::session::Session;
 use packetwalk_sim::trace::DropReason;
-use packetwalk_sim::trace::event::{Event, EventKind};
+use packetwalk_sim::trace::event::{ArpVerdict, Event, EventKind};
+use packetwalk_sim::trace::words;
 use packetwalk_sim::wire::MacAddr;
 use packetwalk_sim::wire::packet::{Arp, Body};
 
@@ -53,6 +54,9 @@ pub(super) fn show(w: &WalkState, i: usize, e: &Event, d: &mut Doc) {
         }
         EventKind::Neigh { ip, nud, lladdr } => neighbours(w, e, Some((*ip, *nud, *lladdr)), "", d),
         EventKind::NeighState { ip, new, lladdr, .. } => neighbours(w, e, Some((*ip, *new, *lladdr)), "", d),
+        EventKind::Arp { verdict: ArpVerdict::SourceRefused | ArpVerdict::Ignored(_) | ArpVerdict::Filtered } => {
+            switches(w, e, d);
+        }
         EventKind::Arp { .. } => neighbours(w, e, None, "", d),
         EventKind::BrLearn { .. }
         | EventKind::BrLookup { .. }
@@ -65,6 +69,13 @@ pub(super) fn show(w: &WalkState, i: usize, e: &Event, d: &mut Doc) {
         | EventKind::VxlanLearn { .. }
         | EventKind::VxlanProxy { .. } => link::tunnel(w, e, d),
         EventKind::Tx | EventKind::Rx => link::cable(s, e, d),
+        EventKind::Macvlan { .. } => link::sharing(w, e, d),
+        EventKind::Fragmented { .. } | EventKind::Segmented { .. } => link::cable(s, e, d),
+        EventKind::IcmpError { .. } => quoted(w, i, e, d),
+        EventKind::IcmpLimited { .. } => settings(w, e.ns, &["net.ipv4.icmp_ratelimit", "net.ipv4.icmp_ratemask"], d),
+        EventKind::PmtuLearned { .. } | EventKind::RedirectTaken { .. } => {
+            table(w, "routes", &was(w, e.ns, device::routes), device::routes(s, e.ns), "", d);
+        }
         EventKind::SocketDeliver { port, .. } => sockets(w, e.ns, *port, d),
         EventKind::Drop { reason, .. } => dropped(w, i, e, *reason, d),
         _ => {}
@@ -172,7 +183,22 @@ fn sockets(w: &WalkState, ns: NetnsId, port: u16, d: &mut Doc) {
     // A program that takes one connection no longer listens at the step's end.
     let gone = |l: &&String| port != 0 && l.contains(&lit) && !now.contains(l);
     let lines: Vec<String> = before.iter().filter(gone).cloned().chain(now.iter().cloned()).collect();
+    if port != 0 && !lines.iter().any(|l| l.ends_with(&lit)) {
+        d.line(&format!("port {port} is that of a program which asked, and waits for the answer"), GOOD);
+        d.gap();
+    }
     table(w, "programs that listen", &before, lines, &lit, d);
+}
+
+/// The packet that a message tells of: its first bytes go along, so that the sender knows which one it was.
+fn quoted(w: &WalkState, i: usize, e: &Event, d: &mut Doc) {
+    let s = w.world();
+    let events = w.walk.events(w.chapter);
+    let parent = s.kernel.rec.birth(e.packet).and_then(|b| b.0).unwrap_or(e.packet);
+    let before = events[..i.min(events.len())].iter().rev().find(|x| x.packet == parent);
+    let Some(p) = before.and_then(|x| s.kernel.rec.packet_at(x)) else { return };
+    d.line("the message quotes the packet that it tells of", HEAD);
+    d.hang("  ", &words::packet(p), "    ", Style::new());
 }
 
 /// The settings that forwarding and the check of sources hang on, as they are after the step: those of the device that
@@ -180,15 +206,27 @@ fn sockets(w: &WalkState, ns: NetnsId, port: u16, d: &mut Doc) {
 fn switches(w: &WalkState, e: &Event, d: &mut Doc) {
     let k = &w.world().kernel;
     let dev = e.dev.map(|x| k.dev(x).name.to_string());
-    let mut names = vec!["net.ipv4.ip_forward".to_owned()];
-    names.extend(dev.iter().map(|x| format!("net.ipv4.conf.{x}.forwarding")));
-    for key in ["rp_filter", "route_localnet"] {
+    let mut names = Vec::new();
+    let keys: &[&str] = match e.kind {
+        EventKind::Arp { verdict: ArpVerdict::Ignored(_) } => &["arp_ignore"],
+        EventKind::Arp { verdict: ArpVerdict::Filtered } => &["arp_filter"],
+        _ => &["rp_filter", "route_localnet"],
+    };
+    if !matches!(e.kind, EventKind::Arp { .. }) {
+        names.push("net.ipv4.ip_forward".to_owned());
+        names.extend(dev.iter().map(|x| format!("net.ipv4.conf.{x}.forwarding")));
+    }
+    for key in keys {
         names.push(format!("net.ipv4.conf.all.{key}"));
         names.extend(dev.iter().map(|x| format!("net.ipv4.conf.{x}.{key}")));
     }
+    settings(w, e.ns, &names.iter().map(String::as_str).collect::<Vec<_>>(), d);
+}
+
+fn settings(w: &WalkState, ns: NetnsId, names: &[&str], d: &mut Doc) {
     d.line("settings here", HEAD);
     for name in names {
-        if let Ok(v) = k.sysctl_get(e.ns, &name) {
+        if let Ok(v) = w.world().kernel.sysctl_get(ns, name) {
             d.line(&format!("  {name} = {}", v.trim()), Style::new());
         }
     }

@@ -10,7 +10,7 @@ use packetwalk_sim::trace::clause::clause;
 use packetwalk_sim::trace::event::{Birth, EventKind, RuleVerdict};
 use packetwalk_sim::trace::{Outcome, words};
 
-use super::doc::Doc;
+use super::doc::{Doc, wrap};
 use super::evidence;
 use super::look::{BAD, FAINT, GOOD, HEAD, KEY, PLACE};
 use super::walk::frame_of;
@@ -25,8 +25,12 @@ const TIGHT: u16 = 14;
 
 /// Draws it.
 pub(super) fn render(state: &State, w: &WalkState, frame: &mut Frame<'_>, area: Rect, focus: bool) {
-    let title = if w.event().is_some() {
-        "the decision"
+    let since = w.event().map(|(_, e, _)| {
+        let at = w.walk.chapter(w.chapter).map_or(0, |c| e.at.saturating_sub(c.result.started_ns));
+        format!("the decision, +{}", span(at))
+    });
+    let title = if let Some(since) = &since {
+        since.as_str()
     } else if w.chapter == 0 {
         "the world"
     } else if w.at_end() {
@@ -230,12 +234,13 @@ fn event(state: &State, w: &WalkState, tight: bool, d: &mut Doc) {
     let packet = s.kernel.rec.packet_at(e).map(words::packet);
     let packet = packet.map(|p| if again { format!("{p} (again)") } else { p });
     let title = w.index().and_then(|x| x.stories.get(item.story as usize)).map(|s| s.title.clone());
-    let at = w.walk.chapter(w.chapter).map_or(0, |c| e.at.saturating_sub(c.result.started_ns));
-    d.spans(vec![
-        (place, PLACE),
-        (format!("  {}", packet.or(title).unwrap_or_default()), Style::new()),
-        (format!("  +{}", span(at)), FAINT),
-    ]);
+    // What is too long for one line goes on in the next: often it is its end that matters.
+    let what = packet.or(title).unwrap_or_default();
+    for (i, l) in wrap(&format!("{place}  "), &what, "  ", d.width).into_iter().enumerate() {
+        let rest = l.strip_prefix(&place).filter(|_| i == 0).map(str::to_owned);
+        let head = if rest.is_some() { place.clone() } else { String::new() };
+        d.spans(vec![(head, PLACE), (rest.unwrap_or(l), Style::new())]);
+    }
     let bad = matches!(e.kind, EventKind::Drop { .. } | EventKind::Bound { .. });
     let text = match evidence::culprit(w, i, e) {
         Some((_, x)) if matches!(x.kind, EventKind::XtMatched { verdict: RuleVerdict::Nat, .. }) => {

@@ -45,9 +45,13 @@ pub fn policy(sc: &Scene<'_>, out: &mut Vec<Found>) {
         let show = line(sc, e.ns, format!("ip route get {} from {}", key.dst, key.src));
         let f = Found::new(Cause::PolicyRoute, place, says)
             .shown("the rules", Some(line(sc, e.ns, "ip rule show")))
-            .shown(format!("table {} wins", route.table), Some(show))
-            .fix(vec![line(sc, e.ns, format!("ip rule del pref {pref}"))]);
-        out.push(f);
+            .shown(format!("table {} wins", route.table), Some(show));
+        // An exception for one network leaves the rule to the rest.
+        let exception = world::target(s, e.ns, key.dst).map(|(_, net)| {
+            vec![line(sc, e.ns, format!("ip rule add to {net} lookup main pref {}", pref.saturating_sub(1)))]
+        });
+        let f = exception.into_iter().fold(f, Found::fix);
+        out.push(f.fix(vec![line(sc, e.ns, format!("ip rule del pref {pref}"))]));
     }
 }
 

@@ -1,15 +1,16 @@
-//! Destinations that a rule put in the place of the one that was asked for, and that are wrong.
+//! Addresses and ports that a rule put in the place of a packet's own, and that are wrong.
 
 use std::net::Ipv4Addr;
 
 use super::firewall::{engines_own, with_table};
 use super::{Found, line};
 use crate::command::iptables::rule_spec;
+use crate::docker::types::Container;
 use crate::explain::scene::{Flow, Scene};
 use crate::explain::{Line, world};
 use crate::kernel::socket::SocketInfo;
 use crate::kernel::types::NetnsId;
-use crate::trace::event::{EventKind, RuleAt, RuleVerdict};
+use crate::trace::event::{Event, EventKind, RuleAt, RuleVerdict};
 
 /// The rule that led packets to a destination, and where.
 fn leads_to<'a>(sc: &'a Scene<'_>, dst: Ipv4Addr) -> Option<(NetnsId, &'a RuleAt)> {
@@ -22,6 +23,25 @@ fn leads_to<'a>(sc: &'a Scene<'_>, dst: Ipv4Addr) -> Option<(NetnsId, &'a RuleAt
         _ => None,
     });
     Some((router, rule?))
+}
+
+/// Answers go to an address that a rule gave packets as their source, and that the router does not have.
+pub fn wrong_source(sc: &Scene<'_>, nobody: Ipv4Addr, mut f: Found) -> Found {
+    let gives = |x: &Event| matches!(&x.kind, EventKind::Nat { before, after, .. } if before.src != after.src && after.src == nobody);
+    let Some(n) = sc.events().iter().position(gives) else { return f };
+    let e = &sc.events()[n];
+    let rule = sc.events()[..n].iter().rev().take_while(|x| x.ns == e.ns).find_map(|x| match &x.kind {
+        EventKind::XtMatched { at, verdict: RuleVerdict::Nat } => Some(at),
+        _ => None,
+    });
+    let (Some(r), Some(dev)) = (rule, e.dev.map(|d| sc.after.kernel.dev(d))) else { return f };
+    let place = world::place(sc.after, e.ns);
+    f.blocker.says = format!("{}; {place} gives packets that source by a rule, and does not have it", f.blocker.says);
+    f = shown(sc, e.ns, r, f);
+    for a in dev.addrs.iter().map(|a| a.local).take(2) {
+        f = replaced(sc, e.ns, r, &nobody.to_string(), &a.to_string()).into_iter().fold(f, Found::fix);
+    }
+    f.fix(vec![line(sc, e.ns, format!("ip addr add {nobody}/32 dev {}", dev.name))])
 }
 
 /// The rule as evidence.
@@ -70,6 +90,27 @@ pub fn wrong_port(sc: &Scene<'_>, i: usize, flow: &Flow, port: u16, f: Found) ->
         f = fixes.fold(f, Found::fix);
     }
     f
+}
+
+/// The rule is an engine's, which published the wrong port of a container: a rule before it, until it is published anew.
+pub fn published_wrong(sc: &Scene<'_>, i: usize, flow: &Flow, port: u16, mut f: Found) -> Found {
+    let s = sc.after;
+    let Some((router, _)) = leads_to(sc, flow.dst) else { return f };
+    let others = listening(sc, sc.events()[i].ns, flow.proto());
+    let Some(right) = others.into_iter().find(|p| *p != port) else { return f };
+    let Some(e) = s.engines.get(&s.kernel.ns(router).host) else { return f };
+    let has = |c: &Container| c.endpoints.values().any(|p| p.ip == Some(flow.dst));
+    let Some(c) = e.containers.values().find(|c| has(c)) else { return f };
+    let Some(b) = c.bound.iter().find(|b| b.port == port && b.proto == flow.proto()) else { return f };
+    let (host, proto, ip) = (b.host_port, flow.proto(), flow.dst);
+    f.blocker.says = format!("{}, and `-p {host}:{right}` would publish that", f.blocker.says);
+    let lines = [
+        format!(
+            "iptables -t nat -I PREROUTING -p {proto} --dport {host} -m addrtype --dst-type LOCAL -j DNAT --to-destination {ip}:{right}"
+        ),
+        format!("iptables -I DOCKER -d {ip} -p {proto} --dport {right} -j ACCEPT"),
+    ];
+    f.fix(lines.iter().map(|l| line(sc, router, l)).collect())
 }
 
 /// Nobody has the address that a rule put there, and another host beside it listens on the port.

@@ -134,7 +134,7 @@ fn carrier(sc: &Scene<'_>, v: &Vxlan) -> Option<DevId> {
 }
 
 /// The packet of an event is an ICMP "fragmentation needed".
-fn is_error(sc: &Scene<'_>, i: usize) -> bool {
+pub fn is_error(sc: &Scene<'_>, i: usize) -> bool {
     let p = sc.packet_before(i).and_then(|p| p.ipv4());
     matches!(p.map(|ip| &ip.l4), Some(L4::Icmp(x)) if x.ty == 3 && x.code == 4)
 }

@@ -108,7 +108,19 @@ fn on_the_wire(sc: &Scene<'_>, dev: DevId, owner: &Device, mut f: Found) -> Foun
             .shown(format!("{place} is DOWN"), Some(line(sc, d.netns, format!("ip link show {}", d.name))))
             .fix(vec![line(sc, d.netns, format!("ip link set {} up", d.name))]);
     }
-    f
+    if f.blocker.cause == Cause::NeighbourFailed { asked_before(sc, dev, owner, f) } else { f }
+}
+
+/// The question was out before the step began, and by a way that was wrong then: its last repeat may be over.
+fn asked_before(sc: &Scene<'_>, dev: DevId, owner: &Device, mut f: Found) -> Found {
+    let ns = sc.after.kernel.dev(dev).netns;
+    if ns.ix() >= sc.before.kernel.netns.len() {
+        return f;
+    }
+    let waiting = sc.before.kernel.ns(ns).neigh.entries.iter().filter(|(k, n)| k.0 == dev && n.nud == Nud::Incomplete);
+    let Some(ip) = waiting.map(|(k, _)| k.1).find(|ip| owner.addrs.iter().any(|a| a.local == *ip)) else { return f };
+    f.blocker.says = format!("{}: it was asked before, and has not given up on that question yet", f.blocker.says);
+    f.fix(vec![line(sc, ns, format!("ip neigh del {ip} dev {}", world::name(sc.after, dev)))])
 }
 
 /// A macvlan of the host's own on the same device hears the others.
@@ -233,6 +245,7 @@ fn nobody(sc: &Scene<'_>, ns: NetnsId, dev: DevId, ip: Ipv4Addr, dst: Option<Ipv
         }
     }
     f = super::dnat::wrong_host(sc, ip, f);
+    f = super::dnat::wrong_source(sc, ip, f);
     // Others on the wire whose address is another than is asked for: it may have moved.
     for d in world::segment(s, dev).into_iter().map(|d| s.kernel.dev(d)) {
         let end = s.kernel.ns(d.netns).sysctl.all.forwarding == 0 || gateway;

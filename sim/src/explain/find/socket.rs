@@ -1,7 +1,7 @@
 //! Packets that arrived where nobody wants them.
 
 use super::{Found, at, dnat, line, with_drop, words};
-use crate::docker::types::Bound;
+use crate::docker::types::{Bound, Network, Publish};
 use crate::explain::scene::{Flow, FlowL4, Scene};
 use crate::explain::{Cause, Line, world};
 use crate::kernel::socket::SocketInfo;
@@ -47,7 +47,8 @@ fn no_listener(sc: &Scene<'_>, i: usize, flow: &Flow, port: u16) -> Found {
     let waits = if proto == "tcp" { "LISTEN" } else { "UNCONN" };
     let sockets = s.kernel.sockets(e.ns);
     let other = sockets.iter().find(|x| x.proto == proto && x.lport == port && x.state == waits);
-    if let Some(f) = published_elsewhere(sc, i, flow, port).or_else(|| published_otherwise(sc, i, flow, port)) {
+    let published = published_elsewhere(sc, i, flow, port).or_else(|| published_otherwise(sc, i, flow, port));
+    if let Some(f) = published.or_else(|| published_in_vain(sc, i, flow, port)) {
         return f;
     }
     let f = match other {
@@ -68,7 +69,10 @@ fn no_listener(sc: &Scene<'_>, i: usize, flow: &Flow, port: u16) -> Found {
             dnat::wrong_port(sc, i, flow, port, f.shown(format!("no {proto} socket on port {port}"), Some(show)))
         }
     };
-    f.fix(vec![serve(sc, e.ns, proto, &port.to_string())])
+    let none = f.blocker.cause == Cause::NoListener;
+    let f = f.fix(vec![serve(sc, e.ns, proto, &port.to_string())]);
+    // Behind the stand-in: another port may lead round what else is in the way, which is to be told as well.
+    if none { dnat::published_wrong(sc, i, flow, port, f) } else { f }
 }
 
 /// A container publishes the port, and at another address of the host only: what listens there, if anything, is its proxy.
@@ -126,6 +130,37 @@ fn published_otherwise(sc: &Scene<'_>, i: usize, flow: &Flow, port: u16) -> Opti
         line(sc, e.ns, format!("iptables -t nat -I PREROUTING -d {} {to}", flow.dst)),
         line(sc, e.ns, format!("iptables -I DOCKER-USER -d {ip} -p {proto} --dport {} -j ACCEPT", bound.port)),
     ]))
+}
+
+/// A container was started with the port published, and is on networks only that are `--internal`: nothing is published.
+fn published_in_vain(sc: &Scene<'_>, i: usize, flow: &Flow, port: u16) -> Option<Found> {
+    let e = &sc.events()[i];
+    let s = sc.after;
+    let engine = s.engines.get(&s.kernel.ns(e.ns).host).filter(|_| world::root(s, e.ns) == e.ns)?;
+    let asked = |p: &Publish| p.proto == flow.proto() && p.host_ports.is_some_and(|(a, b)| (a..=b).contains(&port));
+    let c = engine.containers.values().find(|c| c.bound.is_empty() && c.publish.iter().any(asked))?;
+    let on: Vec<&Network> = world::networks(engine, c).collect();
+    if on.is_empty() || !on.iter().all(|n| n.internal) {
+        return None;
+    }
+    let place = world::place(s, e.ns);
+    let names = on.iter().map(|n| n.name.as_str()).collect::<Vec<_>>().join(", ");
+    let says = format!(
+        "container {} was to publish port {port} of {place}, and is on an internal network only ({names}): the engine \
+         publishes nothing there, and says nothing",
+        c.name
+    );
+    let f = Found::new(Cause::NotPublished, place, says)
+        .shown("nothing is published", Some(line(sc, e.ns, format!("docker port {}", c.name))))
+        .shown(
+            "the network is internal",
+            Some(line(sc, e.ns, format!("docker network inspect -f '{{{{.Internal}}}}' {}", on[0].name))),
+        );
+    let open = engine.networks.values().filter(|n| n.driver == "bridge" && !n.internal);
+    Some(
+        open.take(3)
+            .fold(f, |f, n| f.fix(vec![line(sc, e.ns, format!("docker network connect {} {}", n.name, c.name))])),
+    )
 }
 
 /// A server on the port, as a stand-in for the one that should run there.

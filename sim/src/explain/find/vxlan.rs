@@ -110,6 +110,9 @@ pub fn wrong_port(sc: &Scene<'_>, i: usize, flow: &Flow) -> Found {
     let mut f = Found::new(Cause::VxlanPortMismatch, place, says)
         .shown(format!("no socket on UDP port {port}"), Some(line(sc, e.ns, "ss -lun")));
     let Some((from, v)) = sender(sc) else { return f };
+    if tunnels(sc, e.ns).next().is_none() {
+        return no_tunnel(sc, from, v, flow.dst);
+    }
     let same = |w: &Vxlan| w.cfg.vni == v.cfg.vni;
     let none_of_the_number = !tunnels(sc, e.ns).any(|(d, w)| d.id != from.id && same(w));
     for (d, w) in tunnels(sc, e.ns).filter(|(d, w)| d.id != from.id && (same(w) || none_of_the_number)) {
@@ -125,6 +128,13 @@ pub fn wrong_port(sc: &Scene<'_>, i: usize, flow: &Flow) -> Found {
         }
     }
     f
+}
+
+/// The host that the datagram came to has no tunnel at all: the entry that led there names the wrong one.
+fn no_tunnel(sc: &Scene<'_>, from: &Device, v: &Vxlan, asked: Ipv4Addr) -> Found {
+    let place = format!("{}/{}", world::place(sc.after, from.netns), from.name);
+    let says = format!("{place} sends the frame to {asked}, a host that has no tunnel");
+    led_astray(sc, (from, v), place, says, asked)
 }
 
 /// The tunnel does not know where to send the frame.
@@ -169,10 +179,16 @@ pub fn no_neighbour(sc: &Scene<'_>, i: usize, ip: Ipv4Addr, out: &mut Vec<Found>
 /// The entry of the tunnel leads to an address that is no host's.
 pub fn wrong_remote(sc: &Scene<'_>, i: usize, asked: Ipv4Addr, out: &mut Vec<Found>) {
     let Some((dev, v)) = sender(sc) else { return };
-    let inner = sc.events().iter().find(|e| matches!(e.kind, EventKind::Encap { .. })).and_then(|e| sc.packet(e));
-    let mac = inner.map(|p| p.dst);
     let place = format!("{}/{}", world::place(sc.after, dev.netns), dev.name);
     let says = format!("{place} sends the frame to {asked}, and nobody is there");
+    out.push(with_drop(sc, i, led_astray(sc, (dev, v), place, says, asked)));
+}
+
+/// An entry of a tunnel is wrong: others that lead to where the network's other tunnels are, beside it or in its place.
+fn led_astray(sc: &Scene<'_>, from: (&Device, &Vxlan), place: String, says: String, asked: Ipv4Addr) -> Found {
+    let (dev, v) = from;
+    let inner = sc.events().iter().find(|e| matches!(e.kind, EventKind::Encap { .. })).and_then(|e| sc.packet(e));
+    let mac = inner.map(|p| p.dst);
     let mut f = Found::new(Cause::FdbMissing, place, says)
         .shown("its forwarding database", Some(line(sc, dev.netns, format!("bridge fdb show dev {}", dev.name))));
     let zero = MacAddr::default();
@@ -184,7 +200,7 @@ pub fn wrong_remote(sc: &Scene<'_>, i: usize, asked: Ipv4Addr, out: &mut Vec<Fou
             f = f.fix(fix.into_iter().chain([del]).collect());
         }
     }
-    out.push(with_drop(sc, i, f));
+    f
 }
 
 /// Entries that lead to the hosts where the network's other tunnels are.

@@ -80,6 +80,8 @@ pub fn miss_text(s: &Session, m: &Miss) -> String {
         Saw::Dev(None) => "no device".to_owned(),
         Saw::Dice => return format!("{} (a branch: the seed's dice said no)", m.option),
         Saw::Word(w) => w.to_owned(),
+        Saw::Found(w) => return format!("{} ({w})", m.option),
+        Saw::Listed(a, n) => return format!("{} ({a} is in the list {})", m.option, words::times(n)),
         Saw::Icmp(ty, code) => words::icmp(ty, code),
         Saw::Flags(f) => words::flags(f),
     };

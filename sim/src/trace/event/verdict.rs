@@ -192,6 +192,10 @@ pub enum Saw {
     Dice,
     /// A word: a protocol, a state, a kind of address.
     Word(&'static str),
+    /// What a match found that counts or looks for something itself: `the limit is spent`.
+    Found(&'static str),
+    /// An address, and how often the list of `-m recent` has it as the rule counts.
+    Listed(Ipv4Addr, u32),
     /// ICMP type and code.
     Icmp(u8, u8),
     /// TCP flags.

@@ -30,7 +30,7 @@ impl Plan<'_> {
         if hanging.is_empty() {
             let mut g = Grid::new(label + 6, 1);
             device(&mut g, (0, 0), name, &about, node.dev);
-            g.across(label, 0, 4, '═', Tag::Dev(node.dev));
+            g.across(label + 1, 0, 4, '═', Tag::Dev(node.dev));
             return vec![g];
         }
         let mut out = Vec::new();

@@ -127,6 +127,10 @@ fn list(w: &WalkState, e: &Event, here: &Place, fates: &BTreeMap<u32, Fate>, pre
         let later = Fate { text: if ended { "not reached".into() } else { String::new() }, style: FAINT, sign: '·' };
         let fate = fates.get(&number).unwrap_or(&later);
         rule(d, &format!("{mark}{number:>3} {} ", fate.sign), &rule_spec(&slot.rule), fate);
+        if d.tight && mark == '▶' {
+            // Of a rule of several lines the last one says what became of it.
+            d.focus = Some(d.lines.len().saturating_sub(1));
+        }
     }
     if rules.len() > from + AROUND {
         d.line(&format!("  … {} rules after", rules.len() - from - AROUND), FAINT);

@@ -17,9 +17,16 @@ pub(super) fn diagram(at: Hook, step: &str, d: &mut Doc) {
             line.push(faint(" "));
         }
         if d.tight {
-            line.push(faint(":"));
-            line.extend(tables(at, step, " "));
+            let stations = tables(at, step, " ");
+            let wide = |l: &[(String, Style)]| l.iter().map(|x| x.0.chars().count()).sum::<usize>();
+            if wide(&line) + 1 + wide(&stations) <= d.width {
+                line.push(faint(":"));
+                line.extend(stations);
+                d.spans(line);
+                return;
+            }
             d.spans(line);
+            d.spans([faint(&format!("at {}:", at.name()))].into_iter().chain(stations).collect());
             return;
         }
         d.spans(line);
@@ -33,7 +40,7 @@ pub(super) fn diagram(at: Hook, step: &str, d: &mut Doc) {
             hook(Hook::Postrouting),
             faint("→ out"),
         ]);
-        d.spans(vec![faint("                    ↓"), faint("                       ↑")]);
+        d.spans(vec![faint("                    ↓"), faint("                 ↑")]);
         d.spans(vec![faint("                "), hook(Hook::Input), faint("→ program →"), hook(Hook::Output)]);
     }
     d.spans([faint(&format!("at {}:", at.name()))].into_iter().chain(tables(at, step, " → ")).collect());

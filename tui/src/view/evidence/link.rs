@@ -37,6 +37,26 @@ pub(super) fn cable(s: &Session, e: &Event, d: &mut Doc) {
     d.line(&format!("  the frame has {frame} bytes; MTU {} (without 14 of Ethernet)", dev.mtu), FAINT);
 }
 
+/// The devices that share a card, each with the Ethernet address that frames are told apart by.
+pub(super) fn sharing(w: &WalkState, e: &Event, d: &mut Doc) {
+    let s = w.world();
+    let EventKind::Macvlan { dev, .. } = e.kind else { return };
+    let lower = s.kernel.macvlan_lower(dev).unwrap_or(dev);
+    if let Some(p) = s.kernel.rec.packet_at(e) {
+        d.line(&format!("receiver of the frame: {}", p.dst), Style::new());
+    }
+    let card = s.kernel.dev(lower);
+    d.line(&format!("who shares {} of {}", card.name, who(s, card.netns)), HEAD);
+    let own = |x: &&packetwalk_sim::kernel::link::Device| x.alive && s.kernel.macvlan_lower(x.id) == Some(lower);
+    for x in std::iter::once(card).chain(s.kernel.devs.iter().filter(own)) {
+        let (mark, style) = if x.id == dev { ('▶', GOOD) } else { (' ', Style::new()) };
+        if x.id == dev {
+            d.mark();
+        }
+        d.line(&format!("{mark} {} {} of {}", x.mac, x.name, who(s, x.netns)), style);
+    }
+}
+
 /// A bridge's table and its ports.
 pub(super) fn bridge(w: &WalkState, e: &Event, d: &mut Doc) {
     let s = w.world();

@@ -26,6 +26,12 @@ pub(super) fn show(
         .take_while(|j| events.get(*j).is_some_and(|x| x.ns == ns && matches!(x.kind, EventKind::RuleMissed { .. })));
     let mut missed: Vec<usize> = missed.collect();
     missed.reverse();
+    if d.tight {
+        // What matters is the route; the rules that did not fit stand below.
+        let said = missed.iter().map(|j| clause(s, &events[*j].kind).1).collect();
+        short(s, ns, key, result, said, d);
+        return;
+    }
     d.line("rules say which table is asked", HEAD);
     for j in missed {
         d.line(&format!("  {}", clause(s, &events[j].kind).1), FAINT);
@@ -46,6 +52,31 @@ pub(super) fn show(
     };
     d.gap();
     d.line(&format!("table {}: where to with {}?", table_name(table), key.dst), HEAD);
+    routes(s, ns, key, (table, winner), d);
+}
+
+/// In little room: the rule that decided and the table in one line, the routes, and the rules that did not fit.
+fn short(s: &Session, ns: NetnsId, key: &FlowKey, result: &FibResult, missed: Vec<String>, d: &mut Doc) {
+    let main = packetwalk_sim::kernel::fib::table::MAIN;
+    let (title, found, style) = match result {
+        FibResult::Route { pref, route } => {
+            let t = table_name(route.table);
+            (format!("rule {pref} asks table {t}: where to with {}?", key.dst), Some((route.table, Some(route))), HEAD)
+        }
+        FibResult::Rule { pref, action } => (format!("▶ rule {pref} {}", action_text(action)), None, BAD),
+        FibResult::None => (format!("no rule led to a route for {}; table main:", key.dst), Some((main, None)), BAD),
+    };
+    d.line(&title, style);
+    if let Some(found) = found {
+        routes(s, ns, key, found, d);
+    }
+    for m in missed {
+        d.line(&format!("  {m}"), FAINT);
+    }
+}
+
+/// The routes of a table, the winner first.
+fn routes(s: &Session, ns: NetnsId, key: &FlowKey, (table, winner): (u32, Option<&Route>), d: &mut Doc) {
     let lead = format!("table {} ", table_name(table));
     let mut all = s.kernel.routes_of(ns, table);
     let rank = |r: &Route| (Some(r) != winner, !r.dst.contains(&key.dst));

@@ -67,7 +67,7 @@ impl HashlimitMatch {
         let within = t.take(key, now);
         let option = if self.above { "--hashlimit-above" } else { "--hashlimit-upto" };
         let word = if within { "within the limit" } else { "the limit is spent" };
-        ask(within != self.above, option, || Saw::Word(word)).into()
+        ask(within != self.above, option, || Saw::Found(word)).into()
     }
 
     /// `hashlimit_init_dst`.

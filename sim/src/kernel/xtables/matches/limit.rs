@@ -18,6 +18,6 @@ impl LimitMatch {
         let taken = memory[0].saturating_sub(now.saturating_sub(memory[1]));
         let fits = taken + self.cost() <= most;
         *memory = [if fits { taken + self.cost() } else { taken }, now];
-        ask(fits, "--limit", || Saw::Word("the limit is spent"))
+        ask(fits, "--limit", || Saw::Found("the limit is spent"))
     }
 }

@@ -122,15 +122,36 @@ impl RecentMatch {
         let ttl = ip.ttl.wrapping_add(u8::from(at.oif.is_some() && !own));
         let now = k.queue.now;
         let Some(t) = k.netns[at.ns.ix()].nf.xt.shared.recent(table) else { return Ok(()) };
+        let listed = self.listed(t, addr, ttl, now);
         let fits = self.look(t, addr, ttl, now);
-        ask(fits, self.op.option(), || Saw::Addr(addr))
+        ask(fits, self.op.option(), || Saw::Listed(addr, listed))
+    }
+
+    /// The entry of an address.
+    fn find(&self, t: &RecentTable, addr: u32, ttl: u8) -> Option<usize> {
+        let of_ttl = |e: &Entry| !self.rttl || ttl == e.ttl || ttl == 0 || e.ttl == 0;
+        t.entries.iter().position(|e| e.addr == addr && of_ttl(e))
+    }
+
+    /// How often an address was seen, as far back as the rule looks.
+    fn listed(&self, t: &RecentTable, addr: Ipv4Addr, ttl: u8, now: Nanos) -> u32 {
+        let young = |i: usize| self.young(&t.entries[i], jiffies(now)) as u32;
+        self.find(t, u32::from(addr) & t.mask, ttl).map_or(0, young)
+    }
+
+    fn young(&self, e: &Entry, now: Jiffies) -> usize {
+        let since = self.since(now);
+        e.stamps.iter().filter(|s| self.seconds == 0 || **s >= since).count()
+    }
+
+    /// What was before counts no more.
+    fn since(&self, now: Jiffies) -> Jiffies {
+        now.saturating_sub(u64::from(self.seconds) * crate::kernel::xtables::shared::HZ)
     }
 
     fn look(&self, t: &mut RecentTable, addr: Ipv4Addr, ttl: u8, now: Nanos) -> bool {
         let (addr, now) = (u32::from(addr) & t.mask, jiffies(now));
-        let of_ttl = |e: &Entry| !self.rttl || ttl == e.ttl || ttl == 0 || e.ttl == 0;
-        let found = t.entries.iter().position(|e| e.addr == addr && of_ttl(e));
-        let Some(i) = found else {
+        let Some(i) = self.find(t, addr, ttl) else {
             if self.op != RecentOp::Set {
                 return self.inv;
             }
@@ -140,17 +161,14 @@ impl RecentMatch {
             t.entries.push_back(Entry { addr, ttl, stamps: vec![now], index: 1 });
             return !self.inv;
         };
-        let since = now.saturating_sub(u64::from(self.seconds) * crate::kernel::xtables::shared::HZ);
+        let since = self.since(now);
         let hit = match self.op {
             RecentOp::Set => true,
             RecentOp::Remove => {
                 t.entries.remove(i);
                 return !self.inv;
             }
-            RecentOp::Rcheck | RecentOp::Update => {
-                let young = t.entries[i].stamps.iter().filter(|s| self.seconds == 0 || **s >= since).count();
-                young >= self.hitcount.max(1) as usize
-            }
+            RecentOp::Rcheck | RecentOp::Update => self.young(&t.entries[i], now) >= self.hitcount.max(1) as usize,
         };
         if self.reap {
             t.reap(since);

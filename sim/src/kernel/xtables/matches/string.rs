@@ -29,6 +29,6 @@ impl StringMatch {
         let part = bytes.get(usize::from(self.from)..end).unwrap_or_default();
         let same = |a: &[u8]| if self.icase { a.eq_ignore_ascii_case(&self.pattern) } else { *a == *self.pattern };
         let found = !self.pattern.is_empty() && part.windows(self.pattern.len()).any(same);
-        ask(found != self.inv, "--string", || if found { Saw::Word("it is there") } else { Saw::Nothing })
+        ask(found != self.inv, "--string", || Saw::Found(if found { "it is there" } else { "it is not there" }))
     }
 }

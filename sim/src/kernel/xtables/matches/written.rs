@@ -83,7 +83,7 @@ impl WrittenMatch {
                 let len = ip.total_len() as u64;
                 // A small packet does not fit either behind a large one that did not.
                 memory[0] = if len <= left { memory[0] + len } else { *bytes };
-                ask((len <= left) != *inv, "--quota", || Saw::Word("the quota is spent")).into()
+                ask((len <= left) != *inv, "--quota", || Saw::Found("the quota is spent")).into()
             }
             Asks::Tcpmss { mss, inv } => {
                 let found = match &ip.l4 {
