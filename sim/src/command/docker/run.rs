@@ -135,7 +135,7 @@ fn modes(g: &Given, c: &mut Container) -> Result<(), String> {
     let own = |n: &&str| {
         !matches!(target(n).as_str(), "default" | "bridge" | "host" | "none") && !n.starts_with("container:")
     };
-    if nets.iter().any(own) && !nets.iter().all(|n| own(n)) {
+    if nets.iter().any(own) && !nets.iter().all(own) {
         let text = "conflicting options: cannot attach both user-defined and non-user-defined network-modes";
         return Err(text.to_owned());
     }
