@@ -67,6 +67,8 @@ pub struct Proc<'s> {
     pub report: Option<crate::app::probe::ProbeReport>,
     /// Virtual time at which `timeout` ends it.
     pub deadline: Option<Nanos>,
+    /// The namespace, and so the files, of whoever opened what its output leads to.
+    pub home: NetnsId,
     /// Where standard output and standard error lead, for what is written after a background start.
     pub to: [crate::session::watch::Target; 2],
     /// Exported variables.
@@ -97,6 +99,7 @@ impl<'s> Proc<'s> {
             background: false,
             report: None,
             deadline: None,
+            home: ns,
             to: Default::default(),
             env: Vec::new(),
             cwd: "/root".to_owned(),
@@ -126,7 +129,7 @@ impl<'s> Proc<'s> {
                 self.err.push_str(&a.err);
                 self.out.push_str(&a.out);
             } else {
-                self.sess.redirect(app, self.host, self.ns, self.to.clone());
+                self.sess.redirect(app, self.host, self.home, self.to.clone());
             }
             return None;
         }

@@ -114,7 +114,7 @@ fn faults(s: &Session) -> Vec<Line> {
             for a in d.addrs.iter().filter(|a| !a.local.is_loopback()) {
                 let [x, y, z, w] = a.local.octets();
                 let (old, p) = (a.local, a.prefix);
-                let new = format!("{x}.{y}.{z}.{}", if w > 200 { w - 77 } else { w + 77 });
+                let new = format!("{x}.{y}.{z}.{}", if w > 178 { w - 77 } else { w + 77 });
                 add(format!("ip addr del {old}/{p} dev {}", d.name));
                 add(format!("ip addr add {new}/{p} dev {0} && {enter}ip addr del {old}/{p} dev {0}", d.name));
             }

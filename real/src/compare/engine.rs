@@ -31,7 +31,7 @@ pub fn text(t: &str, command: &str) -> String {
         t = sorted(&t);
     }
     t = endpoints(&t);
-    if command.starts_with("ss ") {
+    if command.starts_with("ss ") || command.contains(" ss ") {
         // The last column has a title only while some row fills it.
         t = replaced(&replaced(&t, r"(?m)(Peer Address:Port)Process$", "$1"), r"(?m) +$", "");
     }

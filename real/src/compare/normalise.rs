@@ -35,7 +35,7 @@ pub const RULES: &[(&str, &str, &str)] = &[
     ("text", "comment lines of iptables-save", "time of day"),
     ("text", "REACHABLE, STALE, DELAY, PROBE", "one state, valid: a random timer moves between them"),
     ("text", "@ifN, N: of ip link", "index numbers of other namespaces"),
-    ("text", "order of lines of ip neigh, bridge fdb, conntrack, ss, netstat", "order of a hash with a random key"),
+    ("text", "order of lines of ip neigh, arp, bridge fdb, conntrack, ss, netstat", "order of a hash with a random key"),
     ("state", "ifindex, link_index, link_netnsid", "index numbers depend on what was made before"),
     ("state", "neigh: used, confirmed, updated, probes", "clock"),
     ("state", "neigh: INCOMPLETE and FAILED", "one state: which of the two depends on the moment"),

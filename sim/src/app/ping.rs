@@ -48,6 +48,26 @@ pub struct PingSpec {
     pub first_seq: u16,
     /// Stops with the first answer or error: a probe.
     pub once: bool,
+    /// Ends when the kernel refuses to send, as busybox' does.
+    pub fatal: bool,
+    /// In the background: how it tells of itself as it goes.
+    pub tell: Option<Tell>,
+}
+
+/// How a command tells what happens: the words are its own.
+#[derive(Clone, Debug)]
+pub struct Tell {
+    /// Its first line.
+    pub head: String,
+    /// The host as it was written.
+    pub host: String,
+    /// `-q`: only the summary.
+    pub quiet: bool,
+    /// `-I`.
+    pub bound: bool,
+    /// All that it has to say after that so far, and with the summary once it has ended: standard output, standard error, and the
+    /// exit status.
+    pub told: fn(&Ping, &Tell, bool) -> ([String; 2], i32),
 }
 
 impl PingSpec {
@@ -70,6 +90,8 @@ impl PingSpec {
             blank: false,
             first_seq: 1,
             once: true,
+            fatal: false,
+            tell: None,
         }
     }
 }
@@ -128,6 +150,8 @@ pub struct Ping {
     pub span: (Nanos, Nanos),
     /// errno of a failed set-up.
     pub failed: Option<Errno>,
+    /// Bytes that were told.
+    said: [usize; 2],
 }
 
 const SEND: u32 = 1;
@@ -136,7 +160,16 @@ const GIVE_UP: u32 = 2;
 impl Ping {
     /// A program that asks as told.
     pub fn new(spec: PingSpec) -> Ping {
-        Ping { spec, sock: None, sent: Vec::new(), events: Vec::new(), mtu: 0, span: (0, 0), failed: None }
+        Ping {
+            spec,
+            sock: None,
+            sent: Vec::new(),
+            events: Vec::new(),
+            mtu: 0,
+            span: (0, 0),
+            failed: None,
+            said: [0; 2],
+        }
     }
 
     /// Requests that left.
@@ -159,17 +192,38 @@ impl Ping {
         match why {
             Wake::Start => {
                 self.span.0 = cx.k.now();
-                if let Err(e) = self.open(cx) {
-                    self.failed = Some(e);
-                    self.finish(cx, Some(e));
-                    return;
+                match self.open(cx) {
+                    Ok(()) => self.send(cx),
+                    Err(e) => {
+                        self.failed = Some(e);
+                        self.finish(cx, Some(e));
+                    }
                 }
-                self.send(cx);
             }
             Wake::Sock(_) => self.read(cx),
             Wake::Timer(SEND) => self.send(cx),
             Wake::Timer(_) => self.finish(cx, None),
         }
+        self.tell(cx);
+    }
+
+    /// Writes what is new since it last did.
+    fn tell<R: Recorder>(&mut self, cx: &mut Cx<'_, R>) {
+        let Some(t) = &self.spec.tell else { return };
+        let (text, status) = (t.told)(self, t, cx.app.exit.is_some());
+        if cx.app.exit.is_some() {
+            cx.app.exit = Some(status);
+        }
+        let [rest, err] = &text;
+        let out = format!("{}{rest}", t.head);
+        cx.app.out.push_str(out.get(self.said[0]..).unwrap_or(""));
+        cx.app.err.push_str(err.get(self.said[1]..).unwrap_or(""));
+        self.said = [out.len(), err.len()];
+    }
+
+    /// Bytes of data.
+    pub fn size(&self) -> usize {
+        self.spec.size
     }
 
     fn open<R: Recorder>(&mut self, cx: &mut Cx<'_, R>) -> Result<(), Errno> {
@@ -212,7 +266,7 @@ impl Ping {
                 self.mtu = cx.k.path_mtu(s, self.spec.dst);
             }
             self.events.push((now, PingEvent::Local { seq, errno }));
-            if self.spec.once {
+            if self.spec.once || self.spec.fatal {
                 return self.finish(cx, Some(errno));
             }
         }

@@ -8,7 +8,7 @@ use super::Program;
 use super::arping::{Arping, ArpingSpec};
 use super::ping::{Ping, PingSpec};
 use super::tcp::{TcpClient, TcpSpec, Until};
-use super::traceroute::{TraceSpec, Traceroute};
+use super::traceroute::{Style, TraceSpec, Traceroute};
 use super::udp::{UdpClient, UdpSpec};
 use crate::kernel::ip::PmtuDisc;
 use crate::kernel::types::{Errno, MSEC, Nanos, SEC};
@@ -311,8 +311,7 @@ impl Probe {
                 queries: 1,
                 data: if self.icmp { (0..56u8).collect::<Vec<u8>>().into() } else { "PROBE\n".into() },
                 port: 33_433,
-                stop_after_silence: true,
-                numbered: false,
+                style: Style::Probe,
             })),
             ProbeKind::Dns => return None,
         })

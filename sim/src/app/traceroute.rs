@@ -1,4 +1,7 @@
-//! Hop by hop: the `traceroute` probe (UDP to rising ports, or echo requests).
+//! Hop by hop: the `traceroute` probe (UDP to rising ports, or echo requests), and the tools of that name.
+//!
+//! Linux' own `traceroute` (2.1.2, `do_it` in traceroute.c) has up to sixteen probes under way: it sends all of them
+//! without a look at what came back, and only then reads. The others ask one by one.
 
 use std::net::Ipv4Addr;
 
@@ -24,7 +27,7 @@ pub struct TraceSpec {
     pub max: u8,
     /// Wait for each hop.
     pub wait: Nanos,
-    /// Own port or ICMP id of hop 0.
+    /// Own port or ICMP id of hop 0; 0: the kernel chooses a port for each probe.
     pub sport: u16,
     /// Device.
     pub dev: Option<String>,
@@ -38,10 +41,33 @@ pub struct TraceSpec {
     pub port: u16,
     /// DF bit: the tool sends without.
     pub pmtudisc: PmtuDisc,
-    /// Each probe has its own port and socket (the probe's way), or one id counts up.
-    pub stop_after_silence: bool,
-    /// busybox' way: one port for all probes, whose first two bytes of data are number and TTL.
-    pub numbered: bool,
+    /// Whose way it is done in.
+    pub style: Style,
+}
+
+/// Whose way of asking it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// The probe's: own port or ICMP id for each hop, one by one, and three that stay silent are the end.
+    Probe,
+    /// busybox': one port for all, one by one; the first two bytes of data are number and TTL.
+    Busybox,
+    /// Linux': this many under way. `hasty`: an answer of the same or of a later hop shortens the wait.
+    Linux {
+        /// `-N`: probes under way.
+        squeries: usize,
+        /// No `-w` was given.
+        hasty: bool,
+    },
+}
+
+impl Style {
+    fn under_way(self) -> usize {
+        match self {
+            Style::Linux { squeries, .. } => squeries,
+            Style::Probe | Style::Busybox => 1,
+        }
+    }
 }
 
 /// One probe's end.
@@ -59,152 +85,233 @@ pub struct Hop {
     pub rtt: Nanos,
 }
 
+/// A probe that was sent.
+#[derive(Clone, Debug)]
+struct Sent {
+    sock: Option<SockId>,
+    sport: u16,
+    seq: u16,
+    at: Nanos,
+    /// The kernel refused it: the socket outlives that a little, so that an ICMP error to oneself still finds it, as it
+    /// does within the system call.
+    refused: Option<Outcome>,
+    hop: Option<Hop>,
+}
+
+impl Sent {
+    fn rtt(&self) -> Option<Nanos> {
+        self.hop.as_ref().filter(|h| h.from.is_some()).map(|h| h.rtt)
+    }
+}
+
 /// The program.
 #[derive(Clone, Debug)]
 pub struct Traceroute {
     spec: TraceSpec,
-    sock: Option<SockId>,
-    ttl: u8,
-    query: u8,
-    sent_at: Nanos,
-    seq: u16,
+    sent: Vec<Sent>,
+    /// Probes whose number is at or beyond this one are not looked at.
+    end: usize,
     turn: u32,
-    /// The kernel refused the probe under way: the socket outlives that a little, so that an ICMP error to oneself
-    /// still finds it, as it does within the system call.
-    refused: Option<Outcome>,
-    /// What was found.
+    /// What was found, as far as it can be told.
     pub hops: Vec<Hop>,
+    /// The errno that ended it: Linux' tool doesn't go on after a failed `send`.
+    pub failed: Option<Errno>,
 }
+
+/// What the tool adds to a round trip before it multiplies it (`DEF_WAIT_PREC`), and by what (`DEF_HERE_FACTOR`,
+/// `DEF_NEAR_FACTOR`).
+const WAIT_PREC: Nanos = MSEC;
+const HERE: Nanos = 3;
+const NEAR: Nanos = 10;
 
 impl Traceroute {
     /// A program that asks as told.
     pub fn new(spec: TraceSpec) -> Traceroute {
-        Traceroute { spec, sock: None, ttl: 1, query: 0, sent_at: 0, seq: 0, turn: 0, refused: None, hops: Vec::new() }
+        let end = usize::from(spec.max) * usize::from(spec.queries);
+        Traceroute { spec, sent: Vec::new(), end, turn: 0, hops: Vec::new(), failed: None }
     }
 
     /// Called by the kernel's wakeups and by its timers.
     pub fn wake<R: Recorder>(&mut self, cx: &mut Cx<'_, R>, why: Wake) {
         match why {
-            Wake::Start => self.send(cx),
-            Wake::Sock(s) if Some(s) == self.sock && self.refused.is_none() => self.read(cx, s),
-            Wake::Timer(t) if t == self.turn => {
-                let how = self.refused.take().unwrap_or(Outcome::Timeout);
-                self.hop(cx, None, how, None);
+            Wake::Sock(s) => {
+                let Some(n) = self.sent.iter().position(|p| p.sock == Some(s) && p.hop.is_none()) else { return };
+                if self.sent[n].refused.is_none() && self.read(cx, n, s) {
+                    self.go_on(cx);
+                }
             }
-            _ => {}
+            Wake::Start => self.go_on(cx),
+            Wake::Timer(t) if t == self.turn => self.go_on(cx),
+            Wake::Timer(_) => {}
         }
     }
 
-    fn send<R: Recorder>(&mut self, cx: &mut Cx<'_, R>) {
-        self.turn += 1;
-        self.sent_at = cx.k.now();
-        self.seq += 1;
-        let wait = match self.try_send(cx) {
-            Ok(()) => self.spec.wait,
-            Err(e) => {
-                self.refused = Some(local_class(e));
-                MSEC
+    /// Tells what can be told, sends what may be under way and waits for the probe whose turn it is to be told.
+    fn go_on<R: Recorder>(&mut self, cx: &mut Cx<'_, R>) {
+        let (mut n, mut under_way) = (self.hops.len(), 0);
+        while n < self.end && under_way < self.spec.style.under_way() {
+            if n == self.hops.len() && self.due(n).is_some_and(|t| cx.k.now() >= t) {
+                let how = self.sent[n].refused.take().unwrap_or(Outcome::Timeout);
+                self.found(cx, n, None, how, None);
             }
+            if let Some(h) = self.sent.get(n).and_then(|p| p.hop.clone()) {
+                if !matches!(h.outcome, Outcome::TtlExceeded | Outcome::Timeout) {
+                    self.end = self.end.min(usize::from(h.ttl) * usize::from(self.spec.queries));
+                }
+                if n == self.hops.len() {
+                    self.hops.push(h);
+                    if self.silent() {
+                        return self.finish(cx);
+                    }
+                }
+                n += 1;
+                continue;
+            }
+            if n == self.sent.len() && !self.send(cx) {
+                return self.finish(cx);
+            }
+            (n, under_way) = (n + 1, under_way + 1);
+        }
+        let Some(due) = self.due(self.hops.len()).filter(|_| self.hops.len() < self.end) else {
+            return self.finish(cx);
         };
-        cx.timer(wait, self.turn);
+        self.turn += 1;
+        // `poll` counts milliseconds.
+        cx.timer(due.saturating_sub(cx.k.now()).div_ceil(MSEC) * MSEC, self.turn);
     }
 
-    fn try_send<R: Recorder>(&mut self, cx: &mut Cx<'_, R>) -> Result<(), Errno> {
-        if let Some(s) = self.sock.take() {
-            cx.close(s);
+    /// When a probe is given up, if it is under way (`get_timeout`).
+    fn due(&self, n: usize) -> Option<Nanos> {
+        let p = self.sent.get(n).filter(|p| p.hop.is_none())?;
+        if p.refused.is_some() {
+            return Some(p.at + MSEC);
         }
+        let queries = usize::from(self.spec.queries);
+        let first = n - n % queries;
+        let here = self.sent[first..].iter().take(queries).find_map(Sent::rtt).map(|t| HERE * (t + WAIT_PREC));
+        let near = || self.sent[n + 1..].iter().find_map(Sent::rtt).map(|t| NEAR * (t + WAIT_PREC));
+        let hint = match self.spec.style {
+            Style::Linux { hasty: true, .. } => here.or_else(near),
+            _ => None,
+        };
+        Some(p.at + hint.map_or(self.spec.wait, |t| t.min(self.spec.wait)))
+    }
+
+    fn silent(&self) -> bool {
+        self.spec.style == Style::Probe
+            && self.hops.len() >= 3
+            && self.hops[self.hops.len() - 3..].iter().all(|h| h.outcome == Outcome::Timeout)
+    }
+
+    /// Sends the next one; false: that is the end of it all.
+    fn send<R: Recorder>(&mut self, cx: &mut Cx<'_, R>) -> bool {
+        let seq = (self.sent.len() + 1) as u16;
+        let sport = self.spec.sport.wrapping_add(if self.spec.style == Style::Probe { seq } else { 0 });
+        self.sent.push(Sent { sock: None, sport, seq, at: cx.k.now(), refused: None, hop: None });
+        let n = self.sent.len() - 1;
+        let Err(e) = self.try_send(cx, n) else { return true };
+        if matches!(self.spec.style, Style::Linux { .. }) {
+            self.failed = Some(e);
+            return false;
+        }
+        self.sent[n].refused = Some(local_class(e));
+        true
+    }
+
+    fn ttl(&self, n: usize) -> u8 {
+        (n / usize::from(self.spec.queries) + 1) as u8
+    }
+
+    fn try_send<R: Recorder>(&mut self, cx: &mut Cx<'_, R>, n: usize) -> Result<(), Errno> {
         let kind = if self.spec.icmp { SockKind::Raw { proto: 1 } } else { SockKind::Udp };
         let s = cx.socket(kind);
-        self.sock = Some(s);
+        let (ttl, sport, seq) = (self.ttl(n), self.sent[n].sport, self.sent[n].seq);
+        self.sent[n].sock = Some(s);
         if let Some(d) = &self.spec.dev {
             cx.k.sock_bind_dev(s, d)?;
         }
         let o = &mut cx.k.sock_mut(s).opts;
-        o.ttl = Some(self.ttl);
-        o.reuseaddr = true;
+        o.ttl = Some(ttl);
+        o.reuseaddr = !matches!(self.spec.style, Style::Linux { .. });
         o.pmtudisc = self.spec.pmtudisc;
         o.recverr = !self.spec.icmp;
-        let sport = self.sport();
-        let data = self.data();
+        let data = self.data(ttl, seq);
         let src = self.spec.src.unwrap_or(Ipv4Addr::UNSPECIFIED);
         if self.spec.icmp {
             if let Some(a) = self.spec.src {
                 cx.k.sock_bind(s, a, 0)?;
             }
-            return cx.k.raw_sendto(s, self.spec.dst, echo_request(sport, self.seq, data));
+            return cx.k.raw_sendto(s, self.spec.dst, echo_request(sport, seq, data));
         }
         cx.k.sock_bind(s, src, sport)?;
-        cx.k.udp_connect(s, self.spec.dst, self.spec.port.wrapping_add(self.seq))?;
+        cx.k.udp_connect(s, self.spec.dst, self.spec.port.wrapping_add(seq))?;
         cx.k.udp_sendto(s, None, data)
     }
 
-    fn sport(&self) -> u16 {
-        self.spec.sport.wrapping_add(if self.spec.numbered { 0 } else { self.seq })
-    }
-
-    fn data(&self) -> Bytes {
-        if !self.spec.numbered || self.spec.data.len() < 2 {
+    fn data(&self, ttl: u8, seq: u16) -> Bytes {
+        if self.spec.style != Style::Busybox || self.spec.data.len() < 2 {
             return self.spec.data.clone();
         }
         let mut d = self.spec.data.to_vec();
-        (d[0], d[1]) = (self.seq as u8, self.ttl);
+        (d[0], d[1]) = (seq as u8, ttl);
         d.into()
     }
 
-    fn read<R: Recorder>(&mut self, cx: &mut Cx<'_, R>, s: SockId) {
+    /// Reads what came to a probe's socket: was it its answer?
+    fn read<R: Recorder>(&mut self, cx: &mut Cx<'_, R>, n: usize, s: SockId) -> bool {
         if let Some(q) = cx.k.sock_errq(s) {
-            return match q.icmp {
-                Some((t, c)) => self.hop(cx, Some(q.from), icmp_class(t, c), Some((t, c))),
-                None => self.hop(cx, None, local_class(q.errno), None),
-            };
+            match q.icmp {
+                Some((t, c)) => self.found(cx, n, Some(q.from), icmp_class(t, c), Some((t, c))),
+                None => self.found(cx, n, None, local_class(q.errno), None),
+            }
+            return true;
         }
+        let mine = u32::from(self.sent[n].sport) << 16 | u32::from(self.sent[n].seq);
         while let Some(r) = cx.k.sock_recv(s) {
             match r {
                 Rcv::Udp { from, payload, .. } => {
                     read_line(&String::from_utf8_lossy(&payload), &mut cx.app.report);
-                    return self.hop(cx, Some(from.0), Outcome::Reply, None);
+                    self.found(cx, n, Some(from.0), Outcome::Reply, None);
+                    return true;
                 }
                 Rcv::Raw(ip) => {
                     let L4::Icmp(i) = &ip.l4 else { continue };
-                    let mine = u32::from(self.sport()) << 16 | u32::from(self.seq);
                     if i.ty == 0 && i.rest == mine {
-                        return self.hop(cx, Some(ip.src), Outcome::Reply, None);
+                        self.found(cx, n, Some(ip.src), Outcome::Reply, None);
+                        return true;
                     }
                     let quoted = quoted(i).is_some_and(|q| matches!(q.l4, L4::Icmp(x) if x.rest == mine));
                     if matches!(i.ty, 3 | 11 | 12) && quoted {
-                        return self.hop(cx, Some(ip.src), icmp_class(i.ty, i.code), Some((i.ty, i.code)));
+                        self.found(cx, n, Some(ip.src), icmp_class(i.ty, i.code), Some((i.ty, i.code)));
+                        return true;
                     }
                 }
                 Rcv::Packet(..) => {}
             }
         }
+        false
     }
 
-    fn hop<R: Recorder>(&mut self, cx: &mut Cx<'_, R>, from: Option<Ipv4Addr>, o: Outcome, icmp: Option<(u8, u8)>) {
-        let rtt = cx.k.now() - self.sent_at;
-        self.hops.push(Hop { ttl: self.ttl, from, outcome: o, icmp, rtt });
-        self.query += 1;
-        if self.query < self.spec.queries {
-            return self.send(cx);
+    fn found<R: Recorder>(
+        &mut self,
+        cx: &mut Cx<'_, R>,
+        n: usize,
+        from: Option<Ipv4Addr>,
+        outcome: Outcome,
+        icmp: Option<(u8, u8)>,
+    ) {
+        let rtt = cx.k.now() - self.sent[n].at;
+        self.sent[n].hop = Some(Hop { ttl: self.ttl(n), from, outcome, icmp, rtt });
+        if let Some(s) = self.sent[n].sock.take() {
+            cx.close(s);
         }
-        self.query = 0;
-        let at_end = |h: &Hop| !matches!(h.outcome, Outcome::TtlExceeded | Outcome::Timeout);
-        let arrived = self.hops.iter().rev().take(self.spec.queries as usize).any(at_end);
-        let silent = self.spec.stop_after_silence
-            && self.hops.len() >= 3
-            && self.hops[self.hops.len() - 3..].iter().all(|h| h.outcome == Outcome::Timeout);
-        if arrived || silent || self.ttl >= self.spec.max {
-            return self.finish(cx);
-        }
-        self.ttl += 1;
-        self.send(cx);
     }
 
     fn finish<R: Recorder>(&mut self, cx: &mut Cx<'_, R>) {
         let name = |h: &Hop| h.from.map_or_else(|| "*".to_owned(), |a| a.to_string());
         let r = &mut cx.app.report;
-        r.outcome = self.hops.last().map(|h| h.outcome);
+        r.outcome = self.failed.map(local_class).or(self.hops.last().map(|h| h.outcome));
         r.hops = Some(self.hops.iter().map(|h| (h.ttl, name(h), h.outcome)).collect());
-        cx.exit(0);
+        cx.exit(i32::from(self.failed.is_some()));
     }
 }

@@ -1,6 +1,7 @@
 //! The tools of a container. Images hold busybox (1.35): its tools know fewer options than the host's and print
 //! otherwise. Tools that it has in the host's form, or that scenarios use for plumbing, are the host's.
 
+mod arping;
 mod ifconfig;
 mod ip;
 mod nslookup;
@@ -13,6 +14,7 @@ use super::{Exit, Proc};
 /// Runs a tool that busybox has in a form of its own; none if it has not.
 pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Option<Exit> {
     Some(match argv[0].rsplit('/').next()? {
+        "arping" => arping::run(p, argv),
         "ip" => ip::run(p, argv),
         "ping" => ping::run(p, argv),
         "traceroute" => traceroute::run(p, argv),

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use super::opts::{BadOpt, Opt, getopt, ms3, seconds};
 use super::{Exit, Proc, Refusal};
 use crate::app::Program;
-use crate::app::ping::{Ping, PingEvent, PingSpec};
+use crate::app::ping::{Ping, PingEvent, PingSpec, Tell};
 use crate::app::probe::local_class;
 use crate::kernel::ip::PmtuDisc;
 use crate::kernel::socket::SockKind;
@@ -154,7 +154,18 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
     if a.broadcast && from.1 {
         p.err.push_str("WARNING: pinging broadcast address\n");
     }
+    let mut head = format!("PING {} ({dst}) ", a.host);
+    if let Some(f) = &a.from {
+        let dev = if src.is_some() { "" } else { f.as_str() };
+        head.push_str(&format!("from {} {dev}: ", from.0));
+    }
+    head.push_str(&format!("{}({}) bytes of data.\n", a.size, a.size + 28));
+    if !p.background {
+        p.out.push_str(&head);
+    }
+    let tell = Tell { head, host: a.host.clone(), quiet: a.quiet, bound: a.from.is_some(), told };
     let spec = PingSpec {
+        tell: p.background.then(|| tell.clone()),
         size: a.size,
         count: a.count,
         interval: a.interval,
@@ -169,25 +180,20 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         once: false,
         ..PingSpec::probe(dst, a.id.unwrap_or((p.pid.0 & 0xffff) as u16), SEC)
     };
-    p.out.push_str(&format!("PING {} ({dst}) ", a.host));
-    if let Some(f) = &a.from {
-        let dev = if src.is_some() { "" } else { f.as_str() };
-        p.out.push_str(&format!("from {} {dev}: ", from.0));
-    }
-    p.out.push_str(&format!("{}({}) bytes of data.\n", a.size, a.size + 28));
     let deadline = a.deadline.map(|d| p.sess.kernel.now() + d);
     // Without a count it goes on until somebody stops it: `timeout`, `kill`, or the deadline.
     if a.count.is_none() && deadline.is_none() && p.deadline.is_none() && !p.background {
         return Err(Refusal::new("ping without -c or -w, which never ends", 0));
     }
     let Some(app) = p.run_program("ping", Program::Ping(Ping::new(spec)), deadline) else { return Ok(0) };
-    let now = p.sess.kernel.now();
     let app = p.sess.apps.get(app);
     let Some(Program::Ping(ping)) = &app.program else { return Ok(2) };
     let (ping, report) = (ping.clone(), app.report.clone());
-    let ok = print(p, &a, &ping, now);
+    let ([out, err], status) = told(&ping, &tell, true);
+    p.out.push_str(&out);
+    p.err.push_str(&err);
     p.report = Some(summary(&ping, report));
-    Ok(i32::from(!ok))
+    Ok(status)
 }
 
 /// The outcome that an expectation is held against: an answer beats an error.
@@ -293,8 +299,9 @@ fn error_text(icmp: (u8, u8), info: u32) -> String {
     }
 }
 
-/// Prints what happened; says whether anybody answered.
-fn print(p: &mut Proc<'_>, a: &Ask, ping: &Ping, now: Nanos) -> bool {
+/// What happened; the status says whether anybody answered.
+fn told(ping: &Ping, t: &Tell, ended: bool) -> ([String; 2], i32) {
+    let (mut out, mut err) = (String::new(), String::new());
     let (mut got, mut dups, mut errors, mut pipe) = (0u64, 0u64, 0u64, 0usize);
     let mut rtts: Vec<u64> = Vec::new();
     let mut last = ping.last_sent();
@@ -307,11 +314,11 @@ fn print(p: &mut Proc<'_>, a: &Ask, ping: &Ping, now: Nanos) -> bool {
                 pipe = pipe.max(seq_of(*seq));
                 *(if *dup { &mut dups } else { &mut got }) += 1;
                 rtts.push((rtt + 500) / 1000);
-                if !a.quiet {
+                if !t.quiet {
                     let dup = if *dup { " (DUP!)" } else { "" };
                     let line =
                         format!("{bytes} bytes from {from}: icmp_seq={seq} ttl={ttl} time={} ms{dup}\n", time(*rtt));
-                    p.out.push_str(&line);
+                    out.push_str(&line);
                 }
             }
             PingEvent::Error { from, seq, icmp, info, .. } => {
@@ -319,10 +326,10 @@ fn print(p: &mut Proc<'_>, a: &Ask, ping: &Ping, now: Nanos) -> bool {
                     errors += 1;
                     pipe = pipe.max(seq_of(*seq));
                 }
-                if !a.quiet {
+                if !t.quiet {
                     // A redirect is read off the socket itself, which prints a colon.
                     let colon = if icmp.0 == 5 { ":" } else { "" };
-                    p.out.push_str(&format!("From {from}{colon} icmp_seq={seq} {}\n", error_text(*icmp, *info)));
+                    out.push_str(&format!("From {from}{colon} icmp_seq={seq} {}\n", error_text(*icmp, *info)));
                 }
             }
             PingEvent::Local { errno, .. } => {
@@ -331,30 +338,32 @@ fn print(p: &mut Proc<'_>, a: &Ask, ping: &Ping, now: Nanos) -> bool {
                     Errno::EMSGSIZE => format!("ping: local error: message too long, mtu={}\n", ping.mtu),
                     e => format!("ping: sendmsg: {}\n", e.strerror()),
                 };
-                p.err.push_str(&line);
+                err.push_str(&line);
             }
         }
     }
+    if !ended {
+        return ([out, err], 0);
+    }
     let sent = ping.transmitted() as u64;
-    let _ = now;
-    p.out.push_str(&format!("\n--- {} ping statistics ---\n{sent} packets transmitted, {got} received", a.host));
+    out.push_str(&format!("\n--- {} ping statistics ---\n{sent} packets transmitted, {got} received", t.host));
     if dups > 0 {
-        p.out.push_str(&format!(", +{dups} duplicates"));
+        out.push_str(&format!(", +{dups} duplicates"));
     }
     if errors > 0 {
-        p.out.push_str(&format!(", +{errors} errors"));
+        out.push_str(&format!(", +{errors} errors"));
     }
     if sent > 0 {
         let loss = (sent.saturating_sub(got)) as f64 * 100.0 / sent as f64;
-        p.out.push_str(&format!(
+        out.push_str(&format!(
             ", {}% packet loss, time {}ms",
             percent(loss),
             (last - ping.span.0 + 500_000) / 1_000_000
         ));
     }
-    p.out.push('\n');
+    out.push('\n');
     let mut comma = "";
-    if got > 0 && a.size >= 16 {
+    if got > 0 && ping.size() >= 16 {
         let (min, max) = (rtts.iter().min().copied().unwrap_or(0), rtts.iter().max().copied().unwrap_or(0));
         let n = rtts.len() as u64;
         let avg = rtts.iter().sum::<u64>() / n;
@@ -362,14 +371,14 @@ fn print(p: &mut Proc<'_>, a: &Ask, ping: &Ping, now: Nanos) -> bool {
             .saturating_sub(u128::from(avg) * u128::from(avg));
         let mdev = (var as f64).sqrt() as u64;
         let f = |us: u64| ms3(us * 1000);
-        p.out.push_str(&format!("rtt min/avg/max/mdev = {}/{}/{}/{} ms", f(min), f(avg), f(max), f(mdev)));
+        out.push_str(&format!("rtt min/avg/max/mdev = {}/{}/{}/{} ms", f(min), f(avg), f(max), f(mdev)));
         comma = ", ";
     }
     if pipe > 1 {
-        p.out.push_str(&format!("{comma}pipe {pipe}"));
+        out.push_str(&format!("{comma}pipe {pipe}"));
     }
-    p.out.push('\n');
-    got > 0
+    out.push('\n');
+    ([out, err], i32::from(got == 0))
 }
 
 /// `%g` of a percentage.

@@ -1,11 +1,10 @@
-//! `traceroute` (the one by Dmitry Butskoy, 2.1.2): UDP by default, `-I` with echo requests. It sends hop by
-//! hop here, one probe after the other, where the real one keeps sixteen under way.
+//! `traceroute` (the one by Dmitry Butskoy, 2.1.2): UDP by default, `-I` with echo requests; sixteen probes under way.
 
 use super::opts::{BadOpt, Opt, getopt, ms3, seconds};
 use super::{Exit, Proc};
 use crate::app::Program;
 use crate::app::probe::local_class;
-use crate::app::traceroute::{Hop, TraceSpec, Traceroute};
+use crate::app::traceroute::{Hop, Style, TraceSpec, Traceroute};
 use crate::kernel::ip::PmtuDisc;
 use crate::kernel::socket::SockKind;
 use crate::kernel::types::SEC;
@@ -16,13 +15,14 @@ use crate::trace::Outcome;
 /// # Errors
 /// Options that the model has not.
 pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
-    let opts = match getopt(argv, "4nI", "mqwpisz", "6dFrTUDfgNSAaEeVhtlO") {
+    let opts = match getopt(argv, "4nI", "mqwpisN", "6dFrTUDfgSAaEeVhtlOz") {
         Ok(o) => o,
         Err(BadOpt::Refused(r)) => return Err(r),
         Err(BadOpt::Invalid(c)) => return fail(p, &format!("Bad option `-{c}' (argc 1)\n"), 2),
         Err(BadOpt::NoValue(c)) => return fail(p, &format!("Option `-{c}' requires an argument\n"), 2),
     };
     let (mut numeric, mut icmp, mut max, mut queries, mut wait) = (false, false, 30u8, 3u8, 5 * SEC);
+    let (mut squeries, mut hasty) = (16usize, true);
     let (mut port, mut dev, mut src) = (33_434u16, None, None);
     let mut words = Vec::new();
     for (_, o) in opts {
@@ -45,7 +45,8 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
             }
             'm' => v.parse().ok().filter(|n| *n > 0).map(|n| max = n),
             'q' => v.parse().ok().filter(|n| *n > 0 && *n <= 10).map(|n| queries = n),
-            'w' => seconds(&v).map(|n| wait = n),
+            'w' => seconds(&v).map(|n| (wait, hasty) = (n, false)),
+            'N' => v.parse().ok().filter(|n| *n > 0).map(|n| squeries = n),
             'p' => v.parse().ok().map(|n| port = n),
             's' => v.parse().ok().map(|n| src = Some(n)),
             'i' => {
@@ -83,7 +84,8 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         return fail(p, &format!("connect: {}\n", e.strerror()), 1);
     }
     let data: Vec<u8> = (0..size - 28).map(|i| 0x40 + (i & 0x3f) as u8).collect();
-    let sport = 32_768 + (p.sess.kernel.rng.below(20_000) as u16);
+    // The id of echo requests is the process number; each UDP probe has a port of the kernel's choice.
+    let sport = if icmp { p.pid.0 as u16 } else { 0 };
     let spec = TraceSpec {
         pmtudisc: PmtuDisc::Dont,
         dst,
@@ -96,16 +98,18 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         queries,
         data: data.into(),
         port: port.wrapping_sub(1),
-        stop_after_silence: false,
-        numbered: false,
+        style: Style::Linux { squeries, hasty },
     };
     let Some(app) = p.run_program("traceroute", Program::Traceroute(Traceroute::new(spec)), None) else { return Ok(0) };
     let app = p.sess.apps.get(app);
     let Some(Program::Traceroute(t)) = &app.program else { return Ok(1) };
-    let (hops, report) = (t.hops.clone(), app.report.clone());
+    let (hops, report, failed) = (t.hops.clone(), app.report.clone(), t.failed);
     p.report = Some(report);
     for line in hops.chunks(queries.into()) {
         p.out.push_str(&hop_line(line, numeric));
+    }
+    if let Some(e) = failed {
+        return fail(p, &format!("send: {}\n", e.strerror()), 1);
     }
     Ok(0)
 }

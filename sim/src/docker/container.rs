@@ -329,8 +329,19 @@ impl Docker<'_> {
     pub fn connect(&mut self, network: &str, key: &str, mut e: Endpoint) -> Result<(), String> {
         let v20 = self.profile() == Profile::V20;
         let found = self.e().network(network).cloned().or_else(|| self.swarm_network(network));
-        let Some(n) = found else { return Err(format!("network {network} not found")) };
-        let id = self.container_id(key)?;
+        let id = self.container_id(key);
+        let Some(n) = found else {
+            // A container that does not run is only told of it: it is looked for when it starts.
+            return match id {
+                Ok(id) if self.c(&id).state != State::Running => {
+                    e.connected = true;
+                    self.cm(&id).endpoints.insert(network.to_owned(), e);
+                    Ok(())
+                }
+                _ => Err(self.no_network(network)),
+            };
+        };
+        let id = id?;
         let c = self.c(&id);
         if n.name == "host" {
             return Err(if v20 {

@@ -31,6 +31,16 @@ impl Config {
                     | "--userland-proxy"
                     | "--ip-forward-no-drop"
                     | "--allow-direct-routing"
+                    | "--debug"
+                    | "-D"
+                    | "--experimental"
+                    | "--init"
+                    | "--ip6tables"
+                    | "--ipv6"
+                    | "--live-restore"
+                    | "--no-new-privileges"
+                    | "--raw-logs"
+                    | "--selinux-enabled"
             );
             let value = match value {
                 Some(v) => v,

@@ -6,6 +6,7 @@ use super::types::{Container, Endpoint, LinkEnds, Mode, Network, Profile};
 use super::{Docker, link, rules};
 use crate::app::arping::{Arping, ArpingSpec};
 use crate::app::{AppId, Program};
+use crate::kernel::conntrack::{Conn, L4Id};
 use crate::kernel::fib::{Route, table};
 use crate::kernel::types::{DevId, MSEC, NetnsId, Pid, SEC};
 use crate::op::{LinkChange, NewLink, Op, OpReply, PortSet, RouteSpec, RouteVerb};
@@ -169,7 +170,17 @@ impl Docker<'_> {
         let found = found.cloned();
         let found = found.or_else(|| self.swarm_network(name));
         let what = if e.network.is_empty() { name } else { &e.network };
-        found.ok_or_else(|| format!("network {what} not found"))
+        found.ok_or_else(|| self.no_network(what))
+    }
+
+    /// There is no such network; a node of a swarm has asked a manager for it (`findAndAttachNetwork`).
+    pub(super) fn no_network(&self, name: &str) -> String {
+        let asked = if self.member().is_some_and(|(c, _)| c.is_swarm()) {
+            format!("Could not attach to network {name}: rpc error: code = NotFound desc = ")
+        } else {
+            String::new()
+        };
+        format!("{asked}network {name} not found")
     }
 
     /// Joins a network: address, veth pair, rules (`CreateEndpoint`, `Join`).
@@ -380,10 +391,26 @@ impl Docker<'_> {
 
     /// Connections of an address that goes (`clearConntrackEntries`).
     fn forget_connections(&mut self, ip: Ipv4Addr) {
+        self.forget_where(|c| c.tuples[1].src == ip || c.tuples[1].dst == ip);
+    }
+
+    /// Since 28, also what came to a UDP port before it was published (`DeleteConntrackEntriesByPort`): it would go on
+    /// to the host, or to docker-proxy, for as long as its client keeps on asking.
+    fn forget_ports(&mut self, id: &str) {
+        if self.profile() == Profile::V20 {
+            return;
+        }
+        let bound = self.c(id).bound;
+        let ports: Vec<u16> = bound.iter().filter(|b| b.proto == "udp").map(|b| b.host_port).collect();
+        self.forget_where(|c| {
+            c.tuples[0].proto == 17 && matches!(c.tuples[0].l4, L4Id::Ports { dst, .. } if ports.contains(&dst))
+        });
+    }
+
+    fn forget_where(&mut self, which: impl Fn(&Conn) -> bool) {
         let (ns, now) = (self.ns(), self.s.kernel.now());
         let all = self.s.kernel.ns(ns).nf.ct.iter(now);
-        let found: Vec<_> =
-            all.filter(|(_, c)| c.tuples[1].src == ip || c.tuples[1].dst == ip).map(|(r, _)| r).collect();
+        let found: Vec<_> = all.filter(|(_, c)| which(c)).map(|(r, _)| r).collect();
         for r in found {
             self.s.kernel.ct_kill(ns, r);
         }
@@ -503,6 +530,7 @@ impl Docker<'_> {
             return Ok(());
         }
         self.publish(id, name, n)?;
+        self.forget_ports(id);
         let Some(e) = self.cm(id).endpoints.get_mut(name) else { return Ok(()) };
         e.outside = true;
         if name != "bridge" {

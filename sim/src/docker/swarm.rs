@@ -27,6 +27,9 @@ const JOIN_NS: Nanos = 50 * MSEC;
 const JOIN_TIMEOUT_NS: Nanos = 20 * SEC;
 /// The errand of taking part in the ingress network.
 const INGRESS_ERRAND: u32 = ERRAND;
+/// The errand of its sandbox, and of docker_gwbridge: a worker of 20.10 has the network some time before (measured).
+const SANDBOX_ERRAND: u32 = ERRAND + 2;
+const SANDBOX_NS: Nanos = 450 * MSEC;
 
 /// Three heartbeats of five seconds; on the average half of one was over when the node left.
 const HEARTBEATS_NS: u64 = 12_500 * MSEC;
@@ -214,9 +217,13 @@ impl Docker<'_> {
             (_, true) => 635,
             (_, false) => 980,
         };
+        self.errand_in(after * MSEC, INGRESS_ERRAND);
+    }
+
+    fn errand_in(&mut self, after: Nanos, token: u32) {
         if let Some(app) = self.member().and_then(|(c, me)| c.nodes[me].app) {
-            let at = self.s.kernel.now() + after * MSEC;
-            self.s.kernel.queue.timer(at, crate::engine::Timer::App { app: app.0, token: INGRESS_ERRAND });
+            let at = self.s.kernel.now() + after;
+            self.s.kernel.queue.timer(at, crate::engine::Timer::App { app: app.0, token });
         }
     }
 
@@ -337,9 +344,14 @@ impl Docker<'_> {
         if errand == super::service::TASK_ERRAND {
             return self.task_due();
         }
-        let Some((c, _)) = self.member() else { return };
-        let Some(n) = c.find(INGRESS).map(|s| s.net.clone()).filter(|_| errand == INGRESS_ERRAND) else { return };
+        let Some((c, me)) = self.member() else { return };
+        let ours = matches!(errand, INGRESS_ERRAND | SANDBOX_ERRAND);
+        let manager = c.nodes[me].manager;
+        let Some(n) = c.find(INGRESS).map(|s| s.net.clone()).filter(|_| ours) else { return };
         self.em().networks.insert(n.id.clone(), n.clone());
+        if errand == INGRESS_ERRAND && self.profile() == Profile::V20 && !manager {
+            return self.errand_in(SANDBOX_NS, SANDBOX_ERRAND);
+        }
         if let Err(e) = self.overlay_up(&n) {
             self.em().log.push(format!("failed creating ingress network: {e}"));
         }
@@ -375,8 +387,14 @@ impl Docker<'_> {
     fn leave_networks(&mut self) {
         let nets: Vec<_> = self.e().networks.values().filter(|n| n.scope == "swarm").cloned().collect();
         for n in &nets {
-            for (id, _) in self.members(&n.id) {
+            for (id, e) in self.members(&n.id) {
                 self.detach(&id, &n.name);
+                if self.c(&id).service.is_none()
+                    && let Some((c, me)) = self.member_mut().filter(|(c, _)| c.is_swarm())
+                    && let Some(at) = c.place(&n.id)
+                {
+                    c.leave_behind(at, me, e.ip);
+                }
                 self.cm(&id).endpoints.shift_remove(&n.name);
                 if self.c(&id).state == State::Running
                     && let Err(e) = self.regate(&id, false)

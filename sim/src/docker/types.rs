@@ -354,6 +354,8 @@ pub struct Container {
     pub privileged: bool,
     /// `--cap-add`.
     pub caps: Vec<String>,
+    /// `--cap-drop`.
+    pub dropped: Vec<String>,
     /// `--rm`.
     pub auto_remove: bool,
     /// `--env`, as `NAME=VALUE`.
@@ -390,11 +392,27 @@ pub struct Container {
     pub next_if: u32,
 }
 
+/// Is a capability in a list by its own name?
+fn one(list: &[String], name: &str) -> bool {
+    list.iter().any(|c| c.to_uppercase().trim_start_matches("CAP_") == name)
+}
+
+/// Is a capability in a list, or all of them?
+fn named(list: &[String], name: &str) -> bool {
+    one(list, name) || one(list, "ALL")
+}
+
 impl Container {
     /// Has it CAP_NET_ADMIN?
     pub fn net_admin(&self) -> bool {
-        let named = |c: &String| matches!(c.to_uppercase().trim_start_matches("CAP_"), "NET_ADMIN" | "ALL");
-        self.privileged || self.caps.iter().any(named)
+        self.privileged || (named(&self.caps, "NET_ADMIN") && !one(&self.dropped, "NET_ADMIN"))
+    }
+
+    /// Has it CAP_NET_RAW, which containers have unless it is dropped? One that is added by name outlives `ALL`.
+    pub fn net_raw(&self) -> bool {
+        self.privileged
+            || !named(&self.dropped, "NET_RAW")
+            || (one(&self.caps, "NET_RAW") && !one(&self.dropped, "NET_RAW"))
     }
 }
 

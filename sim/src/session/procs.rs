@@ -26,6 +26,8 @@ pub struct Procs {
     next: u32,
     /// By number, in the order they began.
     pub table: IndexMap<Pid, ProcEntry, FxBuild>,
+    /// Names under `/run/netns` that are links to a process' namespace: they lead nowhere once it has ended.
+    links: Vec<(Pid, HostId, String)>,
 }
 
 impl Session {
@@ -42,6 +44,18 @@ impl Session {
         if let Some(p) = self.procs.table.get_mut(&pid) {
             p.alive = false;
         }
+        let (dead, links) = std::mem::take(&mut self.procs.links).into_iter().partition(|(p, ..)| *p == pid);
+        self.procs.links = links;
+        for (_, host, name) in dead {
+            let Some(ns) = self.kernel.hosts[host.ix()].named.shift_remove(&name) else { continue };
+            self.dead_link(host, &name, &format!("/proc/{}/ns/net", pid.0));
+            self.kernel.netns_put(ns);
+        }
+    }
+
+    /// A name of a process' namespace.
+    pub(crate) fn names_process(&mut self, host: HostId, name: &str, pid: Pid) {
+        self.procs.links.push((pid, host, name.to_owned()));
     }
 
     /// The namespace of a process that runs on a host.

@@ -327,11 +327,21 @@ impl Session {
             && let Some(to) = self.netns_at(host, ns, target)
         {
             self.kernel.hosts[host.ix()].named.insert(name.to_owned(), to);
+            let pid = normal("/", target).strip_prefix("/proc/").and_then(|r| r.strip_suffix("/ns/net")?.parse().ok());
+            if let Some(pid) = pid.filter(|n| *n != 1) {
+                self.names_process(host, name, Pid(pid));
+            }
             return Ok(());
         }
         self.parent_ok(host, ns, &path)?;
         self.vfs_mut(host, ns).entries.insert(path, Entry::Link(target.to_owned()));
         Ok(())
+    }
+
+    /// A name under `/run/netns` whose namespace is gone.
+    pub(crate) fn dead_link(&mut self, host: HostId, name: &str, target: &str) {
+        let root = self.kernel.host(host).root_ns;
+        self.vfs_mut(host, root).entries.insert(format!("/run/netns/{name}"), Entry::Link(target.to_owned()));
     }
 
     /// Removes a file, a link, or with `tree` a directory and what is in it.

@@ -6,7 +6,7 @@ use super::super::names::replaced;
 
 /// What two runs of an engine do not share within a text.
 pub fn docker_text(t: &str) -> String {
-    let rules: [(&str, &str); 16] = [
+    let rules: [(&str, &str); 17] = [
         (r"\b(peer=[\d.]+):(?:3276[89]|327[7-9]\d|32[89]\d\d|3[3-9]\d{3}|[4-6]\d{4})\b", "$1:P"),
         (r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d socat\[\d+\]", "TIME socat[N]"),
         (r"\bused \d+/\d+/\d+", "used T"),
@@ -15,12 +15,13 @@ pub fn docker_text(t: &str) -> String {
         (r"Bind for (?:0\.0\.0\.0|::):", "Bind for ANY:"),
         (r"conntrack v[\d.]+ \(conntrack-tools\): \d+ flow", "conntrack V: N flow"),
         (r"(?m)^ +inet6 .*\n(?: +valid_lft .*\n)?", ""),
-        (r"(?m) qlen 0 *$", " "),
+        (r"(?m) qlen 0(?: *$|\b)", " "),
         (r"(?m)^33:33:.*\n?", ""),
         (r" (?:neigh_vlan_suppress|mab) off| mcast_(?:n|max)_groups 0", ""),
         (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME"),
         (r"(?:\d+ seconds?|Less than a second|About a minute)( ago)? *", "AGE "),
         (r"time[= ][\d.]+ ?ms", "time"),
+        (r"(reply from \S+ \[[^\]]+\]) +[\d.]+ms", "$1 RTT"),
         (r"= [\d.]+/[\d.]+/[\d.]+(/[\d.]+)? ms", "= RTT"),
         (r"\b(port|[sd]port)=(?:327(?:6[89]|[7-9]\d)|32[89]\d\d|(?:3[3-9]|[4-6]\d)\d{3})\b", "$1=P"),
     ];
@@ -45,7 +46,7 @@ pub(super) fn counters(t: &str) -> String {
 
 /// What a command printed; `lossy`: a TCP probe of the recording timed out or stalled.
 pub fn text(t: &str, command: &str, lossy: bool) -> String {
-    let rules: [(&str, &str); 8] = [
+    let rules: [(&str, &str); 9] = [
         (r"(?m)^((?:tcp|udp|icmp|unknown) +\d+) \d+ ", "$1 T "),
         (r"(expires) \d+sec", "$1"),
         (r"(?m)^# (?:Generated|Completed).*\n?", ""),
@@ -54,6 +55,7 @@ pub fn text(t: &str, command: &str, lossy: bool) -> String {
         (r"(?m)^\d+: ", "N: "),
         (r"((?:hold|message_age|forward_delay|hello|tcn|topology_change|gc)_timer) +[\d.]+", "${1} T"),
         (r"(icmp .*?id=)\d+", "${1}N"),
+        (r"(icmp .* id=)\d+", "${1}N"),
     ];
     let mut t = if lossy { counters(t) } else { t.to_owned() };
     for (pattern, with) in rules {
@@ -63,7 +65,7 @@ pub fn text(t: &str, command: &str, lossy: bool) -> String {
     }
     // The kernel's tables of sockets go by a hash with a random key.
     let sockets = command.split_whitespace().any(|w| matches!(w, "ss" | "netstat"));
-    if sockets || ["fdb", "neigh", "conntrack"].iter().any(|w| command.contains(w)) {
+    if sockets || ["fdb", "neigh", "conntrack", "arp -", "arp\n"].iter().any(|w| format!("{command}\n").contains(w)) {
         let mut lines: Vec<&str> = t.split('\n').collect();
         lines.sort_unstable();
         t = lines.join("\n");

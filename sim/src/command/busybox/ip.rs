@@ -25,7 +25,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         .map(|l| match (route, rule) {
             (true, _) => self::route(l) + "\n",
             (_, true) => format!("{} \n", l.trim_end()),
-            _ => line(p, l) + "\n",
+            _ => line(p, l).replace("complete after 1 round *", "complete after 1 round(s) *") + "\n",
         })
         .collect();
     p.out.push_str(&lines);
@@ -78,6 +78,9 @@ fn told_more(argv: &[String]) -> Vec<String> {
     let mut words = argv.to_vec();
     if about(argv, "neighbour") {
         words.insert(1, "-s".into());
+        if argv.iter().any(|w| w == "flush") {
+            words.insert(1, "-s".into());
+        }
     }
     // It passes over what it does not know of a new link; the kernel names the other end of a pair.
     if about(argv, "link") && changes(argv) {
@@ -116,11 +119,15 @@ fn changes(argv: &[String]) -> bool {
     argv.len() > 2 && verbs.contains(&argv[2].as_str())
 }
 
-/// Does its container have the capability? Where several share a namespace the first that has it counts.
 fn net_admin(p: &Proc<'_>) -> bool {
+    capable(p, crate::docker::Container::net_admin)
+}
+
+/// Does its container have a capability? Where several share a namespace the first that has it counts.
+pub(super) fn capable(p: &Proc<'_>, has: fn(&crate::docker::Container) -> bool) -> bool {
     let Some(e) = p.sess.engines.get(&p.host) else { return true };
     let mut here = e.containers.values().filter(|c| c.netns == Some(p.ns)).peekable();
-    here.peek().is_none() || here.any(crate::docker::Container::net_admin)
+    here.peek().is_none() || here.any(has)
 }
 
 /// A line of iproute2 as busybox prints it.

@@ -5,11 +5,13 @@ use std::net::Ipv4Addr;
 use super::super::opts::{Opt, ms3, seconds};
 use super::super::ping::summary;
 use super::super::{Exit, Proc, Refusal};
+use super::ip::capable;
 use super::{options, usage};
 use crate::app::Program;
-use crate::app::ping::{Ping, PingEvent, PingSpec};
+use crate::app::ping::{Ping, PingEvent, PingSpec, Tell};
 use crate::app::probe::local_class;
-use crate::kernel::types::{Nanos, SEC};
+use crate::docker::Container;
+use crate::kernel::types::{Errno, Nanos, SEC};
 use crate::trace::Outcome;
 
 const USAGE: &str = "[OPTIONS] HOST\n\nSend ICMP ECHO_REQUESTs to HOST\n\n\
@@ -97,11 +99,21 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
     };
     let src: Option<Ipv4Addr> = a.from.as_ref().and_then(|f| f.parse().ok());
     let from = src.map_or(String::new(), |s| format!(" from {s}"));
-    p.out.push_str(&format!("PING {} ({dst}){from}: {} data bytes\n", a.host, a.size));
+    let head = format!("PING {} ({dst}){from}: {} data bytes\n", a.host, a.size);
+    let may = capable(p, Container::net_raw);
+    if !p.background || !may {
+        p.out.push_str(&head);
+    }
+    if !may {
+        p.err.push_str("ping: permission denied (are you root?)\n");
+        p.fail_report(local_class(Errno::EPERM), Some(Errno::EPERM));
+        return Ok(1);
+    }
     let deadline = a.deadline.map(|d| p.sess.kernel.now() + d);
     if a.count.is_none() && deadline.is_none() && p.deadline.is_none() && !p.background {
         return Err(Refusal::new("ping without -c or -w, which never ends", 0));
     }
+    let tell = Tell { head, host: a.host, quiet: a.quiet, bound: a.from.is_some(), told };
     let spec = PingSpec {
         size: a.size,
         count: a.count,
@@ -111,6 +123,8 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         dev: a.from.clone().filter(|_| src.is_none()),
         src,
         once: false,
+        fatal: true,
+        tell: p.background.then(|| tell.clone()),
         first_seq: 0,
         blank: true,
         ..PingSpec::probe(dst, (p.pid.0 & 0xffff) as u16, SEC)
@@ -119,20 +133,22 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
     let app = p.sess.apps.get(app);
     let Some(Program::Ping(ping)) = &app.program else { return Ok(1) };
     let (ping, report) = (ping.clone(), app.report.clone());
-    let status = print(p, &a, &ping);
+    let ([out, err], status) = told(&ping, &tell, true);
+    p.out.push_str(&out);
+    p.err.push_str(&err);
     p.report = Some(summary(&ping, report));
+    if let Some(e) = ping.failed {
+        p.fail_report(local_class(e), Some(e));
+    }
     Ok(status)
 }
 
-/// Prints what happened: answers as they came, the summary; a refusal to send ends it at once.
-fn print(p: &mut Proc<'_>, a: &Ask, ping: &Ping) -> i32 {
-    let mut rtts: Vec<Nanos> = Vec::new();
-    let mut dups = 0;
+/// What happened: answers as they came, the summary; a refusal to send ends it at once.
+fn told(ping: &Ping, t: &Tell, ended: bool) -> ([String; 2], i32) {
+    let (mut out, mut rtts, mut dups) = (String::new(), Vec::<Nanos>::new(), 0);
     if let Some(e) = ping.failed {
-        let call = if a.from.is_some() { format!("bind: {}", e.strerror()) } else { e.strerror().to_owned() };
-        p.err.push_str(&format!("ping: {call}\n"));
-        p.fail_report(local_class(e), Some(e));
-        return 1;
+        let call = if t.bound { format!("bind: {}", e.strerror()) } else { e.strerror().to_owned() };
+        return ([out, format!("ping: {call}\n")], 1);
     }
     for (_, e) in &ping.events {
         match e {
@@ -143,34 +159,34 @@ fn print(p: &mut Proc<'_>, a: &Ask, ping: &Ping) -> i32 {
                 } else {
                     rtts.push(*rtt);
                 }
-                if !a.quiet {
+                if !t.quiet {
                     let line = format!("{bytes} bytes from {from}: seq={seq} ttl={ttl} time={} ms{mark}\n", ms3(*rtt));
-                    p.out.push_str(&line);
+                    out.push_str(&line);
                 }
             }
             // It knows errors by the id in their own header, where there is none.
             PingEvent::Error { .. } => {}
-            PingEvent::Local { errno, .. } => {
-                p.err.push_str(&format!("ping: sendto: {}\n", errno.strerror()));
-                return 1;
-            }
+            PingEvent::Local { errno, .. } => return ([out, format!("ping: sendto: {}\n", errno.strerror())], 1),
         }
     }
+    if !ended {
+        return ([out, String::new()], 0);
+    }
     let (sent, got) = (ping.transmitted(), rtts.len());
-    p.out.push_str(&format!(
+    out.push_str(&format!(
         "\n--- {} ping statistics ---\n{sent} packets transmitted, {got} packets received, ",
-        a.host
+        t.host
     ));
     if dups > 0 {
-        p.out.push_str(&format!("{dups} duplicates, "));
+        out.push_str(&format!("{dups} duplicates, "));
     }
     if let Some(lost) = ((sent - got.min(sent)) * 100).checked_div(sent) {
-        p.out.push_str(&format!("{lost}% packet loss"));
+        out.push_str(&format!("{lost}% packet loss"));
     }
-    p.out.push('\n');
+    out.push('\n');
     if let (Some(min), Some(max)) = (rtts.iter().min(), rtts.iter().max()) {
         let avg = rtts.iter().sum::<Nanos>() / got as u64;
-        p.out.push_str(&format!("round-trip min/avg/max = {}/{}/{} ms\n", ms3(*min), ms3(avg), ms3(*max)));
+        out.push_str(&format!("round-trip min/avg/max = {}/{}/{} ms\n", ms3(*min), ms3(avg), ms3(*max)));
     }
-    i32::from(got == 0)
+    ([out, String::new()], i32::from(got == 0))
 }

@@ -6,7 +6,7 @@ use super::super::{Exit, Proc};
 use super::{options, usage};
 use crate::app::Program;
 use crate::app::probe::local_class;
-use crate::app::traceroute::{TraceSpec, Traceroute};
+use crate::app::traceroute::{Style, TraceSpec, Traceroute};
 use crate::kernel::ip::PmtuDisc;
 use crate::kernel::socket::SockKind;
 use crate::kernel::types::SEC;
@@ -36,8 +36,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         queries: 3,
         data: vec![0u8; SIZE - 28].into(),
         port: 33_434,
-        stop_after_silence: false,
-        numbered: true,
+        style: Style::Busybox,
     };
     for (_, w) in words {
         let ok = match w {

@@ -33,16 +33,11 @@ fn passes(g: &Given, cmd: &str, one: impl Fn(&str, &str) -> Option<bool>) -> Res
     Ok(true)
 }
 
-/// A name: a part of it, or with `^` and `$` its beginning and end.
+/// A name: that one, or one that a regular expression finds (`filters.Args.Match`). Containers are asked with the
+/// slash before their names and without it.
 fn named(name: &str, pattern: &str) -> bool {
-    let (from, rest) = pattern.strip_prefix('^').map_or((false, pattern), |r| (true, r.trim_start_matches('/')));
-    let (to, rest) = rest.strip_suffix('$').map_or((false, rest), |r| (true, r));
-    match (from, to) {
-        (true, true) => name == rest,
-        (true, false) => name.starts_with(rest),
-        (false, true) => name.ends_with(rest),
-        (false, false) => name.contains(rest),
-    }
+    let slash = format!("/{name}");
+    name == pattern || regex_lite::Regex::new(pattern).is_ok_and(|r| r.is_match(name) || r.is_match(&slash))
 }
 
 /// Does it have the labels that are asked for, and none that are not (`MatchKVList`)?

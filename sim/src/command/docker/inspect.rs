@@ -86,7 +86,7 @@ fn host_config(d: &Docker<'_>, c: &Container) -> Value {
     json!({
         "NetworkMode": c.network_mode, "PortBindings": bindings,
         "RestartPolicy": {"Name": c.restart, "MaximumRetryCount": 0},
-        "AutoRemove": c.auto_remove, "CapAdd": list(&c.caps), "Dns": c.dns, "DnsOptions": c.dns_opts,
+        "AutoRemove": c.auto_remove, "CapAdd": list(&c.caps), "CapDrop": list(&c.dropped), "Dns": c.dns, "DnsOptions": c.dns_opts,
         "DnsSearch": c.dns_search, "ExtraHosts": list(&c.extra_hosts), "Links": list(&links),
         "Privileged": c.privileged, "PublishAllPorts": c.publish_all,
     })

@@ -155,6 +155,9 @@ fn client_checks(s: &NetSpec) -> Result<(), String> {
     let mut nets = Vec::new();
     for t in &s.subnets {
         let n: ipnet::Ipv4Net = t.parse().map_err(|_| format!("invalid subnet: invalid CIDR address: {t}"))?;
+        if nets.iter().any(|x: &ipnet::Ipv4Net| x.contains(&n.addr()) || n.contains(&x.addr())) {
+            return Err("multiple overlapping subnet configuration is not supported".into());
+        }
         nets.push(n.trunc());
     }
     for r in &s.ranges {

@@ -31,6 +31,7 @@ const RUN: Known = Known {
         "link",
         "sysctl",
         "cap-add",
+        "cap-drop",
         "restart",
         "env",
         "volume",
@@ -82,6 +83,7 @@ fn container(g: &Given) -> Result<Container, String> {
         extra_hosts: words("add-host"),
         privileged: g.on("privileged"),
         caps: words("cap-add"),
+        dropped: words("cap-drop"),
         auto_remove: g.on("rm"),
         env: words("env"),
         restart: g.get("restart").unwrap_or("no").to_owned(),
@@ -128,6 +130,14 @@ fn modes(g: &Given, c: &mut Container) -> Result<(), String> {
     let mut nets = networks(g);
     if nets.is_empty() || nets == ["default"] {
         nets = vec!["bridge"];
+    }
+    let target = |n: &str| n.split(',').find_map(|f| f.strip_prefix("name=")).unwrap_or(n).to_owned();
+    let own = |n: &&str| {
+        !matches!(target(n).as_str(), "default" | "bridge" | "host" | "none") && !n.starts_with("container:")
+    };
+    if nets.iter().any(own) && !nets.iter().all(own) {
+        let text = "conflicting options: cannot attach both user-defined and non-user-defined network-modes";
+        return Err(text.to_owned());
     }
     let mac = match g.get("mac-address") {
         Some(m) => Some(m.parse().map_err(|_| format!("{m} is not a valid mac address"))?),

@@ -94,6 +94,8 @@ mod tests {
             ("{{- .Name -}}  !", "/web!"),
             ("{{len .NetworkSettings.Networks}} {{json .State}}", "2 {\"Pid\":7,\"Running\":true}"),
             ("{{.Config.Labels.role}}", "<no value>"),
+            ("{{.NetworkSettings.Networks.c.IPAddress}}", "<no value>"),
+            ("{{range .Peers}}{{.IP}}{{end}}", ""),
             ("{{printf \"%s|%-3d|\" .Name .State.Pid}}", "/web|7  |"),
             ("{{.Name | upper}}", "/WEB"),
             ("{{eq .State.Pid 7}} {{$.Name}}", "true /web"),

@@ -95,6 +95,8 @@ pub struct Shared {
     /// The address given last, where they are given in turn.
     last: Option<Ipv4Addr>,
     used: BTreeSet<Ipv4Addr>,
+    /// Nodes that left with a container on it: to the managers its task is there until the node is removed.
+    pub left_behind: Vec<usize>,
     /// Addresses of load balancers, by node, that a manager gave before the node needed them.
     balancers: IndexMap<usize, Ipv4Addr, crate::FxBuild>,
 }
@@ -119,6 +121,18 @@ pub struct Cluster {
 }
 
 impl Cluster {
+    /// A node leaves, and a container of its had this address.
+    pub fn leave_behind(&mut self, network: usize, node: usize, ip: Option<Ipv4Addr>) {
+        let s = &mut self.networks[network];
+        s.left_behind.push(node);
+        s.used.extend(ip);
+    }
+
+    /// Is there a task on the network whose node left?
+    pub fn haunted(&self, network: usize) -> bool {
+        self.networks[network].left_behind.iter().any(|n| !self.nodes[*n].removed)
+    }
+
     /// A cluster without members.
     pub fn new(kind: Kind) -> Cluster {
         let next_vni = if matches!(kind, Kind::Swarm { .. }) { FIRST_VNI.0 } else { FIRST_VNI.1 };
@@ -203,7 +217,15 @@ impl Cluster {
         let used = net.subnets.iter().flat_map(|s| s.gateway.into_iter().chain(s.aux.values().copied())).collect();
         self.by_id.insert(net.id.clone(), self.networks.len());
         let last = net.subnets.first().and_then(|s| s.gateway);
-        self.networks.push(Shared { net, vnis, gone: false, last, used, balancers: IndexMap::default() });
+        self.networks.push(Shared {
+            net,
+            vnis,
+            gone: false,
+            last,
+            used,
+            left_behind: Vec::new(),
+            balancers: IndexMap::default(),
+        });
         self.networks.len() - 1
     }
 

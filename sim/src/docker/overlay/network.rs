@@ -153,8 +153,9 @@ impl Docker<'_> {
             ));
         }
         let hosts: Vec<_> = c.nodes.iter().filter(|n| n.member).map(|n| n.host).collect();
+        let haunted = swarm && c.haunted(at);
         let on = |e: &crate::docker::Engine| e.overlays.get(&n.id).is_some_and(|o| o.users > 0);
-        if hosts.iter().any(|h| self.s.engines.get(h).is_some_and(on)) {
+        if haunted || hosts.iter().any(|h| self.s.engines.get(h).is_some_and(on)) {
             let (name, id) = (&n.name, &n.id);
             return Err(match (swarm, v20) {
                 (true, _) => {

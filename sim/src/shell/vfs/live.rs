@@ -59,8 +59,20 @@ const STATS: &[&str] = &[
     "tx_errors",
 ];
 
+/// `brif/PORT` below a bridge is a link to the port's own `brport`.
+fn of_port(s: &Session, ns: NetnsId, path: &str) -> Option<String> {
+    let (bridge, rest) = path.strip_prefix("/sys/class/net/")?.split_once("/brif/")?;
+    let (port, file) = rest.split_once('/').map_or((rest, ""), |x| x);
+    let (b, p) = (s.kernel.dev_by_name(ns, bridge)?, s.kernel.dev_by_name(ns, port)?);
+    let file = if file.is_empty() { String::new() } else { format!("/{file}") };
+    (s.kernel.dev(p).master == Some(b)).then(|| format!("/sys/class/net/{port}/brport{file}"))
+}
+
 /// The text of a live file; `None` where the path is none.
 pub(super) fn read(s: &Session, host: HostId, ns: NetnsId, path: &str) -> Option<Result<String, Errno>> {
+    if let Some(own) = of_port(s, ns, path) {
+        return read(s, host, ns, &own);
+    }
     if let Some(rest) = path.strip_prefix("/sys/class/net/") {
         let (dev, file) = rest.split_once('/')?;
         let Some(id) = s.kernel.dev_by_name(ns, dev) else { return Some(Err(Errno::ENOENT)) };
@@ -95,6 +107,9 @@ pub(super) fn read(s: &Session, host: HostId, ns: NetnsId, path: &str) -> Option
 
 /// Writes a live file; `None` where the path is none that can be written.
 pub(super) fn write(s: &mut Session, ns: NetnsId, path: &str, text: &str) -> Option<Result<(), Errno>> {
+    if let Some(own) = of_port(s, ns, path) {
+        return write(s, ns, &own, text);
+    }
     let rest = path.strip_prefix("/sys/class/net/")?;
     let (dev, file) = rest.split_once('/')?;
     let Some(dev) = s.kernel.dev_by_name(ns, dev) else { return Some(Err(Errno::ENOENT)) };
@@ -127,6 +142,9 @@ pub(super) fn write(s: &mut Session, ns: NetnsId, path: &str, text: &str) -> Opt
 
 /// Names in a live directory; `None` where the path is none.
 pub(super) fn list(s: &Session, host: HostId, ns: NetnsId, path: &str) -> Option<Vec<String>> {
+    if let Some(own) = of_port(s, ns, path) {
+        return list(s, host, ns, &own);
+    }
     let own = |l: &[&str]| l.iter().map(|x| (*x).to_owned()).collect::<Vec<_>>();
     match path {
         "/run/netns" => {

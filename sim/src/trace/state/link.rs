@@ -130,8 +130,7 @@ pub(super) fn fdb<R: Recorder>(k: &Kernel<R>, ns: NetnsId) -> Value {
     let mut out = Vec::new();
     for d in k.devs_of(ns) {
         own_entries(k, d, &mut out);
-        let Some(b) = d.bridge() else { continue };
-        for (mac, e) in &b.fdb {
+        for (mac, e) in k.fdb_of(d.id) {
             let mut o = Map::new();
             put(&mut o, "mac", mac.to_string());
             put(&mut o, "ifname", k.dev(e.dev).name.as_str());
@@ -146,7 +145,7 @@ pub(super) fn fdb<R: Recorder>(k: &Kernel<R>, ns: NetnsId) -> Value {
                 put(&mut o, "flags", marks);
             }
             put(&mut o, "master", d.name.as_str());
-            put(&mut o, "state", fdb_state(k.now(), b, e));
+            put(&mut o, "state", fdb_state(&e));
             out.push(Value::Object(o));
         }
     }
@@ -162,12 +161,11 @@ fn own_entries<R: Recorder>(k: &Kernel<R>, d: &Device, out: &mut Vec<Value>) {
     out.extend(crate::command::bridge::vxlan_entries(k, d, v).iter().map(|e| Value::Object(e.json(true, false))));
 }
 
-/// `fdb_to_nud`, in the words of `bridge fdb`.
-fn fdb_state(now: u64, b: &Bridge, e: &FdbEntry) -> &'static str {
+/// `fdb_to_nud`, in the words of `bridge fdb`: what has expired is collected at once, and nobody sees it as `stale`.
+fn fdb_state(e: &FdbEntry) -> &'static str {
     match e.kind {
         FdbKind::Local => "permanent",
         FdbKind::Static => "static",
-        FdbKind::Learned if !e.extern_learn && e.updated + b.ageing_time <= now => "stale",
         FdbKind::Learned => "",
     }
 }

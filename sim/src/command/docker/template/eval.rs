@@ -8,6 +8,20 @@ use crate::command::Refusal;
 
 /// Maps whose keys are the user's: what is not in them is `<no value>`, and no error.
 const MAPS: [&str; 7] = ["Labels", "Options", "Networks", "Ports", "ExposedPorts", "AuxiliaryAddresses", "Containers"];
+/// Lists that JSON leaves out where they are empty.
+const OMITTED: [&str; 2] = ["Peers", "Services"];
+/// Fields that Go knows as lists, maps and pointers: what is printed of one that is nil.
+const NIL: [(&str, &str); 9] = [
+    ("Aliases", "[]"),
+    ("CapAdd", "[]"),
+    ("CapDrop", "[]"),
+    ("DNSNames", "[]"),
+    ("DriverOpts", "map[]"),
+    ("ExtraHosts", "[]"),
+    ("IPAMConfig", "<nil>"),
+    ("Links", "[]"),
+    ("Sysctls", "map[]"),
+];
 /// Fields that the engine has, and the model has not.
 const UNMODELLED: [&str; 24] = [
     "AppArmorProfile",
@@ -77,6 +91,14 @@ pub fn plain(v: &Value) -> String {
     }
 }
 
+/// A field that is nothing, as its type prints it.
+fn nil(p: &Pipe, v: &Value) -> Option<String> {
+    let [terms] = p.commands.as_slice() else { return None };
+    let [one] = terms.as_slice() else { return None };
+    let name = one.fields.last().filter(|_| v.is_null())?;
+    NIL.iter().find(|(n, _)| n == name).map(|(_, text)| (*text).to_owned())
+}
+
 /// A value inside another.
 fn inner(v: &Value) -> String {
     if v.is_null() { "<nil>".into() } else { plain(v) }
@@ -105,7 +127,7 @@ impl Run<'_> {
                         self.vars.push((name.clone(), v));
                         return Ok(());
                     }
-                    None => self.out.push_str(&plain(&v)),
+                    None => self.out.push_str(&nil(p, &v).unwrap_or_else(|| plain(&v))),
                 }
             }
             Node::If(p, yes, no) => {
@@ -207,11 +229,13 @@ impl Run<'_> {
     fn fields(&self, base: Value, t: &Term) -> Result<Value, Fault> {
         let mut v = base;
         let mut inside = "";
-        for (i, name) in t.fields.iter().enumerate() {
+        for name in &t.fields {
             let found = v.get(name).or_else(|| v.get("Id").filter(|_| name == "ID")).cloned();
             v = match found {
                 Some(v) => v,
-                None if MAPS.contains(&inside) && i + 1 == t.fields.len() => Value::Null,
+                // What a map has not is nothing, and so are its fields.
+                None if MAPS.contains(&inside) => return Ok(Value::Null),
+                None if OMITTED.contains(&name.as_str()) && matches!(self.of, Of::Json) => Value::Array(Vec::new()),
                 None => return Err(self.missing(t, name)),
             };
             inside = name;
