@@ -4,8 +4,9 @@
 //! came is the counters' matter: TCP repeats as the moment wants.
 //!
 //! The tracepoint is the whole machine's. What one of our threads did is ours, and must be the model's too, unless it is
-//! about a packet that was on a device and that we did not capture there: a timer runs in the name of whoever is
-//! interrupted. What a timer or `ksoftirqd` did is in nobody's name: it proves a drop of the model, and accuses nobody.
+//! about a packet that we did not capture on a device: a softirq runs in the name of whoever is interrupted, and a timer
+//! of elsewhere may have sent what no device has seen. What a timer or `ksoftirqd` did is in nobody's name: it proves a
+//! drop of the model, and accuses nobody.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -66,7 +67,10 @@ pub fn record(events: &[Event], captured: &[Captured<'_>], lost: u64, fields: &m
     for e in events {
         let Event::Drop(d) = e else { continue };
         let Some(line) = told(d) else { continue };
-        let ours_too = d.seen.as_ref().is_none_or(|s| captured.iter().any(|c| c.is(s)));
+        let ours_too = match &d.seen {
+            Some(s) => captured.iter().any(|c| c.is(s)),
+            None => !d.at.softirq,
+        };
         if d.at.tid != 0 && ours_too { &mut ours } else { &mut nobodys }.insert(line);
     }
     let array = |s: BTreeSet<String>| Value::from(s.into_iter().collect::<Vec<_>>());

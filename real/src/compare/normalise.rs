@@ -51,7 +51,7 @@ pub const RULES: &[(&str, &str, &str)] = &[
     ("lookups", "those of the kernel alone", "addresses are looked up to see whose they are, and commands check what they are given; what the model asks must be among them"),
     ("lookups", "the gateway, where the model's route has none", "fib_table_lookup writes its field only where there is one (include/trace/events/fib.h): what is read is another event's"),
     ("drops", "how often", "TCP repeats as the moment wants; the counters compare what can be counted"),
-    ("drops", "in nobody's name (a timer, ksoftirqd): prove, but accuse nobody", "the tracepoint is the whole machine's and names no namespace; a packet that was on a device is ours where it was captured"),
+    ("drops", "in nobody's name (a timer, ksoftirqd): prove, but accuse nobody", "the tracepoint is the whole machine's and names no namespace; a packet that was on a device is ours where it was captured, one that was on none where no softirq (TRACE_FLAG_SOFTIRQ) dropped it"),
     ("drops", "NO_SOCKET (ping_rcv)", "every echo reply ends so where no ping socket is open: the raw socket has a copy"),
     ("drops", "QUEUE_PURGE by a closing socket", "what nobody read; the program's matter"),
     ("drops", "NEIGH_FAILED (neigh_invalidate)", "a timer's work, in the name of whoever is interrupted, the machine's own neighbours' among it; the neighbours' states are compared"),

@@ -57,6 +57,8 @@ pub struct At {
     pub cpu: u32,
     /// The thread that ran, in our pid namespace; 0 for one outside.
     pub tid: u32,
+    /// In a softirq, which may have interrupted the thread for another's sake: a timer, a packet of elsewhere.
+    pub softirq: bool,
 }
 
 /// An event.

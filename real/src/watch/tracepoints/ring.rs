@@ -55,20 +55,27 @@ fn cpus() -> io::Result<Vec<usize>> {
     Ok(text.trim().split(',').filter_map(range).flatten().collect())
 }
 
+/// Where every event has its `common_flags`, and of them the one for what interrupted the thread
+/// (`struct trace_entry`, `TRACE_FLAG_SOFTIRQ`).
+const COMMON_FLAGS: usize = 2;
+const SOFTIRQ: u8 = 0x10;
+
 impl Ring {
     /// Hands over what is there, its times put forward by `offset`; returns how many records the kernel had to drop.
     pub fn drain(&mut self, offset: u64, mut each: impl FnMut(Sample)) -> u64 {
         let mut lost = 0;
         while let Some(r) = self.0.next_record() {
             match r.parse_record() {
-                Ok(Record::Sample(s)) => each(Sample {
-                    at: At {
+                Ok(Record::Sample(s)) => {
+                    let raw = s.raw().unwrap_or_default().to_vec();
+                    let at = At {
                         time_ns: s.time().unwrap_or(0).wrapping_add(offset),
                         cpu: s.cpu().unwrap_or(0),
                         tid: s.tid().filter(|t| t.cast_signed() > 0).unwrap_or(0),
-                    },
-                    raw: s.raw().unwrap_or_default().to_vec(),
-                }),
+                        softirq: raw.get(COMMON_FLAGS).is_some_and(|f| f & SOFTIRQ != 0),
+                    };
+                    each(Sample { at, raw });
+                }
                 Ok(Record::Lost(l)) => lost += l.lost,
                 _ => {}
             }
