@@ -5,9 +5,10 @@ use super::types::Nanos;
 use crate::engine::{Next, TcpTimer, Timer};
 use crate::trace::Recorder;
 
-/// Receptions that one `do_softirq` handles before it leaves the rest to `ksoftirqd`: a limit against frames that
-/// multiply, not the kernel's own (`netdev_budget`, two jiffies).
-const BUDGET: usize = 4_096;
+/// Receptions that one `do_softirq` handles before it leaves the rest to `ksoftirqd`: what the backlog gives at once
+/// (`net.core.dev_weight`). `__do_softirq` would begin again were nobody waiting for the processor; somebody reads the
+/// frames. Measured with two fragments in a loop of routers: the second leaves after 64 receptions of the first.
+const BUDGET: usize = 64;
 
 impl<R: Recorder> Kernel<R> {
     /// Carries out what happens next, at or before a time.

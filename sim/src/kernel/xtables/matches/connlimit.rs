@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::written::Answer;
 use crate::kernel::Kernel;
-use crate::kernel::conntrack::{Conn, CtDir, ProtoState, Tuple, Zone, tcp_states, tuple_of};
+use crate::kernel::conntrack::{Conn, CtDir, ProtoState, Status, Tuple, Zone, tcp_states, tuple_of};
 use crate::kernel::types::Nanos;
+use crate::kernel::xtables::shared::{Jiffies, jiffies};
 use crate::kernel::xtables::view::{HookAt, ask};
 use crate::trace::Recorder;
 use crate::trace::event::Saw;
@@ -26,7 +27,19 @@ pub struct ConnlimitMatch {
 
 /// The connections that a rule saw, by masked address and zone (`struct nf_conncount_data`).
 #[derive(Clone, Debug, Default)]
-pub struct ConnlimitTable(BTreeMap<(u32, u16), Vec<(Tuple, Zone)>>);
+pub struct ConnlimitTable(BTreeMap<(u32, u16), List>);
+
+/// `struct nf_conncount_list`.
+#[derive(Clone, Debug, Default)]
+struct List {
+    conns: Vec<(Tuple, Zone)>,
+    /// When the last was taken in. In the same jiffy nobody looks through the others, up to [`UNSEEN`] times.
+    last_gc: Jiffies,
+    unseen: u32,
+}
+
+/// `CONNCOUNT_GC_MAX_COLLECT`.
+const UNSEEN: u32 = 64;
 
 impl ConnlimitMatch {
     /// `connlimit_mt`.
@@ -43,12 +56,21 @@ impl ConnlimitMatch {
         let addr = u32::from(if self.daddr { ip.dst } else { ip.src }) & self.mask;
         let Some(t) = nf.xt.shared.connlimit(table) else { return Ok(()).into() };
         let list = t.0.entry((addr, zone.in_dir(CtDir::Original))).or_default();
-        // `gc_list`: what conntrack has forgotten, or TCP has closed, counts no more.
-        list.retain(|(t, z)| *t == tuple || nf.ct.find(t, *z, now).is_some_and(|(r, _)| open(nf.ct.get(r), now)));
-        if !list.iter().any(|(t, _)| *t == tuple) {
-            list.push((tuple, zone));
+        let tracked = own.is_some_and(|c| c.status.contains(Status::CONFIRMED));
+        if tracked || list.last_gc != jiffies(now) || list.unseen >= UNSEEN {
+            // What conntrack has forgotten, or TCP has closed, counts no more.
+            let known = |(t, z): &(Tuple, Zone)| nf.ct.find(t, *z, now).is_some_and(|(r, _)| open(nf.ct.get(r), now));
+            list.conns.retain(|c| c.0 == tuple || known(c));
+            list.unseen = 0;
+        } else {
+            list.unseen += 1;
+            list.conns.push((tuple, zone));
         }
-        let n = list.len() as u64;
+        if !list.conns.iter().any(|(t, _)| *t == tuple) {
+            list.conns.push((tuple, zone));
+            list.last_gc = jiffies(now);
+        }
+        let n = list.conns.len() as u64;
         let option = if self.upto { "--connlimit-upto" } else { "--connlimit-above" };
         ask((n > u64::from(self.limit)) != self.upto, option, || Saw::Num(n)).into()
     }
