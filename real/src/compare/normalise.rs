@@ -49,6 +49,8 @@ pub const RULES: &[(&str, &str, &str)] = &[
     ("ours", "neigh: FAILED entries of the model alone", "the kernel has one table for all namespaces and collects what failed once there are 128 entries, the machine's own among them (measured: alone, one is still there after 37 s; with 140 entries in another namespace it is gone by 34 s)"),
     ("ours", "TcpAttemptFails where ICMP errors came", "an error that comes at once may find connect still at work or not: two processors"),
     ("lookups", "those of the kernel alone", "addresses are looked up to see whose they are, and commands check what they are given; what the model asks must be among them"),
+    ("lookups", "one of the kernel's earlier steps, with the same answer", "a socket or a tunnel keeps its route (sk_dst_cache, dst_cache)"),
+    ("lookups", "those from node to node of a cluster", "its engines talk to each other in the model only"),
     ("lookups", "the gateway, where the model's route has none", "fib_table_lookup writes its field only where there is one (include/trace/events/fib.h): what is read is another event's"),
     ("drops", "how often", "TCP repeats as the moment wants; the counters compare what can be counted"),
     ("drops", "in nobody's name (a timer, ksoftirqd): prove, but accuse nobody", "the tracepoint is the whole machine's and names no namespace; a packet that was on a device is ours where it was captured, one that was on none where no softirq (TRACE_FLAG_SOFTIRQ) dropped it"),
