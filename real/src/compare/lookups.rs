@@ -77,12 +77,11 @@ pub fn modelled(s: &Session, first: usize) -> Value {
     lines.into_iter().collect::<Vec<_>>().into()
 }
 
-/// None where no table answered: a rule that refuses asks none.
+/// None where no table answered: a rule that refuses asks none, and a namespace without routes has none to ask.
 fn said(s: &Session, key: &FlowKey, result: &FibResult) -> Option<String> {
     let answer = match result {
         FibResult::Route { route, .. } => by(s, route),
-        FibResult::None => refused(Errno::EAGAIN.number()),
-        FibResult::Rule { .. } => return None,
+        FibResult::None | FibResult::Rule { .. } => return None,
     };
     Some(line(key.dst, key.src, key.iif.is_some(), &answer))
 }
