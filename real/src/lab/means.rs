@@ -53,7 +53,7 @@ pub fn alone(line: &str) -> Option<Command> {
     let mut words = line.chars().all(plain).then(|| line.split_ascii_whitespace())?;
     let first = words.next()?;
     let (name, _) = TOOLS.iter().find(|t| t.0 == first)?;
-    let mut cmd = Command::new(tool::find(name)?);
+    let mut cmd = Command::new(tool::find_in_lab(name)?);
     cmd.arg0(name).args(words);
     Some(cmd)
 }
