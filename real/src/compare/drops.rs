@@ -26,8 +26,8 @@ use crate::watch::tracepoints::{Drop, Event, Seen};
 const OURS: &str = "drops";
 /// Field of a step: what was dropped in nobody's name.
 const NOBODYS: &str = "drops_nobodys";
-/// Field of a step: how many events were lost.
-const LOST: &str = "drops_lost";
+/// Field of a step: how many events were lost, of drops or of lookups.
+pub(super) const LOST: &str = "drops_lost";
 
 /// A packet that no device has seen. Its memory may have served another before, of which the kernel then tells.
 const NOWHERE: &str = ", on no device yet";
@@ -166,7 +166,7 @@ pub fn compare(r: &Recording, played: &Played) -> (Vec<String>, usize, Vec<Strin
             continue;
         }
         if !s[LOST].is_null() {
-            not.push(format!("step {}: drops: {} events did not fit into the ring", s["n"], s[LOST]));
+            not.push(format!("step {}: drops, lookups: {} events did not fit into the ring", s["n"], s[LOST]));
             continue;
         }
         let (theirs, mut nobodys) = (set(&s[OURS]), set(&s[NOBODYS]));

@@ -17,8 +17,7 @@ use packetwalk_sim::trace::EventKind;
 use packetwalk_sim::trace::event::{FibResult, FlowKey};
 use serde_json::{Map, Value};
 
-#[cfg(doc)]
-use super::normalise;
+use super::drops::LOST;
 use crate::recording::{Recording, list, text};
 use crate::replay::Played;
 use crate::watch::tracepoints::{Event, Fib};
@@ -109,7 +108,11 @@ fn without_gateway(line: &str) -> String {
 pub fn compare(r: &Recording, played: &Played) -> (Vec<String>, usize) {
     let (mut missed, mut compared) = (Vec::new(), 0);
     let mut theirs = BTreeSet::new();
-    for (s, d) in list(&r.json["steps"]).iter().zip(&played.steps).filter(|(s, _)| !s[FIELD].is_null()) {
+    for (s, d) in list(&r.json["steps"]).iter().zip(&played.steps) {
+        // Of a step whose events did not fit into the ring, `drops` tells.
+        if s[FIELD].is_null() || !s[LOST].is_null() {
+            continue;
+        }
         for l in list(&s[FIELD]).iter().map(text) {
             // The tracepoint leaves the gateway as it was in its memory where a route has none.
             theirs.extend([l.to_owned(), without_gateway(l)]);

@@ -50,6 +50,7 @@ pub const RULES: &[(&str, &str, &str)] = &[
     ("ours", "TcpAttemptFails where ICMP errors came", "an error that comes at once may find connect still at work or not: two processors"),
     ("lookups", "those of the kernel alone", "addresses are looked up to see whose they are, and commands check what they are given; what the model asks must be among them"),
     ("lookups", "one of the kernel's earlier steps, with the same answer", "a socket or a tunnel keeps its route (sk_dst_cache, dst_cache)"),
+    ("lookups", "those of the model that find nothing", "a namespace without routes has no table, and the kernel asks none"),
     ("lookups", "those from node to node of a cluster", "its engines talk to each other in the model only"),
     ("lookups", "the gateway, where the model's route has none", "fib_table_lookup writes its field only where there is one (include/trace/events/fib.h): what is read is another event's"),
     ("drops", "how often", "TCP repeats as the moment wants; the counters compare what can be counted"),

@@ -32,6 +32,7 @@ use crate::compare::{drops, lookups, rules};
 use crate::probe::{self, NameFiles};
 use crate::recording::writer::Writer;
 use crate::shim;
+use crate::tool::LAB_PATH;
 use crate::watch::clock;
 use crate::watch::dump::Tools;
 use crate::watch::tracepoints::Watch;
@@ -113,7 +114,7 @@ impl<'a> Lab<'a> {
         lab.world.capture.take();
         match lab.watch {
             Ok(w) => drop(w.drain()),
-            Err(why) => drop(lab.world.unread.insert(format!("drops: {why}"))),
+            Err(why) => drop(lab.world.unread.insert(format!("drops, lookups: {why}"))),
         }
         Ok(lab)
     }
@@ -294,7 +295,7 @@ impl<'a> Lab<'a> {
             })
         };
         cmd.env_clear();
-        cmd.env("PATH", format!("{TOOLS}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"));
+        cmd.env("PATH", format!("{TOOLS}:{LAB_PATH}"));
         cmd.env("HOME", "/root").env("LC_ALL", "C").env(shim::IN_LAB, "1");
         h.start(&net, cmd).map_err(|e| e.to_string())
     }
