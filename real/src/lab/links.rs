@@ -1,8 +1,7 @@
 //! The devices of a namespace: asked for only where something told of a change. Each question takes the lock of the whole
 //! machine's devices (`rtnl_mutex`), for which labs side by side wait.
 
-use crate::netlink::attr;
-use crate::netlink::{self, Message, Netlink, Request};
+use crate::netlink::{self, Message, Netlink, Request, attr};
 
 /// Group of what changes about links (`RTNLGRP_LINK`).
 const GROUP: u32 = 1;

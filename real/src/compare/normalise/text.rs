@@ -15,7 +15,7 @@ pub fn docker_text(t: &str) -> String {
         (r"Bind for (?:0\.0\.0\.0|::):", "Bind for ANY:"),
         (r"conntrack v[\d.]+ \(conntrack-tools\): \d+ flow", "conntrack V: N flow"),
         (r"(?m)^ +inet6 .*\n(?: +valid_lft .*\n)?", ""),
-        (r"(?m) qlen 0(?: *$|\b)", " "),
+        (r" qlen 0\b *", " "),
         (r"(?m)^33:33:.*\n?", ""),
         (r" (?:neigh_vlan_suppress|mab) off| mcast_(?:n|max)_groups 0", ""),
         (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME"),
@@ -46,7 +46,7 @@ pub(super) fn counters(t: &str) -> String {
 
 /// What a command printed; `lossy`: a TCP probe of the recording timed out or stalled.
 pub fn text(t: &str, command: &str, lossy: bool) -> String {
-    let rules: [(&str, &str); 9] = [
+    let rules: [(&str, &str); 8] = [
         (r"(?m)^((?:tcp|udp|icmp|unknown) +\d+) \d+ ", "$1 T "),
         (r"(expires) \d+sec", "$1"),
         (r"(?m)^# (?:Generated|Completed).*\n?", ""),
@@ -54,8 +54,7 @@ pub fn text(t: &str, command: &str, lossy: bool) -> String {
         (r"@if\d+", "@ifN"),
         (r"(?m)^\d+: ", "N: "),
         (r"((?:hold|message_age|forward_delay|hello|tcn|topology_change|gc)_timer) +[\d.]+", "${1} T"),
-        (r"(icmp .*?id=)\d+", "${1}N"),
-        (r"(icmp .* id=)\d+", "${1}N"),
+        (r"(type=\d+ code=\d+ id=)\d+", "${1}N"),
     ];
     let mut t = if lossy { counters(t) } else { t.to_owned() };
     for (pattern, with) in rules {
@@ -63,9 +62,9 @@ pub fn text(t: &str, command: &str, lossy: bool) -> String {
             t = r.replace_all(&t, with).into_owned();
         }
     }
-    // The kernel's tables of sockets go by a hash with a random key.
-    let sockets = command.split_whitespace().any(|w| matches!(w, "ss" | "netstat"));
-    if sockets || ["fdb", "neigh", "conntrack", "arp -", "arp\n"].iter().any(|w| format!("{command}\n").contains(w)) {
+    // The kernel's tables of sockets and of neighbours go by a hash with a random key.
+    let hashed = command.split_whitespace().any(|w| matches!(w, "ss" | "netstat" | "arp"));
+    if hashed || ["fdb", "neigh", "conntrack"].iter().any(|w| command.contains(w)) {
         let mut lines: Vec<&str> = t.split('\n').collect();
         lines.sort_unstable();
         t = lines.join("\n");
