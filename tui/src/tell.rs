@@ -199,8 +199,9 @@ fn sentences(s: &Session, e: &Event) -> String {
         }
         EventKind::Consumed { what } => format!("The packet has done its work and ends here: {what}."),
         EventKind::Drop { reason, func } => {
-            let too_long = too_long(s, e).filter(|_| words::drop(*reason, func).starts_with("too big for the device"));
-            let why = too_long.unwrap_or_else(|| words::drop(*reason, func).to_owned());
+            let why = words::drop(*reason, func);
+            let too_long = (why == words::TOO_BIG_OR_DOWN).then(|| too_long(s, e)).flatten();
+            let why = too_long.unwrap_or_else(|| why.to_owned());
             format!("The packet ends here, unwanted: {why}.")
         }
         EventKind::Bound { what } => format!("packetwalk itself stopped the packet: {what}."),

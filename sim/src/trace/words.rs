@@ -83,6 +83,9 @@ pub fn icmp(ty: u8, code: u8) -> String {
     name.to_owned()
 }
 
+/// What two functions drop for two reasons, and say of neither.
+pub const TOO_BIG_OR_DOWN: &str = "too big for the device, or the device is down";
+
 /// What a drop means, in a plain sentence: by its reason, or, where the kernel gives none, by the function that dropped.
 pub fn drop(reason: DropReason, func: &str) -> &'static str {
     use DropReason as D;
@@ -92,7 +95,7 @@ pub fn drop(reason: DropReason, func: &str) -> &'static str {
                 "the bridge must not send it by that port: it came in there and hairpin is off, or the port is shut"
             }
             "br_nf_dev_queue_xmit" => "too big for the port, and a bridge tells nobody",
-            "br_dev_queue_push_xmit" | "__dev_forward_skb2" => "too big for the device, or the device is down",
+            "br_dev_queue_push_xmit" | "__dev_forward_skb2" => TOO_BIG_OR_DOWN,
             "icmp_echo" => "this host is told not to answer pings",
             "ip_error" => "a route or a routing rule says that it must not go there",
             _ => "the kernel says no more than that",

@@ -56,17 +56,15 @@ impl ConnlimitMatch {
         let addr = u32::from(if self.daddr { ip.dst } else { ip.src }) & self.mask;
         let Some(t) = nf.xt.shared.connlimit(table) else { return Ok(()).into() };
         let list = t.0.entry((addr, zone.in_dir(CtDir::Original))).or_default();
-        let tracked = own.is_some_and(|c| c.status.contains(Status::CONFIRMED));
-        if tracked || list.last_gc != jiffies(now) || list.unseen >= UNSEEN {
+        let confirmed = own.is_some_and(|c| c.status.contains(Status::CONFIRMED));
+        let unseen = !confirmed && list.last_gc == jiffies(now) && list.unseen < UNSEEN;
+        list.unseen = if unseen { list.unseen + 1 } else { 0 };
+        if !unseen {
             // What conntrack has forgotten, or TCP has closed, counts no more.
             let known = |(t, z): &(Tuple, Zone)| nf.ct.find(t, *z, now).is_some_and(|(r, _)| open(nf.ct.get(r), now));
             list.conns.retain(|c| c.0 == tuple || known(c));
-            list.unseen = 0;
-        } else {
-            list.unseen += 1;
-            list.conns.push((tuple, zone));
         }
-        if !list.conns.iter().any(|(t, _)| *t == tuple) {
+        if unseen || !list.conns.iter().any(|(t, _)| *t == tuple) {
             list.conns.push((tuple, zone));
             list.last_gc = jiffies(now);
         }
