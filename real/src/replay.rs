@@ -15,50 +15,10 @@ use crate::compare::frames::{Frame, Taps};
 use crate::compare::{drops, inspected, lookups, rules};
 use crate::recording::{Recording, list, text};
 
-/// What a recorder spends around the steps, which the model's clock follows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Pace {
-    /// From the hosts being there to the first step.
-    before_steps_ms: u64,
-    /// The recorder of engines starts a Python for each probe; the first frame follows after so long.
-    probe_start_ms: u64,
-    /// It looks for new namespaces so long after a command.
-    after_command_ms: u64,
-    /// The engine's client needs so long to reach the engine.
-    client_ms: u64,
-    /// A container that a command starts is up so long before the step's end.
-    container_up_ms: u64,
-    /// A manager's answer and the node's load balancer come before that, on a network of a swarm.
-    attached_ms: u64,
-    /// It looks at the state of the world so long after the last step.
-    before_state_ms: u64,
-    /// It looks at the counters so long after a probe.
-    counters_ms: u64,
-}
+use pace::{ENGINES, OURS, Pace, took};
 
-/// The recorder of engines.
-const ENGINES: Pace = Pace {
-    before_steps_ms: 200,
-    probe_start_ms: 38,
-    after_command_ms: 100,
-    client_ms: 100,
-    container_up_ms: 160,
-    attached_ms: 460,
-    before_state_ms: 250,
-    counters_ms: 60,
-};
-
-/// Our own: nothing lies between, and the engine is the model's.
-const OURS: Pace = Pace {
-    before_steps_ms: 0,
-    probe_start_ms: 0,
-    after_command_ms: 0,
-    client_ms: 0,
-    container_up_ms: 0,
-    attached_ms: 0,
-    before_state_ms: 0,
-    counters_ms: 0,
-};
+mod pace;
+mod phase;
 
 /// Most turns of a `wait` step.
 const WAIT_TURNS: usize = 60;
@@ -108,12 +68,14 @@ pub fn play(r: &Recording, mut s: Session) -> Played {
     let mut sightings = drops::Sightings::default();
     let mut played =
         Played { steps: Vec::new(), states: Vec::new(), networks: Vec::new(), docker: Map::new(), nat_rolls: 0 };
+    let usual = Wheel { phase: phase::phase(&r.json, &pace), ..Wheel::default() };
+    s.kernel.queue.wheel = usual;
     s.advance(pace.before_steps_ms * MSEC);
     taps.scan(&s);
     let count = list(&r.json["steps"]).len();
     for (n, step) in list(&r.json["steps"]).iter().enumerate() {
         let began = s.kernel.now();
-        s.kernel.queue.wheel = wheel(&r.json["wheel"], &step["mono_ns"], began);
+        s.kernel.queue.wheel = pace::wheel(&r.json, step, began).unwrap_or(usual);
         s.marks.previous = s.marks.present;
         s.marks.present = s.kernel.rec.events.len();
         let first = s.marks.present;
@@ -148,6 +110,7 @@ pub fn play(r: &Recording, mut s: Session) -> Played {
         relabel(&mut s);
     }
     taps.scan(&s);
+    s.advance(pace.state_ms * MSEC);
     played.states.push(("end".to_owned(), dump(&s, &r.json["state"]["end"])));
     played.nat_rolls = s.kernel.nat_rolls;
     played.docker = inspected::ask(&mut s, &r.json["state"]["end"]["docker"]);
@@ -160,12 +123,6 @@ pub fn play(r: &Recording, mut s: Session) -> Played {
     played
 }
 
-/// The live kernel's timer wheel at a step that began so in virtual time.
-fn wheel(wheel: &Value, mono_ns: &Value, began: u64) -> Option<Wheel> {
-    let (tick, offset, mono) = (wheel["tick_ns"].as_u64()?, wheel["offset_ns"].as_u64()?, mono_ns.as_u64()?);
-    Some(Wheel { tick, phase: (mono + offset).checked_sub(began)? })
-}
-
 /// Our lab asks about every device around each step, which brings them up to date.
 fn asked(s: &mut Session) {
     for i in 0..s.kernel.devs.len() as u32 {
@@ -173,11 +130,6 @@ fn asked(s: &mut Session) {
             s.kernel.rtnl_getlink(DevId(i));
         }
     }
-}
-
-/// How long a step took.
-fn took(step: &Value) -> u64 {
-    step["ns"].as_u64().unwrap_or_else(|| step["ms"].as_u64().unwrap_or(0) * MSEC)
 }
 
 /// A TCP client cannot see the TTL of its SYN-ACK: it is read off the frames.
@@ -252,6 +204,8 @@ fn one(
                 s.advance(ms.saturating_sub(before) * MSEC);
             } else if line.starts_with("docker ") {
                 s.advance(pace.client_ms.min(took(step) / MSEC / 2) * MSEC);
+            } else {
+                s.advance(pace.command_start(step));
             }
             let ran = run_line(s, host, ns, &line);
             did.refused = ran.refusal.map(|(what, col)| format!("{what} (column {})", col + 1));
@@ -265,7 +219,7 @@ fn one(
             taps.scan(s);
         }
         "probe" => {
-            s.advance(pace.probe_start_ms * MSEC);
+            s.advance(pace.probe_start(json, step));
             let (host, ns) = s.place(text(&step["from"]))?;
             let line = if text(&step["what"]).contains("@{id ") {
                 placeholders(s, text(&step["what"]))

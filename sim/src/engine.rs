@@ -111,13 +111,20 @@ pub struct Wheel {
     pub phase: Nanos,
 }
 
+impl Default for Wheel {
+    /// That of a machine with 250 ticks a second, whose jiffies were 0 when virtual time was.
+    fn default() -> Self {
+        Wheel { tick: 4_000_000, phase: 0 }
+    }
+}
+
 impl Wheel {
     /// Buckets of a level but one, and how much coarser the next level is, as a power of two
     /// (`LVL_SIZE - 1`, `LVL_CLK_SHIFT`).
     const LEVEL: (Nanos, u32) = (63, 3);
 
-    /// When a timer fires that is due so long after `now` (`calc_wheel_index`).
-    pub fn fires(&self, now: Nanos, after: Nanos) -> Nanos {
+    /// When a timer fires that is due so long after `now`, and its level of the wheel (`calc_wheel_index`).
+    pub fn fires(&self, now: Nanos, after: Nanos) -> (Nanos, u32) {
         let jiffies = (now + self.phase) / self.tick;
         let delta = after.div_ceil(self.tick);
         let mut shift = 0;
@@ -126,7 +133,7 @@ impl Wheel {
         }
         // Rounded up to the level's next bucket: never early.
         let bucket = (((jiffies + delta) >> shift) + 1) << shift;
-        (bucket * self.tick).saturating_sub(self.phase).max(now)
+        ((bucket * self.tick).saturating_sub(self.phase).max(now), shift / Self::LEVEL.1)
     }
 }
 
@@ -135,13 +142,32 @@ impl Wheel {
 pub struct Queue {
     /// Virtual time.
     pub now: Nanos,
-    /// What the kernel's timers are rounded by, where it is known.
-    pub wheel: Option<Wheel>,
+    /// What the kernel's timers are rounded by.
+    pub wheel: Wheel,
     seq: u64,
     frames: VecDeque<InFlight>,
     /// Frames that a worker hands on: later than those, and in order among themselves.
     works: VecDeque<InFlight>,
-    timers: BinaryHeap<Reverse<(Nanos, u64, Timer)>>,
+    timers: BinaryHeap<Reverse<(Nanos, Turn, Timer)>>,
+}
+
+/// Which of the timers that fire at one time is first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Turn {
+    /// A process' (`hrtimer`), by when it was set.
+    Process(u64),
+    /// The wheel's (`run_timer_softirq`): the processor's own base first, the coarser level first (`__run_timers`), and
+    /// of a bucket what was put there last (`enqueue_timer` puts it at the head).
+    Softirq(Base, Reverse<u32>, Reverse<u64>),
+}
+
+/// Which of the wheels of a processor a timer is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Base {
+    /// `BASE_LOCAL`: timers with `TIMER_PINNED`.
+    Local,
+    /// `BASE_GLOBAL`: all others, which another processor may work off.
+    Global,
 }
 
 impl Queue {
@@ -175,15 +201,22 @@ impl Queue {
         if self.worker_first() { self.works.front() } else { self.frames.front() }
     }
 
-    /// Sets a timer.
+    /// Sets a timer that fires when it is due, as a process' (`hrtimer`).
     pub fn timer(&mut self, at: Nanos, timer: Timer) {
         let seq = self.next_seq();
-        self.timers.push(Reverse((at.max(self.now), seq, timer)));
+        self.timers.push(Reverse((at.max(self.now), Turn::Process(seq), timer)));
     }
 
-    /// When a timer of the kernel fires that is set for so long (`mod_timer`).
-    pub fn fires(&self, after: Nanos) -> Nanos {
-        self.wheel.map_or(self.now + after, |w| w.fires(self.now, after))
+    /// Sets a timer of the kernel's wheel for so long from now (`mod_timer`).
+    pub fn mod_timer(&mut self, after: Nanos, timer: Timer) {
+        self.mod_timer_of(Base::Global, after, timer);
+    }
+
+    /// Sets a timer of one of the wheels.
+    pub fn mod_timer_of(&mut self, base: Base, after: Nanos, timer: Timer) {
+        let seq = self.next_seq();
+        let (at, level) = self.wheel.fires(self.now, after);
+        self.timers.push(Reverse((at, Turn::Softirq(base, Reverse(level), Reverse(seq)), timer)));
     }
 
     /// When the next event is due.
@@ -208,6 +241,11 @@ impl Queue {
         self.frames.len() + self.works.len()
     }
 
+    /// Frames are between devices.
+    pub fn frames_on_their_way(&self) -> bool {
+        !self.frames.is_empty()
+    }
+
     /// Takes the next frame on its way, whatever timers are due before, and moves the clock to it.
     pub fn pop_frame(&mut self) -> Option<(DevId, Packet)> {
         let f = self.frames.pop_front()?;
@@ -220,7 +258,9 @@ impl Queue {
     #[inline]
     pub fn pop(&mut self, until: Nanos) -> Option<Next> {
         let frame_first = match (self.first_frame(), self.timers.peek()) {
-            (Some(f), Some(Reverse((at, seq, _)))) => (f.at, f.seq) < (*at, *seq),
+            (Some(f), Some(Reverse((at, Turn::Process(seq), _)))) => (f.at, f.seq) < (*at, *seq),
+            // Timers come before what was received (TIMER_SOFTIRQ, NET_RX_SOFTIRQ).
+            (Some(f), Some(Reverse((at, Turn::Softirq(..), _)))) => f.at < *at,
             (Some(_), None) => true,
             (None, Some(_)) => false,
             (None, None) => return None,
@@ -283,7 +323,7 @@ mod tests {
     /// Linux at 250 Hz, on a jiffy that ends a bucket of 8 and one in its midst.
     #[test]
     fn timers_fire_with_a_bucket() {
-        let at = |phase: Nanos, after: Nanos| Wheel { tick: 4 * MS, phase: phase * 4 * MS }.fires(0, after * MS) / MS;
+        let at = |phase: Nanos, after: Nanos| Wheel { tick: 4 * MS, phase: phase * 4 * MS }.fires(0, after * MS).0 / MS;
         // Below 63 jiffies each has a bucket: one jiffy late, as part of the first has gone.
         assert_eq!(at(1000, 40), 44);
         // 250 jiffies: buckets of 8. 1000 + 250 = 1250 is in the bucket that ends with 1256.

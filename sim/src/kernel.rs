@@ -88,6 +88,8 @@ pub struct Kernel<R> {
     pub(crate) xmit_depth: u8,
     /// Frames received by devices so far (`lo` included).
     pub receptions: u64,
+    /// Of these, how many there were when the last process got the processor.
+    pub(crate) woken_at: u64,
     /// A frame went round a loop of bridges.
     pub circles: bool,
     /// Ethernet addresses that a live kernel made up, by the names of the devices: taken instead of rolling dice.
@@ -122,6 +124,7 @@ impl<R: Recorder> Kernel<R> {
             icmp_busy: false,
             xmit_depth: 0,
             receptions: 0,
+            woken_at: 0,
             circles: false,
             rolled_macs: std::collections::BTreeMap::new(),
             journal: None,

@@ -38,7 +38,7 @@ pub fn text(t: &str, command: &str) -> String {
     if command.contains("ip -d") {
         t = newer_iproute(&t);
     }
-    if command.contains("brctl show") {
+    if command.contains("brctl show") && !command.contains("showmacs") {
         t = bridge_ports(&t);
     }
     if command.contains("network inspect") { members(&t) } else { t }

@@ -31,7 +31,7 @@ pub const RULES: &[(&str, &str, &str)] = &[
     ("text", "timeout of a conntrack entry, id of an ICMP one", "clock, process number"),
     ("state", "timeout of a conntrack entry", "clock"),
     ("state", "counters of iptables, beyond zero or not, where a TCP probe timed out or stalled", "how often TCP repeats is a matter of time"),
-    ("text", "expires Nsec, timers of a bridge", "clock"),
+    ("text", "expires Nsec, timers of a bridge, ages of its entries", "clock"),
     ("text", "comment lines of iptables-save", "time of day"),
     ("text", "REACHABLE, STALE, DELAY, PROBE", "one state, valid: a random timer moves between them"),
     ("text", "@ifN, N: of ip link", "index numbers of other namespaces"),

@@ -66,7 +66,7 @@ impl<R: Recorder> Kernel<R> {
                     FragQueue { key, rx, parts: BTreeMap::new(), total: None, header: ip.clone(), held: Vec::new() };
                 f.queues.insert(n, q);
                 let wait = self.netns[ns.ix()].sysctl.ipfrag_time_s as u64 * SEC;
-                self.queue.timer(self.queue.fires(wait), Timer::Frag { ns, key: n });
+                self.queue.mod_timer(wait, Timer::Frag { ns, key: n });
                 n
             }
         };

@@ -72,7 +72,7 @@ impl<R: Recorder> Kernel<R> {
     fn igmp_ifc_start_timer(&mut self, br: DevId, most: Nanos) {
         let Some(generation) = self.dev(br).bridge().map(|b| b.reports.generation) else { return };
         let after = LEAST + if most == 0 { 0 } else { self.igmp_rng.below(most) };
-        self.queue.timer(self.queue.fires(after), Timer::Igmp { dev: br, generation });
+        self.queue.mod_timer(after, Timer::Igmp { dev: br, generation });
     }
 
     /// `igmp_ifc_timer_expire`.

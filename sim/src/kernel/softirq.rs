@@ -42,6 +42,19 @@ impl<R: Recorder> Kernel<R> {
         Stepped::Done
     }
 
+    /// Whether a process that was woken gets the processor: once what the softirq sets off has gone its ways.
+    pub(crate) fn softirq_is_through(&mut self) -> bool {
+        if self.wakeups.is_empty() || !self.queue.frames_on_their_way() {
+            self.woken_at = self.receptions;
+            return true;
+        }
+        let through = self.receptions - self.woken_at >= BUDGET as u64;
+        if through {
+            self.woken_at = self.receptions;
+        }
+        through
+    }
+
     /// `do_softirq`, when a process enables bottom halves again after it handed a packet to a device: what that sets
     /// off is through before the process goes on, hop after hop. In a softirq already, it all waits for its turn.
     pub(crate) fn do_softirq(&mut self) {

@@ -115,7 +115,9 @@ impl Session {
                 Stepped::App { app, token: TIMED_OUT } => self.time_out(AppId(app)),
                 Stepped::App { app, token } => self.apps.wake(&mut self.kernel, AppId(app), Wake::Timer(token)),
             }
-            self.apps.dispatch(&mut self.kernel);
+            if self.kernel.softirq_is_through() {
+                self.apps.dispatch(&mut self.kernel);
+            }
             self.run_commands();
             if self.has_watchers() {
                 self.hear();

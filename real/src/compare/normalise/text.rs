@@ -46,7 +46,7 @@ pub(super) fn counters(t: &str) -> String {
 
 /// What a command printed; `lossy`: a TCP probe of the recording timed out or stalled.
 pub fn text(t: &str, command: &str, lossy: bool) -> String {
-    let rules: [(&str, &str); 8] = [
+    let rules: [(&str, &str); 9] = [
         (r"(?m)^((?:tcp|udp|icmp|unknown) +\d+) \d+ ", "$1 T "),
         (r"(expires) \d+sec", "$1"),
         (r"(?m)^# (?:Generated|Completed).*\n?", ""),
@@ -54,6 +54,7 @@ pub fn text(t: &str, command: &str, lossy: bool) -> String {
         (r"@if\d+", "@ifN"),
         (r"(?m)^\d+: ", "N: "),
         (r"((?:hold|message_age|forward_delay|hello|tcn|topology_change|gc)_timer) +[\d.]+", "${1} T"),
+        (r"(?m)^( +\d+\t(?:[0-9a-f:]{17}|MAC)\tno\t\t) +[\d.]+$", "${1} T"),
         (r"(type=\d+ code=\d+ id=)\d+", "${1}N"),
     ];
     let mut t = if lossy { counters(t) } else { t.to_owned() };

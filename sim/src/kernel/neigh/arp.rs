@@ -130,7 +130,7 @@ impl<R: Recorder> Kernel<R> {
     fn park(&mut self, dev: DevId, p: Packet, wait: Nanos) {
         let slot = self.parked.len() as u32;
         self.parked.push(Some((dev, p)));
-        self.queue.timer(self.queue.fires(wait), Timer::Parked(slot));
+        self.queue.mod_timer(wait, Timer::Parked(slot));
     }
 
     /// Can it be said without a routing lookup that the question is for somebody else?

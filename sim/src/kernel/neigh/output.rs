@@ -145,8 +145,7 @@ impl<R: Recorder> Kernel<R> {
         let Some(n) = self.netns[ns.ix()].neigh.entries.get_mut(&(dev, ip)) else { return };
         n.timer_gen += 1;
         let generation = n.timer_gen;
-        let at = self.queue.fires(at.saturating_sub(self.queue.now));
-        self.queue.timer(at, Timer::Neigh { dev, ip, generation });
+        self.queue.mod_timer(at.saturating_sub(self.queue.now), Timer::Neigh { dev, ip, generation });
     }
 }
 

@@ -223,11 +223,12 @@ impl<R: Recorder> Kernel<R> {
     /// Repeats what is oldest (`tcp_retransmit_skb`).
     pub(crate) fn tcp_retransmit(&mut self, id: SockId) {
         let ns = self.sock(id).ns;
-        if self.tcp_still_queued(id) {
-            // What was sent before still waits for the neighbour (`skb_still_in_host_queue`).
+        let t_state = self.sock(id).tcb().state;
+        // What was sent before still waits for the neighbour (`skb_still_in_host_queue`). A half-open connection keeps
+        // no packet: each answer is made anew (`tcp_rtx_synack`).
+        if t_state != TcpState::SynRecv && self.tcp_still_queued(id) {
             return;
         }
-        let t_state = self.sock(id).tcb().state;
         match t_state {
             TcpState::SynSent | TcpState::SynRecv => {
                 self.ns_mut(ns).mib.inc(M::TcpRetransSegs);

@@ -2,7 +2,7 @@
 
 use super::TcpState;
 use super::state::RTO_MAX;
-use crate::engine::{HOP_NS, TcpTimer, Timer};
+use crate::engine::{Base, TcpTimer, Timer};
 use crate::kernel::Kernel;
 use crate::kernel::mib::MibItem as M;
 use crate::kernel::types::{Errno, MSEC, Nanos, SEC, SockId};
@@ -44,9 +44,10 @@ impl<R: Recorder> Kernel<R> {
         t.armed = true;
         t.pending = pending;
         let generation = t.timer_gen;
-        // Of the timers of one tick the neighbours' run first, and what they report is read at once.
-        let at = self.queue.fires(after) + HOP_NS / 2;
-        self.queue.timer(at, Timer::Tcp { sock: id, kind: TcpTimer::Write, generation });
+        // Those of `reqsk_queue_hash_req` and `inet_twsk_alloc` are pinned.
+        let pinned = matches!(t.state, TcpState::SynRecv | TcpState::TimeWait);
+        let base = if pinned { Base::Local } else { Base::Global };
+        self.queue.mod_timer_of(base, after, Timer::Tcp { sock: id, kind: TcpTimer::Write, generation });
     }
 
     pub(crate) fn tcp_disarm(&mut self, id: SockId) {
@@ -68,8 +69,7 @@ impl<R: Recorder> Kernel<R> {
     /// A FIN was read: its acknowledgment waits for the application to close as well (`tcp_send_delayed_ack`).
     pub(crate) fn tcp_delay_ack(&mut self, id: SockId) {
         self.sock_mut(id).tcb_mut().ack_pending = true;
-        let at = self.queue.fires(DELACK);
-        self.queue.timer(at, Timer::Tcp { sock: id, kind: TcpTimer::DelAck, generation: 0 });
+        self.queue.mod_timer(DELACK, Timer::Tcp { sock: id, kind: TcpTimer::DelAck, generation: 0 });
     }
 
     /// `tcp_delack_timer`.
