@@ -3,6 +3,7 @@
 //! Linux's own words for it are `trace::clause`'s; these say what happened and why.
 
 pub(crate) mod brief;
+mod counted;
 pub(crate) mod firewall;
 mod names;
 
@@ -87,9 +88,12 @@ fn sentences(s: &Session, e: &Event) -> String {
             format!("Routing rule {pref} does not decide: {why}. The next rule is asked.")
         }
         EventKind::Fib { key, result } if for_a_tunnel(s, e, key.dst) => {
-            format!("Where does the tunnel's datagram go? {}", tell_first(fib(s, &here, key.dst.to_string(), result)))
+            format!(
+                "Where does the tunnel's datagram go? {}",
+                tell_first(fib(s, &here, key.dst.to_string(), result, key.iif.is_none()))
+            )
         }
-        EventKind::Fib { key, result } => fib(s, &here, key.dst.to_string(), result),
+        EventKind::Fib { key, result } => fib(s, &here, key.dst.to_string(), result, key.iif.is_none()),
         EventKind::SourceChosen { src, by_route } => {
             let why =
                 if *by_route { "the route names it" } else { "it is the first address of the device it leaves by" };
@@ -188,6 +192,18 @@ fn sentences(s: &Session, e: &Event) -> String {
         EventKind::EchoReply => format!("{here} answers the ping. Its kernel does that, no program is needed."),
         EventKind::SocketDeliver { port: 0, .. } => "The program that sent the question takes the answer.".into(),
         EventKind::SocketDeliver { port, .. } => {
+            let own = |x: &packetwalk_sim::kernel::socket::SocketInfo| x.lport == *port;
+            if s.kernel
+                .sockets(e.ns)
+                .iter()
+                .filter(|x| own(x))
+                .any(|x| x.process.as_ref().is_some_and(|p| p.0 == "docker-proxy"))
+            {
+                return format!(
+                    "Arrived: docker-proxy on port {port} in {here} gets the packet. What is in it goes on over a connection of \
+                     its own."
+                );
+            }
             let said = names::said(s, e).map(|t| format!(" {t}")).unwrap_or_default();
             format!("Arrived: the program on port {port} in {here} gets the packet.{said}")
         }
@@ -308,7 +324,8 @@ fn bridge_lookup(s: &Session, bridge: DevId, verdict: BrVerdict) -> String {
     }
 }
 
-fn fib(s: &Session, here: &str, dst: String, result: &FibResult) -> String {
+/// The answer of a routing look-up; `own`: of what the host itself sends.
+fn fib(s: &Session, here: &str, dst: String, result: &FibResult, own: bool) -> String {
     match result {
         FibResult::Route { pref, route } => {
             let dev = route.dev.map(|d| s.kernel.dev(d).name.to_string()).unwrap_or_default();
@@ -318,6 +335,9 @@ fn fib(s: &Session, here: &str, dst: String, result: &FibResult) -> String {
                     let to = gw.map_or_else(|| "straight to it".to_owned(), |gw| format!("to the router {gw}"));
                     let table = table_name(route.table);
                     format!("Routing rule {pref} asks table {table} for {dst}: {here} sends {to}, out of {dev}.")
+                }
+                (RouteType::Local, _) if own => {
+                    format!("{dst} is an address of {here} itself: the packet does not leave it, and goes by lo.")
                 }
                 (RouteType::Local, _) => {
                     format!("{dst} is an address of {here} itself: the packet has arrived at its host.")
@@ -355,6 +375,9 @@ fn arp(here: &str, v: ArpVerdict) -> String {
         ArpVerdict::Ignored(n) => format!("{here} has the address, but arp_ignore={n} forbids to answer here."),
         ArpVerdict::Filtered => {
             format!("{here} keeps quiet: arp_filter is set, and the way back leaves by another device.")
+        }
+        ArpVerdict::TableFull => {
+            format!("{here} keeps quiet: its neighbour table is full, and has no room for whoever asks.")
         }
         ArpVerdict::SourceRefused => format!("{here} keeps quiet: it does not believe the asker's address."),
         ArpVerdict::Learned => format!("{here} learns the Ethernet address. What waited for it can go on."),
