@@ -93,6 +93,10 @@ fn sentences(s: &Session, e: &Event) -> String {
                 tell_first(fib(s, &here, key.dst.to_string(), result, key.iif.is_none()))
             )
         }
+        EventKind::Fib { key, result } if key.iif.is_none() && about(s, e, key.dst) => {
+            let way = fib(s, &here, key.dst.to_string(), result, true);
+            format!("A message about this packet is to go back to its sender. {}", tell_first(way))
+        }
         EventKind::Fib { key, result } => fib(s, &here, key.dst.to_string(), result, key.iif.is_none()),
         EventKind::SourceChosen { src, by_route } => {
             let why =
@@ -223,6 +227,14 @@ fn sentences(s: &Session, e: &Event) -> String {
         EventKind::Bound { what } => format!("packetwalk itself stopped the packet: {what}."),
         _ => firewall::tell(s, &here, e),
     }
+}
+
+/// The look-up is for a message to the packet's sender, and not for the packet.
+fn about(s: &Session, e: &Event, dst: std::net::Ipv4Addr) -> bool {
+    let last = s.kernel.rec.events.partition_point(|x| x.at <= e.at);
+    let before = s.kernel.rec.events[..last].iter().rev().take(4096).filter(|x| x.packet == e.packet);
+    let ip = before.filter_map(|x| s.kernel.rec.packet_at(x)).find_map(|p| p.ipv4());
+    ip.is_some_and(|ip| ip.src == dst && ip.dst != dst)
 }
 
 /// A sentence's beginning, written large.

@@ -116,6 +116,10 @@ pub fn routes(sc: &Scene<'_>, ns: NetnsId, dst: Ipv4Addr, mut f: Found) -> Found
         if !hop.direct {
             f = f.fix(vec![line(sc, ns, format!("ip route replace default via {}", hop.via))]);
         }
+        // Another neighbour may lead there too, and be meant.
+        if let Some(other) = world::next_hop(s, ns, dst, Some(hop.via)) {
+            f = f.fix(vec![line(sc, ns, format!("ip route add {} via {}", other.net, other.via))]);
+        }
     }
     // Its own network, whose route is gone.
     for d in s.kernel.devs_of(ns).filter(|d| d.is_up() && !d.is_loopback()) {
