@@ -177,7 +177,8 @@ pub(crate) fn record(lab: &mut Option<Lab>, l: &Loaded) -> Result<Value, NoRecor
 /// Reads a recording of ours; where scenarios are named, it must be of one of them.
 fn recording(file: &Path, scenarios: &[String]) -> Result<Value, (String, String)> {
     let at = file.display();
-    let text = std::fs::read_to_string(file).map_err(|e| (format!("{at}: {e}"), String::new()))?;
+    let text = std::fs::read_to_string(file)
+        .map_err(|e| (format!("{at}: {e}"), "`packetwalk record SCENARIO -o FILE` makes a recording".to_owned()))?;
     let json: Value = serde_json::from_str(&text).map_err(|e| {
         (format!("{at}:{}:{}: {e}", e.line(), e.column()), "a recording is what `packetwalk record` wrote".to_owned())
     })?;

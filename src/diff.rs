@@ -116,7 +116,7 @@ fn rules(all: &[String], sides: &mut [Side; 2]) -> Option<()> {
         match std::fs::read_to_string(Path::new(file)) {
             Ok(text) => read.push((host, file, text)),
             Err(e) => {
-                problem::error(&format!("{file}: {e}"), "");
+                problem::error(&format!("{file}: {e}"), "name a file that iptables-save wrote");
                 return None;
             }
         }

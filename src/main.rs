@@ -23,7 +23,7 @@ use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 /// Walks a packet through Linux container networking and says, hop by hop, what decided and why.
 #[derive(Parser)]
-#[command(name = "packetwalk", version, disable_help_subcommand = true)]
+#[command(name = "packetwalk", version)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,

@@ -45,11 +45,16 @@ pub struct Args {
     seed: Option<u64>,
     /// One step: as text it alone; the packet that a picture shows, the last one that probes where left out; the frames
     /// of a capture
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = step_number)]
     step: Option<usize>,
     /// Write to a file instead of standard output
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+}
+
+/// A step's number, as it is typed.
+pub(crate) fn step_number(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| "a step is named by its number, from 1".to_owned())
 }
 
 /// Walks a loaded scenario, with a bar on a terminal once a second has passed; tells what stopped it.

@@ -48,7 +48,7 @@ pub struct Args {
     #[arg(long, value_name = "K/N", value_parser = partition)]
     partition: Option<(usize, usize)>,
     /// Scenarios walked at once; as many as the machine has processors where left out
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = jobs)]
     jobs: Option<NonZeroUsize>,
     /// What runs the scenarios
     #[arg(long, value_enum, default_value = "model")]
@@ -56,6 +56,10 @@ pub struct Args {
 }
 
 /// Reads `k/n`.
+fn jobs(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| "write a number, at least 1".to_owned())
+}
+
 fn partition(text: &str) -> Result<(usize, usize), String> {
     let form = "write K/N, such as 1/3: K from 1 to N";
     let (k, n) = text.split_once('/').ok_or(form)?;

@@ -11,6 +11,7 @@ pub struct Args {
     /// A file, or the name of a library scenario
     scenario: String,
     /// Number of the step, from 1; the first that failed where left out
+    #[arg(value_parser = crate::run::step_number)]
     step: Option<usize>,
     /// Form of the answer
     #[arg(long, value_enum, default_value = "text")]

@@ -33,6 +33,8 @@ const WORLDS: &[&str] = &[
     include_str!("why_faults/bridged-firewall.yaml"),
     include_str!("why_faults/by-name.yaml"),
     include_str!("why_faults/macvlan.yaml"),
+    include_str!("why_faults/two-providers.yaml"),
+    include_str!("why_faults/proxy-arp.yaml"),
 ];
 
 /// Settings that are turned the other way round.
@@ -46,6 +48,7 @@ const FLIPPED: &[(&str, &str)] = &[
     ("net.ipv4.conf.all.route_localnet", "0"),
     ("net.ipv4.conf.all.arp_filter", "1"),
     ("net.ipv4.conf.all.forwarding", "0"),
+    ("net.ipv4.conf.eth0.proxy_arp", "0"),
 ];
 
 fn run(s: &mut Session, l: &Line) -> Option<()> {

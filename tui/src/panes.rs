@@ -86,7 +86,7 @@ pub(crate) fn panes((w, h): (u16, u16), zoom: Option<Pane>, packet: bool) -> Pan
         (p.picture, p.now, p.packet) = (Some(picture), Some(now), Some(packet));
     } else {
         let [picture, low] = Layout::vertical([Constraint::Fill(4), Constraint::Fill(5)]).areas(right);
-        let [now, packet] = Layout::horizontal([Constraint::Fill(6), Constraint::Fill(5)]).areas(low);
+        let [now, packet] = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(low);
         (p.picture, p.now, p.packet) = (Some(picture), Some(now), Some(packet));
     }
     p

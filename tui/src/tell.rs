@@ -3,6 +3,7 @@
 //! Linux's own words for it are `trace::clause`'s; these say what happened and why.
 
 pub(crate) mod brief;
+mod counted;
 pub(crate) mod firewall;
 mod names;
 
@@ -87,9 +88,16 @@ fn sentences(s: &Session, e: &Event) -> String {
             format!("Routing rule {pref} does not decide: {why}. The next rule is asked.")
         }
         EventKind::Fib { key, result } if for_a_tunnel(s, e, key.dst) => {
-            format!("Where does the tunnel's datagram go? {}", tell_first(fib(s, &here, key.dst.to_string(), result)))
+            format!(
+                "Where does the tunnel's datagram go? {}",
+                tell_first(fib(s, &here, key.dst.to_string(), result, key.iif.is_none()))
+            )
         }
-        EventKind::Fib { key, result } => fib(s, &here, key.dst.to_string(), result),
+        EventKind::Fib { key, result } if key.iif.is_none() && about(s, e, key.dst) => {
+            let way = fib(s, &here, key.dst.to_string(), result, true);
+            format!("A message about this packet is to go back to its sender. {}", tell_first(way))
+        }
+        EventKind::Fib { key, result } => fib(s, &here, key.dst.to_string(), result, key.iif.is_none()),
         EventKind::SourceChosen { src, by_route } => {
             let why =
                 if *by_route { "the route names it" } else { "it is the first address of the device it leaves by" };
@@ -188,6 +196,18 @@ fn sentences(s: &Session, e: &Event) -> String {
         EventKind::EchoReply => format!("{here} answers the ping. Its kernel does that, no program is needed."),
         EventKind::SocketDeliver { port: 0, .. } => "The program that sent the question takes the answer.".into(),
         EventKind::SocketDeliver { port, .. } => {
+            let own = |x: &packetwalk_sim::kernel::socket::SocketInfo| x.lport == *port;
+            if s.kernel
+                .sockets(e.ns)
+                .iter()
+                .filter(|x| own(x))
+                .any(|x| x.process.as_ref().is_some_and(|p| p.0 == "docker-proxy"))
+            {
+                return format!(
+                    "Arrived: docker-proxy on port {port} in {here} gets the packet. What is in it goes on over a connection of \
+                     its own."
+                );
+            }
             let said = names::said(s, e).map(|t| format!(" {t}")).unwrap_or_default();
             format!("Arrived: the program on port {port} in {here} gets the packet.{said}")
         }
@@ -207,6 +227,14 @@ fn sentences(s: &Session, e: &Event) -> String {
         EventKind::Bound { what } => format!("packetwalk itself stopped the packet: {what}."),
         _ => firewall::tell(s, &here, e),
     }
+}
+
+/// The look-up is for a message to the packet's sender, and not for the packet.
+fn about(s: &Session, e: &Event, dst: std::net::Ipv4Addr) -> bool {
+    let last = s.kernel.rec.events.partition_point(|x| x.at <= e.at);
+    let before = s.kernel.rec.events[..last].iter().rev().take(4096).filter(|x| x.packet == e.packet);
+    let ip = before.filter_map(|x| s.kernel.rec.packet_at(x)).find_map(|p| p.ipv4());
+    ip.is_some_and(|ip| ip.src == dst && ip.dst != dst)
 }
 
 /// A sentence's beginning, written large.
@@ -308,7 +336,8 @@ fn bridge_lookup(s: &Session, bridge: DevId, verdict: BrVerdict) -> String {
     }
 }
 
-fn fib(s: &Session, here: &str, dst: String, result: &FibResult) -> String {
+/// The answer of a routing look-up; `own`: of what the host itself sends.
+fn fib(s: &Session, here: &str, dst: String, result: &FibResult, own: bool) -> String {
     match result {
         FibResult::Route { pref, route } => {
             let dev = route.dev.map(|d| s.kernel.dev(d).name.to_string()).unwrap_or_default();
@@ -318,6 +347,9 @@ fn fib(s: &Session, here: &str, dst: String, result: &FibResult) -> String {
                     let to = gw.map_or_else(|| "straight to it".to_owned(), |gw| format!("to the router {gw}"));
                     let table = table_name(route.table);
                     format!("Routing rule {pref} asks table {table} for {dst}: {here} sends {to}, out of {dev}.")
+                }
+                (RouteType::Local, _) if own => {
+                    format!("{dst} is an address of {here} itself: the packet does not leave it, and goes by lo.")
                 }
                 (RouteType::Local, _) => {
                     format!("{dst} is an address of {here} itself: the packet has arrived at its host.")
@@ -355,6 +387,9 @@ fn arp(here: &str, v: ArpVerdict) -> String {
         ArpVerdict::Ignored(n) => format!("{here} has the address, but arp_ignore={n} forbids to answer here."),
         ArpVerdict::Filtered => {
             format!("{here} keeps quiet: arp_filter is set, and the way back leaves by another device.")
+        }
+        ArpVerdict::TableFull => {
+            format!("{here} keeps quiet: its neighbour table is full, and has no room for whoever asks.")
         }
         ArpVerdict::SourceRefused => format!("{here} keeps quiet: it does not believe the asker's address."),
         ArpVerdict::Learned => format!("{here} learns the Ethernet address. What waited for it can go on."),

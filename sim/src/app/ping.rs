@@ -142,6 +142,8 @@ pub struct Ping {
     spec: PingSpec,
     sock: Option<SockId>,
     sent: Vec<(u16, Nanos, bool)>,
+    /// How often in a row the kernel had no room for it.
+    nobufs: Nanos,
     /// What happened, in order, and when.
     pub events: Vec<(Nanos, PingEvent)>,
     /// Path MTU that a refusal to send met.
@@ -154,6 +156,8 @@ pub struct Ping {
     said: [usize; 2],
 }
 
+/// Between two tries of what the kernel had no room for.
+const NOBUFS_WAIT: Nanos = SEC / 2;
 const SEND: u32 = 1;
 const GIVE_UP: u32 = 2;
 
@@ -164,6 +168,7 @@ impl Ping {
             spec,
             sock: None,
             sent: Vec::new(),
+            nobufs: 0,
             events: Vec::new(),
             mtu: 0,
             span: (0, 0),
@@ -260,7 +265,17 @@ impl Ping {
         let seq = self.spec.first_seq.wrapping_add(self.sent.len() as u16);
         let now = cx.k.now();
         self.sent.push((seq, now, false));
-        let r = cx.k.raw_sendto(s, self.spec.dst, echo_request(self.spec.ident, seq, self.data()));
+        let mut r = cx.k.raw_sendto(s, self.spec.dst, echo_request(self.spec.ident, seq, self.data()));
+        let full = r == Err(Errno::ENOBUFS);
+        self.nobufs = if full { self.nobufs + 1 } else { 0 };
+        if full && self.spec.once {
+            // `raw_sendmsg`: a socket that does not ask for errors is not told.
+            r = Ok(());
+        } else if full && self.nobufs * NOBUFS_WAIT < self.spec.timeout {
+            // `pinger` of iputils: it was not sent, and soon is tried again.
+            self.sent.pop();
+            return cx.timer(NOBUFS_WAIT, SEND);
+        }
         if let Err(errno) = r {
             if errno == Errno::EMSGSIZE {
                 self.mtu = cx.k.path_mtu(s, self.spec.dst);

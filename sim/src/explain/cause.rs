@@ -38,7 +38,7 @@ causes! {
     /// No rule accepted the packet, and the chain's policy is DROP.
     DroppedByPolicy = "dropped-by-policy", "forward-policy";
     /// Docker keeps its networks apart, and hosts from addressing containers directly; or a bridge keeps isolated ports
-    /// apart.
+    /// apart, or macvlans their mode.
     Isolation = "isolation", "isolation";
     /// Containers on one bridge may not talk: inter-container communication is off (`icc`).
     IccDisabled = "icc-disabled", "icc-false";
@@ -48,10 +48,15 @@ causes! {
     DockerRulesMissing = "docker-rules-missing", "flushed-rules";
     /// A sender or a router has no route to the destination.
     NoRoute = "no-route", "no-route-on-router";
+    /// A route or a routing rule is there to refuse: blackhole, unreachable, prohibit.
+    RefusedByRoute = "refused-by-route", "routes-that-refuse";
     /// A routing rule sends the packet by another table than the main one, and that way leads nowhere.
     PolicyRoute = "policy-route", "policy-route";
     /// A routing rule is gone, so that a table which has the route is never asked.
     RoutingRuleMissing = "routing-rule-missing", "rule-gone";
+    /// The answer leaves by another way than the request came by, and is lost there: the mark or the routing rule that was
+    /// to lead it back is missing.
+    ReplyByOtherWay = "reply-by-other-way", "two-providers";
     /// The request arrived; whoever answers has no route back.
     NoReturnRoute = "no-return-route", "no-way-back";
     /// A private source left without being translated, and the far side does not know the way back.
@@ -66,13 +71,15 @@ causes! {
     Martian = "martian", "localnet";
     /// Nobody answered ARP for the next hop.
     NeighbourFailed = "neighbour-failed", "vxlan-by-hand";
+    /// The neighbour table is full (`gc_thresh3`): there is no room for the next hop, or for whoever asks.
+    NeighbourTableFull = "neighbour-table-full", "neighbour-overflow";
     /// The neighbour table names an Ethernet address that is no longer the neighbour's.
     StaleNeighbour = "stale-neighbour", "stale-arp";
-    /// Two hosts have the address, and the wrong one was heard.
+    /// Two hosts have the address, that of IP or of Ethernet, and the wrong one was heard.
     DuplicateAddress = "duplicate-address", "duplicate-address";
     /// A device lost the address that others send to, or never had one.
     AddressMissing = "address-missing", "lost-address";
-    /// The route leads to a gateway that is not there, while another would do.
+    /// The route leads to a gateway that is not there or leads nowhere, while another would do.
     WrongGateway = "wrong-gateway", "wrong-gateway";
     /// No place of the scenario has the address.
     NoSuchAddress = "no-such-address", "host-unreachable";
@@ -105,6 +112,8 @@ causes! {
     ConntrackFull = "conntrack-full", "conntrack-full";
     /// Connection tracking holds a packet for INVALID, so that it is not translated back.
     ConntrackInvalid = "conntrack-invalid", "invalid";
+    /// The program answers from another address than was asked, and the client does not know the answer for one.
+    ReplyFromOtherAddress = "reply-from-other-address", "second-address";
     /// The answer takes a way on which its source is not translated back: the client does not know the connection.
     ReplyNotTranslated = "reply-not-translated", "dnat-way-back";
     /// A packet is too big for a device on the way and must not be cut; the sender is told.

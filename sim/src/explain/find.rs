@@ -2,6 +2,7 @@
 //! changes that might mend it.
 
 mod address;
+mod back;
 mod detour;
 mod dnat;
 mod firewall;
@@ -14,12 +15,16 @@ mod mtu;
 mod name;
 mod neigh;
 mod overlap;
+mod proxy;
+mod refused;
 mod route;
+mod shim;
 mod silent;
 mod skipped;
 mod socket;
 mod source;
 mod track;
+mod twin;
 mod vxlan;
 
 use super::scene::Scene;
@@ -70,6 +75,8 @@ impl Found {
                 | Cause::DockerRulesMissing
                 | Cause::TranslationMissing
                 | Cause::SubnetOverlap
+                | Cause::ReplyByOtherWay
+                | Cause::ReplyFromOtherAddress
         )
     }
 
@@ -96,8 +103,11 @@ pub fn find(sc: &Scene<'_>) -> Vec<Found> {
     }
     neigh::stale(sc, &mut out);
     neigh::twice(sc, &mut out);
+    twin::find(sc, &mut out);
+    back::find(sc, &mut out);
     detour::policy(sc, &mut out);
     detour::find(sc, &mut out);
+    detour::lesser(sc, &mut out);
     detour::by_gateway(sc, &mut out);
     out.append(&mut late);
     name::server_is_nobody(sc, &mut out);
@@ -134,9 +144,8 @@ fn event(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>, late: &mut Vec<Found>) 
             R::IP_LOCALNET | R::IP_LOCAL_SOURCE | R::IP_INVALID_SOURCE | R::IP_INVALID_DEST => {
                 source::martian(sc, i, *reason, out);
             }
-            R::NEIGH_FAILED | R::NEIGH_CREATEFAIL | R::NEIGH_DEAD | R::QUEUE_PURGE | R::NEIGH_QUEUEFULL => {
-                neigh::failed(sc, i, out)
-            }
+            R::NEIGH_CREATEFAIL => neigh::table_full(sc, i, out),
+            R::NEIGH_FAILED | R::NEIGH_DEAD | R::QUEUE_PURGE | R::NEIGH_QUEUEFULL => neigh::failed(sc, i, out),
             R::NO_SOCKET => socket::none(sc, i, out),
             // A bridge whose port is too narrow (`br_nf_ip_fragment`) gives no reason.
             R::NOT_SPECIFIED if *func == "br_nf_dev_queue_xmit" => mtu::too_big(sc, i, out),
@@ -144,6 +153,8 @@ fn event(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>, late: &mut Vec<Found>) 
             R::IP_INHDR | R::IP_TTL_EXPIRED => route::used_up(sc, i, out),
             R::VXLAN_VNI_NOT_FOUND => vxlan::vni(sc, i, out),
             R::NO_TX_TARGET if *func == "vxlan_xmit" => vxlan::no_target(sc, i, out),
+            // The look-up that refused has told.
+            R::NOT_SPECIFIED if *func == "ip_error" => {}
             // It waited for what was lost, and went with its connection.
             R::NOT_SPECIFIED if *func == "skb_rbtree_purge" => {}
             R::PACKETWALK_UNMODELLED => {
@@ -158,11 +169,15 @@ fn event(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>, late: &mut Vec<Found>) 
             | R::TCP_INVALID_SEQUENCE => {}
             _ => link::dropped(sc, i, *reason, func, out),
         },
-        EventKind::Fib { key, result } if key.iif.is_none() && !matches!(result, FibResult::Route { .. }) => {
-            route::missing(sc, i, out);
+        EventKind::Fib { key, result } => {
+            refused::by_route(sc, i, out);
+            if key.iif.is_none() && !matches!(result, FibResult::Route { .. }) {
+                route::missing(sc, i, out);
+            }
         }
         EventKind::Arp { verdict } => match verdict {
             ArpVerdict::SourceRefused => source::silent(sc, i, out),
+            ArpVerdict::TableFull => neigh::table_full(sc, i, out),
             ArpVerdict::NotOurs => link::astray(sc, i, late),
             ArpVerdict::Ignored(_) | ArpVerdict::Filtered | ArpVerdict::NoArp => link::no_arp(sc, i, *verdict, late),
             _ => {}

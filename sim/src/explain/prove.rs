@@ -160,7 +160,9 @@ impl Search<'_> {
         let known = sorted.works.iter().find(|(f, _)| f.is_known());
         if let Some((f, _)) = known.or(sorted.works.first()) {
             let mut single: Vec<Vec<Line>> = Vec::new();
-            for (_, fix) in &sorted.works {
+            // What mends what is known to be wrong comes before what would let the probe through as well.
+            let (first, rest): (Vec<_>, Vec<_>) = sorted.works.iter().partition(|(g, _)| g.key() == f.key());
+            for (_, fix) in first.into_iter().chain(rest) {
                 if !single.contains(fix) {
                     single.push((*fix).clone());
                 }

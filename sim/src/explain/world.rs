@@ -9,7 +9,7 @@ use super::Line;
 use crate::command::iptables::rule_spec;
 use crate::docker::Engine;
 use crate::docker::types::{Container, Network};
-use crate::kernel::fib::{Flow, Lookup, proto, table};
+use crate::kernel::fib::{Flow, Lookup, Route, proto, table};
 use crate::kernel::link::Device;
 use crate::kernel::types::{DevId, HostId, NetnsId};
 use crate::kernel::xtables::{TableKind, Variant};
@@ -92,10 +92,15 @@ pub fn winner(s: &Session, ns: NetnsId, to: Ipv4Addr) -> Option<String> {
     if route.table == table::LOCAL || route.proto == proto::KERNEL {
         return None;
     }
+    Some(route_words(s, &route))
+}
+
+/// A route as `ip route` names it.
+pub fn route_words(s: &Session, route: &Route) -> String {
     let dst = if route.dst.prefix_len() == 0 { "default".to_owned() } else { route.dst.to_string() };
     let via = route.via.map(|v| format!(" via {v}")).unwrap_or_default();
     let dev = route.dev.map(|d| format!(" dev {}", name(s, d))).unwrap_or_default();
-    Some(format!("{dst}{via}{dev}"))
+    format!("{dst}{via}{dev}")
 }
 
 /// The routes lead from a namespace back to where they led through before.

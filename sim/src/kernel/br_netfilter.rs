@@ -93,7 +93,8 @@ impl<R: Recorder> Kernel<R> {
         }
         // ARP first; when it is answered, the frame comes back through br_dev_xmit.
         p.nf.bridged_dnat = Some((port, p.src));
-        self.neigh_output(br, hop, p);
+        // Where there is no room for the neighbour, the frame is gone as well.
+        let _ = self.neigh_output(br, hop, p);
         Bridged::Gone
     }
 

@@ -21,6 +21,8 @@ pub struct Host {
     pub root_ns: NetnsId,
     /// `ip netns` names: `/run/netns/NAME`.
     pub named: IndexMap<String, NetnsId>,
+    /// Room in its neighbour table.
+    pub neigh: crate::kernel::neigh::NeighRoom,
 }
 
 /// A network namespace.

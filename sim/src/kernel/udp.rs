@@ -219,7 +219,11 @@ impl<R: Recorder> Kernel<R> {
             IpMeta { tos: opts.tos, ttl: opts.ttl, df, id: ip_id, mark: opts.mark, sock: id.0 + 1, ..IpMeta::sent() };
         let dst = if dst.is_unspecified() { rt.src } else { dst };
         let l4 = L4::Udp(Udp { sport: lport, dport: port, payload });
-        self.ip_local_out(ns, &rt, dst, l4, 0, m)?;
+        match self.ip_local_out(ns, &rt, dst, l4, 0, m) {
+            // `udp_send_skb`: only who asked for errors hears of a full queue or table.
+            Err(Errno::ENOBUFS) if !opts.recverr => self.netns[ns.ix()].mib.inc(M::UdpSndbufErrors),
+            r => r?,
+        }
         self.netns[ns.ix()].mib.inc(M::UdpOutDatagrams);
         Ok(())
     }

@@ -7,6 +7,7 @@ use ipnet::Ipv4Net;
 use super::At;
 use super::node::{Node, Value};
 use super::read::{Reader, field};
+use crate::session::Session;
 use crate::session::topology::{HostSpec, NicSpec, ServeSpec};
 
 const HOST: &[&str] = &["interfaces", "gateway", "sysctl", "serve", "dns", "resolv", "iptables", "dockerd"];
@@ -50,6 +51,12 @@ impl Reader {
                     }
                     seen.push(key);
                 }
+            }
+            // A setting that Linux or the model does not have is told with its host's place, before anything runs.
+            if !host.sysctls.is_empty()
+                && let Err(what) = Session::new(0).add_host(&host)
+            {
+                self.issue(at, format!("host {name}: {what}"), "see its `sysctl`");
             }
             out.push(host);
         }

@@ -134,7 +134,11 @@ impl Reader {
         match &n.value {
             Value::List(l) => l,
             _ => {
-                self.issue(n.at, format!("{what} is {}, not a list", n.kind()), "write `- ` before each item");
+                self.issue(
+                    n.at,
+                    format!("{what} is {}, not a list", n.kind()),
+                    "write it as `[one, two]`, or with `- ` before each",
+                );
                 &[]
             }
         }

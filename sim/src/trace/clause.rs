@@ -133,6 +133,9 @@ pub fn clause(s: &Session, kind: &EventKind) -> (&'static str, String, Weight) {
                 ArpVerdict::Filtered => {
                     ("arp: no answer, arp_filter: the way back leaves by another device".into(), Story)
                 }
+                ArpVerdict::TableFull => {
+                    ("arp: no answer, the neighbour table has no room for the asker (gc_thresh3)".into(), Story)
+                }
                 ArpVerdict::SourceRefused => {
                     ("arp: no answer, the asker's address is refused here (rp_filter or martian)".into(), Story)
                 }

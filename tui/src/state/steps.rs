@@ -68,6 +68,10 @@ impl WalkState {
         if by > 0 && self.must_ask() {
             return Moved::Ask;
         }
+        // The world has no hops: the walk begins.
+        if by > 0 && self.chapter == 0 {
+            return self.enter(1, 0);
+        }
         let hops = self.listing.hops.len() as isize;
         let to = match self.listing.hop_at(self.pos) {
             Some(h) if by < 0 && self.listing.hops[h as usize].first as usize + 1 < self.pos => h as isize,

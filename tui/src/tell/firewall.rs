@@ -1,5 +1,6 @@
 //! Hooks, chains, connection tracking and address translation in plain sentences.
 
+use super::counted;
 use packetwalk_sim::kernel::conntrack::{CtInfo, L4Id, Tuple};
 use packetwalk_sim::kernel::netfilter::Hook;
 use packetwalk_sim::kernel::xtables::Policy;
@@ -75,15 +76,19 @@ fn missed(m: &Miss) -> String {
 }
 
 fn matched(at: &RuleAt, v: RuleVerdict) -> String {
-    let rule = format!("Rule {} of {} fits", at.number, at.chain);
+    let why = counted::because(&at.rule);
+    let rule = format!("Rule {} of {} fits{why}", at.number, at.chain);
+    let and = if why.is_empty() { " and" } else { ", and" };
     let chain = at.rule.target.chain().map(|c| c.to_string()).unwrap_or_default();
     match v {
-        RuleVerdict::Accept => format!("{rule} and lets the packet through: table {} has decided.", at.table.name()),
-        RuleVerdict::Drop => format!("{rule} and drops the packet. Nobody is told."),
-        RuleVerdict::Return => format!("{rule} and sends the packet back to the chain it came from."),
+        RuleVerdict::Accept => format!("{rule}{and} lets the packet through: table {} has decided.", at.table.name()),
+        RuleVerdict::Drop => format!("{rule}{and} drops the packet. Nobody is told."),
+        RuleVerdict::Return => format!("{rule}{and} sends the packet back to the chain it came from."),
         RuleVerdict::Jump => format!("{rule}: the rules of chain {chain} are asked next, then it comes back here."),
         RuleVerdict::Goto => format!("{rule}: the packet goes over to chain {chain}, and does not come back here."),
-        RuleVerdict::Continue => format!("{rule} and does its work. It decides nothing, so the next rule is asked."),
+        RuleVerdict::Continue => {
+            format!("{rule}{and} {}. It decides nothing, so the next rule is asked.", counted::work(&at.rule))
+        }
         RuleVerdict::Reject => format!("{rule}: the packet is refused, and its sender is told so."),
         RuleVerdict::Nat => format!("{rule}: addresses of this connection are to be translated."),
         RuleVerdict::Unmodelled => {

@@ -2,6 +2,7 @@
 
 mod chain;
 mod conntrack;
+mod drops;
 mod hooks;
 mod link;
 mod route;
@@ -115,6 +116,18 @@ fn dropped(w: &WalkState, i: usize, e: &Event, reason: DropReason, d: &mut Doc) 
         DropReason::IP_RPFILTER | DropReason::IP_INADDRERRORS | DropReason::IP_LOCALNET => {
             switches(w, e, d);
             table(w, "routes", &was(w, e.ns, device::routes), device::routes(s, e.ns), "", d);
+        }
+        DropReason::NEIGH_CREATEFAIL => {
+            drops::room(w, e, d);
+            neighbours(w, e, None, "", d);
+        }
+        DropReason::IP_INNOROUTES | DropReason::IP_OUTNOROUTES => {
+            table(w, "routes", &was(w, e.ns, device::routes), device::routes(s, e.ns), "", d);
+        }
+        DropReason::PKT_TOO_BIG => drops::too_big(w, i, e, d),
+        DropReason::OTHERHOST => drops::receiver(w, i, e, d),
+        DropReason::QDISC_DROP | DropReason::DEV_READY | DropReason::BRIDGE_INGRESS_STP_STATE => {
+            drops::devices(w, e, d)
         }
         DropReason::VXLAN_VNI_NOT_FOUND | DropReason::VXLAN_ENTRY_EXISTS => link::tunnel(w, e, d),
         _ => {}

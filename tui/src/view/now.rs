@@ -177,10 +177,10 @@ fn end(state: &State, w: &WalkState, d: &mut Doc) {
             }
             Some(Answer::Chosen(n)) => {
                 let said = a.choices.get(n).map_or("", String::as_str);
-                d.para(&format!("✗ You said {said}. It is {}.", a.answer), BAD);
+                d.para(&format!("✗ You said {said}. The answer: {}", a.answer), BAD);
                 d.para("Walk back through the step to see why.", FAINT);
             }
-            _ => d.para(&format!("It is {}.", a.answer), Style::new()),
+            _ => d.para(&format!("The answer: {}", a.answer), Style::new()),
         }
     }
     if w.chapter + 1 == w.walk.chapters() {

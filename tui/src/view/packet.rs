@@ -56,6 +56,9 @@ fn now_and_before(w: &WalkState) -> Option<(&Packet, Option<&Packet>)> {
     Some((rec.packet_at(e)?, old))
 }
 
+/// What an Ethernet address and its name take.
+const HALF: usize = 32;
+
 fn show(now: &Packet, before: Option<&Packet>, d: &mut Doc) {
     let new = layers(now);
     let old = before.map(layers).unwrap_or_default();
@@ -63,8 +66,8 @@ fn show(now: &Packet, before: Option<&Packet>, d: &mut Doc) {
         d.line("* changed by this decision, or just before it", FAINT);
     }
     let tunnel = new.iter().any(|l| l.inner);
-    if tunnel && d.width >= 60 {
-        let half = d.width / 2 - 1;
+    let half = (d.width / 2).saturating_sub(1);
+    if tunnel && half >= HALF {
         let (mut outer, mut inner) = (Doc::new(half as u16), Doc::new(half as u16));
         outer.line("outer: between the hosts", FAINT);
         inner.line("inner: between the containers", FAINT);

@@ -131,3 +131,34 @@ pub fn find(sc: &Scene<'_>, out: &mut Vec<Found>) {
         }
     }
 }
+
+/// Routes that lost to one whose gateway is not on the way: a second default route of a lower metric.
+pub fn lesser(sc: &Scene<'_>, out: &mut Vec<Found>) {
+    let s = sc.after;
+    let mut seen: Vec<(NetnsId, std::net::Ipv4Addr)> = Vec::new();
+    for e in sc.events() {
+        let EventKind::Fib { key, result: FibResult::Route { route, .. } } = &e.kind else { continue };
+        let Some(via) = route.gateway() else { continue };
+        if seen.contains(&(e.ns, key.dst)) || s.kernel.ns(e.ns).is_switch {
+            continue;
+        }
+        seen.push((e.ns, key.dst));
+        let Some(hop) = world::next_hop(s, e.ns, key.dst, Some(via)) else { continue };
+        let Some(t) = s.kernel.ns(e.ns).fib.tables.get(&route.table) else { continue };
+        let all = t.routes.iter().flat_map(|(_, r)| r).filter(|r| r.dst == route.dst);
+        let Some(other) = all.into_iter().find(|r| r.gateway() == Some(hop.via) && r.table == route.table) else {
+            continue;
+        };
+        let (place, wins, loses) = (world::place(s, e.ns), world::route_words(s, route), world::route_words(s, other));
+        let says = format!(
+            "{place} has two routes to {}, and the one that wins leads elsewhere: {wins}, not {loses}",
+            key.dst
+        );
+        let table = if route.table == table::MAIN { String::new() } else { format!(" table {}", route.table) };
+        let f = Found::new(Cause::WrongGateway, place, says)
+            .shown("the route that wins", Some(line(sc, e.ns, format!("ip route get {}", key.dst))))
+            .shown("both", Some(line(sc, e.ns, format!("ip route show{table}"))))
+            .fix(vec![line(sc, e.ns, format!("ip route del {wins}{table}"))]);
+        out.push(f);
+    }
+}

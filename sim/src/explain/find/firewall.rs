@@ -175,7 +175,8 @@ fn by_rule(sc: &Scene<'_>, i: usize, rule: &RuleAt, verdict: RuleVerdict) -> Fou
     if !engines_own(sc, ns, rule, &spec) {
         f = f.fix(vec![line(sc, ns, format!("{iptables} -D {chain} {spec}"))]);
     }
-    past_the_bridge(sc, i, super::hidden::source(sc, i, f))
+    let f = super::hidden::untracked(sc, i, super::hidden::source(sc, i, f));
+    past_the_bridge(sc, i, f)
 }
 
 /// The engine put the rule there, and puts it there again.
@@ -255,7 +256,7 @@ fn by_policy(sc: &Scene<'_>, i: usize, v: Variant, h: Hook, t: TableKind) -> Fou
     for fix in exceptions(sc, i, v, t, h) {
         f = f.fix(fix);
     }
-    f = super::hidden::source(sc, i, f);
+    f = super::hidden::untracked(sc, i, super::hidden::source(sc, i, f));
     f = f.fix(vec![line(sc, ns, format!("{iptables} -P {} ACCEPT", h.name()))]);
     past_the_bridge(sc, i, f)
 }

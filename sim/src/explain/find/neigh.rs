@@ -36,6 +36,25 @@ pub fn failed(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
     out.push(with_drop(sc, i, f));
 }
 
+/// The neighbour table has no room: for the next hop, or for somebody who asks.
+pub fn table_full(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
+    let e = &sc.events()[i];
+    let s = sc.after;
+    let root = world::root(s, e.ns);
+    let place = world::place(s, root);
+    let host = s.kernel.ns(e.ns).host;
+    let all = s.kernel.netns.iter().filter(|n| n.alive && n.host == host && !n.is_switch);
+    let entries: usize = all.map(|n| n.neigh.entries.len()).sum();
+    let key = "net.ipv4.neigh.default.gc_thresh3";
+    let says = format!("the neighbour table of {place} is full, with all its namespaces: there is no room for another");
+    let f = Found::new(Cause::NeighbourTableFull, place, says)
+        .shown("neighbour: arp_cache: neighbor table overflow!", Some(line(sc, root, "dmesg")))
+        .shown(format!("{entries} entries"), Some(line(sc, e.ns, "ip neigh show")))
+        .shown("the bound", Some(line(sc, root, format!("sysctl {key}"))))
+        .fix(vec![line(sc, root, format!("sysctl -w {key}={}", (2 * entries).max(1024)))]);
+    out.push(with_drop(sc, i, f));
+}
+
 /// A device with ARP switched off: whoever is next, the frame bears the device's own address (`arp_constructor`).
 pub fn asks_nobody(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
     let Some(d) = sc.events()[i].dev.map(|d| sc.after.kernel.dev(d)) else { return };
@@ -97,7 +116,13 @@ fn on_the_wire(sc: &Scene<'_>, dev: DevId, owner: &Device, mut f: Found) -> Foun
         f.blocker.cause = Cause::MacvlanHost;
         f.blocker.says =
             format!("{}: a macvlan and the device it lies on do not hear each other, by design", f.blocker.says);
-        return shim(sc, &way, f);
+        return super::shim::find(sc, &way, f);
+    }
+    if let [a, lower, b] = way[..]
+        && above(a, lower)
+        && above(lower, b)
+    {
+        f = super::shim::apart(sc, a, b, f);
     }
     for d in way.iter().map(|d| s.kernel.dev(*d)).filter(|d| !d.is_up()) {
         let place = format!("{}/{}", world::place(s, d.netns), d.name);
@@ -123,25 +148,6 @@ fn asked_before(sc: &Scene<'_>, dev: DevId, owner: &Device, mut f: Found) -> Fou
     f.fix(vec![line(sc, ns, format!("ip neigh del {ip} dev {}", world::name(sc.after, dev)))])
 }
 
-/// A macvlan of the host's own on the same device hears the others.
-fn shim(sc: &Scene<'_>, way: &[DevId], f: Found) -> Found {
-    let s = sc.after;
-    let (upper, lower) = match s.kernel.macvlan_lower(way[0]) {
-        Some(l) if l == way[1] => (way[0], way[1]),
-        _ => (way[1], way[0]),
-    };
-    let host = s.kernel.dev(lower).netns;
-    let inside = s.kernel.dev(upper);
-    let (Some(a), Some(own)) = (inside.addrs.first(), s.kernel.dev(lower).addrs.first()) else { return f };
-    let lines = [
-        format!("ip link add shim link {} type macvlan mode bridge", world::name(s, lower)),
-        format!("ip addr add {}/32 dev shim", own.local),
-        "ip link set shim up".to_owned(),
-        format!("ip route add {}/32 dev shim", a.local),
-    ];
-    f.fix(lines.iter().map(|l| line(sc, host, l)).collect())
-}
-
 /// Whoever has the address is on no wire with the asker: an end that is no port, or another network of the same numbers.
 fn elsewhere(sc: &Scene<'_>, ns: NetnsId, dev: DevId, owner: &Device, ip: Ipv4Addr, mut f: Found) -> Found {
     let s = sc.after;
@@ -160,6 +166,8 @@ fn elsewhere(sc: &Scene<'_>, ns: NetnsId, dev: DevId, owner: &Device, ip: Ipv4Ad
     }
     let Some(h) = world::next_hop(s, ns, ip, None) else {
         f.blocker.says = format!("{told}: {} has it, and no wire leads there", world::place(s, owner.netns));
+        f = super::proxy::could(sc, ns, dev, ip, f);
+        f = super::proxy::beside(sc, ns, ip, owner, f);
         f = other_lan(sc, dev, owner, f);
         return super::address::readdress(sc, ns, ip, f);
     };
@@ -174,7 +182,33 @@ fn elsewhere(sc: &Scene<'_>, ns: NetnsId, dev: DevId, owner: &Device, ip: Ipv4Ad
     f.blocker.says =
         format!("{told}: the route leads there, but {ip} is {}'s, reached by {}", world::place(s, owner.netns), h.via);
     f = f.shown("the route that wins", Some(line(sc, ns, format!("ip route get {ip}"))));
-    other_network(sc, ns, dev, f).fix(vec![line(sc, ns, format!("ip route add {ip} via {}", h.via))])
+    f = too_wide(sc, dev, ip, h.via, f);
+    f = other_network(sc, ns, dev, f).fix(vec![line(sc, ns, format!("ip route add {ip} via {}", h.via))]);
+    super::proxy::could(sc, ns, dev, ip, f)
+}
+
+/// The asker's own network is wider than its router's, and has addresses in it that are beyond the router.
+fn too_wide(sc: &Scene<'_>, dev: DevId, ip: Ipv4Addr, via: Ipv4Addr, mut f: Found) -> Found {
+    let s = sc.after;
+    let d = s.kernel.dev(dev);
+    let net = |a: Ipv4Addr, prefix: u8| ipnet::Ipv4Net::new(a, prefix).ok().map(|n| n.trunc());
+    let Some(own) = d.addrs.iter().find(|a| net(a.local, a.prefix).is_some_and(|n| n.contains(&ip))) else { return f };
+    let near = world::owners(s, via).into_iter().find(|o| world::wires(s, dev, o.id).is_some());
+    let Some(right) = near.and_then(|o| world::net_of(o, via)) else { return f };
+    if right.prefix_len() <= own.prefix || right.contains(&ip) || !right.contains(&own.local) {
+        return f;
+    }
+    f.blocker.says =
+        format!("{}; the netmask is /{}, and on that wire it is /{}", f.blocker.says, own.prefix, right.prefix_len());
+    let lines = [
+        format!("ip addr add {}/{} dev {}", own.local, right.prefix_len(), d.name),
+        format!("ip addr del {}/{} dev {}", own.local, own.prefix, d.name),
+    ];
+    f.shown(
+        format!("{} has {}/{}", d.name, own.local, own.prefix),
+        Some(line(sc, d.netns, format!("ip addr show {}", d.name))),
+    )
+    .fix(lines.iter().map(|l| line(sc, d.netns, l)).collect())
 }
 
 /// A container leaves the network whose addresses are others' for the default one.
@@ -298,8 +332,11 @@ pub fn stale(sc: &Scene<'_>, out: &mut Vec<Found>) {
         seen.push((e.ns, ip));
         let wired: Vec<&Device> =
             world::owners(s, ip).into_iter().filter(|o| world::wires(s, dev, o.id).is_some()).collect();
-        let Some(right) = wired.first().filter(|_| wired.iter().all(|o| o.mac != mac)) else { continue };
         let name = world::name(s, dev);
+        if wired.is_empty() {
+            out.extend(super::proxy::stranger(sc, i, dev, ip, mac));
+        }
+        let Some(right) = wired.first().filter(|_| wired.iter().all(|o| o.mac != mac)) else { continue };
         let says = format!("the neighbour table of {} says {ip} is at {mac}, which is {} now", at(sc, i), right.mac);
         let mut f = Found::new(Cause::StaleNeighbour, at(sc, i), says)
             .shown(format!("{ip} lladdr {mac} {}", nud.as_str()), Some(line(sc, e.ns, format!("ip neigh show {ip}"))));

@@ -116,7 +116,19 @@ pub fn routes(sc: &Scene<'_>, ns: NetnsId, dst: Ipv4Addr, mut f: Found) -> Found
         if !hop.direct {
             f = f.fix(vec![line(sc, ns, format!("ip route replace default via {}", hop.via))]);
         }
+        // Another neighbour may lead there too, and be meant.
+        if let Some(other) = world::next_hop(s, ns, dst, Some(hop.via)) {
+            f = f.fix(vec![line(sc, ns, format!("ip route add {} via {}", other.net, other.via))]);
+        }
     }
+    // Its own network, whose route is gone.
+    for d in s.kernel.devs_of(ns).filter(|d| d.is_up() && !d.is_loopback()) {
+        let nets = d.addrs.iter().filter_map(|a| ipnet::Ipv4Net::new(a.local, a.prefix).ok().map(|n| n.trunc()));
+        for net in nets.filter(|n| n.prefix_len() < 32 && n.contains(&dst)) {
+            f = f.fix(vec![line(sc, ns, format!("ip route add {net} dev {}", d.name))]);
+        }
+    }
+    f = super::proxy::by_wire(sc, ns, f);
     // A device on the same wire as the one that has the address, without an address of its own.
     for o in world::owners(s, dst) {
         let Some(net) = world::net_of(o, dst) else { continue };

@@ -35,7 +35,41 @@ pub fn none(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
         out.push(with_drop(sc, i, super::name::no_resolver(sc, i, &flow)));
         return;
     }
+    if let Some(f) = other_source(sc, i, &flow) {
+        out.push(with_drop(sc, i, f));
+        return;
+    }
     out.push(with_drop(sc, i, no_listener(sc, i, &flow, port)));
+}
+
+/// An answer from another address of the host than was asked: a socket that is connected does not take it.
+fn other_source(sc: &Scene<'_>, i: usize, flow: &Flow) -> Option<Found> {
+    let e = &sc.events()[i];
+    let s = sc.after;
+    let FlowL4::Udp(from, port) = flow.l4 else { return None };
+    let asked = sc.events()[..i].iter().enumerate().find_map(|(j, x)| {
+        let f = Flow::of(sc.packet_before(j).filter(|_| x.ns == e.ns && matches!(x.kind, EventKind::Tx))?)?;
+        (f.l4 == FlowL4::Udp(port, from) && f.src == flow.dst && f.dst != flow.src).then_some(f.dst)
+    })?;
+    let there = world::owners(s, flow.src).into_iter().find(|d| world::has(s, d.netns, asked))?;
+    let place = world::place(s, there.netns);
+    let says = format!(
+        "{place} was asked at {asked}, and its program answers from {}: the client does not know that answer for its own",
+        flow.src
+    );
+    let net = world::net_of(there, flow.src)?;
+    let f = Found::new(Cause::ReplyFromOtherAddress, place, says)
+        .shown("a socket that is bound to no address answers from the route's", Some(line(sc, there.netns, "ss -lun")))
+        .shown(
+            format!("{} comes with the route", flow.src),
+            Some(line(sc, there.netns, format!("ip route get {}", flow.dst))),
+        );
+    let src = if net.contains(&flow.dst) {
+        format!("ip route replace {net} dev {} src {asked}", there.name)
+    } else {
+        format!("ip route replace {} src {asked}", world::winner(s, there.netns, flow.dst)?)
+    };
+    Some(f.fix(vec![line(sc, there.netns, src)]))
 }
 
 fn no_listener(sc: &Scene<'_>, i: usize, flow: &Flow, port: u16) -> Found {

@@ -65,7 +65,7 @@ pub const KERNEL_SOCKET: u32 = u32::MAX;
 pub(crate) enum Unsent {
     /// The far end of a cable refused it.
     Link,
-    /// A hook dropped it: what the system call returns.
+    /// A hook dropped it, or there is no room for its neighbour: what the system call returns.
     Hook(Errno),
 }
 
@@ -94,7 +94,8 @@ impl<R: Recorder> Kernel<R> {
     /// Builds an IP packet and sends it by a route that was looked up (`__ip_local_out`, `ip_output`).
     ///
     /// # Errors
-    /// What a hook that drops it makes of the system call: EPERM, or no route after a translation.
+    /// What a hook that drops it makes of the system call: EPERM, or no route after a translation; ENOBUFS where the
+    /// neighbour table is full.
     pub(crate) fn ip_local_out(
         &mut self,
         ns: NetnsId,
@@ -323,8 +324,9 @@ impl<R: Recorder> Kernel<R> {
         mib.inc(M::IpOutTransmits);
         mib.add(M::IpExtOutOctets, len);
         match self.neigh_output(rt.dev, rt.gateway.unwrap_or(dst), p) {
-            true => Ok(()),
-            false => Err(Unsent::Link),
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Unsent::Link),
+            Err(e) => Err(Unsent::Hook(e)),
         }
     }
 

@@ -23,7 +23,12 @@ impl<R: Recorder> Kernel<R> {
     /// A machine boots: its first namespace, with `lo` down.
     pub fn add_host(&mut self, name: &str) -> HostId {
         let id = HostId(self.hosts.len() as u32);
-        self.hosts.push(Host { name: name.to_owned(), root_ns: NetnsId(0), named: indexmap::IndexMap::new() });
+        self.hosts.push(Host {
+            name: name.to_owned(),
+            root_ns: NetnsId(0),
+            named: indexmap::IndexMap::new(),
+            neigh: Default::default(),
+        });
         let ns = self.new_netns(id, name.to_owned());
         self.hosts[id.ix()].root_ns = ns;
         self.note(Entry::Host(id, ns));

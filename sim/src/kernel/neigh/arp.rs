@@ -107,13 +107,17 @@ impl<R: Recorder> Kernel<R> {
             if (d.conf.arp_filter != 0 || self.netns[ns.ix()].sysctl.all.arp_filter != 0) && self.arp_filter(dev, a) {
                 return Ok(ArpVerdict::Filtered);
             }
-            self.neigh_event_ns(dev, a, p);
+            if !self.neigh_event_ns(dev, a, p) {
+                return Ok(ArpVerdict::TableFull);
+            }
             self.arp_answer(dev, a, p);
             return Ok(ArpVerdict::Answered);
         }
         let forwards = self.devs[dev.ix()].conf.forwarding != 0;
         if forwards && rt.kind == RouteType::Unicast && self.arp_proxies(dev, rt.dev, a.tpa) {
-            self.neigh_event_ns(dev, a, p);
+            if !self.neigh_event_ns(dev, a, p) {
+                return Ok(ArpVerdict::TableFull);
+            }
             let delay = self.devs[dev.ix()].neigh_parms.proxy_delay;
             if parked || ty == PktType::Host || delay == 0 {
                 self.arp_answer(dev, a, p);
@@ -151,12 +155,15 @@ impl<R: Recorder> Kernel<R> {
         (on && out != dev) || pvlan || (listed && out != dev)
     }
 
-    /// The asker is noted (`neigh_event_ns`).
-    fn neigh_event_ns(&mut self, dev: DevId, a: Arp, p: &mut Packet) {
-        self.neigh_make(dev, a.spa);
+    /// The asker is noted (`neigh_event_ns`), if there is room.
+    fn neigh_event_ns(&mut self, dev: DevId, a: Arp, p: &mut Packet) -> bool {
+        if self.neigh_make(dev, a.spa).is_none() {
+            return false;
+        }
         // A permanent entry keeps its address.
         let _ =
             self.neigh_update(dev, a.spa, Some(a.sha), Nud::Stale, Update { override_: true, admin: false }, Some(p));
+        true
     }
 
     fn arp_answer(&mut self, dev: DevId, a: Arp, p: &mut Packet) {
@@ -210,7 +217,7 @@ impl<R: Recorder> Kernel<R> {
             if !(garp || (a.op == Arp::REPLY && unicast)) {
                 return None;
             }
-            self.neigh_make(dev, a.spa);
+            self.neigh_make(dev, a.spa)?;
         }
         let override_ = garp || known.is_some_and(|u| now > u + locktime);
         // Only an answer addressed to us proves that the way is open in both directions.

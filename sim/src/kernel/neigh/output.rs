@@ -6,7 +6,7 @@ use super::{Neigh, Nud};
 use crate::engine::Timer;
 use crate::kernel::Kernel;
 use crate::kernel::dev::is_gso;
-use crate::kernel::types::{DevId, MSEC};
+use crate::kernel::types::{DevId, Errno, MSEC};
 use crate::trace::{DropReason, EventKind, Recorder};
 use crate::wire::{MacAddr, Packet};
 
@@ -14,23 +14,34 @@ use crate::wire::{MacAddr, Packet};
 const SKB_OVERHEAD: usize = 640;
 
 impl<R: Recorder> Kernel<R> {
-    /// Sends a packet to a next hop on a device's link.
-    pub(crate) fn neigh_output(&mut self, dev: DevId, hop: Ipv4Addr, mut p: Packet) -> bool {
+    /// Sends a packet to a next hop on a device's link: was it taken?
+    ///
+    /// # Errors
+    /// ENOBUFS: the neighbour table is full.
+    pub(crate) fn neigh_output(&mut self, dev: DevId, hop: Ipv4Addr, mut p: Packet) -> Result<bool, Errno> {
         let d = &self.devs[dev.ix()];
         p.touch();
         p.src = d.mac;
         if d.is_loopback() {
             p.dst = MacAddr::ZERO;
-            return self.dev_queue_xmit(dev, p);
+            return Ok(self.dev_queue_xmit(dev, p));
         }
         self.neigh_resolve_output(dev, hop, p)
     }
 
     /// `neigh_resolve_output`, `__neigh_event_send`.
-    fn neigh_resolve_output(&mut self, dev: DevId, hop: Ipv4Addr, mut p: Packet) -> bool {
+    fn neigh_resolve_output(&mut self, dev: DevId, hop: Ipv4Addr, mut p: Packet) -> Result<bool, Errno> {
         let now = self.queue.now;
         let ns = self.devs[dev.ix()].netns;
-        let n = self.neigh_make(dev, hop);
+        let Some(n) = self.neigh_make(dev, hop) else {
+            // `net_info_ratelimited` of neigh_alloc.
+            if R::ON {
+                let line = "neighbour: arp_cache: neighbor table overflow!".into();
+                self.ev(dev, &mut p, EventKind::Log { line });
+            }
+            self.drop_at(dev, &mut p, DropReason::NEIGH_CREATEFAIL, "ip_finish_output2");
+            return Err(Errno::ENOBUFS);
+        };
         n.used = now;
         let (nud, lladdr) = (n.nud, n.lladdr);
         // What needs no asking is no decision.
@@ -42,7 +53,7 @@ impl<R: Recorder> Kernel<R> {
             Nud::Reachable | Nud::Permanent | Nud::Noarp | Nud::Delay | Nud::Probe => {
                 p.dst = lladdr;
                 p.touch();
-                return self.dev_queue_xmit(dev, p);
+                return Ok(self.dev_queue_xmit(dev, p));
             }
             Nud::Stale => {
                 let delay = self.devs[dev.ix()].neigh_parms.delay_probe_time;
@@ -50,7 +61,7 @@ impl<R: Recorder> Kernel<R> {
                 self.neigh_arm(dev, hop, now + delay);
                 p.dst = lladdr;
                 p.touch();
-                return self.dev_queue_xmit(dev, p);
+                return Ok(self.dev_queue_xmit(dev, p));
             }
             Nud::Incomplete => self.neigh_queue(dev, hop, p),
             Nud::None | Nud::Failed => {
@@ -58,7 +69,7 @@ impl<R: Recorder> Kernel<R> {
                 if parms.mcast_solicit + parms.app_solicit == 0 {
                     self.neigh_set(dev, hop, Nud::Failed, Some(&mut p));
                     self.drop_at(dev, &mut p, DropReason::NEIGH_FAILED, "__neigh_event_send");
-                    return true;
+                    return Ok(true);
                 }
                 if let Some(n) = self.netns[ns.ix()].neigh.entries.get_mut(&(dev, hop)) {
                     n.probes = parms.ucast_solicit;
@@ -69,7 +80,7 @@ impl<R: Recorder> Kernel<R> {
                 self.neigh_probe(dev, hop);
             }
         }
-        true
+        Ok(true)
     }
 
     /// Does a packet that a test picks still wait for the neighbour?
@@ -94,7 +105,9 @@ impl<R: Recorder> Kernel<R> {
     pub(crate) fn neigh_event_send(&mut self, dev: DevId, ip: Ipv4Addr) {
         let now = self.queue.now;
         let parms = self.devs[dev.ix()].neigh_parms;
-        self.neigh_make(dev, ip);
+        if self.neigh_make(dev, ip).is_none() {
+            return;
+        }
         let ns = self.devs[dev.ix()].netns;
         let Some(n) = self.netns[ns.ix()].neigh.entries.get_mut(&(dev, ip)) else { return };
         if matches!(n.nud, Nud::None | Nud::Failed) {

@@ -102,18 +102,25 @@ impl<R: Recorder> Kernel<R> {
         }
     }
 
-    /// Makes an entry where there is none (`__neigh_lookup` with creation).
+    /// Makes an entry where there is none (`__neigh_lookup` with creation); none where the table is full.
     #[inline]
-    pub(crate) fn neigh_make(&mut self, dev: DevId, ip: Ipv4Addr) -> &mut Neigh {
+    pub(crate) fn neigh_make(&mut self, dev: DevId, ip: Ipv4Addr) -> Option<&mut Neigh> {
         let ns = self.devs[dev.ix()].netns;
-        let i = self.netns[ns.ix()].neigh.entries.get_index_of(&(dev, ip)).unwrap_or_else(|| {
-            let mut n = Neigh::new(self.queue.now);
-            if let Some(mac) = self.needs_no_arp(dev, ip) {
-                (n.nud, n.lladdr) = (Nud::Noarp, mac);
-            }
-            self.netns[ns.ix()].neigh.entries.insert_full((dev, ip), n).0
-        });
-        &mut self.netns[ns.ix()].neigh.entries[i]
+        let i = match self.netns[ns.ix()].neigh.entries.get_index_of(&(dev, ip)) {
+            Some(i) => i,
+            None if !self.neigh_alloc(dev) => return None,
+            None => self.neigh_new(dev, ip),
+        };
+        self.netns[ns.ix()].neigh.entries.get_index_mut(i).map(|e| e.1)
+    }
+
+    fn neigh_new(&mut self, dev: DevId, ip: Ipv4Addr) -> usize {
+        let ns = self.devs[dev.ix()].netns;
+        let mut n = Neigh::new(self.queue.now);
+        if let Some(mac) = self.needs_no_arp(dev, ip) {
+            (n.nud, n.lladdr) = (Nud::Noarp, mac);
+        }
+        self.netns[ns.ix()].neigh.entries.insert_full((dev, ip), n).0
     }
 
     /// `arp_constructor`: who need not be asked for, and why not. An address that is a broadcast on any device of the
@@ -152,7 +159,12 @@ impl<R: Recorder> Kernel<R> {
         if !known && nud == Nud::Permanent && lladdr.is_none() && !self.dev(dev).flags.contains(IfFlags::NOARP) {
             return Err(Errno::EINVAL.into());
         }
-        self.neigh_make(dev, dst);
+        if !known && (nud == Nud::Permanent || extern_learn) {
+            // `exempt_from_gc`: these are not counted.
+            self.neigh_new(dev, dst);
+        } else if self.neigh_make(dev, dst).is_none() {
+            return Err(Errno::ENOBUFS.into());
+        }
         let flags = Update { override_: verb != NeighVerb::Add || !known, admin: true };
         let r = self.neigh_update(dev, dst, lladdr, nud, flags, None);
         if let Some(n) = self.ns_mut(ns).neigh.entries.get_mut(&(dev, dst)) {

@@ -99,7 +99,7 @@ pub(super) const LACKING: &[Lacking] = &[
          wmem_max xfrm_acq_expires xfrm_aevent_etime xfrm_aevent_rseqth xfrm_larval_drop",
     ),
     // Of the first namespace of a host only.
-    Lacking::new("ipv4/neigh/default", "gc_interval gc_thresh1 gc_thresh2 gc_thresh3"),
+    Lacking::new("ipv4/neigh/default", "gc_interval gc_thresh1"),
     Lacking::new(
         "ipv4",
         "inet_peer_maxttl inet_peer_minttl inet_peer_threshold tcp_available_ulp \

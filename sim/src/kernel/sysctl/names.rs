@@ -120,6 +120,9 @@ impl<R: Recorder> Kernel<R> {
                 let who = self.sysctl_who(ns, who)?;
                 find(table::CONF, last).map(|e| Target::Conf(who, e)).ok_or_else(|| lacking("ipv4/conf/*", last))
             }
+            ["net", "ipv4", "neigh", "default", last] if is_first(self, ns) && find(table::GC, last).is_some() => {
+                find(table::GC, last).map(Target::Net).ok_or(SysctlError::NotFound)
+            }
             ["net", "ipv4", "neigh", name, last] => match self.sysctl_who(ns, name)? {
                 Who::All => Err(SysctlError::NotFound),
                 // Registered once, by `arp_init`: only the first namespace of a host shows it.
@@ -302,6 +305,9 @@ pub fn list<R: Recorder>(k: &Kernel<R>, ns: NetnsId) -> Vec<String> {
     out.extend(table::BRIDGE.iter().map(|e| format!("net.bridge.{}", e.name)));
     out.extend(table::NETFILTER.iter().map(|e| format!("net.netfilter.{}", e.name)));
     out.push("net.netfilter.nf_conntrack_count".to_owned());
+    if is_first(k, ns) {
+        out.extend(table::GC.iter().map(|e| format!("net.ipv4.neigh.default.{}", e.name)));
+    }
     let devs: Vec<String> = k.devs_of(ns).map(|d| d.name.replace('.', "/")).collect();
     for who in ["all", "default"].into_iter().chain(devs.iter().map(String::as_str)) {
         out.extend(table::CONF.iter().map(|e| format!("net.ipv4.conf.{who}.{}", e.name)));

@@ -98,6 +98,12 @@ pub(super) const BRIDGE: &[Int<NetSysctl>] = flags! {
     "bridge-nf-call-iptables" bridge_nf_call_iptables;
 };
 
+/// `net.ipv4.neigh.default.*` of a host's first namespace: what all of its namespaces share.
+pub(super) const GC: &[Int<NetSysctl>] = ints! {
+    "gc_thresh2" gc_thresh2 0 IMAX;
+    "gc_thresh3" gc_thresh3 0 IMAX;
+};
+
 /// `net.netfilter.*`; `nf_conntrack_count` is apart. Every packet of the model has a right checksum, so
 /// `nf_conntrack_checksum` has nothing to check.
 pub(super) const NETFILTER: &[Int<NetSysctl>] = ints! {

@@ -133,6 +133,8 @@ pub enum ArpVerdict {
     Ignored(u8),
     /// `arp_filter`: the way back leaves by another device.
     Filtered,
+    /// The neighbour table has no room for the asker: no answer.
+    TableFull,
     /// The route to the asker is refused (`rp_filter`, martian source): no answer.
     SourceRefused,
     /// An answer that fills or confirms an entry.
