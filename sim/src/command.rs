@@ -39,6 +39,7 @@ pub mod tcpdump;
 pub mod test;
 pub mod text;
 pub mod traceroute;
+pub mod user;
 pub mod wrap;
 
 use crate::journal::Entry;
@@ -77,6 +78,8 @@ pub struct Proc<'s> {
     pub cwd: String,
     /// Shells and programs it was started through.
     pub depth: usize,
+    /// Whose it is.
+    pub cred: crate::kernel::cred::Cred,
     /// It runs inside a container, with the tools of its image.
     pub inside: bool,
     /// A shell started with `-e`.
@@ -104,6 +107,7 @@ impl<'s> Proc<'s> {
             env: Vec::new(),
             cwd: "/root".to_owned(),
             depth: 0,
+            cred: Default::default(),
             inside: false,
             errexit: false,
             exit: 0,
@@ -302,16 +306,19 @@ pub const TOOLS: &[&str] = &[
     "readlink",
     "rm",
     "route",
+    "runuser",
     "sed",
     "seq",
     "serve",
     "service",
+    "setpriv",
     "setsid",
     "sh",
     "sleep",
     "socat",
     "sort",
     "ss",
+    "su",
     "sudo",
     "sysctl",
     "systemctl",
@@ -388,6 +395,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         argv[0].clone_into(&mut e.name);
         e.ns = p.ns;
     }
+    user::allowed(p, argv)?;
     if p.inside
         && let Some(done) = busybox::run(p, argv)
     {
@@ -405,9 +413,10 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         }
         "cat" | "echo" | "head" | "printf" | "tail" | "tee" | "wc" => text::run(p, argv),
         "cut" | "sort" | "tr" | "uniq" => sort::run(p, argv),
-        "date" | "false" | "id" | "kill" | "killall" | "pkill" | "seq" | "sleep" | "true" | "uname" | "whoami" => {
-            misc::run(p, argv)
-        }
+        "date" | "false" | "kill" | "killall" | "pkill" | "seq" | "sleep" | "true" | "uname" => misc::run(p, argv),
+        "id" => user::id(p, argv),
+        "whoami" => Ok(user::whoami(p)),
+        "runuser" | "setpriv" | "su" => user::run(p, argv),
         "egrep" | "fgrep" | "grep" => grep::run(p, argv),
         "env" | "nohup" | "nsenter" | "setsid" | "sudo" | "timeout" | "xargs" => wrap::run(p, argv),
         "sed" => sed::run(p, argv),

@@ -1,6 +1,8 @@
 //! Names that files under `/etc` give to numbers, as Debian 12 ships them: `/etc/protocols` and `/etc/services`
 //! (netbase), `/etc/iproute2/rt_{protos,scopes,tables}`. Tools and listings share them.
 
+pub mod users;
+
 use std::borrow::Cow;
 
 /// Lines of number, name and aliases.

@@ -12,6 +12,7 @@ pub mod apply;
 pub(crate) mod br_netfilter;
 pub mod bridge;
 pub mod conntrack;
+pub mod cred;
 pub mod dev;
 pub mod devinet;
 pub mod ebtables;
@@ -98,6 +99,8 @@ pub struct Kernel<R> {
     pub journal: Option<Box<Vec<crate::journal::Entry>>>,
     /// The recorder.
     pub rec: R,
+    /// Whose processes are, those of root aside.
+    pub(crate) creds: indexmap::IndexMap<types::Pid, cred::Cred, crate::FxBuild>,
 }
 
 impl<R: Recorder> Kernel<R> {
@@ -129,6 +132,7 @@ impl<R: Recorder> Kernel<R> {
             rolled_macs: std::collections::BTreeMap::new(),
             journal: None,
             rec,
+            creds: Default::default(),
         }
     }
 

@@ -9,7 +9,11 @@ use super::normalise::Normal;
 
 /// What a command of an engine's host printed.
 pub fn text(t: &str, command: &str) -> String {
-    let rules: [(&str, &str); 7] = [
+    let rules: [(&str, &str); 16] = [
+        (r"(curl: \(7\) Failed to connect to \S+) port (\d+)", "$1:$2"),
+        (r"Couldn't connect to server", "Could not connect to server"),
+        (r"\bpid=\d+", "pid=N"),
+        (r"\b\d+(/docker-proxy|/serve)", "PID$1"),
         (r"mac\(([^()]*/overlay:[^():]*):\w+\)", "mac($1)"),
         (r"HWaddr [0-9A-F][26AE](?::[0-9A-F]{2}){5}", "HWaddr MAC"),
         (r"\b\d+\.\d+ ms\b", "T ms"),
@@ -17,8 +21,21 @@ pub fn text(t: &str, command: &str) -> String {
         (r"(-s 127\.0\.0\.11/32 .*--sport )\d+", "${1}P"),
         (r"\btime=\S+ level=", "time=T level="),
         (r"\b20\d\d-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)? \+0000 UTC", "TIME"),
+        (r"(?:\bfe80:[0-9a-f:]+/64|::1/128) ", ""),
+        (r"(?m)^.* pref medium\n?", ""),
+        (r"(?m)^conntrack v[\d.]+ \(", "conntrack V ("),
+        (r"(timed out after \d+)\d{3} milliseconds", "$1 s"),
+        (r"\bafter \d{1,2} ms\b", "after T ms"),
     ];
     let mut t = rules.iter().fold(t.to_owned(), |t, (pattern, with)| replaced(&t, pattern, with));
+    let words = |t: &str| {
+        let row = |l: &str| {
+            let mut words: Vec<&str> = l.split(' ').collect();
+            words.sort_unstable();
+            words.join(" ")
+        };
+        t.lines().map(row).collect::<Vec<_>>().join("\n")
+    };
     let sorted = |t: &str| {
         let mut lines: Vec<&str> = t.split('\n').collect();
         lines.sort_unstable();
@@ -27,13 +44,22 @@ pub fn text(t: &str, command: &str) -> String {
     let by_id = command.contains("network inspect") && command.contains("{{range") && command.contains(".Containers");
     let at_once = command.contains("nslookup") && t.contains("127.0.0.11:53");
     let any_order = ["showmacs", "docker port", "ls /var/run/docker/netns", "network prune"];
+    if by_id && !t.starts_with(['[', '{']) {
+        t = words(&t);
+    }
     if by_id || at_once || any_order.iter().any(|w| command.contains(w)) {
         t = sorted(&t);
     }
     t = endpoints(&t);
     if command.starts_with("ss ") || command.contains(" ss ") {
         // The last column has a title only while some row fills it.
-        t = replaced(&replaced(&t, r"(?m)(Peer Address:Port)Process$", "$1"), r"(?m) +$", "");
+        t = replaced(&replaced(&t, r"(?m)(Peer Address:Port)Process *$", "$1"), r"(?m) +$", "");
+    }
+    if command.contains("netstat -i") {
+        t = replaced(&t, r"(?m)^(\S+ +\d+) +\d+ +(\d+) +\d+ +(\d+) +\d+ +(\d+) +\d+ ", "$1 N $2 N $3 N $4 N ");
+    }
+    if command.contains("ip -s") || command.contains("ip -h -s") {
+        t = replaced(&t, r"(?m)^ +\d[\dkMG.]* +\d+ +(\d+) +\d+ +(\d+ +\d+) *$", " N N $1 N $2");
     }
     if command.contains("ip -d") {
         t = newer_iproute(&t);
@@ -154,6 +180,15 @@ fn dns_at(f: &Frame) -> Option<usize> {
 pub fn query_id(bytes: &mut [u8], f: &Frame) {
     if let Some(id) = dns_at(f).and_then(|at| bytes.get_mut(at..at + 2)) {
         id.fill(0);
+    }
+}
+
+/// The release that curl tells a server.
+pub fn curl_release(bytes: &mut [u8]) {
+    const AGENT: &[u8] = b"User-Agent: curl/";
+    if let Some(at) = bytes.windows(AGENT.len()).position(|w| w == AGENT) {
+        let rest = bytes[at + AGENT.len()..].iter_mut();
+        rest.take_while(|b| b.is_ascii_digit() || **b == b'.').for_each(|b| *b = b'N');
     }
 }
 

@@ -166,7 +166,11 @@ pub fn busybox(p: &mut Proc<'_>, argv: &[String]) -> Exit {
     let done = run(p, &argv);
     // One space more before `on`, where the flags would be.
     let text = p.out.split_off(from);
-    let wide = |l: &str| l.rsplit_once(" on ").map_or_else(|| l.to_owned(), |(a, b)| format!("{a}  on {b}")) + "\n";
+    let flags = |a: &str| a.ends_with("PERM") || a.ends_with("PUB");
+    let wide = |l: &str| match l.rsplit_once(" on ") {
+        Some((a, b)) if !flags(a) => format!("{a}  on {b}\n"),
+        _ => format!("{l}\n"),
+    };
     p.out.extend(text.lines().map(wide));
     done
 }

@@ -37,6 +37,8 @@ pub struct Globals {
     pub stats: u8,
     /// `-br`.
     pub brief: bool,
+    /// `-h`: counters in thousands and millions.
+    pub human: bool,
     /// `-o`.
     pub oneline: bool,
     /// `-4`.
@@ -167,7 +169,8 @@ fn options(a: &mut Args<'_>) -> Result<Globals, Bad> {
                 continue;
             }
             "force" => g.force = true,
-            "N" | "Numeric" | "t" | "timestamp" | "r" | "resolve" | "h" | "human" | "iec" => {
+            "h" | "human" | "human-readable" => g.human = true,
+            "N" | "Numeric" | "t" | "timestamp" | "r" | "resolve" | "iec" => {
                 return Err(a.refuse(&format!("ip -{w}")));
             }
             _ => {

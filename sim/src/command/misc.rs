@@ -1,4 +1,4 @@
-//! `date`, `false`, `id`, `kill`, `killall`, `pkill`, `seq`, `sleep`, `true`, `uname`, `whoami`.
+//! `date`, `false`, `kill`, `killall`, `pkill`, `seq`, `sleep`, `true`, `uname`.
 
 use super::{Exit, Proc, Refusal};
 use crate::kernel::types::{Nanos, Pid, SEC};
@@ -36,21 +36,6 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
     match argv[0].as_str() {
         "true" => Ok(0),
         "false" => Ok(1),
-        "whoami" => {
-            p.out.push_str("root\n");
-            Ok(0)
-        }
-        "id" => match args.first().map(String::as_str) {
-            Some("-u") => {
-                p.out.push_str("0\n");
-                Ok(0)
-            }
-            None => {
-                p.out.push_str("uid=0(root) gid=0(root) groups=0(root)\n");
-                Ok(0)
-            }
-            Some(a) => Err(Refusal::new(format!("id {a}"), 1)),
-        },
         "uname" => match args.first().map(String::as_str) {
             None | Some("-s") => {
                 p.out.push_str("Linux\n");

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::names::service;
 use super::opts::{BadOpt, Opt, getopt};
 use super::{Exit, Proc, Refusal};
+use crate::docker::Profile;
 use crate::kernel::socket::SocketInfo;
 
 /// Long options that have a short one.
@@ -32,7 +33,25 @@ struct Wanted {
     /// `raw`, `udp`, `tcp`: those chosen, in the order they are listed.
     protos: Vec<&'static str>,
     filter: Vec<Term>,
+    /// `state`: the names that rows may have.
+    states: Option<Vec<&'static str>>,
 }
+
+/// Names of states in a filter, and as rows show them (`scan_state`).
+const STATES: [(&str, &[&str]); 12] = [
+    ("established", &["ESTAB"]),
+    ("syn-sent", &["SYN-SENT"]),
+    ("syn-recv", &["SYN-RECV"]),
+    ("fin-wait-1", &["FIN-WAIT-1"]),
+    ("fin-wait-2", &["FIN-WAIT-2"]),
+    ("time-wait", &["TIME-WAIT"]),
+    ("close-wait", &["CLOSE-WAIT"]),
+    ("last-ack", &["LAST-ACK"]),
+    ("closing", &["CLOSING"]),
+    ("listening", &["LISTEN"]),
+    ("listen", &["LISTEN"]),
+    ("closed", &["UNCONN"]),
+];
 
 /// A term of the filter: all must hold.
 enum Term {
@@ -78,6 +97,15 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
     let every = !(tcp || udp || raw);
     let chosen = [("raw", raw), ("udp", udp), ("tcp", tcp)];
     w.protos = chosen.into_iter().filter(|(_, on)| *on || every).map(|(n, _)| n).collect();
+    if let [(_, word), (at, name), rest @ ..] = filter.as_slice()
+        && word == "state"
+    {
+        let Some((_, rows)) = STATES.iter().find(|(n, _)| n == name) else {
+            return Err(Refusal::new(format!("ss with the filter state {name}"), *at));
+        };
+        w.states = Some(rows.to_vec());
+        filter = rest.to_vec();
+    }
     w.filter = terms(&filter)?;
     show(p, &w);
     Ok(0)
@@ -109,8 +137,12 @@ impl Wanted {
         // A TCP socket that is neither bound to a peer nor listening is in no table of the kernel.
         let unhashed = s.proto == "tcp" && matches!(s.state, "UNCONN" | "CLOSE" | "CLOSED");
         let idle = matches!(s.state, "LISTEN" | "UNCONN");
-        let state =
-            self.all || if self.listening { idle } else { !idle && !matches!(s.state, "TIME-WAIT" | "SYN-RECV") };
+        let state = match &self.states {
+            Some(names) => names.contains(&s.state),
+            None => {
+                self.all || if self.listening { idle } else { !idle && !matches!(s.state, "TIME-WAIT" | "SYN-RECV") }
+            }
+        };
         state
             && !unhashed
             && self.filter.iter().all(|t| match t {
@@ -148,6 +180,11 @@ impl std::ops::Deref for Listed {
     }
 }
 
+/// It is a proxy's.
+fn proxied(s: &SocketInfo) -> bool {
+    s.process.as_ref().is_some_and(|(name, _)| name == "docker-proxy")
+}
+
 /// The sockets of a namespace, those of docker-proxy for IPv6 among them.
 pub(super) fn sockets(p: &Proc<'_>) -> Vec<Listed> {
     let mut all: Vec<Listed> = p.sess.kernel.sockets(p.ns).into_iter().map(|info| Listed { info, v6: None }).collect();
@@ -166,7 +203,8 @@ pub(super) fn sockets(p: &Proc<'_>) -> Vec<Listed> {
             dev: None,
             recvq: 0,
             sendq: if tcp { 4096 } else { 0 },
-            process: None,
+            // It has a proxy of its own, which the model has not: its twin's number stands for it.
+            process: all.iter().find(|s| proxied(s) && s.lport == b.host_port).and_then(|s| s.process.clone()),
         };
         all.push(Listed { info, v6: Some(a) });
     }
@@ -187,7 +225,7 @@ fn show(p: &mut Proc<'_>, w: &Wanted) {
         rows.extend(list.into_iter().map(|s| row(p, s, w)));
     }
     // One kind of socket and one state go without saying.
-    let one_state = !w.all && !w.listening && w.protos.len() == 1 && w.protos[0] != "tcp";
+    let one_state = w.states.is_some() || !w.all && !w.listening && w.protos.len() == 1 && w.protos[0] != "tcp";
     let mut hidden = [false; 9];
     hidden[0] = w.protos.len() == 1;
     hidden[1] = one_state;
@@ -219,6 +257,16 @@ fn show(p: &mut Proc<'_>, w: &Wanted) {
     p.out.push_str(&text);
 }
 
+/// The number of the file: Go's runtime opens three before a proxy opens its socket; since 28 the engine opens it.
+fn descriptor(p: &Proc<'_>, s: &Listed) -> u32 {
+    let v20 = || p.sess.engines.get(&p.host).is_some_and(|e| e.profile == Profile::V20);
+    match proxied(s) && s.rport == 0 {
+        true if v20() => 4,
+        true => 7,
+        false => 3,
+    }
+}
+
 fn row(p: &Proc<'_>, s: &Listed, w: &Wanted) -> [String; 9] {
     let port = |n: u16| match n {
         0 => "*".to_owned(),
@@ -227,7 +275,7 @@ fn row(p: &Proc<'_>, s: &Listed, w: &Wanted) -> [String; 9] {
     };
     let dev = s.dev.map(|d| format!("%{d}")).unwrap_or_default();
     let process = match &s.process {
-        Some((name, pid)) if w.processes => format!(" users:((\"{name}\",pid={},fd=3))", pid.0),
+        Some((name, pid)) if w.processes => format!(" users:((\"{name}\",pid={},fd={}))", pid.0, descriptor(p, s)),
         _ => String::new(),
     };
     if let Some(a) = s.v6 {

@@ -102,7 +102,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
 }
 
 /// Starts the tool whose words begin at `at`.
-fn start(p: &mut Proc<'_>, argv: &[String], at: usize) -> Exit {
+pub(super) fn start(p: &mut Proc<'_>, argv: &[String], at: usize) -> Exit {
     let Some(name) = argv.get(at) else {
         p.err.push_str(&format!("{}: missing operand\n", argv[0]));
         return Ok(125);

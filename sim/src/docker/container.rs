@@ -350,12 +350,17 @@ impl Docker<'_> {
                 "cannot connect container to host network - container must be created in host network mode".into()
             });
         }
-        if matches!(c.mode, Mode::Host | Mode::Container(_)) {
+        if c.mode == Mode::Host && !c.left_host || matches!(c.mode, Mode::Container(_)) {
             return Err(
                 "container sharing network namespace with another container or host cannot be connected to any \
                         other network"
                     .into(),
             );
+        }
+        if c.mode == Mode::Networks && n.name == "none" && c.endpoints.is_empty() {
+            let c = self.cm(&id);
+            (c.mode, c.connected_none) = (Mode::None, true);
+            return Ok(());
         }
         if c.mode == Mode::None || n.name == "none" {
             return Err(
@@ -366,7 +371,7 @@ impl Docker<'_> {
         }
         self.check_wanted(&n, &e)?;
         self.slots_follow(&id);
-        let there = c.endpoints.get(&n.name).is_some_and(|e| e.written.is_none());
+        let there = c.endpoints.get(&n.name).is_some_and(|e| e.written.is_none() && !e.id.is_empty());
         if there && c.state == State::Running {
             return Err(match n.scope.as_str() {
                 "swarm" => format!("{} is already attached to network {}", c.name, n.name),
@@ -375,6 +380,13 @@ impl Docker<'_> {
         }
         e.network.clone_from(&n.id);
         e.connected = true;
+        // The address of `--mac-address` is for the network of `docker run` (`buildCreateEndpointOptions`).
+        if v20
+            && e.wanted_mac.is_none()
+            && (n.name == c.network_mode || n.name == "bridge" && c.network_mode == "default")
+        {
+            e.wanted_mac = c.mac;
+        }
         self.cm(&id).endpoints.insert(n.name.clone(), e);
         if c.state != State::Running {
             return Ok(());
@@ -389,17 +401,15 @@ impl Docker<'_> {
                 hosts = self.own_file(&id, HOSTS);
             }
             self.detach(&id, &n.name);
-            match had {
-                // The endpoint was made and could not join: its settings stay written down.
-                Some(had) => {
-                    if let Some(text) = hosts {
-                        self.put_file(&id, HOSTS, &text);
-                    }
-                    if let Some(e) = self.cm(&id).endpoints.get_mut(&n.name) {
-                        e.written = Written::of(&had);
-                    }
+            // The endpoint was made and could not join: its settings stay written down. Of one that was never made, what was
+            // wanted does, and is wanted again at the next start (`updateNetworkSettings`).
+            if let Some(had) = had {
+                if let Some(text) = hosts {
+                    self.put_file(&id, HOSTS, &text);
                 }
-                None => drop(self.cm(&id).endpoints.shift_remove(&n.name)),
+                if let Some(e) = self.cm(&id).endpoints.get_mut(&n.name) {
+                    e.written = Written::of(&had);
+                }
             }
             return Err(e);
         }
@@ -419,6 +429,15 @@ impl Docker<'_> {
                 "user specified IP address is supported only when connecting to networks with user configured subnets",
             );
         }
+        let unfit = |a: &std::net::Ipv4Addr| !n.subnets.iter().any(|s| s.net.contains(a));
+        let outside = e.wanted_ip.filter(|a| n.name != "bridge" && !n.auto_subnet && unfit(a));
+        let outside = outside.filter(|_| self.profile() != Profile::V20 && n.scope != "swarm").map(|a| {
+            format!(
+                "no configured subnet {} {a}",
+                if v29 { "contains IP address" } else { "or ip-range contain the IP address" }
+            )
+        });
+        found.extend(outside.as_deref());
         if !e.aliases.is_empty() && n.name == "bridge" {
             found.push(if v29 {
                 "network-scoped aliases are only supported for user-defined networks"
@@ -443,7 +462,16 @@ impl Docker<'_> {
     /// The engine's sentence.
     pub fn disconnect(&mut self, network: &str, key: &str, force: bool) -> Result<(), String> {
         let found = self.e().network(network).cloned();
-        let id = self.container_id(key)?;
+        let id = match self.container_id(key) {
+            // Then an endpoint of that name is looked for (`ForceEndpointDelete`).
+            Err(_) if force => {
+                return Err(match found {
+                    Some(_) => format!("endpoint {key} not found"),
+                    None => format!("network {network} not found"),
+                });
+            }
+            id => id?,
+        };
         let c = self.c(&id);
         let Some(n) = found else {
             // What is written down of a network that is gone can be taken back.
@@ -464,12 +492,18 @@ impl Docker<'_> {
                 "cannot disconnect container from host network - container was created in host network mode".into()
             });
         }
-        if n.name == "none" && c.mode == Mode::None {
-            // Then it is on no network, and may go to any.
-            self.cm(&id).mode = Mode::Networks;
+        if n.name == "host" && c.mode == Mode::Host && !c.left_host {
+            self.cm(&id).left_host = true;
             return Ok(());
         }
-        if !c.endpoints.contains_key(&n.name) {
+        if n.name == "none" && c.mode == Mode::None {
+            // Then it is on no network, and may go to any.
+            let c = self.cm(&id);
+            (c.mode, c.connected_none) = (Mode::Networks, false);
+            return Ok(());
+        }
+        let unmet = |e: &Endpoint| c.state == State::Running && e.id.is_empty() && e.written.is_none();
+        if c.endpoints.get(&n.name).is_none_or(unmet) {
             let the = if c.state == State::Running { "" } else { "the " };
             return Err(format!("container {id} is not connected to {the}network {}", n.name));
         }

@@ -299,6 +299,10 @@ impl Docker<'_> {
                 return bad(&key, v, &format!("strconv.ParseBool: parsing \"{v}\": invalid syntax"));
             }
         }
+        let key = format!("{OPT}host_binding_ipv4");
+        if let Some(v) = spec.options.get(&key).filter(|v| v.parse::<std::net::IpAddr>().is_err()) {
+            return bad(&key, v, "nil ip");
+        }
         let mode = spec.options.get(&format!("{OPT}gateway_mode_ipv4")).filter(|_| self.profile() != Profile::V20);
         match mode.map(String::as_str) {
             None | Some("" | "nat" | "nat-unprotected" | "routed") => {}
@@ -359,24 +363,32 @@ impl Docker<'_> {
         if let Some(g) = asked.filter(|g| !net.contains(g)) {
             return Err(format!("failed to allocate gateway ({g}): Requested address is out of range"));
         }
-        if let Some(a) = aux.values().find(|a: &&Ipv4Addr| !net.contains(*a)) {
-            return Err(format!("failed to allocate secondary ip address ({a}): Requested address is out of range"));
+        if let Some((k, a)) = aux.iter().find(|(_, a): &(_, &Ipv4Addr)| !net.contains(*a)) {
+            return Err(format!("auxilairy address: ({k}:{a}) must belong to the master pool: {net}"));
         }
         let kept = |a: &Ipv4Addr| super::ipam::ends(self.profile(), &net).is_some_and(|e| e.contains(a));
         if let Some(g) = asked.filter(kept) {
             return Err(format!("failed to allocate gateway ({g}): Address already in use"));
         }
-        if let Some(a) = aux.values().find(|a| kept(a)) {
-            return Err(format!("failed to allocate secondary ip address ({a}): Address already in use"));
-        }
-        let s = Subnet { net, given: Some(given.clone()), range, gateway: None, gateway_given: asked.is_some(), aux };
+        let s = Subnet {
+            net,
+            given: Some(given.clone()),
+            range,
+            gateway: None,
+            gateway_given: asked.is_some(),
+            aux: IndexMap::new(),
+        };
         // Up to 28 both ends of a pool of two addresses are taken.
         let none = v20 && net.prefix_len() >= 31;
         let gateway = asked.or_else(|| super::ipam::lowest(&s, |_| none)).filter(|_| !isolated || asked.is_some());
         if gateway.is_none() && !isolated {
             return Err("failed to allocate gateway (): No available addresses on this pool".into());
         }
-        Ok(Subnet { gateway, ..s })
+        // The gateway is chosen before (`ipamAllocateVersion`).
+        if let Some((k, a)) = aux.iter().find(|(_, a)| kept(a) || gateway == Some(**a)) {
+            return Err(format!("failed to allocate secondary ip address ({k}:{a}): Address already in use"));
+        }
+        Ok(Subnet { gateway, aux, ..s })
     }
 
     fn check_bridge(&self, id: &str, name: &str, s: &Subnet) -> Result<(), String> {

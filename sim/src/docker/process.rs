@@ -4,6 +4,7 @@ use super::Docker;
 use super::types::{Container, Profile, State};
 use crate::app::Program;
 use crate::app::serve::Serve;
+use crate::kernel::cred::Cred;
 use crate::kernel::types::SEC;
 
 impl Docker<'_> {
@@ -122,4 +123,19 @@ impl Docker<'_> {
         self.cm(id).state = if on { State::Paused } else { State::Running };
         Ok(())
     }
+}
+
+/// Whose the processes of a container are: the images know nobody but root by name (`GetExecUser`).
+///
+/// # Errors
+/// The engine's sentence.
+pub fn user_of(text: &str) -> Result<Cred, String> {
+    let (user, group) = text.split_once(':').unwrap_or((text, ""));
+    let one = |what: &str, file: &str, name: &str| match (name, name.parse()) {
+        ("" | "root", _) => Ok(0),
+        (_, Ok(n)) => Ok(n),
+        _ => Err(format!("unable to find {what} {name}: no matching entries in {file} file")),
+    };
+    let (uid, gid) = (one("user", "passwd", user)?, one("group", "group", group)?);
+    Ok(Cred { uid, gid, groups: if gid == 0 { Vec::new() } else { vec![gid] } })
 }

@@ -36,6 +36,9 @@ impl Docker<'_> {
         let name = c.command.first().cloned().unwrap_or_else(|| "sh".into());
         let pid = self.s.new_pid(self.host, ns, &name);
         self.s.kernel.ns_mut(ns).pids.push(pid);
+        if let Ok(cred) = super::process::user_of(&c.user) {
+            self.s.kernel.set_cred(pid, &cred);
+        }
         let sandbox = self.new_id();
         let c = self.cm(id);
         c.netns = Some(ns);
@@ -210,6 +213,9 @@ impl Docker<'_> {
         });
         self.cm(id).endpoints.insert(network.to_owned(), e.clone());
         if network == "bridge" {
+            // Only where the mode is `bridge`, which 20.10's client calls `default` (`updateEndpointNetworkSettings`).
+            let bridge = self.e().config.bridge.clone().filter(|_| c.network_mode == "bridge");
+            self.cm(id).bridge = bridge.unwrap_or_default();
             self.tell_links(id)?;
         }
         let Some(ns) = c.netns else { return Ok(()) };
@@ -359,7 +365,8 @@ impl Docker<'_> {
             let (p, r) = (self.profile(), self.net_rules(&n));
             self.undo(&rules::endpoint(p, &r, ip));
             // 20.10 finds no name of a swarm's network any more when it looks which lines to take out.
-            if self.profile() != Profile::V20 || n.scope != "swarm" {
+            // And docker_gwbridge has none.
+            if self.profile() != Profile::V20 || n.scope != "swarm" && network != super::gwbridge::NAME {
                 self.files_left(id, &n, ip);
             }
             if self.c(id).bound_for == e.id {

@@ -350,6 +350,16 @@ pub struct Container {
     /// Names of its networks in the order in which the engine's map has them: what is new takes the first place that
     /// is free. A walk through such a map begins anywhere and goes round, so that this is its likeliest order.
     pub slots: Vec<String>,
+    /// `--mac-address`.
+    pub mac: Option<MacAddr>,
+    /// `--user`.
+    pub user: String,
+    /// Bridge of the daemon's `-b` when it was last started there (`NetworkSettings.Bridge`).
+    pub bridge: String,
+    /// A container in host mode that was disconnected from `host` while it did not run: nothing connects it again.
+    pub left_host: bool,
+    /// It left its networks, and was connected to `none`.
+    pub connected_none: bool,
     /// `--privileged`.
     pub privileged: bool,
     /// `--cap-add`.

@@ -58,6 +58,8 @@ pub(super) struct Shell<'s> {
     pub(super) deadline: Option<Nanos>,
     /// It runs inside a container.
     pub(super) inside: bool,
+    /// Whose it is.
+    pub(super) cred: crate::kernel::cred::Cred,
     /// Where its own standard output and standard error lead.
     pub(super) to: [Target; 2],
 }
@@ -110,6 +112,7 @@ pub(crate) fn run_script_in(
         background: p.background,
         deadline: p.deadline,
         inside: p.inside,
+        cred: p.cred.clone(),
         to: p.to.clone(),
         sess: &mut *p.sess,
     };
@@ -153,6 +156,12 @@ impl Shell<'_> {
                     self.last = 1;
                 }
             }
+            Sink::Socket(sock) => {
+                if let Err(e) = self.sess.kernel.udp_sendto(*sock, None, text.to_owned().into()) {
+                    self.sinks[1].push_str(&format!("{}: line 1: echo: write error: {e}\n", self.name));
+                    self.last = 1;
+                }
+            }
             Sink::Null => {}
         }
     }
@@ -162,7 +171,7 @@ impl Shell<'_> {
         match sink {
             Sink::Buf(i) => self.to.get(*i).cloned().unwrap_or(Target::Pipe),
             Sink::File(path) => Target::File(path.to_string()),
-            Sink::Null => Target::Null,
+            Sink::Socket(_) | Sink::Null => Target::Null,
         }
     }
 
@@ -290,25 +299,30 @@ impl Shell<'_> {
     }
 
     pub(super) fn command(&mut self, c: &Command, io: &Io) {
-        let Some(io) = self.redirects(&c.redirects, io) else { return };
+        let Some(inner) = self.redirects(&c.redirects, io) else { return };
+        self.redirected(c, &inner);
+        self.close_sockets(&inner, io);
+    }
+
+    fn redirected(&mut self, c: &Command, io: &Io) {
         match &c.kind {
-            CommandKind::Simple { assigns, words } => self.simple(assigns, words, &io, c.col),
-            CommandKind::Group(s) => self.script(s, &io),
-            CommandKind::Subshell(s) => self.isolated(|sh| sh.script(s, &io)),
+            CommandKind::Simple { assigns, words } => self.simple(assigns, words, io, c.col),
+            CommandKind::Group(s) => self.script(s, io),
+            CommandKind::Subshell(s) => self.isolated(|sh| sh.script(s, io)),
             CommandKind::If { arms, otherwise } => {
                 for (cond, body) in arms {
-                    let holds = self.condition(cond, &io);
+                    let holds = self.condition(cond, io);
                     if self.flow != Flow::Next {
                         return;
                     }
                     if holds {
                         self.last = 0;
-                        return self.script(body, &io);
+                        return self.script(body, io);
                     }
                 }
                 self.last = 0;
                 if let Some(o) = otherwise {
-                    self.script(o, &io);
+                    self.script(o, io);
                 }
             }
             CommandKind::For { var, words, body } => {
@@ -325,7 +339,7 @@ impl Shell<'_> {
                         return;
                     }
                     self.set(var, value);
-                    self.script(body, &io);
+                    self.script(body, io);
                     if self.leave_loop() {
                         return;
                     }
@@ -337,7 +351,7 @@ impl Shell<'_> {
                     if !self.step(c.col) {
                         return;
                     }
-                    let holds = self.condition(cond, &io);
+                    let holds = self.condition(cond, io);
                     if self.flow != Flow::Next {
                         self.leave_loop();
                         return;
@@ -345,7 +359,7 @@ impl Shell<'_> {
                     if holds == *until {
                         break;
                     }
-                    self.script(body, &io);
+                    self.script(body, io);
                     status = self.last;
                     if self.leave_loop() {
                         return;
@@ -360,7 +374,7 @@ impl Shell<'_> {
                     for p in patterns {
                         let Some(p) = self.pattern(&p.pieces) else { return };
                         if super::pattern::matches(&p, &text) {
-                            return self.script(body, &io);
+                            return self.script(body, io);
                         }
                     }
                 }
@@ -463,7 +477,11 @@ impl Shell<'_> {
         let mut all: Vec<(String, String)> = exported.collect();
         all.extend(env);
         let to = [self.target(&io.out), self.target(&io.err)];
+        if self.cred != Default::default() {
+            self.sess.kernel.set_cred(pid, &self.cred);
+        }
         let mut p = Proc::new(self.sess, self.host, self.ns, pid);
+        p.cred.clone_from(&self.cred);
         p.stdin = stdin;
         p.background = self.background;
         p.env = all;

@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use crate::kernel::types::SockId;
+
 /// Where a file descriptor writes to.
 #[derive(Clone, Debug)]
 pub(super) enum Sink {
@@ -9,6 +11,8 @@ pub(super) enum Sink {
     Buf(usize),
     /// A file, appended to.
     File(Rc<str>),
+    /// A connected datagram socket.
+    Socket(SockId),
     /// Nowhere.
     Null,
 }
@@ -43,5 +47,13 @@ impl Io {
             3..=9 => self.more[fd as usize - 3] = Some(sink),
             _ => {}
         }
+    }
+
+    /// Sockets among the descriptors.
+    pub(super) fn sockets(&self) -> impl Iterator<Item = SockId> + '_ {
+        [&self.out, &self.err].into_iter().chain(self.more.iter().flatten()).filter_map(|sink| match sink {
+            Sink::Socket(s) => Some(*s),
+            _ => None,
+        })
     }
 }

@@ -90,6 +90,7 @@ fn normal(f: &Frame, own: Own, names: &Names) -> String {
     ethernet(&mut b, own);
     if names.engine && own == Own::Command {
         engine::query_id(&mut b, f);
+        engine::curl_release(&mut b);
     }
     let hex: String = b.iter().map(|x| format!("{x:02x}")).collect();
     let hex = if matches!(own, Own::Docker(_) | Own::Command) { peer(&hex, own) } else { hex };

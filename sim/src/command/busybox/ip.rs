@@ -57,6 +57,9 @@ ip rule [list] | add|del SELECTOR ACTION
 
 /// What iproute2 says of a refusal, as busybox says it: by the error's number, never in the kernel's own words.
 fn error(l: &str) -> String {
+    if let Some(dev) = l.strip_prefix("Device \"").and_then(|l| l.strip_suffix("\" does not exist.")) {
+        return format!("ip: can't find device '{dev}'");
+    }
     let by_number = match l.strip_prefix("Error: ") {
         Some("Unknown device type.") => "Operation not supported",
         Some("ipv4: Address already assigned.") => "File exists",

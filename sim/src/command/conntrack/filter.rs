@@ -104,8 +104,20 @@ impl Filter {
     fn nat(&self, c: &Conn) -> bool {
         let [o, r] = &c.tuples;
         let ((os, od), (rs, rd)) = (ports(o), ports(r));
-        let src = r.dst != o.src || rd != os;
-        let dst = r.src != o.dst || rs != od;
+        // Where TCP has its ports the library finds an echo's id, and its type and code (`NFCT_GOPT_IS_SPAT`).
+        let echo = |t: &Tuple| match t.l4 {
+            L4Id::Icmp { id, ty, code } => Some((id.to_be_bytes(), [ty, code])),
+            _ => None,
+        };
+        let (spat, dpat) = match (echo(o), echo(r)) {
+            (Some((oid, okind)), Some((rid, rkind))) => (
+                c.status.contains(Status::SRC_NAT_DONE) && rkind != oid,
+                c.status.contains(Status::DST_NAT_DONE) && rid != okind,
+            ),
+            _ => (rd != os, rs != od),
+        };
+        let src = r.dst != o.src || spat;
+        let dst = r.src != o.dst || dpat;
         let is_src = |n: Nat| src && is_nat(n, r.dst, rd);
         let is_dst = |n: Nat| dst && is_nat(n, r.src, rs);
         self.src_nat.is_none_or(is_src)

@@ -10,7 +10,7 @@ use crate::docker::{Container, Docker, Endpoint, Network, Profile, gwbridge};
 /// The predefined network without devices that a running container is on.
 pub fn pseudo(c: &Container) -> Option<&'static str> {
     match c.mode {
-        Mode::Host => Some("host"),
+        Mode::Host if !c.left_host => Some("host"),
         Mode::None => Some("none"),
         _ => None,
     }
@@ -52,6 +52,7 @@ fn config(c: &Container, words: Vec<String>) -> Value {
     let mut put = |k: &str, v: Value| o.insert(k.to_owned(), v);
     put("Hostname", c.hostname.clone().into());
     put("Domainname", c.domain.clone().into());
+    put("User", c.user.clone().into());
     if !c.exposed.is_empty() {
         let mut ports: Map<_, _> = c.exposed.iter().map(|p| (p.clone(), json!({}))).collect();
         ports.sort_keys();
@@ -62,6 +63,9 @@ fn config(c: &Container, words: Vec<String>) -> Value {
     put("Env", json!(c.env));
     put("Cmd", json!(words));
     put("Image", c.image.clone().into());
+    if let Some(m) = c.mac {
+        put("MacAddress", m.to_string().into());
+    }
     let mut labels: Map<_, _> = c.labels.iter().map(|(k, v)| (k.clone(), Value::from(v.clone()))).collect();
     labels.sort_keys();
     put("Labels", labels.into());
@@ -100,7 +104,7 @@ fn network_settings(d: &Docker<'_>, c: &Container, running: bool) -> Value {
     if let Some(name) = pseudo(c) {
         // Its id the container learns when it starts first.
         let network = d.e().network(name).filter(|_| c.state != State::Created).map_or(String::new(), |n| n.id.clone());
-        let e = Endpoint { id: pseudo_endpoint(c), network, ..Endpoint::default() };
+        let e = Endpoint { id: pseudo_endpoint(c), network, connected: c.connected_none, ..Endpoint::default() };
         nets.insert(name.into(), endpoint(d, c, name, &e));
     }
     nets.sort_keys();
@@ -121,7 +125,7 @@ fn network_settings(d: &Docker<'_>, c: &Container, running: bool) -> Value {
     let text = |k: &str| bridge[k].as_str().unwrap_or("").to_owned();
     let mut put = |k: &str, v: Value| o.insert(k.to_owned(), v);
     if profile != Profile::V29 {
-        put("Bridge", "".into());
+        put("Bridge", c.bridge.clone().into());
     }
     put("SandboxID", id.into());
     let late =

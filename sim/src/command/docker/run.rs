@@ -34,6 +34,7 @@ const RUN: Known = Known {
         "cap-drop",
         "restart",
         "env",
+        "user",
         "volume",
         "label",
     ],
@@ -48,6 +49,7 @@ const RUN: Known = Known {
         ('e', "env"),
         ('v', "volume"),
         ('l', "label"),
+        ('u', "user"),
     ],
 };
 
@@ -82,6 +84,7 @@ fn container(g: &Given) -> Result<Container, String> {
         dns_opts: g.all("dns-opt").chain(g.all("dns-option")).map(str::to_owned).collect(),
         extra_hosts: words("add-host"),
         privileged: g.on("privileged"),
+        user: g.get("user").unwrap_or("").to_owned(),
         caps: words("cap-add"),
         dropped: words("cap-drop"),
         auto_remove: g.on("rm"),
@@ -143,6 +146,7 @@ fn modes(g: &Given, c: &mut Container) -> Result<(), String> {
         Some(m) => Some(m.parse().map_err(|_| format!("{m} is not a valid mac address"))?),
         None => None,
     };
+    c.mac = mac;
     for (i, n) in nets.iter().enumerate() {
         let mut e = if i == 0 { endpoint(g)? } else { Default::default() };
         e.wanted_mac = mac.filter(|_| i == 0);
@@ -438,6 +442,10 @@ pub fn run(p: &mut Proc<'_>, args: &[String]) -> Exit {
         p.out.push_str(&format!("{id}\n"));
     }
     let c = docker(p).e().containers[&id].clone();
+    if let Err(text) = crate::docker::process::user_of(&c.user) {
+        never_started(p, &id, text.clone());
+        return Ok(failed(p, "run", &format!("Error response from daemon: {text}"), false));
+    }
     if let Some((text, status)) = process::bad_sysctl(p, &c) {
         never_started(p, &id, text.clone());
         failed(p, "run", &format!("Error response from daemon: {text}"), false);
@@ -515,8 +523,17 @@ fn never_started(p: &mut Proc<'_>, id: &str, text: String) -> i32 {
 /// # Errors
 /// A tool that the model has not.
 pub fn inside(p: &mut Proc<'_>, id: &str, command: &[String]) -> Exit {
+    let user = docker(p).e().containers.get(id).map(|c| c.user.clone()).unwrap_or_default();
+    inside_as(p, id, &user, command)
+}
+
+/// The same as another user (`docker exec --user`).
+fn inside_as(p: &mut Proc<'_>, id: &str, user: &str, command: &[String]) -> Exit {
     let Some(ns) = p.sess.engines.get(&p.host).and_then(|e| e.containers.get(id)).and_then(|c| c.netns) else {
         return Ok(1);
+    };
+    let Ok(cred) = crate::docker::process::user_of(user) else {
+        return Err(Refusal::new(format!("docker exec --user {user}, which the image has not"), 0));
     };
     if !process::in_image(&command[0])? {
         let v20 = profile(p) == Profile::V20;
@@ -534,7 +551,13 @@ pub fn inside(p: &mut Proc<'_>, id: &str, command: &[String]) -> Exit {
         // What was just read, or is in /etc, can be written.
         let _ = p.sess.write_file(host, root, path, &text, false);
     }
+    let outside = std::mem::replace(&mut p.cred, cred.clone());
+    p.sess.kernel.set_cred(p.pid, &cred);
     let done = in_ns(p, ns, env, command);
+    p.cred = outside;
+    if !p.background {
+        p.sess.kernel.set_cred(p.pid, &p.cred);
+    }
     for (path, text) in under {
         let _ = p.sess.write_file(host, root, path, &text, false);
     }
@@ -583,7 +606,8 @@ pub fn exec(p: &mut Proc<'_>, args: &[String]) -> Exit {
     let background = p.background;
     p.background |= g.on("detach");
     let before = (p.out.len(), p.err.len());
-    let done = inside(p, &id, command);
+    let own = docker(p).e().containers[&id].user.clone();
+    let done = inside_as(p, &id, g.get("user").unwrap_or(&own), command);
     p.background = background;
     // Nobody listens to what a detached command says, nor to how it ends.
     if g.on("detach") && !matches!(done, Ok(126 | 127)) {

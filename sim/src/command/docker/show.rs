@@ -9,7 +9,7 @@ use super::flags::{Known, read};
 use super::{client_error, daemon_error, docker, no_such, profile, template};
 use super::{filter, inspect};
 use crate::docker::ipam::ends;
-use crate::docker::types::{Bound, State, Subnet};
+use crate::docker::types::{Bound, Mode, State, Subnet};
 use crate::docker::{Container, Docker, Network, Profile, gwbridge, overlay};
 use crate::kernel::types::{Nanos, SEC};
 
@@ -174,8 +174,17 @@ fn ps_row(p: &Proc<'_>, c: &Container, whole: bool) -> Value {
         State::Paused => format!("Up {} (Paused)", human(now - c.started)),
         State::Exited => format!("Exited ({}) {} ago", c.exit, human(now - c.started)),
     };
-    let nets: Vec<&str> = c.endpoints.keys().map(String::as_str).filter(|n| *n != gwbridge::NAME).collect();
-    let nets = if nets.is_empty() { c.network_mode.clone() } else { nets.join(",") };
+    // One that it could not join is not on the list until the container is written down again.
+    let unmet = |e: &crate::docker::Endpoint| {
+        c.state == State::Running && e.connected && e.id.is_empty() && e.written.is_none()
+    };
+    let joined = c.endpoints.iter().filter(|(n, e)| *n != gwbridge::NAME && !unmet(e));
+    let mut nets: Vec<&str> = joined.map(|(n, _)| n.as_str()).collect();
+    nets.extend(inspect::pseudo(c));
+    let nets = match c.mode {
+        Mode::Container(_) => c.network_mode.clone(),
+        _ => nets.join(","),
+    };
     let mut labels: Vec<String> = c.labels.iter().map(|(k, v)| format!("{k}={v}")).collect();
     labels.sort();
     let created = when(c.created);

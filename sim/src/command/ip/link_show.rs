@@ -339,7 +339,7 @@ pub(super) fn stats(d: &Device, g: &Globals) -> String {
         for (n, x) in names.iter().zip(v) {
             let w = n.len().max(x.to_string().len());
             h.push_str(&format!("{n:>w$} "));
-            l.push_str(&format!("{x:>w$} "));
+            l.push_str(&format!("{:>w$} ", if g.human { human(x) } else { x.to_string() }));
         }
         (h, l)
     };
@@ -358,4 +358,19 @@ pub(super) fn stats(d: &Device, g: &Globals) -> String {
         out.push_str(&format!("             0      0       0       0 {n:>7} "));
     }
     out
+}
+
+/// A number with two digits behind the point at most, and k, M, G … (`print_num`).
+fn human(n: u64) -> String {
+    if n < 1000 {
+        return n.to_string();
+    }
+    let (mut unit, mut names) = (1000, "MGTPE".chars());
+    let mut name = 'k';
+    while n / 1000 >= unit {
+        let Some(next) = names.next() else { break };
+        (unit, name) = (unit * 1000, next);
+    }
+    let digits = if n / unit < 10 { 2 } else { usize::from(n / unit < 100) };
+    format!("{:.digits$}{name}", n as f64 / unit as f64)
 }

@@ -158,10 +158,12 @@ impl<R: Recorder> Kernel<R> {
         }
     }
 
-    /// How often a sender has chosen a new hash: TCP does with each timeout (`sk_rethink_txhash`).
+    /// How often a sender has chosen a new hash: TCP does with each timeout (`sk_rethink_txhash`), a datagram socket
+    /// when it is connected (`__ip4_datagram_connect`).
     fn tx_rehash(&self, sock: u32) -> u8 {
         match self.socks.get((sock as usize).wrapping_sub(1)).map(|s| &s.kind) {
             Some(SockKind::Tcp(t)) => t.rehash,
+            Some(SockKind::Udp) => u8::from(self.socks[sock as usize - 1].rport != 0),
             _ => 0,
         }
     }

@@ -276,7 +276,8 @@ fn ecn_encapsulate(outer: u8, inner: u8) -> u8 {
 }
 
 /// `skb_get_hash`: the flow by protocol, addresses and ports, the same in both directions. Only TCP's two ends
-/// each choose a hash of their own (`sk_txhash`), anew with each timeout. All ARP is one flow.
+/// each choose a hash of their own (`sk_txhash`), anew with each timeout, and so does a connected datagram socket,
+/// wherever its datagrams go. All ARP is one flow.
 fn flow_hash(p: &Packet) -> u64 {
     let sorted = |a: u32, b: u32| (a.min(b), a.max(b));
     let (ends, ports, proto) = match p.ipv4() {
@@ -284,6 +285,7 @@ fn flow_hash(p: &Packet) -> u64 {
             let ends = (u32::from(ip.src), u32::from(ip.dst));
             match &ip.l4 {
                 L4::Tcp(t) => (ends, (t.sport.into(), t.dport.into()), 6),
+                L4::Udp(u) if p.rehash != 0 => (ends, (u.sport.into(), 0), 17),
                 L4::Udp(u) => (sorted(ends.0, ends.1), sorted(u.sport.into(), u.dport.into()), 17),
                 _ => (sorted(ends.0, ends.1), (0, 0), ip.proto()),
             }

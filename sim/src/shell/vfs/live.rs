@@ -270,7 +270,8 @@ fn sys_class_net(s: &Session, d: &Device, file: &str) -> Option<Result<String, E
 
 fn arp(s: &Session, ns: NetnsId) -> String {
     let mut out = "IP address       HW type     Flags       HW address            Mask     Device\n".to_owned();
-    for ((dev, ip), n) in &s.kernel.ns(ns).neigh.entries {
+    // `NEIGH_SEQ_SKIP_NOARP`.
+    for ((dev, ip), n) in s.kernel.ns(ns).neigh.entries.iter().filter(|(_, n)| n.nud != Nud::Noarp) {
         let flags = match n.nud {
             Nud::Permanent => 6,
             x if x.is_valid() => 2,

@@ -10,6 +10,8 @@ use crate::command::Refusal;
 const MAPS: [&str; 7] = ["Labels", "Options", "Networks", "Ports", "ExposedPorts", "AuxiliaryAddresses", "Containers"];
 /// Lists that JSON leaves out where they are empty.
 const OMITTED: [&str; 2] = ["Peers", "Services"];
+/// Texts that JSON leaves out where they are empty.
+const BLANK: [&str; 2] = ["MacAddress", "StopSignal"];
 /// Fields that Go knows as lists, maps and pointers: what is printed of one that is nil.
 const NIL: [(&str, &str); 9] = [
     ("Aliases", "[]"),
@@ -235,6 +237,7 @@ impl Run<'_> {
                 Some(v) => v,
                 // What a map has not is nothing, and so are its fields.
                 None if MAPS.contains(&inside) => return Ok(Value::Null),
+                None if BLANK.contains(&name.as_str()) && matches!(self.of, Of::Json) => "".into(),
                 None if OMITTED.contains(&name.as_str()) && matches!(self.of, Of::Json) => Value::Array(Vec::new()),
                 None => return Err(self.missing(t, name)),
             };

@@ -4,74 +4,13 @@ use super::opt::{Given, Item, Ty, opt};
 use super::{Ctx, MatchExt, bang};
 use crate::command::iptables::fail::Fail;
 use crate::command::iptables::number::leading_u32;
+use crate::etc::users;
 use crate::kernel::xtables::matches::{Match, Neg, OwnerMatch};
 
 const UID: u8 = 0;
 const GID: u8 = 1;
 const EXISTS: u8 = 2;
 const SUPPL: u8 = 3;
-
-/// Users and groups that every Debian has.
-const USERS: [(&str, u32); 18] = [
-    ("root", 0),
-    ("daemon", 1),
-    ("bin", 2),
-    ("sys", 3),
-    ("sync", 4),
-    ("games", 5),
-    ("man", 6),
-    ("lp", 7),
-    ("mail", 8),
-    ("news", 9),
-    ("uucp", 10),
-    ("proxy", 13),
-    ("www-data", 33),
-    ("backup", 34),
-    ("list", 38),
-    ("irc", 39),
-    ("_apt", 42),
-    ("nobody", 65534),
-];
-const GROUPS: [(&str, u32); 38] = [
-    ("root", 0),
-    ("daemon", 1),
-    ("bin", 2),
-    ("sys", 3),
-    ("adm", 4),
-    ("tty", 5),
-    ("disk", 6),
-    ("lp", 7),
-    ("mail", 8),
-    ("news", 9),
-    ("uucp", 10),
-    ("man", 12),
-    ("proxy", 13),
-    ("kmem", 15),
-    ("dialout", 20),
-    ("fax", 21),
-    ("voice", 22),
-    ("cdrom", 24),
-    ("floppy", 25),
-    ("tape", 26),
-    ("sudo", 27),
-    ("audio", 29),
-    ("dip", 30),
-    ("www-data", 33),
-    ("backup", 34),
-    ("operator", 37),
-    ("list", 38),
-    ("irc", 39),
-    ("src", 40),
-    ("shadow", 42),
-    ("utmp", 43),
-    ("video", 44),
-    ("sasl", 45),
-    ("plugdev", 46),
-    ("staff", 50),
-    ("games", 60),
-    ("users", 100),
-    ("nogroup", 65534),
-];
 
 /// The match.
 pub static MATCH: MatchExt = MatchExt {
@@ -92,9 +31,9 @@ pub static MATCH: MatchExt = MatchExt {
 };
 
 fn ids(i: &Item) -> Result<(u32, u32), Fail> {
-    let table: &[(&str, u32)] = if i.opt.id == UID { &USERS } else { &GROUPS };
-    if let Some((_, n)) = table.iter().find(|(name, _)| *name == i.arg) {
-        return Ok((*n, *n));
+    let known = if i.opt.id == UID { users::user(&i.arg).map(|u| u.0) } else { users::group(&i.arg) };
+    if let Some(n) = known {
+        return Ok((n, n));
     }
     let bad = || Fail::param(format!("owner: Bad value for \"--{}\" option: \"{}\"", i.opt.name, i.arg));
     // The kernel has no room for the last number, which means none.
@@ -137,10 +76,10 @@ fn build(g: &Given, _: &Ctx<'_>) -> Result<Match, Fail> {
 fn dump(m: &Match, words: [&str; 4], numeric: bool) -> String {
     let Match::Owner(o) = m else { return String::new() };
     let mut out = o.socket_exists.map_or_else(String::new, |yes| format!("{} {}", bang(!yes), words[0]));
-    let tables: [(&[(&str, u32)], _); 2] = [(&USERS, o.uid), (&GROUPS, o.gid)];
-    for ((table, ids), word) in tables.into_iter().zip(&words[1..]) {
+    for ((ids, user), word) in [(o.uid, true), (o.gid, false)].into_iter().zip(&words[1..]) {
         let Some(Neg { value: (a, b), inv }) = ids else { continue };
-        let name = table.iter().find(|(_, n)| *n == a && !numeric && a == b).map(|(n, _)| (*n).to_owned());
+        let name = if user { users::user_name(a) } else { users::group_name(a) };
+        let name = name.filter(|_| !numeric && a == b).map(str::to_owned);
         let text = name.unwrap_or_else(|| if a == b { a.to_string() } else { format!("{a}-{b}") });
         out += &format!("{} {word} {text}", bang(inv));
     }

@@ -1,7 +1,8 @@
-//! `-m owner` (xt_owner): the socket that sent the packet. All of a world's processes are root's.
+//! `-m owner` (xt_owner): the socket that sent the packet, and whose it is.
 
 use super::{Neg, OwnerMatch};
 use crate::kernel::ip::KERNEL_SOCKET;
+use crate::kernel::types::SockId;
 use crate::kernel::xtables::view::{Cx, Fit, ask};
 use crate::trace::Recorder;
 use crate::trace::event::Saw;
@@ -19,11 +20,15 @@ impl OwnerMatch {
         if let Some(want) = self.socket_exists {
             ask(want, "--socket-exists", || Saw::Word("a socket"))?;
         }
+        // The kernel's own socket belongs to nobody.
+        let cred = (sock != KERNEL_SOCKET).then(|| cx.k.sock_cred(SockId(sock - 1)));
         for (m, option) in ids {
             let Some(m) = m else { continue };
-            // The kernel's own socket belongs to nobody.
-            let root = sock != KERNEL_SOCKET && m.value.0 == 0;
-            ask(root != m.inv, option, || if sock == KERNEL_SOCKET { Saw::Word("nobody") } else { Saw::Num(0) })?;
+            let within = |n: u32| (m.value.0..=m.value.1).contains(&n);
+            let id = cred.as_ref().map(|c| if option == "--uid-owner" { c.uid } else { c.gid });
+            let more = cred.iter().flat_map(|c| &c.groups).any(|g| within(*g));
+            let fits = id.is_some_and(within) || option == "--gid-owner" && self.suppl_groups && more;
+            ask(fits != m.inv, option, || id.map_or(Saw::Word("nobody"), |n| Saw::Num(n.into())))?;
         }
         Ok(())
     }

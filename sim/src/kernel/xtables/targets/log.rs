@@ -4,7 +4,9 @@ use std::fmt::Write;
 
 use super::LogTarget;
 use crate::kernel::Kernel;
-use crate::kernel::types::DevId;
+use crate::kernel::cred::Cred;
+use crate::kernel::ip::KERNEL_SOCKET;
+use crate::kernel::types::{DevId, SockId};
 use crate::kernel::xtables::view::HookAt;
 use crate::trace::Recorder;
 use crate::wire::packet::TcpFlags;
@@ -40,7 +42,11 @@ impl LogTarget {
             self.ip(&mut s, ip, true);
         }
         if self.flags & UID != 0 && p.nf.sock != 0 {
-            s.push_str("UID=0 GID=0 ");
+            let cred = match p.nf.sock {
+                KERNEL_SOCKET => Cred::default(),
+                n => k.sock_cred(SockId(n - 1)),
+            };
+            let _ = write!(s, "UID={} GID={} ", cred.uid, cred.gid);
         }
         if p.mark != 0 {
             let _ = write!(s, "MARK=0x{:x} ", p.mark);
