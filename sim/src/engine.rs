@@ -101,8 +101,8 @@ pub enum Next {
 
 /// The kernel's timer wheel (kernel/time/timer.c): its timers fire with a tick, the later the coarser.
 ///
-/// How late depends on when the machine was started. A scenario's machine has been running since ever, and its timers
-/// fire when they are due; one that is held against a live kernel takes its wheel.
+/// How late depends on when the machine was started. A scenario's machine counts its jiffies from the beginning of virtual
+/// time; one that is held against a live kernel takes that one's wheel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wheel {
     /// Length of a tick (`1/CONFIG_HZ`).
