@@ -240,7 +240,6 @@ fn frames_of(steps: &mut [(String, Lists<'_>, Lists<'_>)], out: &mut Vec<String>
         all.push(devs.iter().map(pairs).filter(|(_, c)| !c.is_empty()).collect());
     }
     late(&mut all, |f| f.bytes.get(12..14) == Some(&[8, 6]) && f.bytes.get(21) == Some(&2));
-    late(&mut all, |f| f.bytes.get(12..14) == Some(&[8, 0]) && f.bytes.get(34..36) == Some(&[3, 1]));
     announced(&mut all, steps);
     if steps.iter().any(|s| s.0.contains("docker swarm")) {
         late(&mut all, |f| f.bytes.get(12..14) == Some(&[8, 6]));

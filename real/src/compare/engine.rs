@@ -28,14 +28,6 @@ pub fn text(t: &str, command: &str) -> String {
         (r"\bafter \d{1,2} ms\b", "after T ms"),
     ];
     let mut t = rules.iter().fold(t.to_owned(), |t, (pattern, with)| replaced(&t, pattern, with));
-    let words = |t: &str| {
-        let row = |l: &str| {
-            let mut words: Vec<&str> = l.split(' ').collect();
-            words.sort_unstable();
-            words.join(" ")
-        };
-        t.lines().map(row).collect::<Vec<_>>().join("\n")
-    };
     let sorted = |t: &str| {
         let mut lines: Vec<&str> = t.split('\n').collect();
         lines.sort_unstable();
@@ -45,7 +37,7 @@ pub fn text(t: &str, command: &str) -> String {
     let at_once = command.contains("nslookup") && t.contains("127.0.0.11:53");
     let any_order = ["showmacs", "docker port", "ls /var/run/docker/netns", "network prune"];
     if by_id && !t.starts_with(['[', '{']) {
-        t = words(&t);
+        t = by_member(&t, command);
     }
     if by_id || at_once || any_order.iter().any(|w| command.contains(w)) {
         t = sorted(&t);
@@ -68,6 +60,20 @@ pub fn text(t: &str, command: &str) -> String {
         t = bridge_ports(&t);
     }
     if command.contains("network inspect") { members(&t) } else { t }
+}
+
+/// What a template says of each member of a network, on one line: the members sorted, each with all its words.
+fn by_member(t: &str, command: &str) -> String {
+    let body =
+        command.split_once(".Containers}}").and_then(|(_, rest)| rest.split_once("{{end}}")).map(|(body, _)| body);
+    let each = replaced(body.unwrap_or_default(), r"\{\{[^}]*\}\}", "X").split_whitespace().count().max(1);
+    let row = |l: &str| {
+        let words: Vec<&str> = l.split_whitespace().collect();
+        let mut members: Vec<&[&str]> = words.chunks(each).collect();
+        members.sort_unstable();
+        members.concat().join(" ")
+    };
+    t.lines().map(row).collect::<Vec<_>>().join("\n")
 }
 
 /// 28.5's hosts have iproute2 6.15, which writes spaces and attributes of a VXLAN device otherwise than 6.1.

@@ -81,7 +81,6 @@ pub const RULES: &[(&str, &str, &str)] = &[
     ("docker", "address of a bridge that has one of its ports'", "the lowest of what are random"),
     ("docker", "bytes of a rule's counter, of engines in a cluster", "the length of their gossip depends on the time of day"),
     ("docker", "which steps gratuitous ARPs fall into, and how many of the three a device sees", "a second apart: steps take any time"),
-    ("docker", "which of two steps an ICMP error about a silent neighbour falls into", "three seconds and up to a tenth later"),
     ("docker", "order between two TCP connections on a device", "docker-proxy connects while its client sends: two processors"),
     ("docker", "0.0.0.0 or :: in `Bind for … failed`", "28.5 chooses either"),
     ("docker", "packets, bytes and drops that ifconfig, netstat -i and ip -s link count", "IPv6 and IGMP are among them"),
