@@ -3,6 +3,8 @@
 //! It depends on when the machine was started, and the recorder of engines does not write it down. What is due within a
 //! quarter of a second of a probe's or a step's end comes before or after it by nothing else.
 
+use std::cmp::Reverse;
+
 use packetwalk_sim::kernel::types::{MSEC, Nanos};
 use serde_json::Value;
 
@@ -25,8 +27,8 @@ struct Fired(u64, u64);
 pub(super) fn phase(json: &Value, pace: &Pace) -> Nanos {
     let fired = fired(json, pace);
     let fits = |phase: &u64| fired.iter().filter(|Fired(at, bucket)| (at + phase) % bucket < SOON).count();
-    // Of equals the last: `max_by_key` says so.
-    (0..DELAYS).rev().max_by_key(fits).unwrap_or_default() * MSEC
+    // Of equals the first.
+    (0..DELAYS).min_by_key(|phase| Reverse(fits(phase))).unwrap_or_default() * MSEC
 }
 
 fn fired(json: &Value, pace: &Pace) -> Vec<Fired> {

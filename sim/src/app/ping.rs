@@ -156,7 +156,7 @@ pub struct Ping {
     said: [usize; 2],
 }
 
-/// Between two tries of what the kernel had no room for.
+/// At most so long between two tries of what the kernel had no room for.
 const NOBUFS_WAIT: Nanos = SEC / 2;
 const SEND: u32 = 1;
 const GIVE_UP: u32 = 2;
@@ -267,14 +267,15 @@ impl Ping {
         self.sent.push((seq, now, false));
         let mut r = cx.k.raw_sendto(s, self.spec.dst, echo_request(self.spec.ident, seq, self.data()));
         let full = r == Err(Errno::ENOBUFS);
+        let wait = (self.spec.interval / 2).min(NOBUFS_WAIT);
         self.nobufs = if full { self.nobufs + 1 } else { 0 };
         if full && self.spec.once {
             // `raw_sendmsg`: a socket that does not ask for errors is not told.
             r = Ok(());
-        } else if full && self.nobufs * NOBUFS_WAIT < self.spec.timeout {
+        } else if full && self.nobufs * wait < self.spec.timeout {
             // `pinger` of iputils: it was not sent, and soon is tried again.
             self.sent.pop();
-            return cx.timer(NOBUFS_WAIT, SEND);
+            return cx.timer(wait, SEND);
         }
         if let Err(errno) = r {
             if errno == Errno::EMSGSIZE {

@@ -76,14 +76,12 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
 
 /// Starts a tool as somebody.
 fn as_user(p: &mut Proc<'_>, cred: Cred, run: impl FnOnce(&mut Proc<'_>) -> Exit) -> Exit {
-    let before = std::mem::replace(&mut p.cred, cred.clone());
-    p.sess.kernel.set_cred(p.pid, &cred);
+    let before = std::mem::replace(&mut p.cred, cred);
+    p.sess.kernel.set_cred(p.pid, &p.cred);
     let done = run(p);
     p.cred = before;
     if !p.background {
-        let pid = p.pid;
-        let before = p.cred.clone();
-        p.sess.kernel.set_cred(pid, &before);
+        p.sess.kernel.set_cred(p.pid, &p.cred);
     }
     done
 }

@@ -15,6 +15,9 @@ pub struct Cred {
     pub groups: Vec<u32>,
 }
 
+/// Root's.
+pub(crate) static ROOT: Cred = Cred { uid: 0, gid: 0, groups: Vec::new() };
+
 impl Cred {
     /// It may do everything.
     pub fn is_root(&self) -> bool {
@@ -24,13 +27,13 @@ impl Cred {
 
 impl<R: Recorder> Kernel<R> {
     /// Whose a process is.
-    pub fn cred(&self, pid: Pid) -> Cred {
-        self.creds.get(&pid).cloned().unwrap_or_default()
+    pub fn cred(&self, pid: Pid) -> &Cred {
+        self.creds.get(&pid).unwrap_or(&ROOT)
     }
 
     /// Gives a process to a user (`commit_creds`).
     pub fn set_cred(&mut self, pid: Pid, cred: &Cred) {
-        if *cred == Cred::default() {
+        if *cred == ROOT {
             self.creds.shift_remove(&pid);
         } else {
             self.creds.insert(pid, cred.clone());
@@ -38,7 +41,7 @@ impl<R: Recorder> Kernel<R> {
     }
 
     /// Who opened a socket (`f_cred`).
-    pub(crate) fn sock_cred(&self, id: SockId) -> Cred {
-        self.sock(id).process.as_ref().map_or_else(Cred::default, |(pid, _)| self.cred(*pid))
+    pub(crate) fn sock_cred(&self, id: SockId) -> &Cred {
+        self.sock(id).process.as_ref().map_or(&ROOT, |(pid, _)| self.cred(*pid))
     }
 }

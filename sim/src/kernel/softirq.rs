@@ -44,15 +44,12 @@ impl<R: Recorder> Kernel<R> {
 
     /// Whether a process that was woken gets the processor: once what the softirq sets off has gone its ways.
     pub(crate) fn softirq_is_through(&mut self) -> bool {
-        if self.wakeups.is_empty() || !self.queue.frames_on_their_way() {
-            self.woken_at = self.receptions;
-            return true;
-        }
-        let through = self.receptions - self.woken_at >= BUDGET as u64;
-        if through {
+        let more = self.receptions - self.woken_at < BUDGET as u64 && self.queue.frames_on_their_way();
+        let waits = more && !self.wakeups.is_empty();
+        if !waits {
             self.woken_at = self.receptions;
         }
-        through
+        !waits
     }
 
     /// `do_softirq`, when a process enables bottom halves again after it handed a packet to a device: what that sets

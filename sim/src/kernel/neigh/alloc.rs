@@ -15,7 +15,7 @@ const AGE: Nanos = 5 * SEC;
 /// What a host remembers of its neighbour table (`struct neigh_table`).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NeighRoom {
-    /// No fewer entries are there: counted anew only where it may matter.
+    /// At most so many entries are there: counted anew only where it may matter.
     at_most: u32,
     /// When entries were last taken away (`last_flush`).
     last_flush: Nanos,

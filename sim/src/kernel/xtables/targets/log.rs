@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::LogTarget;
 use crate::kernel::Kernel;
-use crate::kernel::cred::Cred;
+use crate::kernel::cred::ROOT;
 use crate::kernel::ip::KERNEL_SOCKET;
 use crate::kernel::types::{DevId, SockId};
 use crate::kernel::xtables::view::HookAt;
@@ -43,7 +43,7 @@ impl LogTarget {
         }
         if self.flags & UID != 0 && p.nf.sock != 0 {
             let cred = match p.nf.sock {
-                KERNEL_SOCKET => Cred::default(),
+                KERNEL_SOCKET => &ROOT,
                 n => k.sock_cred(SockId(n - 1)),
             };
             let _ = write!(s, "UID={} GID={} ", cred.uid, cred.gid);
