@@ -108,6 +108,18 @@ impl<R: Recorder> Kernel<R> {
         Some(port)
     }
 
+    /// `br_nf_local_in`: what goes up without being for this host by its address (a broadcast, or a frame for a
+    /// permanent entry of the table) is confirmed here, as it may never come to a hook that does. Says whether it goes
+    /// on.
+    #[inline]
+    pub(crate) fn br_nf_local_in(&mut self, br: DevId, ty: PktType, p: &mut Packet) -> bool {
+        if p.nf.ct.is_none() || ty == PktType::Host {
+            return true;
+        }
+        let ns = self.devs[br.ix()].netns;
+        self.nf_conntrack_confirm(ns, Hook::Input, br, p) == Verdict::Accept
+    }
+
     /// `br_nf_forward_ip`: says whether the frame may leave by the port.
     pub(crate) fn br_nf_forward(&mut self, br: DevId, port: DevId, p: &mut Packet) -> bool {
         p.nf.physout = port.0 + 1;

@@ -55,6 +55,10 @@ impl<R: Recorder> Kernel<R> {
             self.ev(port, &mut p, EventKind::BrLookup { bridge: br, verdict: BrVerdict::Group });
             let copy = self.clone_packet(&p);
             self.br_flood(br, Some(port), copy);
+            if self.devs[br.ix()].is_promisc() {
+                // As below: what a bridge that takes every frame takes has no connection.
+                p.nf.ct = None;
+            }
             return self.br_pass_frame_up(br, port, p);
         }
         match self.br_fdb_lookup(br, p.dst) {
@@ -111,6 +115,9 @@ impl<R: Recorder> Kernel<R> {
         // A frame for the address of the port it came by is for the host as well.
         let to_host = std::mem::take(&mut p.nf.to_host);
         let ty = if to_host || p.dst == port_mac { PktType::Host } else { PktType::of(p.dst, d.mac) };
+        if !self.br_nf_local_in(br, ty, &mut p) {
+            return;
+        }
         self.receptions += 1;
         self.ev(br, &mut p, EventKind::BrUp { bridge: br });
         self.ev(br, &mut p, EventKind::Rx);
