@@ -219,6 +219,11 @@ impl Queue {
         self.timers.push(Reverse((at, Turn::Softirq(base, Reverse(level), Reverse(seq)), timer)));
     }
 
+    /// So long in whole jiffies, rounded up (`usecs_to_jiffies`).
+    pub fn whole_jiffies(&self, time: Nanos) -> Nanos {
+        time.next_multiple_of(self.wheel.tick)
+    }
+
     /// When the next event is due.
     pub fn next_at(&self) -> Option<Nanos> {
         let f = self.first_frame().map(|f| f.at);

@@ -6,6 +6,7 @@ mod input;
 mod ofo;
 mod output;
 mod recovery;
+mod rtt;
 mod rtx;
 mod state;
 mod timer;

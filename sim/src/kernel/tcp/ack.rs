@@ -2,7 +2,7 @@
 
 use super::TcpState;
 use super::recovery::AckFlags;
-use super::state::{RTO_MIN, TCP_INIT_CWND, Tcb, before};
+use super::state::{TCP_INIT_CWND, Tcb, before};
 use crate::kernel::Kernel;
 use crate::kernel::mib::MibItem as M;
 use crate::kernel::types::{DevId, NetnsId, SEC, SockId};
@@ -46,6 +46,7 @@ impl<R: Recorder> Kernel<R> {
         f.rearm = f.advanced || b.rtx.0.front().is_some_and(|head| sacked.rtt_from.is_some_and(|at| at < head.at));
         self.tcp_arrived(id, sacked);
         self.tcp_arrived(id, arrived);
+        self.tcp_ack_update_rtt(id, &arrived, &sacked);
         if under_way {
             self.tcp_after_ack(id, t.ack, f);
         } else if f.advanced {
@@ -63,6 +64,7 @@ impl<R: Recorder> Kernel<R> {
                 let parent = b.parent.take();
                 self.ns_mut(ns).mib.inc(M::TcpPassiveOpens);
                 self.tcp_set_state(id, TcpState::Established);
+                self.tcp_handshake_rtt(id);
                 self.tcp_child_ready(id, parent);
             }
             TcpState::FinWait1 if fin_acked => {
@@ -85,8 +87,10 @@ impl<R: Recorder> Kernel<R> {
         true
     }
 
-    /// `tcp_data_queue`: data in order goes to the application, other data waits.
-    pub(super) fn tcp_data(&mut self, id: SockId, t: Tcp, dev: DevId, mut p: Packet) {
+    /// `tcp_data_queue`: data in order goes to the application, other data waits. `at` is the device it came by, and the
+    /// function that asked.
+    pub(super) fn tcp_data(&mut self, id: SockId, t: Tcp, at: (DevId, &'static str), mut p: Packet) {
+        let (dev, by) = at;
         let fin = t.flags.contains(TcpFlags::FIN);
         if t.payload.is_empty() && !fin {
             return;
@@ -106,7 +110,7 @@ impl<R: Recorder> Kernel<R> {
         if !before(b.rcv_nxt, end) {
             b.ofo.duplicate(t.seq, end);
             self.tcp_send_ack(id);
-            return self.drop_at(dev, &mut p, DropReason::TCP_OLD_DATA, "tcp_data_queue");
+            return self.drop_at(dev, &mut p, DropReason::TCP_OLD_DATA, by);
         }
         if fin {
             b.fin_at = Some(end.wrapping_sub(1));
@@ -159,7 +163,6 @@ impl Tcb {
         self.snd_una = ack;
         self.retransmits = 0;
         self.total_rto = 0;
-        self.rto = RTO_MIN;
         let fin_acked = self.fin_sent && ack == self.snd_nxt;
         let bytes = (news as usize).saturating_sub(usize::from(fin_acked));
         self.acked(bytes);

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::state::{RTO_MIN, before};
+use super::state::before;
 use super::{Tcb, TcpState};
 use crate::kernel::Kernel;
 use crate::kernel::dev::PktType;
@@ -189,7 +189,7 @@ impl<R: Recorder> Kernel<R> {
         b.snd_una = t.ack;
         b.snd_wnd = u32::from(t.window);
         b.retransmits = 0;
-        b.rto = RTO_MIN;
+        self.tcp_handshake_rtt(id);
         self.tcp_disarm(id);
         self.tcp_set_state(id, TcpState::Established);
         self.tcp_send_ack(id);
@@ -230,10 +230,12 @@ impl<R: Recorder> Kernel<R> {
         if let Some((v, _)) = t.opts.ts {
             b.ts_recent = v;
         }
+        // `tcp_data_queue` drops with its last call, so the kernel names the function that called it.
+        let by = if b.state == TcpState::Established { "tcp_rcv_established" } else { "tcp_rcv_state_process" };
         if !self.tcp_ack(ns, id, &t) {
             return;
         }
-        self.tcp_data(id, t, dev, p);
+        self.tcp_data(id, t, (dev, by), p);
     }
 
     /// `tcp_reset`.

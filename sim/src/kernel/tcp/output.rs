@@ -104,6 +104,9 @@ impl<R: Recorder> Kernel<R> {
         let (iss, first) = (t.iss, t.retransmits == 0);
         let flags = if t.state == TcpState::SynRecv { TcpFlags::SYN | TcpFlags::ACK } else { TcpFlags::SYN };
         let why = if first { Birth::Sent } else { Birth::Retransmit };
+        let at = self.queue.now;
+        let t = self.sock_mut(id).tcb_mut();
+        (t.syns, t.syn_at) = (t.syns + 1, at);
         self.tcp_send_or_note(id, iss, flags, Bytes::new(), why)
     }
 

@@ -3,6 +3,7 @@
 //! reduction that was not needed, and the growth of windows beyond slow start, are not modelled.
 
 use super::Tcb;
+use super::rtt::RTO_MIN;
 use super::rtx::{Delivered, sent_after};
 use super::state::before;
 use super::timer::Pending;
@@ -36,10 +37,6 @@ pub struct Recovery {
     pub high_seq: u32,
     /// The tail loss probe that is out: `snd_nxt` then, and whether it repeated something (`tlp_high_seq`).
     pub probe: Option<(u32, bool)>,
-    /// Smoothed round trip (`srtt_us`), zero before the first.
-    pub srtt: Nanos,
-    /// Shortest round trip.
-    pub min_rtt: Nanos,
     /// Segments that arrived (`delivered`).
     pub delivered: u32,
     /// Segments that counted as lost (`lost`).
@@ -103,20 +100,16 @@ impl Recovery {
 }
 
 impl<R: Recorder> Kernel<R> {
-    /// Notes what arrived (`tcp_rack_advance`, `tcp_ack_update_rtt`).
+    /// Notes what arrived (`tcp_rack_advance`).
     pub(crate) fn tcp_arrived(&mut self, id: SockId, d: Delivered) {
         let now = self.queue.now;
-        let r = &mut self.sock_mut(id).tcb_mut().recovery;
+        let t = self.sock_mut(id).tcb_mut();
+        let (r, shortest) = (&mut t.recovery, t.rtt.min());
         r.delivered += d.segments;
         r.reordered |= d.reordered;
-        if let Some(from) = d.rtt_from {
-            let rtt = (now - from).max(1);
-            r.srtt = if r.srtt == 0 { rtt } else { r.srtt - r.srtt / 8 + rtt / 8 };
-            r.min_rtt = if r.min_rtt == 0 { rtt } else { r.min_rtt.min(rtt) };
-        }
         let Some((at, end, ever)) = d.latest else { return };
         let rtt = now - at;
-        if r.rack.is_some_and(|k| !sent_after((at, end), k)) || (ever && rtt < r.min_rtt) {
+        if r.rack.is_some_and(|k| !sent_after((at, end), k)) || (ever && rtt < shortest) {
             return;
         }
         (r.rack, r.rack_rtt, r.advanced) = (Some((at, end)), rtt, true);
@@ -260,7 +253,7 @@ impl<R: Recorder> Kernel<R> {
         if !r.reordered && (r.state >= CaState::Recovery || t.rtx.sacked_out() >= 3) {
             return 0;
         }
-        (r.min_rtt / 4).min(r.srtt)
+        (t.rtt.min() / 4).min(t.rtt.smoothed().unwrap_or(0))
     }
 
     /// `tcp_rack_detect_loss`: what was sent before something that arrived, and a round trip ago, is lost. Gives the
@@ -309,10 +302,10 @@ impl<R: Recorder> Kernel<R> {
             return false;
         }
         let left = self.tcp_rto_left(id, from_now);
-        let wait = match (t.recovery.srtt, out) {
-            (0, _) => crate::kernel::types::SEC,
-            (rtt, 1) => 2 * rtt + super::state::RTO_MIN,
-            (rtt, _) => 2 * rtt + TIMEOUT_MIN,
+        let wait = match (t.rtt.smoothed(), out) {
+            (None, _) => crate::kernel::types::SEC,
+            (Some(rtt), 1) => 2 * rtt + RTO_MIN,
+            (Some(rtt), _) => 2 * rtt + TIMEOUT_MIN,
         };
         self.tcp_arm_as(id, wait.min(left), Pending::LossProbe);
         true

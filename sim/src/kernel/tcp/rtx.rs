@@ -59,6 +59,8 @@ pub struct Delivered {
     pub prior: u32,
     /// When the first of those that were acknowledged for the first time, and never sent again, was sent.
     pub rtt_from: Option<Nanos>,
+    /// Some had been sent again (`FLAG_RETRANS_DATA_ACKED`).
+    pub again: bool,
     /// One arrived before others that were sent earlier (`tcp_check_sack_reordering`).
     pub reordered: bool,
 }
@@ -153,7 +155,8 @@ impl RtxQueue {
                 d.add(s);
                 d.reordered |= !s.ever && highest.is_some_and(|h| before(s.seq, h));
             }
-            if !s.ever && d.rtt_from.is_none() {
+            d.again |= s.ever;
+            if !s.ever && !s.sacked && d.rtt_from.is_none() {
                 d.rtt_from = Some(s.at);
             }
             self.0.pop_front();
@@ -180,7 +183,7 @@ impl RtxQueue {
                 if !s.sacked && !before(s.seq, *from) && !before(*to, s.end) {
                     d.add(s);
                     d.reordered |= !s.ever && !s.lost && highest.is_some_and(|h| before(s.seq, h));
-                    if !s.ever {
+                    if !s.ever && d.rtt_from.is_none() {
                         d.rtt_from = Some(s.at);
                     }
                     (s.sacked, s.lost, s.retrans) = (true, false, false);

@@ -6,10 +6,11 @@ use bytes::{Bytes, BytesMut};
 
 use super::ofo::Ofo;
 use super::recovery::Recovery;
+use super::rtt::Rtt;
 use super::rtx::RtxQueue;
 use super::timer::Pending;
 use crate::kernel::ip::Rx;
-use crate::kernel::types::{MSEC, Nanos, SEC, SockId};
+use crate::kernel::types::{Nanos, SEC, SockId};
 use crate::wire::Packet;
 
 /// States (RFC 9293, section 3.3.2).
@@ -73,8 +74,6 @@ pub struct Listener {
 
 /// Initial congestion window in segments (`TCP_INIT_CWND`).
 pub(crate) const TCP_INIT_CWND: u32 = 10;
-/// `TCP_RTO_MIN` (200 ms) and a short round trip, as ticks of 4 ms and the timer wheel round them up.
-pub(crate) const RTO_MIN: Nanos = 208 * MSEC;
 /// `TCP_RTO_MAX`.
 pub(crate) const RTO_MAX: Nanos = 120 * SEC;
 /// Scale of windows that this host offers: 2^10, as with the default `tcp_rmem`.
@@ -143,8 +142,14 @@ pub struct Tcb {
     pub ts_recent: u32,
     /// Congestion window in segments.
     pub cwnd: u32,
-    /// Retransmission timeout.
+    /// Retransmission timeout, in whole jiffies (`icsk_rto`).
     pub rto: Nanos,
+    /// The round trip.
+    pub rtt: Rtt,
+    /// How often the SYN or its answer was sent.
+    pub syns: u32,
+    /// When it was sent last.
+    pub syn_at: Nanos,
     /// Retransmissions of what is oldest.
     pub retransmits: u32,
     /// Timeouts so far (`total_rto`).
@@ -199,6 +204,9 @@ impl Default for Tcb {
             paced: false,
             recovery: Recovery::default(),
             rto: SEC,
+            rtt: Rtt::default(),
+            syns: 0,
+            syn_at: 0,
             retransmits: 0,
             total_rto: 0,
             rehash: 0,
