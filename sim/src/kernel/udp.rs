@@ -228,35 +228,34 @@ impl<R: Recorder> Kernel<R> {
         Ok(())
     }
 
-    /// `__udp4_lib_err`: an ICMP error about one of our datagrams. Says whether a socket of ours can have sent it.
-    pub(crate) fn udp_err(&mut self, ns: NetnsId, rx: Rx, e: &IcmpErr) -> bool {
-        let Some(ports) = e.ports() else { return false };
+    /// `__udp4_lib_err`: an ICMP error about one of our datagrams.
+    pub(crate) fn udp_err(&mut self, ns: NetnsId, rx: Rx, e: &IcmpErr, p: &mut Packet) {
+        let Some(ports) = e.ports() else { return };
         // Unlike a datagram, an error that came round by `lo` is `lo`'s (`skb->dev`), whosever the address is.
         let Some(id) = self.udp_lookup(ns, (e.quoted.src, ports.0), (e.quoted.dst, ports.1), rx.dev) else {
             // A tunnel sends from other ports than it listens on (`__udp4_lib_err_encap`).
-            let tunnels = self.netns[ns.ix()].socks.udp.get(&ports.1);
-            if tunnels.is_some_and(|l| l.iter().any(|s| self.sock(*s).encap)) {
-                return true;
-            }
-            self.netns[ns.ix()].mib.inc(M::IcmpInErrors);
-            return false;
+            let listeners = self.netns[ns.ix()].socks.udp.get(&ports.1);
+            return match listeners.and_then(|l| l.iter().copied().find(|s| self.sock(*s).encap)) {
+                Some(tunnel) => self.icmp_err_route(ns, rx, e, Some(tunnel), p),
+                None => self.netns[ns.ix()].mib.inc(M::IcmpInErrors),
+            };
         };
+        self.icmp_err_route(ns, rx, e, Some(id), p);
         let (errno, hard) = match (e.ty, e.code) {
             (11, _) => (Errno::EHOSTUNREACH, false),
-            (3, 4) if self.sock(id).opts.pmtudisc == PmtuDisc::Dont => return true,
+            (3, 4) if self.sock(id).opts.pmtudisc == PmtuDisc::Dont => return,
             (3, 4) => (Errno::EMSGSIZE, true),
             (3, c) => err_convert(c),
             (12, _) => (Errno::EPROTO, true),
-            _ => return true,
+            _ => return,
         };
         let s = self.sock_mut(id);
         if s.opts.recverr {
             s.errq.push_back(e.queued(errno));
         } else if !hard || s.rport == 0 {
-            return true;
+            return;
         }
         s.err = Some(errno);
         self.wake(id);
-        true
     }
 }

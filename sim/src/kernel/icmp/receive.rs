@@ -9,7 +9,7 @@ use crate::kernel::ip::Rx;
 use crate::kernel::mib::MibItem as M;
 use crate::kernel::route::OutputKey;
 use crate::kernel::socket::SockErr;
-use crate::kernel::types::{Errno, NetnsId};
+use crate::kernel::types::{Errno, NetnsId, SockId};
 use crate::trace::{DropReason, EventKind, Recorder};
 use crate::wire::{Icmp, Ipv4, L4, Packet, parse};
 
@@ -116,38 +116,60 @@ impl<R: Recorder> Kernel<R> {
         }
         // What it says of the route counts only where the packet's own protocol knows it: it may be made up.
         let e = IcmpErr { quoted: inner, from, ty, code, info: rest };
-        let raw = self.raw_err(ns, rx, &e);
-        let ours = match e.quoted.proto() {
-            17 => self.udp_err(ns, rx, &e),
+        self.raw_err(ns, rx, &e, &mut p);
+        match e.quoted.proto() {
+            17 => self.udp_err(ns, rx, &e, &mut p),
             6 => self.tcp_v4_err(ns, rx, &e, &mut p),
             // `icmp_err`: an answer has no socket, and a request has that of `ping`.
-            1 => matches!(&e.quoted.l4, L4::Icmp(Icmp { ty: 0, .. })),
-            _ => false,
-        };
-        match (ty, code) {
-            (3, 4) if raw || ours => self.ipv4_update_pmtu(ns, &e.quoted, rest & 0xffff, &mut p),
-            (5, _) if (raw || ours) && rx.ty == PktType::Host => {
-                self.ip_do_redirect(ns, rx, from, &e.quoted, Ipv4Addr::from(rest), &mut p);
-            }
+            1 if matches!(&e.quoted.l4, L4::Icmp(Icmp { ty: 0, .. })) => self.icmp_err_route(ns, rx, &e, None, &mut p),
             _ => {}
         }
         self.consume(rx.dev, &mut p, "ICMP error read");
     }
 
-    /// `ipv4_update_pmtu`: the path MTU is noted for the route.
-    fn ipv4_update_pmtu(&mut self, ns: NetnsId, inner: &Ipv4, mtu: u32, p: &mut Packet) {
-        if self.netns[ns.ix()].sysctl.ip_no_pmtu_disc != 0 || mtu == 0 {
-            return;
-        }
-        let key = OutputKey { src: inner.src, tos: inner.tos & 0x1e, ..OutputKey::to(inner.dst, inner.proto()) };
-        if let Ok(rt) = self.ip_route_output(ns, key, None) {
-            self.update_pmtu(ns, &rt, inner.dst, mtu, Some(p));
+    /// What an error says of the way, for the route that the quoted packet took: that of its socket, or one that the
+    /// kernel itself would take (`ipv4_sk_update_pmtu`, `ipv4_sk_redirect`, `ipv4_update_pmtu`, `ipv4_redirect`).
+    pub(crate) fn icmp_err_route(&mut self, ns: NetnsId, rx: Rx, e: &IcmpErr, sk: Option<SockId>, p: &mut Packet) {
+        let key = self.build_flow_key(&e.quoted, sk);
+        match (e.ty, e.code) {
+            (3, 4) => self.ipv4_update_pmtu(ns, key, e.info & 0xffff, p),
+            (5, _) if rx.ty == PktType::Host => {
+                self.ip_do_redirect(ns, rx, key, (e.from, Ipv4Addr::from(e.info)), p);
+            }
+            _ => {}
         }
     }
 
-    /// `__ip_do_redirect`.
-    fn ip_do_redirect(&mut self, ns: NetnsId, rx: Rx, old: Ipv4Addr, inner: &Ipv4, new: Ipv4Addr, p: &mut Packet) {
-        let key = OutputKey { src: inner.src, tos: inner.tos & 0x1e, ..OutputKey::to(inner.dst, inner.proto()) };
+    /// `__build_flow_key`.
+    fn build_flow_key(&self, inner: &Ipv4, sk: Option<SockId>) -> OutputKey {
+        let key = OutputKey { src: inner.src, ..OutputKey::to(inner.dst, inner.proto()) };
+        match sk.map(|id| self.sock(id)) {
+            Some(s) => OutputKey { oif: s.dev, mark: s.opts.mark, tos: s.opts.tos & 0x1e, ..key },
+            None => OutputKey { tos: inner.tos & 0x1e, ..key },
+        }
+    }
+
+    /// `__ip_rt_update_pmtu`: the path MTU is noted for the route.
+    fn ipv4_update_pmtu(&mut self, ns: NetnsId, key: OutputKey, mtu: u32, p: &mut Packet) {
+        if self.netns[ns.ix()].sysctl.ip_no_pmtu_disc != 0 || mtu == 0 {
+            return;
+        }
+        let dst = key.dst;
+        if let Ok(rt) = self.ip_route_output(ns, key, None) {
+            self.update_pmtu(ns, &rt, dst, mtu, Some(p));
+        }
+    }
+
+    /// `__ip_do_redirect`: from one gateway to another.
+    fn ip_do_redirect(
+        &mut self,
+        ns: NetnsId,
+        rx: Rx,
+        key: OutputKey,
+        (old, new): (Ipv4Addr, Ipv4Addr),
+        p: &mut Packet,
+    ) {
+        let dst = key.dst;
         let Ok(rt) = self.ip_route_output(ns, key, None) else { return };
         if rt.gateway != Some(old) {
             return;
@@ -172,7 +194,7 @@ impl<R: Recorder> Kernel<R> {
         }
         // Only a gateway that is known to be there is taken; else it is asked for first.
         if self.neigh_is_valid(rt.dev, new) {
-            self.take_redirect(ns, &rt, inner.dst, new, p);
+            self.take_redirect(ns, &rt, dst, new, p);
         } else {
             self.neigh_event_send(rt.dev, new);
         }

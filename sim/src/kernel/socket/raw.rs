@@ -142,24 +142,25 @@ impl<R: Recorder> Kernel<R> {
     }
 
     /// `raw_icmp_error`, `raw_err`. A socket of one device hears only what came in there, not what came round by `lo`.
-    /// Says whether there is one.
-    pub(crate) fn raw_err(&mut self, ns: NetnsId, rx: Rx, e: &IcmpErr) -> bool {
-        let mut known = false;
+    pub(crate) fn raw_err(&mut self, ns: NetnsId, rx: Rx, e: &IcmpErr, p: &mut Packet) {
         for id in self.netns[ns.ix()].socks.raw.clone() {
             let s = &mut self.socks[id.ix()];
             let fits = matches!(s.kind, SockKind::Raw { proto } if proto == e.quoted.proto())
                 && (s.local.is_unspecified() || s.local == e.quoted.src)
                 && (s.remote.is_unspecified() || s.remote == e.quoted.dst)
                 && s.dev.is_none_or(|d| d == rx.dev);
-            known |= fits;
-            if !fits || !s.opts.recverr || e.ty == 5 {
+            if !fits {
+                continue;
+            }
+            let recverr = s.opts.recverr;
+            self.icmp_err_route(ns, rx, e, Some(id), p);
+            if !recverr || e.ty == 5 {
                 continue;
             }
             let errno = if e.ty == 3 { err_convert(e.code).0 } else { Errno::EHOSTUNREACH };
-            s.errq.push_back(e.queued(errno));
+            self.sock_mut(id).errq.push_back(e.queued(errno));
             self.wake(id);
         }
-        known
     }
 }
 

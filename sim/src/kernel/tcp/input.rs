@@ -267,20 +267,19 @@ impl<R: Recorder> Kernel<R> {
         }
     }
 
-    /// `tcp_v4_err`: an ICMP error about one of our segments. Says whether a redirect is taken for it, which a socket
-    /// that a process holds does not.
-    pub(crate) fn tcp_v4_err(&mut self, ns: NetnsId, rx: Rx, e: &IcmpErr, p: &mut Packet) -> bool {
-        let Some(ports) = e.ports() else { return false };
+    /// `tcp_v4_err`: an ICMP error about one of our segments. A socket that a process holds takes no redirect.
+    pub(crate) fn tcp_v4_err(&mut self, ns: NetnsId, rx: Rx, e: &IcmpErr, p: &mut Packet) {
+        let Some(ports) = e.ports() else { return };
         let (ty, code, mtu) = (e.ty, e.code, e.info & 0xffff);
         let quad = (e.quoted.src, ports.0, e.quoted.dst, ports.1);
         let found = self.ns(ns).socks.tcp_established.get(&quad).copied();
         let Some(id) = found.filter(|id| self.sock(*id).dev.is_none_or(|d| d == rx.sock_dev)) else {
             self.ns_mut(ns).mib.inc(M::IcmpInErrors);
-            return false;
+            return;
         };
         let state = self.sock(id).tcb().state;
         if state == TcpState::TimeWait {
-            return false;
+            return;
         }
         let owned = self.tcp_owned(id);
         let errno = match (ty, code) {
@@ -290,13 +289,14 @@ impl<R: Recorder> Kernel<R> {
                     _ if owned => self.sock_mut(id).tcb_mut().mtu_reduced = Some(mtu),
                     _ => self.tcp_mtu_reduced(id, mtu, Some(p)),
                 }
-                return false;
+                return;
             }
             (3, c) => err_convert(c).0,
-            (5, _) => return !owned && state != TcpState::SynRecv,
+            (5, _) if owned || state == TcpState::SynRecv => return,
+            (5, _) => return self.icmp_err_route(ns, rx, e, Some(id), p),
             (11, _) => Errno::EHOSTUNREACH,
             (12, _) => Errno::EPROTO,
-            _ => return false,
+            _ => return,
         };
         let s = self.sock_mut(id);
         // The error queue (`ip_icmp_error`) is for who still connects; later there is only an error number.
@@ -324,7 +324,6 @@ impl<R: Recorder> Kernel<R> {
             }
             _ => self.sock_mut(id).tcb_mut().soft = Some(errno),
         }
-        false
     }
 
     /// `sock_owned_by_user`: a process connects or sends just now.
