@@ -5,6 +5,7 @@ mod engine;
 pub mod frames;
 pub mod inspected;
 pub mod lookups;
+pub mod neighbours;
 mod names;
 pub mod normalise;
 pub mod report;
@@ -54,6 +55,7 @@ const ASKED: &[&str] = &[
     "drops_nobodys",
     "drops_lost",
     "lookups",
+    "neighbours",
 ];
 
 /// Holds what the model did against what was recorded.

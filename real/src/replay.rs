@@ -12,7 +12,7 @@ use packetwalk_sim::trace::{Outcome, state};
 use serde_json::{Map, Value, json};
 
 use crate::compare::frames::{Frame, Taps};
-use crate::compare::{drops, inspected, lookups, rules};
+use crate::compare::{drops, inspected, lookups, neighbours, rules};
 use crate::recording::{Recording, list, text};
 
 use pace::{ENGINES, OURS, Pace, took};
@@ -98,6 +98,7 @@ pub fn play(r: &Recording, mut s: Session) -> Played {
             did.fields.insert("rules".into(), rules::modelled(&s, first, own).into());
             did.fields.insert("drops".into(), sightings.drops(&s));
             did.fields.insert("lookups".into(), lookups::modelled(&s, first));
+            did.fields.insert("neighbours".into(), neighbours::modelled(&s, first));
         }
         played.steps.push(did);
         for n in s.engines.values().flat_map(|e| e.networks.values()) {

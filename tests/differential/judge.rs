@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use packetwalk_real::compare::{VERDICTS, compare, drops, rules};
+use packetwalk_real::compare::{VERDICTS, compare, drops, lookups, neighbours, rules};
 use packetwalk_real::lab::STORM;
 use packetwalk_real::recording::Recording;
 use packetwalk_real::replay;
@@ -36,19 +36,26 @@ pub fn judge(lab: &mut Lab, text: &str) -> Verdict {
     let played = catch_unwind(AssertUnwindSafe(|| {
         replay::world(&r).map(|s| {
             let p = replay::play(&r, s);
-            (compare(&r, &p), rules::compare(&r, &p).0, drops::compare(&r, &p).0, p.nat_rolls)
+            let watched = [
+                ("rules", rules::compare(&r, &p).0),
+                ("drops", drops::compare(&r, &p).0),
+                ("lookups", lookups::compare(&r, &p).0),
+                ("neigh", neighbours::compare(&r, &p).0),
+            ];
+            (compare(&r, &p), watched, p.nat_rolls)
         })
     }));
     match played {
-        Ok(Ok((v, rules, drops, rolls))) => {
-            if rolls > 0 && (v.0.iter().any(|d| !d.is_empty()) || !rules.is_empty() || !drops.is_empty()) {
+        Ok(Ok((v, watched, rolls))) => {
+            if rolls > 0 && v.0.iter().chain(watched.iter().map(|w| &w.1)).any(|d| !d.is_empty()) {
                 return Verdict::Chance("a port that NAT chose");
             }
             for (name, all) in VERDICTS.iter().zip(&v.0) {
                 found.extend(all.iter().map(|d| format!("{name}: {d}")));
             }
-            found.extend(rules.iter().map(|d| format!("rules: {d}")));
-            found.extend(drops.iter().map(|d| format!("drops: {d}")));
+            for (name, all) in &watched {
+                found.extend(all.iter().map(|d| format!("{name}: {d}")));
+            }
         }
         Ok(Err(e)) => found.push(format!("problem: {e}")),
         Err(p) => {

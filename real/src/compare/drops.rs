@@ -166,7 +166,7 @@ pub fn compare(r: &Recording, played: &Played) -> (Vec<String>, usize, Vec<Strin
             continue;
         }
         if !s[LOST].is_null() {
-            not.push(format!("step {}: drops, lookups: {} events did not fit into the ring", s["n"], s[LOST]));
+            not.push(format!("step {}: drops, lookups, neigh: {} events did not fit into the ring", s["n"], s[LOST]));
             continue;
         }
         let (theirs, mut nobodys) = (set(&s[OURS]), set(&s[NOBODYS]));

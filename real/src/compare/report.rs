@@ -84,6 +84,9 @@ impl Report {
         let (asked, lookups) = super::lookups::compare(r, played);
         let asked: Vec<String> = asked.iter().map(|d| sides(d)).collect();
         report.parts.push(Part { name: "lookups", compared: lookups, divergent: asked, shown: None });
+        let (changed, changes) = super::neighbours::compare(r, played);
+        let changed: Vec<String> = changed.iter().map(|d| sides(d)).collect();
+        report.parts.push(Part { name: "neigh", compared: changes, divergent: changed, shown: None });
         // An op that the two kernels answered otherwise, or a call that only one of the shells made.
         let ops: Vec<String> = list(&r.json["refusals"]).iter().map(|o| text(o).to_owned()).collect();
         report.parts.push(Part {

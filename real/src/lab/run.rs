@@ -28,7 +28,7 @@ use super::state;
 use super::versions;
 use super::world::World;
 use super::{NoRun, Request, means};
-use crate::compare::{drops, lookups, rules};
+use crate::compare::{drops, lookups, neighbours, rules};
 use crate::probe::{self, NameFiles};
 use crate::recording::writer::Writer;
 use crate::shim;
@@ -114,7 +114,7 @@ impl<'a> Lab<'a> {
         lab.world.capture.take();
         match lab.watch {
             Ok(w) => drop(w.drain()),
-            Err(why) => drop(lab.world.unread.insert(format!("drops, lookups: {why}"))),
+            Err(why) => drop(lab.world.unread.insert(format!("drops, lookups, neigh: {why}"))),
         }
         Ok(lab)
     }
@@ -200,6 +200,7 @@ impl<'a> Lab<'a> {
             let (k, places) = (&self.plan.kernel, &self.world.places.nets);
             let ours = |a| places.keys().any(|n| k.inet_addr_type(*n, a) == RouteType::Local);
             lookups::record(&events, ours, &mut fields);
+            neighbours::record(&events, |dev| k.devs.iter().any(|d| d.name.as_str() == dev), &mut fields);
         }
         let lost: u64 = self.world.spaces.values().map(|s| self.world.capture.lost(s.tap)).sum();
         if lost > 0 {

@@ -24,6 +24,7 @@ use serde_json::{Map, Value};
 
 use crate::netlink::{self, Netlink, NlError};
 use link::Links;
+pub use neigh::state_name;
 pub use tables::Tools;
 
 /// What a namespace looked like.

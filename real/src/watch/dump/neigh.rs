@@ -29,6 +29,11 @@ const STATES: [(u16, &str); 8] = [
     (0x80, "PERMANENT"),
 ];
 
+/// The word of a state, if it is one (`NUD_*`).
+pub fn state_name(bits: u16) -> Option<&'static str> {
+    STATES.iter().find(|(b, _)| *b == bits).map(|(_, name)| *name)
+}
+
 /// What a neighbour or FDB message begins with (`struct ndmsg`).
 pub struct Head {
     /// `ndm_ifindex`.

@@ -183,8 +183,10 @@ impl<R: Recorder> Kernel<R> {
             nexthop: rt.gateway.unwrap_or(dst),
             mtu: self.dst_mtu(rt),
         };
+        // A rule may answer the packet with one of its own (REJECT), which has its own way.
+        let outer = self.rerouted.take();
         let passed = self.nf_hook(&at, &mut p) == Verdict::Accept;
-        match self.rerouted.take() {
+        match std::mem::replace(&mut self.rerouted, outer) {
             Some(Err(e)) => Err(Unsent::Hook(e)),
             _ if !passed => Err(Unsent::Hook(Errno::EPERM)),
             Some(Ok(rt)) => {
