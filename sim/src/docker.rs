@@ -9,6 +9,7 @@
 //! [`kv`] (what several engines share) and [`gwbridge`]. Facts are moby's and libnetwork's, by version ([`types::Profile`]).
 
 mod config_network;
+pub mod connect;
 pub mod container;
 pub mod daemon;
 pub mod files;

@@ -1,6 +1,8 @@
 //! `docker`: the command line of the engine (docker/cli), by version.
 
 pub mod daemon;
+mod each;
+mod exec;
 mod filter;
 mod flags;
 mod inspect;
@@ -49,9 +51,9 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         "network" => network::run(p, rest),
         "run" => run::run(p, rest),
         "create" => run::create(p, rest),
-        "exec" => run::exec(p, rest),
-        "start" | "stop" | "restart" | "kill" | "rm" => run::each(p, &cmd, rest),
-        "rename" => run::rename(p, rest),
+        "exec" => exec::exec(p, rest),
+        "start" | "stop" | "restart" | "kill" | "rm" => each::each(p, &cmd, rest),
+        "rename" => each::rename(p, rest),
         "ps" | "ls" => show::ps(p, rest),
         "port" => show::port(p, rest),
         "inspect" => show::inspect_all(p, rest),

@@ -1,4 +1,4 @@
-//! The processes of containers: the image's program, its end, what it wrote, the freezer (daemon/logs.go, pause.go).
+//! The processes of containers: the image's program, its end, what it wrote, their environment, the freezer (daemon/logs.go, pause.go, oci_linux.go).
 
 use super::Docker;
 use super::types::{Container, Profile, State};
@@ -123,6 +123,33 @@ impl Docker<'_> {
         self.cm(id).state = if on { State::Paused } else { State::Running };
         Ok(())
     }
+
+    /// The environment of its processes (`createDaemonEnvironment`, links.ToEnv).
+    pub fn environment(&self, id: &str, tty: bool) -> Vec<(String, String)> {
+        let c = self.c(id);
+        let mut env: Vec<(String, String)> = Vec::new();
+        let mut put = |k: &str, v: &str| match env.iter_mut().find(|(n, _)| n == k) {
+            Some(e) => v.clone_into(&mut e.1),
+            None => env.push((k.to_owned(), v.to_owned())),
+        };
+        put("PATH", "/bin:/usr/bin");
+        put("HOSTNAME", &c.hostname);
+        if tty {
+            put("TERM", "xterm");
+        }
+        for (of, alias) in &c.links {
+            for (k, v) in link_env(&self.c(of), alias, &c.name) {
+                put(&k, &v);
+            }
+        }
+        for e in &c.env {
+            if let Some((k, v)) = e.split_once('=') {
+                put(k, v);
+            }
+        }
+        put("HOME", "/root");
+        env
+    }
 }
 
 /// Whose the processes of a container are: the images know nobody but root by name (`GetExecUser`).
@@ -138,4 +165,35 @@ pub fn user_of(text: &str) -> Result<Cred, String> {
     };
     let (uid, gid) = (one("user", "passwd", user)?, one("group", "group", group)?);
     Ok(Cred { uid, gid, groups: if gid == 0 { Vec::new() } else { vec![gid] } })
+}
+
+/// What a link puts into the environment: the first port, every port, the name (daemon/links).
+fn link_env(child: &Container, alias: &str, parent: &str) -> Vec<(String, String)> {
+    let Some(ip) = child.endpoints.get("bridge").and_then(|e| e.ip) else { return Vec::new() };
+    let base = alias.replace('-', "_").to_uppercase();
+    let mut ports: Vec<(u16, &str)> = child
+        .exposed
+        .iter()
+        .filter_map(|e| e.split_once('/'))
+        .filter_map(|(port, proto)| Some((port.parse().ok()?, proto)))
+        .collect();
+    ports.sort_unstable();
+    let mut out = Vec::new();
+    if let Some((port, proto)) = ports.first() {
+        out.push((format!("{base}_PORT"), format!("{proto}://{ip}:{port}")));
+    }
+    for (port, proto) in ports {
+        let key = format!("{base}_PORT_{port}_{}", proto.to_uppercase());
+        out.push((key.clone(), format!("{proto}://{ip}:{port}")));
+        out.push((format!("{key}_ADDR"), ip.to_string()));
+        out.push((format!("{key}_PORT"), port.to_string()));
+        out.push((format!("{key}_PROTO"), proto.to_owned()));
+    }
+    out.push((format!("{base}_NAME"), format!("/{parent}/{alias}")));
+    for e in &child.env {
+        if let Some((k, v)) = e.split_once('=') {
+            out.push((format!("{base}_ENV_{k}"), v.to_owned()));
+        }
+    }
+    out
 }

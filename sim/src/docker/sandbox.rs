@@ -22,7 +22,7 @@ impl Docker<'_> {
             self.find_networks(&c)?;
         }
         if c.stray_ip {
-            return Err(super::container::STRAY_IP.into());
+            return Err(super::connect::STRAY_IP.into());
         }
         let ns = match &c.mode {
             Mode::Host => self.ns(),

@@ -2,7 +2,7 @@
 
 use super::super::{Exit, Proc, Refusal};
 use super::flags::{Known, read};
-use super::{client_error, daemon_error, docker, no_such, profile, run};
+use super::{client_error, daemon_error, docker, exec, no_such, profile, run};
 use crate::docker::Profile;
 use crate::docker::types::{Container, Mode, State};
 use crate::kernel::sysctl::{SysctlError, segments};
@@ -112,7 +112,7 @@ pub fn launch(p: &mut Proc<'_>, id: &str) -> Result<(), Refusal> {
     p.pid = c.pid.unwrap_or(pid);
     let (out, err) = (p.out.len(), p.err.len());
     let before = p.sess.apps.count();
-    let done = run::inside(p, id, &words);
+    let done = exec::inside(p, id, &words);
     (p.background, p.pid) = (background, pid);
     let said = (p.out.split_off(out), p.err.split_off(err));
     let app = p.sess.apps.since(before).find(|a| a.exit.is_none()).map(|a| a.id);
