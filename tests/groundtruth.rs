@@ -19,7 +19,7 @@ use std::sync::Arc;
 use libtest_mimic::{Arguments, Failed, Trial};
 use packetwalk_real::compare::{Verdicts, compare, normalise};
 use packetwalk_real::replay::{self, play};
-use report::{Known, Row, Table};
+use report::{Known, Table};
 
 /// Differences shown of each verdict: ordinarily, and when one asks for more.
 const SHOWN: (usize, usize) = (1, 12);
@@ -76,26 +76,11 @@ fn trials(known: &Arc<Known>, table: &Arc<Table>, shown: usize) -> Vec<Trial> {
     }
     for (name, file) in found {
         let (known, table) = (Arc::clone(known), Arc::clone(table));
-        // Reading it tells whether it is for later; what an engine recorded is by its folder.
-        let read = match recording::later(&name, &serde_json::Value::Null) {
-            Some(what) => Err(what),
-            None => match recording::read(&name, &file) {
-                Ok(r) => recording::later(&name, &r.json).map_or(Ok(Ok(r)), Err),
-                Err(e) => Ok(Err(e)),
-            },
-        };
-        out.push(match read {
-            Err(what) => {
-                table.add(&name, Row::Later(what));
-                let why: Failed = format!("it needs {what}, which the model does not have yet").into();
-                Trial::test(name, move || Err(why)).with_kind(format!("later: {what}")).with_ignored_flag(true)
-            }
-            Ok(r) => Trial::test(name.clone(), move || {
-                let v = verdicts(&r?);
-                table.add(&name, Row::Held(std::array::from_fn(|i| v.0[i].is_empty())));
-                known.judge(&name, &v, shown).map_err(Failed::from)
-            }),
-        });
+        out.push(Trial::test(name.clone(), move || {
+            let v = verdicts(&recording::read(&name, &file)?);
+            table.add(&name, std::array::from_fn(|i| v.0[i].is_empty()));
+            known.judge(&name, &v, shown).map_err(Failed::from)
+        }));
     }
     out
 }

@@ -92,9 +92,11 @@ fn as_an_ordinary_user() -> Result<(), Failed> {
             let theirs = compare(s).uid(NOBODY).gid(NOBODY).output()?;
             let ours = compare(s).output()?;
             if !said(&theirs).contains("not compared: drops, lookups, neigh: ") {
-                return Err(
-                    format!("{s}: that drops, lookups and neigh are not compared is not told:\n{}", said(&theirs)).into()
-                );
+                return Err(format!(
+                    "{s}: that drops, lookups and neigh are not compared is not told:\n{}",
+                    said(&theirs)
+                )
+                .into());
             }
             if verdicts(&theirs) == verdicts(&ours) && !verdicts(&theirs).is_empty() {
                 told.clear();

@@ -7,21 +7,13 @@ use std::sync::Mutex;
 
 use packetwalk_real::compare::{VERDICTS, Verdicts};
 
-/// A line of the table.
-pub enum Row {
-    /// It waits for a feature.
-    Later(&'static str),
-    /// Whether each verdict holds.
-    Held([bool; 4]),
-}
-
-/// Lines of the table by name of the recording.
+/// Whether each verdict holds, by name of the recording.
 #[derive(Default)]
-pub struct Table(Mutex<BTreeMap<String, Row>>);
+pub struct Table(Mutex<BTreeMap<String, [bool; 4]>>);
 
 impl Table {
     /// Adds a line.
-    pub fn add(&self, name: &str, row: Row) {
+    pub fn add(&self, name: &str, row: [bool; 4]) {
         if let Ok(mut t) = self.0.lock() {
             t.insert(name.to_owned(), row);
         }
@@ -35,22 +27,17 @@ impl Table {
         let Ok(t) = self.0.lock() else { return Ok(()) };
         let wide = t.keys().map(String::len).max().unwrap_or(0);
         writeln!(out, "{:wide$}  {}", "recording", VERDICTS.join("  "))?;
-        let (mut held, mut all) = ([0; 4], 0);
+        let mut held = [0; 4];
         for (name, row) in t.iter() {
-            match row {
-                Row::Later(what) => writeln!(out, "{name:wide$}  later: {what}")?,
-                Row::Held(v) => {
-                    all += 1;
-                    write!(out, "{name:wide$}")?;
-                    for (i, ok) in v.iter().enumerate() {
-                        held[i] += usize::from(*ok);
-                        write!(out, "  {:w$}", if *ok { "ok" } else { "DIFFERS" }, w = VERDICTS[i].len().max(6))?;
-                    }
-                    writeln!(out)?;
-                }
+            write!(out, "{name:wide$}")?;
+            for (i, ok) in row.iter().enumerate() {
+                held[i] += usize::from(*ok);
+                write!(out, "  {:w$}", if *ok { "ok" } else { "DIFFERS" }, w = VERDICTS[i].len().max(6))?;
             }
+            writeln!(out)?;
         }
-        write!(out, "recordings {}", t.len())?;
+        let all = t.len();
+        write!(out, "recordings {all}")?;
         for (name, n) in VERDICTS.iter().zip(held) {
             write!(out, " · {name} {n}/{all}")?;
         }

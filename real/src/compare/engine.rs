@@ -9,12 +9,13 @@ use super::normalise::Normal;
 
 /// What a command of an engine's host printed.
 pub fn text(t: &str, command: &str) -> String {
-    let rules: [(&str, &str); 16] = [
+    let rules: [(&str, &str); 20] = [
         (r"(curl: \(7\) Failed to connect to \S+) port (\d+)", "$1:$2"),
         (r"Couldn't connect to server", "Could not connect to server"),
         (r"\bpid=\d+", "pid=N"),
         (r"\b\d+(/docker-proxy|/serve)", "PID$1"),
         (r"mac\(([^()]*/overlay:[^():]*):\w+\)", "mac($1)"),
+        (r"\[[0-9A-F][26AE](?::[0-9A-F]{2}){5}\]", "[MAC]"),
         (r"HWaddr [0-9A-F][26AE](?::[0-9A-F]{2}){5}", "HWaddr MAC"),
         (r"\b\d+\.\d+ ms\b", "T ms"),
         (r"(127\.0\.0\.11:)\d+", "${1}P"),
@@ -26,6 +27,9 @@ pub fn text(t: &str, command: &str) -> String {
         (r"(?m)^conntrack v[\d.]+ \(", "conntrack V ("),
         (r"(timed out after \d+)\d{3} milliseconds", "$1 s"),
         (r"\bafter \d{1,2} ms\b", "after T ms"),
+        (r#"("Pid": )[1-9]\d*"#, "${1}N"),
+        (r"(?m)^\d\d:\d\d:\d\d\.\d{6} ", "TIME "),
+        (r"(ICMP echo (?:request|reply), id) \d+", "$1 N"),
     ];
     let mut t = rules.iter().fold(t.to_owned(), |t, (pattern, with)| replaced(&t, pattern, with));
     let sorted = |t: &str| {
@@ -35,7 +39,7 @@ pub fn text(t: &str, command: &str) -> String {
     };
     let by_id = command.contains("network inspect") && command.contains("{{range") && command.contains(".Containers");
     let at_once = command.contains("nslookup") && t.contains("127.0.0.11:53");
-    let any_order = ["showmacs", "docker port", "ls /var/run/docker/netns", "network prune"];
+    let any_order = ["showmacs", "docker port", "ls /var/run/docker/netns", "network prune", "/proc/net/arp"];
     if by_id && !t.starts_with(['[', '{']) {
         t = by_member(&t, command);
     }
@@ -52,6 +56,16 @@ pub fn text(t: &str, command: &str) -> String {
     }
     if command.contains("ip -s") || command.contains("ip -h -s") {
         t = replaced(&t, r"(?m)^ +\d[\dkMG.]* +\d+ +(\d+) +\d+ +(\d+ +\d+) *$", " N N $1 N $2");
+    }
+    if command.contains("showmacs") {
+        t = replaced(&t, r"(?m) +\d+\.\d\d$", " T");
+    }
+    if command.contains("netstat") {
+        // Filled up to a width that the process number takes part of.
+        t = replaced(&t, r"(?m)(PID/\S+) +$", "$1");
+    }
+    if command.contains("ifconfig") {
+        t = interfaces(&t);
     }
     if command.contains("ip -d") {
         t = newer_iproute(&t);
@@ -76,7 +90,17 @@ fn by_member(t: &str, command: &str) -> String {
     t.lines().map(row).collect::<Vec<_>>().join("\n")
 }
 
-/// 28.5's hosts have iproute2 6.15, which writes spaces and attributes of a VXLAN device otherwise than 6.1.
+/// `ifconfig`: IPv6 counts among packets and bytes, and what a new device drops of it; the devices come by their names, some
+/// of which are random.
+fn interfaces(t: &str) -> String {
+    let t = replaced(t, r"(?m)^( +[RT]X packets) \d+  bytes \d+ \(.*\)$", "$1 N");
+    let t = replaced(&t, r"(?m)^( +TX errors \d+  dropped) \d+", "$1 N");
+    let mut all: Vec<&str> = t.trim_end().split("\n\n").collect();
+    all.sort_unstable();
+    all.join("\n\n") + "\n"
+}
+
+/// 28.5's hosts have iproute2 6.18, which writes spaces and attributes of a VXLAN device otherwise than 6.1.
 fn newer_iproute(t: &str) -> String {
     let rules = [
         (r" reserved_bits 0x[0-9a-f]+", ""),
@@ -85,6 +109,9 @@ fn newer_iproute(t: &str) -> String {
         (r"(promiscuity \d+)  ", "$1 "),
         (r" neigh_vlan_suppress off", ""),
         (r" mab off", ""),
+        (r" netns-immutable", ""),
+        (r" fdb_n_learned \d+ fdb_max_learned \d+", ""),
+        (r" mst_enabled 0 mdb_offload_fail_notification 0 fdb_local_vlan_0 0", ""),
         (r" gso_ipv4_max_size \d+ gro_ipv4_max_size \d+", ""),
     ];
     rules.iter().fold(t.to_owned(), |t, (pattern, with)| replaced(&t, pattern, with))

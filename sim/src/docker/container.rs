@@ -121,7 +121,7 @@ impl Docker<'_> {
         c.state = State::Running;
         c.error.clear();
         c.exit = 0;
-        c.started = now;
+        c.started = Some(now);
         c.stopped_by_hand = false;
         self.program_ended(id);
         Ok(())
@@ -171,9 +171,11 @@ impl Docker<'_> {
             self.s.advance(MSEC);
         }
         self.leave_sandbox(id);
+        let now = self.s.kernel.now();
         let c = self.cm(id);
         c.state = State::Exited;
         c.exit = status;
+        c.finished = Some(now);
         if self.c(id).auto_remove {
             self.em().containers.shift_remove(id);
         }

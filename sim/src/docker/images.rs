@@ -1,8 +1,23 @@
 //! Images of the model: which ports they open and expose, and what their first process is called.
 
 use std::borrow::Cow;
+use std::hash::{Hash, Hasher};
 
+use rustc_hash::FxHasher;
+
+use crate::engine::Rng;
 use crate::session::Session;
+
+/// The environment that every image of the model sets.
+pub const ENV: &[&str] = &["PATH=/bin:/usr/bin"];
+
+/// The id of an image: 64 hex digits, the same for the same name everywhere.
+pub fn id(name: &str) -> String {
+    let mut h = FxHasher::default();
+    name.strip_suffix(":latest").unwrap_or(name).hash(&mut h);
+    let mut dice = Rng::new(h.finish());
+    (0..4).map(|_| format!("{:016x}", dice.next_u64())).collect()
+}
 
 /// An image.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -132,7 +132,9 @@ impl Docker<'_> {
             Some(e) => v.clone_into(&mut e.1),
             None => env.push((k.to_owned(), v.to_owned())),
         };
-        put("PATH", "/bin:/usr/bin");
+        for (k, v) in super::images::ENV.iter().filter_map(|e| e.split_once('=')) {
+            put(k, v);
+        }
         put("HOSTNAME", &c.hostname);
         if tty {
             put("TERM", "xterm");

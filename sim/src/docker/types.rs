@@ -394,10 +394,18 @@ pub struct Container {
     pub apps: Vec<AppId>,
     /// Its name server, where it has one.
     pub resolver: Option<AppId>,
-    /// Virtual times of making and of the last start.
+    /// Virtual time of its making.
     pub created: Nanos,
     /// When it was started last.
-    pub started: Nanos,
+    pub started: Option<Nanos>,
+    /// When it ended last.
+    pub finished: Option<Nanos>,
+    /// `--volume`, as it was given; what is in a volume is not modelled.
+    pub binds: Vec<String>,
+    /// `--init`.
+    pub init: bool,
+    /// It was made for the foreground (without `--detach`).
+    pub attached: bool,
     /// The next number of an interface (`ethN`), for engines that only count up.
     pub next_if: u32,
 }

@@ -61,7 +61,7 @@ const COMMON_FLAGS: usize = 2;
 const SOFTIRQ: u8 = 0x10;
 
 impl Ring {
-    /// Hands over what is there, its times put forward by `offset`; returns how many records the kernel had to drop.
+    /// Hands over what is there, its times put forward by `offset`; returns how many records are missing.
     pub fn drain(&mut self, offset: u64, mut each: impl FnMut(Sample)) -> u64 {
         let mut lost = 0;
         while let Some(r) = self.0.next_record() {
@@ -77,7 +77,9 @@ impl Ring {
                     each(Sample { at, raw });
                 }
                 Ok(Record::Lost(l)) => lost += l.lost,
-                _ => {}
+                // Whatever else is told, a throttled tracepoint or what nobody can read, is at least one event less.
+                Ok(Record::Throttle(_)) | Err(_) => lost += 1,
+                Ok(_) => {}
             }
         }
         lost

@@ -1,11 +1,14 @@
 //! `docker inspect` of a container, in the engine's order of fields (api/types `ContainerJSON`, by version).
 
+mod host_config;
+
 use serde_json::{Map, Value, json};
 
 use super::run::words_of;
 use super::show::{host_port, state_name, told, when};
 use crate::docker::types::{Mode, State};
-use crate::docker::{Container, Docker, Endpoint, Network, Profile, gwbridge};
+use crate::docker::{Container, Docker, Endpoint, Network, Profile, gwbridge, images};
+use crate::kernel::types::Nanos;
 
 /// The predefined network without devices that a running container is on.
 pub fn pseudo(c: &Container) -> Option<&'static str> {
@@ -31,17 +34,25 @@ pub fn container(d: &Docker<'_>, c: &Container) -> Value {
         words = c.image_command.split(' ').map(str::to_owned).collect();
     }
     let dir = format!("/var/lib/docker/containers/{}", c.id);
+    // Its log begins with its first program.
+    let log = if c.started.is_some() { format!("{dir}/{}-json.log", c.id) } else { String::new() };
+    let layers = if d.profile() == Profile::V20 { Value::Null } else { json!({"ID": c.id}) };
     json!({
         "Id": c.id, "Created": when(c.created),
         "Path": words.first(), "Args": words.get(1..).unwrap_or_default(),
         "State": {"Status": state_name(c.state), "Running": running, "Paused": c.state == State::Paused,
             "Restarting": false, "OOMKilled": false, "Dead": false,
-            "Pid": pid, "ExitCode": c.exit, "Error": c.error, "StartedAt": when(c.started)},
-        "Image": c.image,
+            "Pid": pid, "ExitCode": c.exit, "Error": c.error, "StartedAt": once(c.started), "FinishedAt": once(c.finished)},
+        "Image": format!("sha256:{}", images::id(&c.image)),
         "ResolvConfPath": format!("{dir}/resolv.conf"), "HostnamePath": format!("{dir}/hostname"),
-        "HostsPath": format!("{dir}/hosts"),
+        "HostsPath": format!("{dir}/hosts"), "LogPath": log,
         "Name": format!("/{}", c.name), "RestartCount": 0,
-        "HostConfig": host_config(d, c),
+        // No image has layers here, which is what that driver calls a whole copy.
+        "Driver": "vfs", "Platform": "linux", "MountLabel": "", "ProcessLabel": "", "AppArmorProfile": "",
+        "ExecIDs": null,
+        "HostConfig": host_config::host_config(d, c),
+        "GraphDriver": {"Data": layers, "Name": "vfs"},
+        "Mounts": [],
         "Config": config(c, words),
         "NetworkSettings": network_settings(d, c, running),
     })
@@ -53,6 +64,11 @@ fn config(c: &Container, words: Vec<String>) -> Value {
     put("Hostname", c.hostname.clone().into());
     put("Domainname", c.domain.clone().into());
     put("User", c.user.clone().into());
+    // Who is in the foreground has what it writes, and what it reads where it asked for that.
+    let reads = c.attached && c.open_stdin;
+    put("AttachStdin", reads.into());
+    put("AttachStdout", c.attached.into());
+    put("AttachStderr", c.attached.into());
     if !c.exposed.is_empty() {
         let mut ports: Map<_, _> = c.exposed.iter().map(|p| (p.clone(), json!({}))).collect();
         ports.sort_keys();
@@ -60,40 +76,39 @@ fn config(c: &Container, words: Vec<String>) -> Value {
     }
     put("Tty", c.tty.into());
     put("OpenStdin", c.open_stdin.into());
-    put("Env", json!(c.env));
+    put("StdinOnce", reads.into());
+    put("Env", json!(env(c)));
     put("Cmd", json!(words));
     put("Image", c.image.clone().into());
+    put("Volumes", Value::Null);
+    put("WorkingDir", "".into());
+    put("Entrypoint", Value::Null);
     if let Some(m) = c.mac {
         put("MacAddress", m.to_string().into());
     }
+    put("OnBuild", Value::Null);
     let mut labels: Map<_, _> = c.labels.iter().map(|(k, v)| (k.clone(), Value::from(v.clone()))).collect();
     labels.sort_keys();
     put("Labels", labels.into());
     o.into()
 }
 
-fn host_config(d: &Docker<'_>, c: &Container) -> Value {
-    let mut bindings = Map::new();
-    for p in &c.publish {
-        let ports =
-            p.host_ports.map_or(String::new(), |(a, b)| if a == b { a.to_string() } else { format!("{a}-{b}") });
-        let one = json!({"HostIp": p.host_ip.map_or(String::new(), |a| a.to_string()), "HostPort": ports});
-        match bindings.entry(format!("{}/{}", p.port, p.proto)).or_insert_with(|| json!([])) {
-            Value::Array(a) => a.push(one),
-            _ => continue,
-        }
-    }
-    bindings.sort_keys();
-    let name = |id: &String| d.link_name(id);
-    let links: Vec<String> = c.links.iter().map(|(of, alias)| format!("/{}:/{}/{alias}", name(of), c.name)).collect();
-    let list = |l: &[String]| if l.is_empty() { Value::Null } else { json!(l) };
-    json!({
-        "NetworkMode": c.network_mode, "PortBindings": bindings,
-        "RestartPolicy": {"Name": c.restart, "MaximumRetryCount": 0},
-        "AutoRemove": c.auto_remove, "CapAdd": list(&c.caps), "CapDrop": list(&c.dropped), "Dns": c.dns, "DnsOptions": c.dns_opts,
-        "DnsSearch": c.dns_search, "ExtraHosts": list(&c.extra_hosts), "Links": list(&links),
-        "Privileged": c.privileged, "PublishAllPorts": c.publish_all,
-    })
+/// What it was given, and then what its image has (`runconfig.Merge`).
+fn env(c: &Container) -> Vec<String> {
+    let name = |e: &str| e.split('=').next().unwrap_or("").to_owned();
+    let mut all = c.env.clone();
+    all.extend(images::ENV.iter().filter(|e| !c.env.iter().any(|g| name(g) == name(e))).map(|e| (*e).to_owned()));
+    all
+}
+
+/// A list as Go writes it: none is no list.
+fn list(l: &[String]) -> Value {
+    if l.is_empty() { Value::Null } else { json!(l) }
+}
+
+/// When something happened last; the year 1 is never.
+fn once(t: Option<Nanos>) -> String {
+    t.map_or_else(|| "0001-01-01T00:00:00Z".to_owned(), when)
 }
 
 fn network_settings(d: &Docker<'_>, c: &Container, running: bool) -> Value {
@@ -172,7 +187,6 @@ fn endpoint(d: &Docker<'_>, c: &Container, name: &str, e: &Endpoint) -> Value {
     let prefix = n.and_then(|n| n.subnets.first()).filter(|_| up && ip.is_some()).map_or(0, |s| s.net.prefix_len());
     let gateway = n.filter(|n| (!n.internal || v20) && n.driver != "overlay").and_then(Network::way_out);
     let gateway = gateway.filter(|_| e.ip.is_some());
-    let list = |l: Vec<String>| if l.is_empty() { Value::Null } else { json!(l) };
     let short = c.id.get(..12).unwrap_or("").to_owned();
     // Names are made up when it starts, even in vain.
     let let_in = n.is_none_or(|n| n.scope != "swarm" || n.attachable);
@@ -193,7 +207,7 @@ fn endpoint(d: &Docker<'_>, c: &Container, name: &str, e: &Endpoint) -> Value {
     let given = n.filter(|n| n.scope == "swarm" && up).and(e.ip);
     let ipam = e.wanted_ip.or(given).map(|a| json!({"IPv4Address": a.to_string()}));
     put("IPAMConfig", ipam.unwrap_or_else(|| sent(json!({}))));
-    put("Links", list(links));
+    put("Links", list(&links));
     put("Aliases", if aliases.is_empty() { sent(json!([])) } else { json!(aliases) });
     let options = match &e.wanted_ifname {
         Some(name) => json!({"com.docker.network.endpoint.ifname": name}),

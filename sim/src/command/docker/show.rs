@@ -168,11 +168,12 @@ pub fn ps(p: &mut Proc<'_>, args: &[String]) -> Exit {
 /// A container as `--format` sees it (formatter/container.go).
 fn ps_row(p: &Proc<'_>, c: &Container, whole: bool) -> Value {
     let now = p.sess.kernel.now();
+    let since = |t: Option<_>| now - t.unwrap_or(c.created);
     let status = match c.state {
         State::Created => "Created".to_owned(),
-        State::Running => format!("Up {}", human(now - c.started)),
-        State::Paused => format!("Up {} (Paused)", human(now - c.started)),
-        State::Exited => format!("Exited ({}) {} ago", c.exit, human(now - c.started)),
+        State::Running => format!("Up {}", human(since(c.started))),
+        State::Paused => format!("Up {} (Paused)", human(since(c.started))),
+        State::Exited => format!("Exited ({}) {} ago", c.exit, human(since(c.finished))),
     };
     // One that it could not join is not on the list until the container is written down again.
     let unmet = |e: &crate::docker::Endpoint| {

@@ -71,6 +71,9 @@ pub(super) fn container(g: &Given) -> Result<Container, String> {
         restart: g.get("restart").unwrap_or("no").to_owned(),
         open_stdin: g.on("interactive"),
         tty: g.on("tty"),
+        binds: words("volume"),
+        init: g.on("init"),
+        attached: !g.on("detach"),
         ..Container::default()
     };
     for l in g.all("label") {

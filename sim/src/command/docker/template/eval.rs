@@ -13,44 +13,41 @@ const OMITTED: [&str; 2] = ["Peers", "Services"];
 /// Texts that JSON leaves out where they are empty.
 const BLANK: [&str; 2] = ["MacAddress", "StopSignal"];
 /// Fields that Go knows as lists, maps and pointers: what is printed of one that is nil.
-const NIL: [(&str, &str); 9] = [
+const NIL: [(&str, &str); 29] = [
     ("Aliases", "[]"),
+    ("Binds", "[]"),
+    ("BlkioDeviceReadBps", "[]"),
+    ("BlkioDeviceReadIOps", "[]"),
+    ("BlkioDeviceWriteBps", "[]"),
+    ("BlkioDeviceWriteIOps", "[]"),
     ("CapAdd", "[]"),
     ("CapDrop", "[]"),
     ("DNSNames", "[]"),
+    ("Data", "map[]"),
+    ("DeviceCgroupRules", "[]"),
+    ("DeviceRequests", "[]"),
     ("DriverOpts", "map[]"),
+    ("Entrypoint", "[]"),
+    ("ExecIDs", "[]"),
     ("ExtraHosts", "[]"),
+    ("GroupAdd", "[]"),
     ("IPAMConfig", "<nil>"),
     ("Links", "[]"),
+    ("MaskedPaths", "[]"),
+    ("MemorySwappiness", "<nil>"),
+    ("OnBuild", "[]"),
+    ("PidsLimit", "<nil>"),
+    ("ReadonlyPaths", "[]"),
+    ("SecurityOpt", "[]"),
     ("Sysctls", "map[]"),
+    ("Ulimits", "[]"),
+    ("Volumes", "map[]"),
+    ("VolumesFrom", "[]"),
 ];
+/// Fields that are structures to Go: printed without names.
+const STRUCTS: [&str; 3] = ["GraphDriver", "LogConfig", "RestartPolicy"];
 /// Fields that the engine has, and the model has not.
-const UNMODELLED: [&str; 24] = [
-    "AppArmorProfile",
-    "Binds",
-    "BlkioWeight",
-    "CgroupParent",
-    "CpuShares",
-    "Driver",
-    "Entrypoint",
-    "ExecIDs",
-    "FinishedAt",
-    "GraphDriver",
-    "Health",
-    "Isolation",
-    "LogConfig",
-    "LogPath",
-    "Memory",
-    "MountLabel",
-    "Mounts",
-    "OomScoreAdj",
-    "Platform",
-    "ProcessLabel",
-    "Runtime",
-    "User",
-    "Volumes",
-    "WorkingDir",
-];
+const UNMODELLED: [&str; 2] = ["Health", "StopTimeout"];
 
 /// One run.
 pub struct Run<'a> {
@@ -93,12 +90,21 @@ pub fn plain(v: &Value) -> String {
     }
 }
 
-/// A field that is nothing, as its type prints it.
-fn nil(p: &Pipe, v: &Value) -> Option<String> {
+/// A field that is nothing, or a structure, as its type prints it.
+fn typed(p: &Pipe, v: &Value) -> Option<String> {
     let [terms] = p.commands.as_slice() else { return None };
     let [one] = terms.as_slice() else { return None };
-    let name = one.fields.last().filter(|_| v.is_null())?;
-    NIL.iter().find(|(n, _)| n == name).map(|(_, text)| (*text).to_owned())
+    let name = one.fields.last()?;
+    if let Value::Object(m) = v
+        && STRUCTS.contains(&name.as_str())
+    {
+        let one = |(k, v): (&String, &Value)| match NIL.iter().find(|(n, _)| v.is_null() && n == k) {
+            Some((_, text)) => (*text).to_owned(),
+            None => inner(v),
+        };
+        return Some(format!("{{{}}}", m.iter().map(one).collect::<Vec<_>>().join(" ")));
+    }
+    NIL.iter().filter(|_| v.is_null()).find(|(n, _)| n == name).map(|(_, text)| (*text).to_owned())
 }
 
 /// A value inside another.
@@ -129,7 +135,7 @@ impl Run<'_> {
                         self.vars.push((name.clone(), v));
                         return Ok(());
                     }
-                    None => self.out.push_str(&nil(p, &v).unwrap_or_else(|| plain(&v))),
+                    None => self.out.push_str(&typed(p, &v).unwrap_or_else(|| plain(&v))),
                 }
             }
             Node::If(p, yes, no) => {

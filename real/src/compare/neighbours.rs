@@ -1,0 +1,83 @@
+//! How neighbours changed: `neigh:neigh_update`, `neigh_event_send_done` and `neigh_timer_handler`, on both sides.
+//!
+//! A change is told as one line: address, device, and the state that the entry is in from then on. The kernel tells of
+//! every use and every timer, most of which change nothing, so that each change of the model must have been one of the
+//! kernel's, and not the other way round; the entries that are left are compared whole, both ways, as state.
+//!
+//! The tracepoints name a device and no namespace. What one of our threads did is ours; of what a timer or a softirq did in
+//! nobody's name, that on a device of ours.
+
+use std::collections::BTreeSet;
+
+use packetwalk_sim::kernel::neigh::Nud;
+use packetwalk_sim::session::Session;
+use packetwalk_sim::trace::EventKind;
+use serde_json::{Map, Value};
+
+use super::drops::LOST;
+use crate::recording::{Recording, list, text};
+use crate::replay::Played;
+use crate::watch::dump::state_name;
+use crate::watch::tracepoints::{Event, Neigh};
+
+/// Field of a step: the changes.
+const FIELD: &str = "neighbours";
+
+/// Writes down the changes among what happened during a step. Where nothing is written, nothing was watched.
+pub fn record(events: &[Event], ours: impl Fn(&str) -> bool, fields: &mut Map<String, Value>) {
+    let changed = |e: &Event| match e {
+        Event::Neigh(n) if n.at.tid != 0 || ours(&n.dev) => told(n),
+        _ => None,
+    };
+    let lines: BTreeSet<String> = events.iter().filter_map(changed).collect();
+    fields.insert(FIELD.into(), lines.into_iter().collect::<Vec<_>>().into());
+}
+
+/// The state that an event leaves behind, if it has a name.
+fn told(n: &Neigh) -> Option<String> {
+    let state = state_name(n.new_state.unwrap_or(n.state).into())?;
+    Some(format!("{} dev {}: {state}", n.dst, n.dev))
+}
+
+/// The model's changes from an event on. That an entry is gone is told by another tracepoint, or none.
+pub fn modelled(s: &Session, first: usize) -> Value {
+    let lines: BTreeSet<String> = s.kernel.rec.events[first..]
+        .iter()
+        .filter_map(|e| match (&e.kind, e.dev) {
+            (EventKind::NeighState { new: Nud::None | Nud::Noarp, .. }, _) => None,
+            (EventKind::NeighState { ip, new, .. }, Some(dev)) => {
+                Some(format!("{ip} dev {}: {}", s.kernel.dev(dev).name, new.as_str()))
+            }
+            _ => None,
+        })
+        .collect();
+    lines.into_iter().collect::<Vec<_>>().into()
+}
+
+/// Is a change among others? An address that is asked for (`__neigh_event_send`) is found before the kernel tells of it,
+/// where the answer comes at once: the tracepoint stands behind `local_bh_enable`. And when it is given up depends on the
+/// moment.
+fn among(line: &str, others: &BTreeSet<&str>) -> bool {
+    let whose = [Nud::Incomplete, Nud::Failed].iter().find_map(|n| line.strip_suffix(n.as_str()));
+    others.contains(line) || whose.is_some_and(|w| others.iter().any(|o| o.starts_with(w)))
+}
+
+/// Holds the changes of each step against each other: what differs, and how many were compared. A timer is up to an eighth
+/// late, so that what it changes may fall into the step before or behind.
+pub fn compare(r: &Recording, played: &Played) -> (Vec<String>, usize) {
+    let (mut found, mut compared) = (Vec::new(), 0);
+    let steps = list(&r.json["steps"]);
+    let theirs = |i: Option<usize>| i.and_then(|i| steps.get(i)).into_iter().flat_map(|s| list(&s[FIELD])).map(text);
+    for (i, (s, d)) in steps.iter().zip(&played.steps).enumerate() {
+        // Of a step whose events did not fit into the ring, `drops` tells.
+        if s[FIELD].is_null() || !s[LOST].is_null() {
+            continue;
+        }
+        let near: BTreeSet<&str> = [i.checked_sub(1), Some(i), Some(i + 1)].into_iter().flat_map(theirs).collect();
+        let ours = d.fields.get(FIELD).map(|v| list(v)).unwrap_or_default();
+        compared += ours.len();
+        let extra = ours.iter().map(text).filter(|l| !among(l, &near));
+        found.extend(extra.map(|l| format!("step {}\n      extra {l}", s["n"])));
+    }
+    (found, compared)
+}
