@@ -9,6 +9,7 @@ mod firewall;
 mod forgotten;
 mod hidden;
 mod link;
+mod lladdr;
 mod local;
 mod looped;
 mod mtu;
@@ -25,6 +26,7 @@ mod socket;
 mod source;
 mod track;
 mod twin;
+mod unanswered;
 mod vxlan;
 
 use super::scene::Scene;
@@ -101,8 +103,8 @@ pub fn find(sc: &Scene<'_>) -> Vec<Found> {
     for i in 0..sc.events().len() {
         event(sc, i, &mut out, &mut late);
     }
-    neigh::stale(sc, &mut out);
-    neigh::twice(sc, &mut out);
+    lladdr::stale(sc, &mut out);
+    lladdr::twice(sc, &mut out);
     twin::find(sc, &mut out);
     back::find(sc, &mut out);
     detour::policy(sc, &mut out);
@@ -114,7 +116,7 @@ pub fn find(sc: &Scene<'_>) -> Vec<Found> {
     name::unheard(sc, &mut out);
     name::asked_nobody(&mut out);
     neigh::waiting(sc, &mut out);
-    neigh::to_nobody(sc, &mut out);
+    lladdr::to_nobody(sc, &mut out);
     track::stale(sc, &mut out);
     track::rules_missing(sc, &mut out);
     forgotten::find(sc, &mut out);
