@@ -202,7 +202,8 @@ fn sentences(s: &Session, e: &Event) -> String {
             format!("Arrived: the program on port {port} in {here} gets the packet.{said}")
         }
         EventKind::SocketCopy { .. } => {
-            "A program that listens to everything takes a copy. The packet itself goes on.".into()
+            "Arrived: a raw socket takes a copy. So a program such as ping gets its answers; the kernel reads the packet, too."
+                .into()
         }
         EventKind::TcpState { old, new, .. } => {
             format!("This end of the TCP connection goes from {old} to {new}: {}.", tcp_state(new))

@@ -12,9 +12,11 @@ mod link;
 mod lladdr;
 mod local;
 mod looped;
+mod masquerade;
 mod mtu;
 mod name;
 mod neigh;
+mod netmask;
 mod overlap;
 mod proxy;
 mod refused;
@@ -24,6 +26,7 @@ mod silent;
 mod skipped;
 mod socket;
 mod source;
+mod swapped;
 mod track;
 mod twin;
 mod unanswered;
@@ -99,6 +102,7 @@ pub fn find(sc: &Scene<'_>) -> Vec<Found> {
     }
     detour::rules(sc, &mut out);
     overlap::find(sc, &mut out);
+    detour::astray(sc, &mut out);
     let mut late = Vec::new();
     for i in 0..sc.events().len() {
         event(sc, i, &mut out, &mut late);
@@ -178,6 +182,8 @@ fn event(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>, late: &mut Vec<Found>) 
             }
         }
         EventKind::Arp { verdict } => match verdict {
+            // Another card of the host answered in its stead.
+            ArpVerdict::SourceRefused if source::answered(sc, i) => source::silent(sc, i, late),
             ArpVerdict::SourceRefused => source::silent(sc, i, out),
             ArpVerdict::TableFull => neigh::table_full(sc, i, out),
             ArpVerdict::NotOurs => link::astray(sc, i, late),

@@ -16,17 +16,21 @@ fn sent_again(s: &Session, e: &Event) -> bool {
 
 /// What leaves a device, and what it is where the device itself asks or answers by ARP.
 pub(super) fn tx(s: &Session, e: &Event) -> String {
-    let own = e.dev.and_then(|d| match s.kernel.rec.packet_at(e).map(|p| &p.body) {
-        Some(Body::Arp(a)) if a.sha == s.kernel.dev(d).mac => Some(a),
+    let own = e.dev.and_then(|d| match s.kernel.rec.packet_at(e).map(|p| (&p.body, p.dst)) {
+        Some((Body::Arp(a), to)) if a.sha == s.kernel.dev(d).mac => Some((a, to)),
         _ => None,
     });
     let here = who(s, e.ns);
     let lead = match own {
-        Some(a) if a.spa == a.tpa => format!("{here} tells everybody on the cable that {} is its own. ", a.spa),
-        Some(a) if a.op == Arp::REPLY => {
+        Some((a, _)) if a.spa == a.tpa => format!("{here} tells everybody on the cable that {} is its own. ", a.spa),
+        Some((a, _)) if a.op == Arp::REPLY => {
             format!("The ARP question is for {here}: it answers with its Ethernet address. ")
         }
-        Some(a) => format!("{here} asks everybody on the cable: who has {}? ", a.tpa),
+        // `neigh_probe` asks the address that it knows, until that fails.
+        Some((a, to)) if !to.is_multicast() => {
+            format!("{here} has not heard of {} for a while, and asks it alone: are you still there? ", a.tpa)
+        }
+        Some((a, _)) => format!("{here} asks everybody on the cable: who has {}? ", a.tpa),
         None if sent_again(s, e) => "Nobody confirmed the packet in time, so TCP sends it again. ".into(),
         None => String::new(),
     };

@@ -55,7 +55,10 @@ fn on_the_wire(sc: &Scene<'_>, dev: DevId, owner: &Device, mut f: Found) -> Foun
             .shown(format!("{place} is DOWN"), Some(line(sc, d.netns, format!("ip link show {}", d.name))))
             .fix(vec![line(sc, d.netns, format!("ip link set {} up", d.name))]);
     }
-    if f.blocker.cause == Cause::NeighbourFailed { asked_before(sc, dev, owner, f) } else { f }
+    if f.blocker.cause != Cause::NeighbourFailed {
+        return f;
+    }
+    super::vxlan::not_flooded(sc, &way, owner).unwrap_or_else(|| asked_before(sc, dev, owner, f))
 }
 
 /// The question was out before the step began, and by a way that was wrong then: its last repeat may be over.
@@ -86,6 +89,9 @@ fn elsewhere(sc: &Scene<'_>, ns: NetnsId, dev: DevId, owner: &Device, ip: Ipv4Ad
     if f.blocker.cause == Cause::PortNotEnslaved {
         return f;
     }
+    if let Some(swapped) = [ns, owner.netns].into_iter().find_map(|n| super::swapped::find(sc, n)) {
+        return swapped;
+    }
     let Some(h) = world::next_hop(s, ns, ip, None) else {
         f.blocker.says = format!("{told}: {} has it, and no wire leads there", world::place(s, owner.netns));
         f = super::proxy::could(sc, ns, dev, ip, f);
@@ -104,33 +110,9 @@ fn elsewhere(sc: &Scene<'_>, ns: NetnsId, dev: DevId, owner: &Device, ip: Ipv4Ad
     f.blocker.says =
         format!("{told}: the route leads there, but {ip} is {}'s, reached by {}", world::place(s, owner.netns), h.via);
     f = f.shown("the route that wins", Some(line(sc, ns, format!("ip route get {ip}"))));
-    f = too_wide(sc, dev, ip, h.via, f);
+    f = super::netmask::too_wide(sc, dev, ip, h.via, f);
     f = other_network(sc, ns, dev, f).fix(vec![line(sc, ns, format!("ip route add {ip} via {}", h.via))]);
     super::proxy::could(sc, ns, dev, ip, f)
-}
-
-/// The asker's own network is wider than its router's, and has addresses in it that are beyond the router.
-fn too_wide(sc: &Scene<'_>, dev: DevId, ip: Ipv4Addr, via: Ipv4Addr, mut f: Found) -> Found {
-    let s = sc.after;
-    let d = s.kernel.dev(dev);
-    let net = |a: Ipv4Addr, prefix: u8| ipnet::Ipv4Net::new(a, prefix).ok().map(|n| n.trunc());
-    let Some(own) = d.addrs.iter().find(|a| net(a.local, a.prefix).is_some_and(|n| n.contains(&ip))) else { return f };
-    let near = world::owners(s, via).into_iter().find(|o| world::wires(s, dev, o.id).is_some());
-    let Some(right) = near.and_then(|o| world::net_of(o, via)) else { return f };
-    if right.prefix_len() <= own.prefix || right.contains(&ip) || !right.contains(&own.local) {
-        return f;
-    }
-    f.blocker.says =
-        format!("{}; the netmask is /{}, and on that wire it is /{}", f.blocker.says, own.prefix, right.prefix_len());
-    let lines = [
-        format!("ip addr add {}/{} dev {}", own.local, right.prefix_len(), d.name),
-        format!("ip addr del {}/{} dev {}", own.local, own.prefix, d.name),
-    ];
-    f.shown(
-        format!("{} has {}/{}", d.name, own.local, own.prefix),
-        Some(line(sc, d.netns, format!("ip addr show {}", d.name))),
-    )
-    .fix(lines.iter().map(|l| line(sc, d.netns, l)).collect())
 }
 
 /// A container leaves the network whose addresses are others' for the default one.
