@@ -157,7 +157,7 @@ pub fn not_flooded(sc: &Scene<'_>, way: &[DevId], owner: &Device) -> Option<Foun
     let s = sc.after;
     let mut ends = way.iter().map(|d| s.kernel.dev(*d)).filter_map(|d| Some((d, d.vxlan()?)));
     let (dev, v) = ends.next()?;
-    let (far, w) = ends.last()?;
+    let (far, w) = ends.next_back()?;
     let there = w.cfg.local.or_else(|| own_address(sc, w))?;
     let told: Vec<Ipv4Addr> =
         v.fdb.get(&MacAddr::default()).into_iter().flat_map(|e| e.remotes.iter().map(|r| r.ip)).collect();
