@@ -139,7 +139,7 @@ fn details() {
 #[test]
 fn folded() {
     view("folded", "bridge-publish", "  1\nF-");
-    also("folded-router", "dmz", "sssx-");
+    also("folded-router", "dmz", "sssx1\nx-");
 }
 
 #[test]
