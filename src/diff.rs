@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use packetwalk_sim::docker::Profile;
+use packetwalk_sim::filter;
 use packetwalk_sim::scenario::{Action, At, What, diff};
 use serde_json::{Value, json};
 
@@ -114,7 +115,13 @@ fn rules(all: &[String], sides: &mut [Side; 2]) -> Option<()> {
             return None;
         }
         match std::fs::read_to_string(Path::new(file)) {
-            Ok(text) => read.push((host, file, text)),
+            Ok(text) => {
+                if let Err(e) = filter::check(&text) {
+                    problem::error(&format!("{file}: {e}"), crate::filter::DUMP);
+                    return None;
+                }
+                read.push((host, file, text));
+            }
             Err(e) => {
                 problem::error(&format!("{file}: {e}"), "name a file that iptables-save wrote");
                 return None;

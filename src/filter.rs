@@ -1,14 +1,17 @@
 //! `packetwalk filter`.
 
 use std::io::Read;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ipnet::Ipv4Net;
-use packetwalk_sim::filter::{self, Question, State, Verdict};
+use packetwalk_sim::filter::{self, Problem, Question, State, Verdict};
 use packetwalk_sim::kernel::netfilter::Hook;
 use packetwalk_sim::kernel::xtables::TableKind;
 
 use crate::{End, Format, out, problem};
+
+/// What a dump is.
+pub const DUMP: &str = "it has to be what iptables-save printed: *TABLE, :CHAIN, -A …, COMMIT";
 
 /// Largest dump in bytes.
 const MAX_BYTES: u64 = 16 << 20;
@@ -25,10 +28,10 @@ pub struct Args {
     #[arg(long = "out", value_name = "DEVICE")]
     output: Option<String>,
     /// Source address
-    #[arg(long)]
+    #[arg(long, value_parser = ipv4)]
     src: Ipv4Addr,
     /// Destination address
-    #[arg(long)]
+    #[arg(long, value_parser = ipv4)]
     dst: Ipv4Addr,
     /// tcp, udp, icmp (an echo request) or a number
     #[arg(long, default_value = "tcp", value_parser = proto)]
@@ -57,6 +60,13 @@ pub struct Args {
     /// Form of the report
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
+}
+
+fn ipv4(t: &str) -> Result<Ipv4Addr, String> {
+    if t.parse::<Ipv6Addr>().is_ok() {
+        return Err("IPv6 is not modelled".into());
+    }
+    t.parse().map_err(|_| "an IPv4 address, such as 192.0.2.9".into())
 }
 
 fn proto(t: &str) -> Result<u8, String> {
@@ -113,6 +123,10 @@ pub fn run(a: &Args) -> End {
         problem::error("a packet of tcp or udp wants --dport", "say --dport 443, or --proto icmp");
         return End::Bad;
     }
+    if !matches!(a.proto, 6 | 17) && a.dport.is_some() {
+        problem::error("only tcp and udp have ports", "leave --dport out, or say --proto tcp");
+        return End::Bad;
+    }
     let q = Question {
         input: a.input.clone(),
         output: a.output.clone(),
@@ -140,10 +154,10 @@ pub fn run(a: &Args) -> End {
             }
         }
         Err(e) => {
-            problem::error(
-                &format!("{}: {e}", a.rules),
-                "it has to be what iptables-save printed: *TABLE, :CHAIN, -A …, COMMIT",
-            );
+            match e {
+                Problem::Dump(_) => problem::error(&format!("{}: {e}", a.rules), DUMP),
+                Problem::Question(_) => problem::error(&e.to_string(), "packetwalk filter --help tells what to say"),
+            }
             End::Bad
         }
     }

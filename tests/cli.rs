@@ -63,6 +63,9 @@ fn each_command_tells_bad_input() {
     let (_other, binary) = file("");
     std::fs::write(&binary, [0xff, 0xfe, 0x00, 0x80]).expect("written");
     let binary = binary.display().to_string();
+    let rules = format!("node1={garbage}");
+    let (_third, dump) = file("*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n");
+    let dump = dump.display().to_string();
     let folder = tempfile::tempdir().expect("a directory");
     let folder = folder.path().display().to_string();
     for (args, says) in [
@@ -76,6 +79,33 @@ fn each_command_tells_bad_input() {
         (&["why", &folder], "is a directory, not a scenario"),
         (&["why", "/dev/null"], "is no regular file"),
         (&["diff", "veth", &garbage], "case.yaml:3:"),
+        (&["diff", "veth", "--rules", &rules], "line 1 failed"),
+        (
+            &["filter", &garbage, "--in", "eth0", "--src", "192.0.2.9", "--dst", "192.0.2.1", "--dport", "1"],
+            "line 1 failed",
+        ),
+        (
+            &["filter", &dump, "--in", "a/b", "--src", "192.0.2.9", "--dst", "192.0.2.1", "--dport", "1"],
+            "`a/b` is no name",
+        ),
+        (&["filter", &dump, "--in", "a", "--src", "::1", "--dst", "192.0.2.1", "--dport", "1"], "IPv6 is not modelled"),
+        (
+            &[
+                "filter",
+                &dump,
+                "--in",
+                "a",
+                "--src",
+                "192.0.2.9",
+                "--dst",
+                "192.0.2.1",
+                "--dport",
+                "1",
+                "--proto",
+                "icmp",
+            ],
+            "only tcp and udp have ports",
+        ),
         (&["tui", "veth"], "draws on a terminal"),
         (&["test", &folder], "help: name another folder"),
         (&["test", "--partition", "4/3"], "there is no part 4 of 3"),
@@ -96,6 +126,12 @@ fn broken_yaml() {
     refused("name: x\n\thosts: 1\n", &["case.yaml:"]);
     refused("a: &x [*x]\n", &["case.yaml:"]);
     refused("", &["case.yaml:1:1"]);
+    refused("name: x\n---\nname: y\n", &["case.yaml:3:1", "a second document begins"]);
+    refused(&format!("{HEAD}steps:\n  - run: \"a> ping \\0\"\n"), &["case.yaml:4:10", "a NUL character"]);
+    refused(
+        &format!("{HEAD}steps:\n  - run: a> ping 10.0.0.1\n    expect: {{exit: 0}}\n"),
+        &["case.yaml:5:20", "a probe has no `exit`"],
+    );
     refused(&"[".repeat(100_000), &["nested deeper"]);
     refused(&"- ".repeat(100_000), &["case.yaml:"]);
     refused(&format!("x: {}", "{a: ".repeat(5000)), &["nested deeper"]);

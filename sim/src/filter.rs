@@ -122,6 +122,17 @@ pub struct Answer {
     pub notes: Vec<String>,
 }
 
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// The question makes no sense.
+    #[error("{0}")]
+    Question(String),
+    /// What `iptables-restore` says of the dump.
+    #[error("{0}")]
+    Dump(String),
+}
+
 /// The packet's way as hooks.
 fn way(q: &Question) -> Result<Vec<Hook>, String> {
     use Hook::{Forward, Input, Output, Postrouting, Prerouting};
@@ -154,11 +165,11 @@ fn way(q: &Question) -> Result<Vec<Hook>, String> {
 /// Walks the packet through a dump.
 ///
 /// # Errors
-/// The sentence to show: what is wrong with the question, or what `iptables-restore` says of the dump.
-pub fn walk(dump: &str, q: &Question) -> Result<Answer, String> {
-    let hooks = way(q)?;
-    let (mut s, host, ns) = world(q, &hooks)?;
-    restore(&mut s, host, ns, dump, q.table)?;
+/// What is wrong with the question, or what `iptables-restore` says of the dump.
+pub fn walk(dump: &str, q: &Question) -> Result<Answer, Problem> {
+    let hooks = way(q).map_err(Problem::Question)?;
+    let (mut s, host, ns) = world(q, &hooks).map_err(Problem::Question)?;
+    restore(&mut s, host, ns, dump, q.table).map_err(Problem::Dump)?;
     let dev = |name: &Option<String>| name.as_ref().and_then(|n| s.kernel.dev_by_name(ns, n));
     let (iif, oif) = (dev(&q.input), dev(&q.output));
     let mut p = packet(&mut s, q, iif);
@@ -166,7 +177,7 @@ pub fn walk(dump: &str, q: &Question) -> Result<Answer, String> {
     let came = p.clone();
     let first = s.kernel.rec.events.len();
     let mut verdict = Verdict::Accept;
-    for hook in hooks {
+    for hook in hooks.iter().copied() {
         let (iif, oif) = match hook {
             Hook::Prerouting | Hook::Input => (iif, None),
             Hook::Forward => (iif, oif),
@@ -180,12 +191,32 @@ pub fn walk(dump: &str, q: &Question) -> Result<Answer, String> {
         }
     }
     let packets = [came, p];
-    let mut notes = notes(&s, first, q, &packets);
+    let mut notes = notes(&s, first, q, &hooks, &packets);
     if let Some(note) = without_address(&s, ns, first) {
         verdict = Verdict::Unmodelled;
         notes.push(note);
     }
     Ok(Answer { verdict, session: s, first, packets, notes })
+}
+
+/// Whether `iptables-restore` takes a dump.
+///
+/// # Errors
+/// What it says of it.
+pub fn check(dump: &str) -> Result<(), Problem> {
+    let mut s = Session::new(1);
+    let host = s.add_host(&HostSpec { name: "host".into(), ..HostSpec::default() }).map_err(Problem::Question)?;
+    let ns = s.kernel.host(host).root_ns;
+    restore(&mut s, host, ns, dump, None).map_err(Problem::Dump)
+}
+
+/// A device's name as the kernel takes it (`dev_valid_name`).
+fn device_name(n: &str) -> Result<(), String> {
+    let valid = !n.is_empty() && n.len() < 16 && !matches!(n, "." | "..");
+    match valid && !n.contains(|c: char| c == '/' || c == ':' || c.is_whitespace()) {
+        true => Ok(()),
+        false => Err(format!("`{n}` is no name of a device: up to 15 characters, and no / or : or blank among them")),
+    }
 }
 
 /// The host, its devices and its addresses. The end of a way that lies in the host itself has its address there.
@@ -194,6 +225,7 @@ fn world(q: &Question, hooks: &[Hook]) -> Result<(Session, HostId, NetnsId), Str
     let mut names: Vec<&String> = q.input.iter().chain(&q.output).collect();
     names.extend(q.addresses.iter().map(|a| &a.0));
     names.dedup();
+    names.iter().try_for_each(|n| device_name(n))?;
     let mut nics: Vec<NicSpec> = Vec::new();
     for (i, name) in names.iter().enumerate().filter(|(_, n)| n.as_str() != "lo") {
         if nics.iter().all(|n| n.name != **name) {
@@ -340,7 +372,7 @@ fn is_masquerade(t: &Target) -> bool {
     matches!(t, Target::Nat(n) if n.kind == NatKind::Masquerade)
 }
 
-fn notes(s: &Session, first: usize, q: &Question, packets: &[Packet; 2]) -> Vec<String> {
+fn notes(s: &Session, first: usize, q: &Question, hooks: &[Hook], packets: &[Packet; 2]) -> Vec<String> {
     let mut out = Vec::new();
     let asks = |k: &EventKind| match k {
         EventKind::XtMatched { at, .. } | EventKind::XtMissed { at, .. } => {
@@ -351,6 +383,13 @@ fn notes(s: &Session, first: usize, q: &Question, packets: &[Packet; 2]) -> Vec<
     if q.addresses.is_empty() && s.kernel.rec.events[first..].iter().any(|e| asks(&e.kind)) {
         let what = "a rule asks which addresses are the host's own (addrtype)";
         out.push(format!("{what}: say --address DEVICE=ADDRESS/PREFIX for each, else none is"));
+    }
+    let walked = |k: &EventKind| {
+        matches!(k, EventKind::XtMatched { .. } | EventKind::XtMissed { .. } | EventKind::XtPolicy { .. })
+    };
+    if !s.kernel.rec.events[first..].iter().any(|e| walked(&e.kind)) {
+        let names: Vec<&str> = hooks.iter().map(|h| h.name()).collect();
+        out.push(format!("no chain of the dump is on its way ({})", names.join(", ")));
     }
     let dst = |p: &Packet| p.ipv4().map(|ip| ip.dst);
     if dst(&packets[0]) != dst(&packets[1]) && q.hooks.is_empty() {

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use packetwalk_sim::trace::words;
+use packetwalk_sim::wire::MacAddr;
 use packetwalk_sim::wire::packet::{Body, Ipv4, L4, Packet};
 use packetwalk_sim::wire::{encode, parse};
 
@@ -35,13 +36,22 @@ fn f(name: &'static str, value: impl ToString) -> Field {
     Field { name, value: value.to_string() }
 }
 
+/// An Ethernet address; `lo` has none, and a frame that was not sent yet.
+fn mac(a: MacAddr) -> String {
+    if a == MacAddr::ZERO { "none".into() } else { a.to_string() }
+}
+
 fn frame(p: &Packet, inner: bool, out: &mut Vec<Layer>) {
     let what = match p.ethertype() {
         0x0800 => "IPv4".to_owned(),
         0x0806 => "ARP".to_owned(),
         n => format!("{n:#06x}"),
     };
-    out.push(Layer { name: "Ethernet", fields: vec![f("from", p.src), f("to", p.dst), f("carries", what)], inner });
+    out.push(Layer {
+        name: "Ethernet",
+        fields: vec![f("from", mac(p.src)), f("to", mac(p.dst)), f("carries", what)],
+        inner,
+    });
     match &p.body {
         Body::Arp(a) => {
             let op = if a.op == 1 { "request: who has it?" } else { "reply: it is at" };

@@ -34,6 +34,12 @@ fn view(name: &str, scenario: &str, keys: &str) {
     assert_eq!(colours.count(), 0, "{name}: a colour where there is none");
 }
 
+/// A view that another test shows at every size, with something else in it.
+fn also(name: &str, scenario: &str, keys: &str) {
+    let mut s = Screen::open(scenario, (80, 24), FULL);
+    check(name, s.typed(keys).shot());
+}
+
 #[test]
 fn browser() {
     for (w, h) in SIZES {
@@ -96,6 +102,16 @@ fn bridge_table() {
 }
 
 #[test]
+fn table_of_connections_is_full() {
+    also("drop-full", "conntrack-full", "ssssx");
+}
+
+#[test]
+fn who_reaches_whom() {
+    also("reaches", "dmz", "s");
+}
+
+#[test]
 fn neighbours() {
     view("arp", "bridge-publish", "  1\n ");
 }
@@ -123,6 +139,7 @@ fn details() {
 #[test]
 fn folded() {
     view("folded", "bridge-publish", "  1\nF-");
+    also("folded-router", "dmz", "sssx1\nx-");
 }
 
 #[test]
@@ -137,8 +154,8 @@ fn panels() {
 #[test]
 fn prompts() {
     view("run", "bridge-publish", " :");
-    view("run-refused", "bridge-publish", " :\x15nowhere$ ls\n");
-    view("run-unmodelled", "bridge-publish", " :\x15node1$ strace ls\n");
+    also("run-refused", "bridge-publish", " :\x15nowhere$ ls\n");
+    also("run-unmodelled", "bridge-publish", " :\x15node1$ strace ls\n");
     view("write", "bridge-publish", " W");
 }
 
@@ -158,7 +175,7 @@ fn too_small() {
 /// At a drop: why, a fix tried on the spot, and taken back.
 #[test]
 fn why_and_a_fix() {
-    view("why-forwarding", "forwarding-off", "  1\nxw");
+    also("why-forwarding", "forwarding-off", "  1\nxw");
     let mut s = Screen::open("forwarding-off", (80, 24), FULL);
     s.typed("  1\nxw1").press(&[Key::End]);
     let shot = s.shot();

@@ -9,11 +9,14 @@ mod firewall;
 mod forgotten;
 mod hidden;
 mod link;
+mod lladdr;
 mod local;
 mod looped;
+mod masquerade;
 mod mtu;
 mod name;
 mod neigh;
+mod netmask;
 mod overlap;
 mod proxy;
 mod refused;
@@ -23,8 +26,10 @@ mod silent;
 mod skipped;
 mod socket;
 mod source;
+mod swapped;
 mod track;
 mod twin;
+mod unanswered;
 mod vxlan;
 
 use super::scene::Scene;
@@ -97,12 +102,13 @@ pub fn find(sc: &Scene<'_>) -> Vec<Found> {
     }
     detour::rules(sc, &mut out);
     overlap::find(sc, &mut out);
+    detour::astray(sc, &mut out);
     let mut late = Vec::new();
     for i in 0..sc.events().len() {
         event(sc, i, &mut out, &mut late);
     }
-    neigh::stale(sc, &mut out);
-    neigh::twice(sc, &mut out);
+    lladdr::stale(sc, &mut out);
+    lladdr::twice(sc, &mut out);
     twin::find(sc, &mut out);
     back::find(sc, &mut out);
     detour::policy(sc, &mut out);
@@ -114,7 +120,7 @@ pub fn find(sc: &Scene<'_>) -> Vec<Found> {
     name::unheard(sc, &mut out);
     name::asked_nobody(&mut out);
     neigh::waiting(sc, &mut out);
-    neigh::to_nobody(sc, &mut out);
+    lladdr::to_nobody(sc, &mut out);
     track::stale(sc, &mut out);
     track::rules_missing(sc, &mut out);
     forgotten::find(sc, &mut out);
@@ -176,6 +182,8 @@ fn event(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>, late: &mut Vec<Found>) 
             }
         }
         EventKind::Arp { verdict } => match verdict {
+            // Another card of the host answered in its stead.
+            ArpVerdict::SourceRefused if source::answered(sc, i) => source::silent(sc, i, late),
             ArpVerdict::SourceRefused => source::silent(sc, i, out),
             ArpVerdict::TableFull => neigh::table_full(sc, i, out),
             ArpVerdict::NotOurs => link::astray(sc, i, late),

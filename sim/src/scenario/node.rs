@@ -146,6 +146,16 @@ fn node(src: &str, raw: Spanned<Raw>) -> Node {
     Node { at: here, value, typed }
 }
 
+/// Where a text has a NUL character.
+fn nul(n: &Node) -> Option<At> {
+    match &n.value {
+        Value::Scalar(t) => t.contains('\0').then_some(n.at),
+        Value::List(l) => l.iter().find_map(nul),
+        Value::Map(m) => m.iter().find_map(|(k, at, x)| if k.contains('\0') { Some(*at) } else { nul(x) }),
+        Value::Null => None,
+    }
+}
+
 /// Reads YAML.
 ///
 /// # Errors
@@ -153,7 +163,18 @@ fn node(src: &str, raw: Spanned<Raw>) -> Node {
 pub fn parse(src: &str) -> Result<Node, Issue> {
     let raw: Result<Spanned<Raw>, _> = serde_saphyr::from_str(src);
     match raw {
-        Ok(r) => Ok(node(src, r)),
+        Ok(r) => {
+            let n = node(src, r);
+            match nul(&n) {
+                Some(at) => Err(Issue {
+                    line: at.line,
+                    column: at.column,
+                    what: "a NUL character".into(),
+                    help: "no command line, name or file of text has one: leave it out".into(),
+                }),
+                None => Ok(n),
+            }
+        }
         Err(e) => {
             let place = e.location().map(|l| at(&l)).unwrap_or(At { line: 1, column: 1 });
             let text = e.without_snippet().to_string();
@@ -165,6 +186,14 @@ pub fn parse(src: &str) -> Result<Node, Issue> {
                     column: place.column,
                     what: format!("the key `{key}` stands there twice"),
                     help: "keep one of them, or give the other another name".into(),
+                });
+            }
+            if what.starts_with("multiple YAML documents") {
+                return Err(Issue {
+                    line: place.line,
+                    column: place.column,
+                    what: "a second document begins: a file is one scenario".into(),
+                    help: "take the line `---` out, or put what follows it into a file of its own".into(),
                 });
             }
             Err(Issue {

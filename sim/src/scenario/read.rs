@@ -410,6 +410,12 @@ impl Reader {
                 "move `expect` to the step that runs something",
             );
         }
+        if let (Some(e), Some(Action { what: What::Probe { .. }, .. })) = (&expect, &action) {
+            for (key, at) in e.keys.iter().filter(|(k, _)| matches!(k.as_str(), "stdout" | "stderr" | "exit")) {
+                let help = "`PLACE$ command` runs a line of shell, which has one; of a probe say `outcome`";
+                self.issue(*at, format!("a probe has no `{key}`"), help);
+            }
+        }
         Some(Step { say, action: action?, ask, expect })
     }
 

@@ -63,20 +63,23 @@ pub(crate) fn brief(s: &Session, e: &Event) -> String {
             format!("{} policy {}", hook.name(), if *policy == Policy::Drop { "DROP" } else { "ACCEPT" })
         }
         EventKind::Nat { before, after, .. } => {
-            let port = |src: bool| match after.l4 {
-                L4Id::Ports { src: s, dst: d } => format!(":{}", if src { s } else { d }),
-                _ => String::new(),
+            let ports = |l4: L4Id| match l4 {
+                L4Id::Ports { src, dst } => (Some(src), Some(dst)),
+                _ => (None, None),
             };
-            if before.dst != after.dst || (before.src == after.src && before.l4 != after.l4) {
-                format!("dst → {}{}", after.dst, port(false))
+            let text = |port: Option<u16>| port.map(|p| format!(":{p}")).unwrap_or_default();
+            let (src, dst) = ports(after.l4);
+            if before.dst != after.dst || ports(before.l4).1 != dst {
+                format!("dst → {}{}", after.dst, text(dst))
             } else {
-                format!("src → {}{}", after.src, port(true))
+                format!("src → {}{}", after.src, text(src))
             }
         }
         EventKind::Encap { remote, .. } => format!("into the tunnel → {remote}"),
         EventKind::Decap { .. } => "out of the tunnel".into(),
         EventKind::SocketDeliver { port: 0, .. } => "arrived".into(),
         EventKind::SocketDeliver { port, .. } => format!("arrived: port {port}"),
+        EventKind::SocketCopy { .. } => "arrived: raw socket".into(),
         EventKind::EchoReply => "answers the ping".into(),
         EventKind::Drop { reason: DropReason::NOT_SPECIFIED, func } => {
             words::drop(DropReason::NOT_SPECIFIED, func).into()

@@ -15,7 +15,7 @@ use packetwalk_sim::kernel::neigh::Nud;
 use packetwalk_sim::kernel::types::NetnsId;
 use packetwalk_sim::session::Session;
 use packetwalk_sim::trace::DropReason;
-use packetwalk_sim::trace::event::{ArpVerdict, Event, EventKind};
+use packetwalk_sim::trace::event::{ArpVerdict, CtVerdict, Event, EventKind};
 use packetwalk_sim::trace::words;
 use packetwalk_sim::wire::MacAddr;
 use packetwalk_sim::wire::packet::{Arp, Body};
@@ -83,7 +83,7 @@ pub(super) fn show(w: &WalkState, i: usize, e: &Event, d: &mut Doc) {
     }
 }
 
-/// The rule or policy that a packet met last before the firewall dropped it.
+/// What a packet met last before netfilter dropped it: a rule, a policy, or connection tracking that has no place for it.
 pub(super) fn culprit<'w>(w: &'w WalkState, i: usize, e: &Event) -> Option<(usize, &'w Event)> {
     if !matches!(e.kind, EventKind::Drop { reason: DropReason::NETFILTER_DROP, .. }) {
         return None;
@@ -96,6 +96,7 @@ pub(super) fn culprit<'w>(w: &'w WalkState, i: usize, e: &Event) -> Option<(usiz
                 | EventKind::XtPolicy { .. }
                 | EventKind::EbRule { fits: true, .. }
                 | EventKind::EbPolicy { .. }
+                | EventKind::Ct { verdict: CtVerdict::Full | CtVerdict::Clash, .. }
         )
     };
     let mut back = (i.saturating_sub(64)..i).rev();
@@ -106,11 +107,11 @@ pub(super) fn culprit<'w>(w: &'w WalkState, i: usize, e: &Event) -> Option<(usiz
 fn dropped(w: &WalkState, i: usize, e: &Event, reason: DropReason, d: &mut Doc) {
     let s = w.world();
     match reason {
-        DropReason::NETFILTER_DROP => {
-            if let Some((j, x)) = culprit(w, i, e) {
-                chain::show(w, j, x, d);
-            }
-        }
+        DropReason::NETFILTER_DROP => match culprit(w, i, e) {
+            Some((_, x)) if matches!(x.kind, EventKind::Ct { .. }) => drops::tracking(w, e, d),
+            Some((j, x)) => chain::show(w, j, x, d),
+            None => {}
+        },
         DropReason::NO_SOCKET => sockets(w, e.ns, 0, d),
         DropReason::NEIGH_FAILED => neighbours(w, e, None, "FAILED", d),
         DropReason::IP_RPFILTER | DropReason::IP_INADDRERRORS | DropReason::IP_LOCALNET => {

@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use packetwalk_sim::scenario::expect::names;
+use packetwalk_sim::scenario::matrix::{Row, Target};
 use packetwalk_sim::scenario::run::StepResult;
 use packetwalk_sim::trace::clause::clause;
 use packetwalk_sim::trace::event::{Birth, EventKind, RuleVerdict};
@@ -112,12 +113,18 @@ fn begin(state: &State, w: &WalkState, d: &mut Doc) {
     if !line.is_empty() {
         d.hang("", &line, "    ", PLACE);
     }
+    if let Some(rows) = p.step.expect.as_ref().map(|e| &e.reaches).filter(|r| !r.is_empty()) {
+        matrix(rows, d);
+    }
     let n = w.listing.shown.len();
     let packets = w.stories();
     d.gap();
     if n > 0 {
         let s = if packets == 1 { "" } else { "s" };
         d.para(&format!("{packets} packet{s}, {n} decisions to look at."), FAINT);
+    } else if !w.filter.words.is_empty() {
+        let all = key(state, Action::Close);
+        d.para(&format!("No decision here has \"{}\" in it; {all} takes the filter away.", w.filter.words), FAINT);
     } else if w.index().is_some_and(|i| !i.items.is_empty()) {
         let all = key(state, Action::Details);
         d.para(&format!("No decision to look at here; {all} shows small ones too."), FAINT);
@@ -136,10 +143,32 @@ fn begin(state: &State, w: &WalkState, d: &mut Doc) {
     }
 }
 
+/// Who is to reach whom: a promise of the scenario, which `packetwalk test` tries on copies of the world.
+fn matrix(rows: &[Row], d: &mut Doc) {
+    d.para("Who is to reach whom (packetwalk test tries it; : tries one here):", FAINT);
+    for r in rows {
+        let of = |want: bool| {
+            let all: Vec<String> = r.targets.iter().filter(|t| t.want == want).map(Target::text).collect();
+            all.join(", ")
+        };
+        let text = match (of(true), of(false)) {
+            (yes, no) if no.is_empty() => format!("reaches {yes}"),
+            (yes, no) if yes.is_empty() => format!("does not reach {no}"),
+            (yes, no) => format!("reaches {yes}; does not reach {no}"),
+        };
+        d.hang(&format!("{} ", r.from), &text, "    ", Style::new());
+    }
+}
+
 fn end(state: &State, w: &WalkState, d: &mut Doc) {
     let (Some(p), Some(done)) = (w.walk.planned(w.chapter), w.walk.chapter(w.chapter)) else { return };
     let r = &done.result;
     command(r, d);
+    if let Some(rows) =
+        p.step.expect.as_ref().map(|e| &e.reaches).filter(|r| !r.is_empty() && line_of(&p.step.action.what).is_empty())
+    {
+        matrix(rows, d);
+    }
     for l in r.stdout.lines().chain(r.stderr.lines()).take(2000) {
         d.output(l);
     }
@@ -162,7 +191,10 @@ fn end(state: &State, w: &WalkState, d: &mut Doc) {
         }
         if !good {
             let (why, drop) = (key(state, Action::Why), key(state, Action::NextDrop));
-            d.para(&format!("{why} explains why. {drop} from the begin of the step shows where it was dropped."), KEY);
+            d.para(
+                &format!("{why} explains why. {drop} from the beginning of the step shows where it was dropped."),
+                KEY,
+            );
         }
     } else if let Some(n) = r.exit.filter(|n| *n != 0) {
         d.para(&format!("The command failed: exit status {n}."), BAD);
@@ -245,6 +277,9 @@ fn event(state: &State, w: &WalkState, tight: bool, d: &mut Doc) {
     let text = match evidence::culprit(w, i, e) {
         Some((_, x)) if matches!(x.kind, EventKind::XtMatched { verdict: RuleVerdict::Nat, .. }) => {
             "The packet has another destination now, and from its source no way leads there: it is dropped.".into()
+        }
+        Some((_, x)) if matches!(x.kind, EventKind::Ct { .. }) => {
+            format!("Connection tracking drops the packet. {}", tell(s, x))
         }
         Some((_, x)) => format!("The firewall drops the packet. {}", tell(s, x)),
         None => tell(s, e),

@@ -36,6 +36,9 @@ pub(super) fn render(w: &WalkState, frame: &mut Frame<'_>, area: Rect, focus: bo
 /// Why there is no packet to show.
 fn nothing(w: &WalkState) -> &'static str {
     match (w.event(), w.at_end()) {
+        (Some((_, e, _)), _) if matches!(e.kind, EventKind::Fib { .. } | EventKind::SourceChosen { .. }) => {
+            "The packet is not made yet: the host first asks where it is to go."
+        }
         (Some(_), _) => "No packet here: this is not about one, or its content was not kept.",
         (None, true) => "The packets have arrived or are gone: one decision back is the last of them.",
         (None, false) => "No packet yet: one decision on is the first of them.",

@@ -11,6 +11,7 @@ use packetwalk_sim::trace::event::Birth;
 use super::device;
 use super::doc::{Doc, cut};
 use super::look::{BAD, FAINT, GOOD, HEAD, HERE, KEY};
+use super::steps::short;
 use super::walk::{foot, frame_of};
 use crate::glossary::WORDS;
 use crate::keys::{Binding, Context, IN_A_PANEL, TABLE};
@@ -157,7 +158,7 @@ fn packets(state: &State, chosen: usize, frame: &mut Frame<'_>) {
         let tail = format!("{}{by}", birth(s));
         let sign = if s.dropped { '✗' } else { ' ' };
         let room = d.width.saturating_sub(tail.chars().count() + 9);
-        let text = format!("{:>4} {sign} {:<room$} {tail} ", i + 1, cut(&s.title, room));
+        let text = format!("{:>4} {sign} {:<room$} {tail} ", i + 1, cut(&short(&s.title, false, room), room));
         let style = if s.dropped { BAD } else { Style::new() };
         d.line(&text, if i == chosen { style.patch(HERE) } else { style });
     }

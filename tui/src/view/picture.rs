@@ -32,10 +32,17 @@ struct Lit {
 /// Draws it.
 pub(super) fn render(w: &WalkState, frame: &mut Frame<'_>, area: Rect, focus: bool) {
     let lit = light(w);
-    let bottom = w.event().and_then(|(_, e, _)| match &e.kind {
+    let bottom = w.event().and_then(|(i, e, _)| match &e.kind {
         EventKind::Drop { reason, func } => {
-            let text = format!(" ✗ {}: {} ", reason.name(), words::drop(*reason, func));
-            Some(Line::from(Span::styled(cut(&text, usize::from(area.width).saturating_sub(4)), BAD)))
+            let why = match super::evidence::culprit(w, i, e) {
+                Some((_, x)) if matches!(x.kind, EventKind::Ct { .. }) => "connection tracking",
+                _ => words::drop(*reason, func),
+            };
+            let room = usize::from(area.width).saturating_sub(4);
+            let whole = format!(" ✗ {}: {why} ", reason.name());
+            // The name stands in the list as well.
+            let text = if whole.chars().count() > room { format!(" ✗ {why} ") } else { whole };
+            Some(Line::from(Span::styled(cut(&text, room), BAD)))
         }
         _ => None,
     });

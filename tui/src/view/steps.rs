@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use packetwalk_sim::trace::clause::clause;
-use packetwalk_sim::trace::event::EventKind;
+use packetwalk_sim::trace::event::{Birth, EventKind};
 use packetwalk_sim::trace::words;
 
 use super::doc::cut;
@@ -78,8 +78,9 @@ fn begin(w: &WalkState) -> String {
     match w.walk.planned(w.chapter) {
         None => w.walk.scenario.title.clone(),
         Some(p) => match line_of(&p.step.action.what) {
-            l if l.is_empty() => "a word before what follows".into(),
-            l => l,
+            l if !l.is_empty() => l,
+            _ if p.step.expect.as_ref().is_some_and(|e| !e.reaches.is_empty()) => "who is to reach whom".into(),
+            _ => "a word before what follows".into(),
         },
     }
 }
@@ -112,18 +113,33 @@ fn hop(w: &WalkState, n: usize, width: usize) -> Vec<Span<'static>> {
     }
     let item = w.index().and_then(|x| x.items.get(i as usize));
     let story = item.and_then(|i| w.index()?.stories.get(i.story as usize));
-    let own = s.kernel.rec.packet_at(e).filter(|_| h.aside).map(words::packet);
-    let title = own.or_else(|| story.map(|s| short(&s.title))).unwrap_or_default();
+    // A question of ARP and its answer are one packet's story, and two packets.
+    let arp = h.aside || story.is_some_and(|s| s.arp);
+    let own = s.kernel.rec.packet_at(e).filter(|_| arp).map(words::packet);
     let room = width.saturating_sub(place.chars().count() + 2);
+    let again = story.is_some_and(|s| s.birth == Birth::Retransmit);
+    let title = own.or_else(|| story.map(|s| short(&s.title, again, room))).unwrap_or_default();
     vec![Span::styled(place, PLACE), Span::styled(format!("  {}", cut(&title, room)), FAINT)]
 }
 
 /// What ARP for a packet is set in by, below the packet that waits.
 const ASIDE: &str = "  ";
 
-/// A packet in the fewest words: what it is.
-fn short(title: &str) -> String {
-    title.split(", ttl").next().unwrap_or(title).to_owned()
+/// A packet in the fewest words: what it is. TCP's flags say that, and come first where there is no room for all.
+pub(super) fn short(title: &str, again: bool, room: usize) -> String {
+    let text = title.split(", ttl").next().unwrap_or(title);
+    let text = if again { format!("{text} (again)") } else { text.to_owned() };
+    let flags = text
+        .strip_prefix("TCP ")
+        .and_then(|t| t.split_once(" ["))
+        .and_then(|(ends, f)| Some((ends, f.split_once(']')?.0)));
+    match flags {
+        Some((ends, flags)) if text.chars().count() > room => {
+            let again = if again { "again, " } else { "" };
+            format!("TCP {flags} {again}{ends}")
+        }
+        _ => text,
+    }
 }
 
 fn event(w: &WalkState, n: usize, width: usize) -> Vec<Span<'static>> {
@@ -143,13 +159,13 @@ fn event(w: &WalkState, n: usize, width: usize) -> Vec<Span<'static>> {
     let style = match e.kind {
         EventKind::Drop { .. } | EventKind::Bound { .. } => BAD,
         EventKind::Nat { .. } | EventKind::Encap { .. } | EventKind::Decap { .. } => NEW,
-        EventKind::SocketDeliver { .. } | EventKind::EchoReply => GOOD,
+        EventKind::SocketDeliver { .. } | EventKind::SocketCopy { .. } | EventKind::EchoReply => GOOD,
         EventKind::XtMissed { .. } => FAINT,
         _ => Style::new(),
     };
     let sign = match e.kind {
         EventKind::Drop { .. } | EventKind::Bound { .. } => "✗ ",
-        EventKind::SocketDeliver { .. } | EventKind::EchoReply => "✓ ",
+        EventKind::SocketDeliver { .. } | EventKind::SocketCopy { .. } | EventKind::EchoReply => "✓ ",
         _ => "  ",
     };
     let lead = if aside { ASIDE } else { "" };

@@ -7,11 +7,12 @@ use ipnet::Ipv4Net;
 use super::{Found, line};
 use crate::explain::scene::Scene;
 use crate::explain::{Cause, Line, world};
+use crate::kernel::fib::{RuleAction, table};
 use crate::kernel::link::Device;
 use crate::kernel::types::{DevId, NetnsId};
 
 /// Networks of the others on a device's wire, each with the address of one of them.
-fn beside(sc: &Scene<'_>, d: DevId) -> Vec<(Ipv4Net, Ipv4Addr, NetnsId)> {
+pub fn beside(sc: &Scene<'_>, d: DevId) -> Vec<(Ipv4Net, Ipv4Addr, NetnsId)> {
     let s = sc.after;
     let own = s.kernel.dev(d).netns;
     let mut all: Vec<(Ipv4Net, Ipv4Addr, NetnsId)> = Vec::new();
@@ -141,6 +142,28 @@ pub fn readdress(sc: &Scene<'_>, ns: NetnsId, dst: Ipv4Addr, mut f: Found) -> Fo
         }
     }
     f
+}
+
+/// The routes of tables that routing rules ask and that have none: they went with a device's last address.
+pub fn emptied(sc: &Scene<'_>, d: &Device, dst: Ipv4Addr) -> Vec<Line> {
+    let s = sc.after;
+    let fib = &s.kernel.ns(d.netns).fib;
+    let empty = fib.rules.iter().filter_map(|r| match r.action {
+        RuleAction::Table(t) => Some(t),
+        _ => None,
+    });
+    let mut empty: Vec<u32> = empty
+        .filter(|t| *t < table::DEFAULT && fib.tables.get(t).is_none_or(|t| t.routes.iter().next().is_none()))
+        .collect();
+    empty.dedup();
+    let via = beside(sc, d.id)
+        .into_iter()
+        .find(|(_, _, v)| world::has(s, *v, dst) || world::next_hop(s, *v, dst, None).is_some());
+    let Some((_, via, _)) = via else { return Vec::new() };
+    empty
+        .into_iter()
+        .map(|t| line(sc, d.netns, format!("ip route add default via {via} dev {} table {t}", d.name)))
+        .collect()
 }
 
 /// Routes over a device to an address, by those beside it who have it or lead there.

@@ -5,6 +5,7 @@ use crate::explain::scene::Scene;
 use crate::explain::{Cause, world};
 use crate::kernel::fib::{RuleAction, table};
 use crate::kernel::types::{DevId, NetnsId};
+use crate::trace::DropReason;
 use crate::trace::event::{EventKind, FibResult};
 
 /// Namespaces of the step that lack a rule every namespace is born with.
@@ -128,6 +129,30 @@ pub fn find(sc: &Scene<'_>, out: &mut Vec<Found>) {
                 }
                 out.push(f.fix(lines));
             }
+        }
+    }
+}
+
+/// Routes to one network that lead to a host which knows no way on, while another neighbour is nearer.
+pub fn astray(sc: &Scene<'_>, out: &mut Vec<Found>) {
+    let s = sc.after;
+    let lost = |x: &crate::trace::Event| matches!(x.kind, EventKind::Drop { reason: DropReason::IP_INNOROUTES, .. });
+    for e in sc.events().iter().filter(|e| lost(e)) {
+        let at = |x: &&crate::trace::Event| x.packet == e.packet && x.ns != e.ns;
+        for x in sc.events().iter().filter(at) {
+            let EventKind::Fib { key, result: FibResult::Route { route, .. } } = &x.kind else { continue };
+            let Some(via) = route.gateway().filter(|g| world::has(s, e.ns, *g) && route.dst.prefix_len() > 0) else {
+                continue;
+            };
+            let Some(hop) = world::next_hop(s, x.ns, key.dst, None).filter(|h| h.via != via) else { continue };
+            let (place, there) = (world::place(s, x.ns), world::place(s, e.ns));
+            let says =
+                format!("{place} sends to {} by {via}, and {there} has no route there: {} has", route.dst, hop.via);
+            let table = if route.table == table::MAIN { String::new() } else { format!(" table {}", route.table) };
+            let f = Found::new(Cause::WrongGateway, place, says)
+                .shown("the route that wins", Some(line(sc, x.ns, format!("ip route get {}", key.dst))))
+                .fix(vec![line(sc, x.ns, format!("ip route replace {} via {}{table}", route.dst, hop.via))]);
+            out.push(f);
         }
     }
 }

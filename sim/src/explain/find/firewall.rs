@@ -122,6 +122,9 @@ fn exceptions(sc: &Scene<'_>, i: usize, v: Variant, t: TableKind, h: Hook) -> Ve
     let chain = if user { "DOCKER-USER" } else { h.name() };
     let mut all = Vec::new();
     let mut add = |spec: &str| all.push(vec![line(sc, ns, format!("{iptables} -I {chain} {spec} -j ACCEPT"))]);
+    if on_loopback(sc, i) {
+        add(if h == Hook::Output { "-o lo" } else { "-i lo" });
+    }
     let outer = sc.is_outer(sc.events()[i].packet);
     let flow = sc.packet_before(i).and_then(Flow::of);
     if outer && let Some(port) = flow.as_ref().and_then(Flow::dport) {
@@ -140,6 +143,11 @@ fn exceptions(sc: &Scene<'_>, i: usize, v: Variant, t: TableKind, h: Hook) -> Ve
         }
     }
     all
+}
+
+/// The packet is between programs of one host.
+fn on_loopback(sc: &Scene<'_>, i: usize) -> bool {
+    sc.events()[i].dev.is_some_and(|d| sc.after.kernel.dev(d).is_loopback())
 }
 
 fn has_chain(sc: &Scene<'_>, ns: NetnsId, chain: &str) -> bool {

@@ -21,6 +21,19 @@ pub fn refused(sc: &Scene<'_>, out: &mut Vec<Found>) {
         _ => return,
     };
     let told = sc.result.report.as_ref().and_then(|r| r.local_errno.clone()).unwrap_or_default();
+    if told == "ENETDOWN" {
+        let s = sc.after;
+        for d in s.kernel.devs_of(sc.ns).filter(|d| d.alive && !d.is_up()) {
+            let at = format!("{place}/{}", d.name);
+            let show = super::line(sc, sc.ns, format!("ip link show {}", d.name));
+            let says = format!("{at} is down, and the request was to leave by it ({told})");
+            out.push(
+                Found::new(Cause::LinkDown, at, says)
+                    .shown(format!("{} is DOWN", d.name), Some(show))
+                    .fix(vec![super::line(sc, sc.ns, format!("ip link set {} up", d.name))]),
+            );
+        }
+    }
     let f = Found::new(Cause::Refused, place.clone(), format!("{place}: {why} ({told})"));
     out.push(f.shown("its devices and addresses", Some(super::line(sc, sc.ns, "ip addr"))));
 }

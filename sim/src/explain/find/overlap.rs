@@ -7,6 +7,7 @@ use crate::docker::Engine;
 use crate::docker::types::Network;
 use crate::explain::scene::{Flow, Scene};
 use crate::explain::{Cause, Line, world};
+use crate::kernel::fib::table;
 use crate::kernel::link::Device;
 use crate::kernel::types::{HostId, NetnsId};
 
@@ -50,8 +51,13 @@ fn both(sc: &Scene<'_>, root: NetnsId, engine: &Engine, n: &Network, over: (Ipv4
         "network {} of Docker is {net}, and {place}/{} is on {lan}: who is meant cannot be told",
         n.name, d.name
     );
-    let f = Found::new(Cause::SubnetOverlap, place, says)
+    let mut f = Found::new(Cause::SubnetOverlap, place, says)
         .shown(format!("{lan} dev {}, {net} dev {}", d.name, n.bridge_name), Some(line(sc, root, "ip route")));
+    let main = sc.after.kernel.ns(root).fib.tables.get(&table::MAIN);
+    if !main.is_some_and(|t| t.routes.get(&lan).is_some_and(|r| r.iter().any(|r| r.dev == Some(d.id)))) {
+        f.blocker.says = format!("{}; and the route of {} is gone", f.blocker.says, d.name);
+        f = f.fix(vec![line(sc, root, format!("ip route prepend {lan} dev {}", d.name))]);
+    }
     if n.name == "bridge" { f } else { f.fix(anew(sc, root, engine, n)) }
 }
 

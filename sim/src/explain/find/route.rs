@@ -2,15 +2,13 @@
 
 use std::net::Ipv4Addr;
 
-use super::firewall::with_table;
-use super::{Found, address, line, with_drop, words};
-use crate::command::iptables::rule_spec;
+use super::{Found, address, line, link, masquerade, netmask, with_drop, words};
 use crate::explain::scene::{Flow, Scene};
 use crate::explain::{Cause, Line, world};
 use crate::kernel::link::Device;
 use crate::kernel::types::{DevId, NetnsId};
 use crate::trace::DropReason;
-use crate::trace::event::{EventKind, Miss, RuleAt};
+use crate::trace::event::EventKind;
 
 /// A packet for another came to a host that does not forward.
 pub fn not_forwarding(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
@@ -23,6 +21,9 @@ pub fn not_forwarding(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
     {
         out.push(with_drop(sc, i, f));
     }
+    if let (Some(d), Some(dst)) = (e.dev, dst) {
+        out.extend(unplugged(sc, i, d, dst));
+    }
     let on = s.kernel.ns(e.ns).sysctl.all.forwarding != 0;
     let key = match e.dev {
         Some(d) if on => format!("net.ipv4.conf.{}.forwarding", world::name(s, d)),
@@ -34,6 +35,22 @@ pub fn not_forwarding(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
         .fix(vec![line(sc, e.ns, format!("sysctl -w {key}=1"))])
         .fix(vec![line(sc, e.ns, "sysctl -w net.ipv4.ip_forward=1")]);
     out.push(with_drop(sc, i, f));
+}
+
+/// Whoever has the address hangs on an end that is no port any more: another host heard the frame in its stead.
+fn unplugged(sc: &Scene<'_>, i: usize, dev: DevId, dst: Ipv4Addr) -> Vec<Found> {
+    let s = sc.after;
+    let far = world::owners(s, dst).into_iter().filter(|o| world::wires(s, dev, o.id).is_none());
+    let ends = far.flat_map(|o| link::loose_ends(sc, dev, o.id));
+    ends.map(|(port, bridge)| {
+        let (p, b) = (s.kernel.dev(port), s.kernel.dev(bridge));
+        let place = format!("{}/{}", world::place(s, p.netns), p.name);
+        let says = format!("{place} is no port of {}, and another host got {}", b.name, words(sc, i));
+        Found::new(Cause::PortNotEnslaved, place, says)
+            .shown(format!("{} has no master", p.name), Some(line(sc, p.netns, format!("ip link show {}", p.name))))
+            .fix(link::enslave(sc, port, bridge))
+    })
+    .collect()
 }
 
 /// There is no route to a destination.
@@ -51,17 +68,22 @@ pub fn missing(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
     if dst.is_broadcast() || dst.is_multicast() || dst.is_unspecified() {
         return;
     }
-    // Looked up to tell of a packet that is too big: that is the cause.
-    let big = |x: &crate::trace::Event| {
-        matches!(x.kind, EventKind::Drop { reason: DropReason::PKT_TOO_BIG, .. }) && x.ns == e.ns
+    // Looked up to tell of a packet that is too big, or that no route leads on: that is the cause.
+    let told = |x: &crate::trace::Event| {
+        let reason = match x.kind {
+            EventKind::Drop { reason, .. } => reason,
+            _ => return false,
+        };
+        x.ns == e.ns && matches!(reason, DropReason::PKT_TOO_BIG | DropReason::IP_INNOROUTES)
     };
-    if sc.events()[i..].iter().take(6).any(big) {
+    let of_its_own = matches!(e.kind, EventKind::Fib { .. });
+    if of_its_own && sc.events()[i..].iter().take(6).any(told) {
         return;
     }
     let back = e.ns != sc.ns && (!matches!(e.kind, EventKind::Drop { .. }) || world::has(s, sc.ns, dst));
     let place = world::place(s, e.ns);
     let cause = match back {
-        true if hidden_behind(sc, e.ns) || meant_to_hide(sc, e.ns) => Cause::MasqueradeMissing,
+        true if masquerade::behind(sc, e.ns) || masquerade::meant(sc, e.ns) => Cause::MasqueradeMissing,
         true => Cause::NoReturnRoute,
         false => Cause::NoRoute,
     };
@@ -75,8 +97,9 @@ pub fn missing(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
     let mut f = Found::new(cause, place, says)
         .shown(format!("no route to {dst}"), Some(line(sc, e.ns, format!("ip route get {dst}"))));
     if cause == Cause::MasqueradeMissing {
-        f = masquerade(sc, e.ns, dst, f);
+        f = masquerade::at(sc, e.ns, dst, f);
     }
+    f = netmask::too_narrow(sc, e.ns, dst, f);
     f = down(sc, e.ns, dst, f);
     f = tunnel(sc, i, f);
     f = address::readdress(sc, e.ns, dst, f);
@@ -103,7 +126,7 @@ pub fn missing(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
         f = container(sc, e.ns, f);
     }
     if cause == Cause::NoReturnRoute {
-        f = masquerade(sc, e.ns, dst, f);
+        f = masquerade::at(sc, e.ns, dst, f);
     }
     out.push(with_drop(sc, i, f));
 }
@@ -254,63 +277,6 @@ fn container(sc: &Scene<'_>, ns: NetnsId, mut f: Found) -> Found {
         f = f.fix(leave.iter().cloned().chain([connect]).collect());
     }
     f
-}
-
-/// The client lives on the host that forwarded for it: a container or a namespace, in a network of the host's own.
-fn hidden_behind(sc: &Scene<'_>, answers: NetnsId) -> bool {
-    let s = sc.after;
-    translates(sc, answers).is_some_and(|(router, _)| {
-        s.kernel.ns(sc.ns).host == s.kernel.ns(router).host && sc.ns != router && world::root(s, router) == router
-    })
-}
-
-/// The router translates sources, though not of what leaves by this device.
-fn meant_to_hide(sc: &Scene<'_>, answers: NetnsId) -> bool {
-    translates(sc, answers).is_some_and(|(router, _)| missed_by_device(sc, router).is_some())
-}
-
-/// The router that put the request on the wire of whoever answers, and the device it left by.
-fn translates(sc: &Scene<'_>, answers: NetnsId) -> Option<(NetnsId, DevId)> {
-    let s = sc.after;
-    let forwards: Vec<NetnsId> = sc.routers().into_iter().filter(|n| *n != answers).collect();
-    let router = *forwards.last()?;
-    let out = sc.events().iter().rev().find_map(|e| match e.kind {
-        EventKind::Tx if e.ns == router => e.dev,
-        _ => None,
-    })?;
-    // The last device of the way out: one that the answering side is wired to, and that has an address to hide behind.
-    let dev = sc.events().iter().find_map(|e| match (&e.kind, e.dev) {
-        (EventKind::Tx, Some(d)) if e.ns == router => {
-            let wired = world::segment(s, d).iter().any(|x| s.kernel.dev(*x).netns == answers);
-            (wired && !s.kernel.dev(d).addrs.is_empty()).then_some(d)
-        }
-        _ => None,
-    });
-    Some((router, dev.unwrap_or(out)))
-}
-
-fn masquerade(sc: &Scene<'_>, answers: NetnsId, client: Ipv4Addr, mut f: Found) -> Found {
-    let Some((router, dev)) = translates(sc, answers) else { return f };
-    let s = sc.after;
-    let net = world::owners(s, client).first().and_then(|d| world::net_of(d, client));
-    let src = net.map_or_else(|| client.to_string(), |n| n.to_string());
-    let rule = format!("iptables -t nat -A POSTROUTING -s {src} -o {} -j MASQUERADE", world::name(s, dev));
-    f = f.shown("no rule translates the source", Some(line(sc, router, "iptables -t nat -S POSTROUTING")));
-    if let Some((r, miss)) = missed_by_device(sc, router) {
-        let show = format!("{} -nvL {} --line-numbers", with_table(r.variant, r.table), r.chain);
-        let what = format!("rule {} of {} does not fit ({}): {}", r.number, r.chain, miss.option, rule_spec(&r.rule));
-        f = f.shown(what, Some(line(sc, router, show)));
-    }
-    f.fix(vec![line(sc, router, rule)])
-}
-
-/// A rule that gives packets another source was tried at a router, and is for another device than they leave by.
-fn missed_by_device<'a>(sc: &'a Scene<'_>, router: NetnsId) -> Option<(&'a RuleAt, &'a Miss)> {
-    let hides = |r: &RuleAt| ["-j MASQUERADE", "-j SNAT"].iter().any(|t| rule_spec(&r.rule).contains(t));
-    sc.events().iter().find_map(|e| match &e.kind {
-        EventKind::XtMissed { at, miss } if e.ns == router && miss.option == "-o" && hides(at) => Some((at, miss)),
-        _ => None,
-    })
 }
 
 /// The time to live was used up.

@@ -1,5 +1,7 @@
 //! Packets that arrived where nobody wants them.
 
+use std::net::IpAddr;
+
 use super::{Found, at, dnat, line, with_drop, words};
 use crate::docker::types::{Bound, Network, Publish};
 use crate::explain::scene::{Flow, FlowL4, Scene};
@@ -119,9 +121,11 @@ fn published_elsewhere(sc: &Scene<'_>, i: usize, flow: &Flow, port: u16) -> Opti
         Some((c, c.bound.iter().find(here).filter(|b| !b.host_ip.is_unspecified())?))
     })?;
     let place = world::place(s, e.ns);
+    let lost = |a: IpAddr| matches!(a, IpAddr::V4(a) if !a.is_loopback() && !world::has(s, e.ns, a));
+    let gone = if lost(bound.host_ip) { " (which it no longer has)" } else { "" };
     let says = format!(
-        "container {} publishes port {port} at {} of {place} only, and {} asks for {}: `-p {port}:{}` would publish it at \
-         every address",
+        "container {} publishes port {port} at {} of {place} only{gone}, and {} asks for {}: `-p {port}:{}` would publish \
+         it at every address",
         c.name,
         bound.host_ip,
         words(sc, i),

@@ -1,10 +1,13 @@
 //! Sources that a host does not accept: reverse path filter, martians.
 
-use super::{Found, at, line, with_drop, words};
+use std::net::Ipv4Addr;
+
+use super::{Found, address, at, line, with_drop, words};
 use crate::explain::scene::{Flow, Scene};
 use crate::explain::{Cause, Line, world};
 use crate::kernel::types::{DevId, NetnsId};
 use crate::trace::DropReason;
+use crate::trace::event::{ArpVerdict, EventKind};
 
 /// `rp_filter` of a device: the greater of its own and `all` counts; lines that make it loose, and off.
 fn filter(sc: &Scene<'_>, ns: NetnsId, dev: DevId) -> (String, Vec<Line>, Vec<Line>) {
@@ -39,8 +42,39 @@ pub fn rp_filter(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
         at(sc, i),
         flow.src
     );
-    let f = refused(sc, e.ns, dev, flow.src, Found::new(Cause::RpFilter, at(sc, i), says));
+    let f = bare(sc, i, dev, flow.src)
+        .unwrap_or_else(|| refused(sc, e.ns, dev, flow.src, Found::new(Cause::RpFilter, at(sc, i), says)));
     out.push(with_drop(sc, i, f));
+}
+
+/// The device lost its address: from one without any, `rp_filter` takes nothing (`no_addr` in `__fib_validate_source`).
+fn bare(sc: &Scene<'_>, i: usize, dev: DevId, src: Ipv4Addr) -> Option<Found> {
+    let e = &sc.events()[i];
+    let d = sc.after.kernel.dev(dev);
+    if !d.addrs.is_empty() {
+        return None;
+    }
+    // As it came: what is translated before routing has another destination by now.
+    let came = |j: &usize| {
+        let x = &sc.events()[*j];
+        x.packet == e.packet && x.ns == e.ns && matches!(x.kind, EventKind::Rx)
+    };
+    let asked = (0..i).rev().find(came).and_then(|j| Flow::of(sc.packet_before(j)?))?.dst;
+    let mut f = address::lost(sc, dev, asked)?;
+    f.blocker.says = format!("{}: rp_filter takes nothing from a device without one", f.blocker.says);
+    let add = f.fixes.first().cloned().unwrap_or_default();
+    let routes = address::emptied(sc, d, src);
+    Some(if routes.is_empty() { f } else { f.fix(add.into_iter().chain(routes).collect()) })
+}
+
+/// Somebody at the same host answered the ARP question that one of its devices kept silent on.
+pub fn answered(sc: &Scene<'_>, i: usize) -> bool {
+    let e = &sc.events()[i];
+    let asked = |i: usize| sc.packet_before(i).and_then(crate::explain::scene::arp).map(|a| (a.spa, a.tpa));
+    let same = |(j, x): (usize, &crate::trace::Event)| {
+        x.ns == e.ns && matches!(x.kind, EventKind::Arp { verdict: ArpVerdict::Answered }) && asked(j) == asked(i)
+    };
+    sc.events().iter().enumerate().any(same)
 }
 
 /// An ARP request was not answered because of its source.
@@ -61,7 +95,7 @@ pub fn silent(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
     out.push(refused(sc, e.ns, dev, src, Found::new(Cause::RpFilter, at(sc, i), says)));
 }
 
-fn refused(sc: &Scene<'_>, ns: NetnsId, dev: DevId, src: std::net::Ipv4Addr, f: Found) -> Found {
+fn refused(sc: &Scene<'_>, ns: NetnsId, dev: DevId, src: Ipv4Addr, f: Found) -> Found {
     let (shown, loose, off) = filter(sc, ns, dev);
     let name = world::name(sc.after, dev);
     let via = world::next_hop(sc.after, ns, src, None);
@@ -74,10 +108,10 @@ fn refused(sc: &Scene<'_>, ns: NetnsId, dev: DevId, src: std::net::Ipv4Addr, f: 
         f = f.fix(vec![line(sc, ns, format!("ip route del {route}"))]);
     }
     if let Some(h) = via {
-        f = f.fix(vec![line(sc, ns, format!("ip route replace {} via {} dev {name}", h.net, h.via))]);
-        if h.direct {
-            f = f.fix(vec![line(sc, ns, format!("ip route add {src} dev {name}"))]);
-        }
+        f = f.fix(vec![match h.direct {
+            true => line(sc, ns, format!("ip route add {src} dev {name}")),
+            false => line(sc, ns, format!("ip route replace {} via {} dev {name}", h.net, h.via)),
+        }]);
     }
     f
 }
@@ -129,7 +163,7 @@ pub fn answer_to_loopback(sc: &Scene<'_>, i: usize) -> Option<Found> {
 }
 
 /// A packet of 127.0.0.0/8 is to leave the host: the device must allow it, and the source must be rewritten.
-pub fn loopback_out(sc: &Scene<'_>, ns: NetnsId, dst: std::net::Ipv4Addr, what: String) -> Found {
+pub fn loopback_out(sc: &Scene<'_>, ns: NetnsId, dst: Ipv4Addr, what: String) -> Found {
     let s = sc.after;
     let says = format!("{what} has an address of 127.0.0.0/8 as its source, and none such may leave by a real device");
     let mut f = Found::new(Cause::Martian, world::place(s, ns), says);

@@ -6,7 +6,7 @@ use super::{Found, at, line, with_drop, words};
 use crate::explain::scene::{Flow, Scene};
 use crate::explain::{Cause, Line, world};
 use crate::kernel::link::Device;
-use crate::kernel::types::NetnsId;
+use crate::kernel::types::{DevId, NetnsId};
 use crate::kernel::vxlan::Vxlan;
 use crate::trace::event::EventKind;
 use crate::wire::MacAddr;
@@ -150,6 +150,32 @@ pub fn no_target(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
         f = f.fix(fix);
     }
     out.push(with_drop(sc, i, f));
+}
+
+/// A tunnel on the way does not send what is for everybody to the host where the receiver is.
+pub fn not_flooded(sc: &Scene<'_>, way: &[DevId], owner: &Device) -> Option<Found> {
+    let s = sc.after;
+    let mut ends = way.iter().map(|d| s.kernel.dev(*d)).filter_map(|d| Some((d, d.vxlan()?)));
+    let (dev, v) = ends.next()?;
+    let (far, w) = ends.next_back()?;
+    let there = w.cfg.local.or_else(|| own_address(sc, w))?;
+    let told: Vec<Ipv4Addr> =
+        v.fdb.get(&MacAddr::default()).into_iter().flat_map(|e| e.remotes.iter().map(|r| r.ip)).collect();
+    if told.contains(&there) {
+        return None;
+    }
+    let place = format!("{}/{}", world::place(s, dev.netns), dev.name);
+    let others: Vec<String> = told.iter().map(ToString::to_string).collect();
+    let to = if others.is_empty() { "nobody".to_owned() } else { format!("{} only", others.join(", ")) };
+    let says = format!(
+        "{place} sends what is for everybody to {to}, and {} is behind {there} ({}/{})",
+        world::place(s, owner.netns),
+        world::place(s, far.netns),
+        far.name
+    );
+    let f = Found::new(Cause::FdbMissing, place, says)
+        .shown("its forwarding database", Some(line(sc, dev.netns, format!("bridge fdb show dev {}", dev.name))));
+    Some(entries(sc, dev, v, None).into_iter().fold(f, Found::fix))
 }
 
 /// The tunnel answers ARP itself, and has no such neighbour in its table.

@@ -36,6 +36,8 @@ impl<R: Recorder> Kernel<R> {
             self.icmp_send(ns, Some(rx), &mut p, 11, 0, 0);
             return self.drop_at(rx.dev, &mut p, DropReason::IP_INHDR, "ip_forward");
         }
+        // Before the length is looked at, since Linux 6.7.
+        self.netns[ns.ix()].mib.inc(M::IpForwDatagrams);
         let mtu = self.forward_mtu(ns, &rt);
         if df && len > mtu as usize {
             self.netns[ns.ix()].mib.inc(M::IpFragFails);
@@ -51,8 +53,6 @@ impl<R: Recorder> Kernel<R> {
         if rt.redirect && !p.nf.routed {
             self.ip_rt_send_redirect(ns, rx, &rt, src, dst, &mut p);
         }
-        let mib = &mut self.netns[ns.ix()].mib;
-        mib.inc(M::IpForwDatagrams);
         let at = HookAt {
             ns,
             hook: Hook::Forward,

@@ -9,18 +9,32 @@ use super::super::block::{Block, device, title_of};
 use super::super::grid::{Grid, Tag};
 use super::{Plan, side_by_side};
 
+/// Cables that are drawn apart at a folded host; more of them share a column.
+const MOST_CABLES: usize = 5;
+
 impl Plan<'_> {
     pub(super) fn folded(&self, id: HostId, inner: usize) -> Block {
         let host = self.s.kernel.host(id);
         let ns = host.root_ns;
-        let text = format!("folded: {inner} namespaces inside");
-        let w = text.chars().count().max(host.name.chars().count() + 4) + 4;
+        let text = match inner {
+            0 => "folded".to_owned(),
+            1 => "folded: 1 namespace inside".to_owned(),
+            n => format!("folded: {n} namespaces inside"),
+        };
+        let cards = self.cards(ns);
+        // A cable each, beside the name.
+        let cables = cards.len().min(MOST_CABLES);
+        let w = (text.chars().count() + 4).max(host.name.chars().count() + 4 + 2 * cables);
         let mut grid = Grid::new(w, 3);
         grid.frame((0, 0), (w, 3), Tag::Border(ns));
         title_of(&mut grid, ns, &host.name);
         grid.text(2, 1, &text, Tag::Border(ns));
-        let plugs =
-            self.cards(ns).into_iter().enumerate().map(|(i, n)| (w - 3 - 2 * i.min(4), self.g[n].dev)).collect();
+        let column = |i: usize| w - 3 - 2 * i.min(cables.saturating_sub(1));
+        let plugs: Vec<(usize, DevId)> =
+            cards.into_iter().enumerate().map(|(i, n)| (column(i), self.g[n].dev)).collect();
+        for (x, d) in &plugs {
+            grid.set(*x, 0, '┴', Tag::Wire(*d, *d));
+        }
         Block { grid, plugs }
     }
 

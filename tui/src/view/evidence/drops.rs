@@ -57,6 +57,16 @@ fn state(dev: &Device) -> &'static str {
     if dev.is_up() { "up" } else { "down" }
 }
 
+/// The bound of the table of connections, and how many are in it.
+pub(super) fn tracking(w: &WalkState, e: &Event, d: &mut Doc) {
+    d.line("room in the table of connections", HEAD);
+    for key in ["net.netfilter.nf_conntrack_max", "net.netfilter.nf_conntrack_count"] {
+        if let Ok(v) = w.world().kernel.sysctl_get(e.ns, key) {
+            d.line(&format!("  {key} = {}", v.trim()), Style::new());
+        }
+    }
+}
+
 /// The bound of the neighbour table, which is the whole host's.
 pub(super) fn room(w: &WalkState, e: &Event, d: &mut Doc) {
     let k = &w.world().kernel;

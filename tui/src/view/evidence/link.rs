@@ -126,10 +126,8 @@ pub(super) fn tunnel(w: &WalkState, e: &Event, d: &mut Doc) {
     }
     for t in all {
         let Some(v) = t.vxlan() else { continue };
-        d.line(
-            &format!("{} of {}: VNI {}, UDP port {}, MTU {}", t.name, who(s, t.netns), v.cfg.vni, v.cfg.port, t.mtu),
-            HEAD,
-        );
+        let what = format!("VNI {}, UDP port {}, MTU {}", v.cfg.vni, v.cfg.port, t.mtu);
+        d.hang("", &format!("{} of {}: {what}", t.name, who(s, t.netns)), "  ", HEAD);
         let lead = format!("{}: ", t.name);
         let (before, lines) = (mine(was(w, t.netns, device::fdb), &lead), mine(device::fdb(s, t.netns), &lead));
         let lit = match &e.kind {

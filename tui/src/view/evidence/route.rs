@@ -8,7 +8,7 @@ use packetwalk_sim::trace::event::{Event, EventKind, FibResult, FlowKey};
 use ratatui::style::Style;
 
 use super::AROUND;
-use crate::tell::table_name;
+use crate::tell::route::table_name;
 use crate::view::doc::Doc;
 use crate::view::look::{BAD, FAINT, GOOD, HEAD};
 
