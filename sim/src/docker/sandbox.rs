@@ -517,8 +517,8 @@ impl Docker<'_> {
         self.move_outside(id, &name, &n, left)
     }
 
-    /// External connectivity goes to another endpoint: connections of the one before are forgotten, since 28 also of the new
-    /// one (`RevokeExternalConnectivity`, `ProgramExternalConnectivity`).
+    /// External connectivity goes to another endpoint: connections of the one before are forgotten, and of the new one
+    /// (`RevokeExternalConnectivity`, `ProgramExternalConnectivity`).
     fn move_outside(&mut self, id: &str, name: &str, n: &Network, left: bool) -> Result<(), String> {
         let c = self.c(id);
         let Some(new) = c.endpoints.get(name) else { return Ok(()) };
@@ -527,9 +527,7 @@ impl Docker<'_> {
         }
         let before = c.endpoints.values().find(|e| !e.id.is_empty() && e.id == c.bound_for);
         let inner = n.internal;
-        // 20.10 forgets only what the one before had.
-        let also = Some(new).filter(|_| !inner && self.profile() != Profile::V20);
-        for ip in before.into_iter().chain(also).filter_map(|e| e.ip) {
+        for ip in before.into_iter().chain(Some(new).filter(|_| !inner)).filter_map(|e| e.ip) {
             self.forget_connections(ip);
         }
         self.cm(id).bound_for.clone_from(&new.id);
