@@ -3,7 +3,7 @@
 use packetwalk_sim::app::probe::Probe;
 use packetwalk_sim::command::iptables;
 use packetwalk_sim::engine::Wheel;
-use packetwalk_sim::kernel::types::{DevId, MSEC, NetnsId};
+use packetwalk_sim::kernel::types::{DevId, HostId, MSEC, NetnsId};
 use packetwalk_sim::kernel::xtables::Variant;
 use packetwalk_sim::scenario::run::begin;
 use packetwalk_sim::session::Session;
@@ -241,7 +241,11 @@ fn one(
             // Only where iptables ran through Docker does the recorder look at counters.
             let counts = list(&json["steps"]).iter().any(|s| !s["hits"].is_null());
             let before = if counts { counters(s) } else { Counted::new() };
+            let lent = if pace == ENGINES { lend_files(s, host, ns) } else { Vec::new() };
             let report = s.probe(host, ns, &probe);
+            for (file, text) in lent {
+                let _ = s.write_file(host, ns, file, &text, false);
+            }
             if report.outcome == Some(Outcome::Unmodelled) {
                 did.refused = Some("probe not modelled".into());
             }
@@ -281,6 +285,26 @@ fn one(
         other => return Err(format!("step {other}")),
     }
     Ok(())
+}
+
+/// The recorder asks the engine where a container's files are. While that does not run, its names come from the
+/// host's. Gives what is to be put back.
+fn lend_files(s: &mut Session, host: HostId, ns: NetnsId) -> Vec<(&'static str, String)> {
+    let root = s.kernel.host(host).root_ns;
+    let runs = s.engines.get(&host).is_none_or(|e| e.running);
+    let container = s.engines.get(&host).is_some_and(|e| e.containers.values().any(|c| c.netns == Some(ns)));
+    if runs || !container || ns == root {
+        return Vec::new();
+    }
+    ["/etc/hosts", "/etc/resolv.conf"]
+        .into_iter()
+        .filter_map(|file| {
+            let own = s.read_file(host, ns, file).ok()?;
+            let text = s.read_file(host, root, file).unwrap_or_default();
+            let _ = s.write_file(host, ns, file, &text, false);
+            Some((file, own))
+        })
+        .collect()
 }
 
 /// Packets of every rule, by namespace: table, chain, number and text. FORWARD's policy counts like a rule.

@@ -18,6 +18,7 @@ pub mod images;
 pub mod ipam;
 pub mod kv;
 pub mod links;
+mod live_restore;
 pub mod macvlan;
 pub mod network;
 pub mod overlay;

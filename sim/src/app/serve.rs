@@ -17,6 +17,10 @@ struct Client {
     answered: bool,
     /// Bytes of a second write that is still to come.
     more: usize,
+    /// Its own end was said.
+    shut: bool,
+    /// The client's end was read.
+    left: bool,
 }
 
 /// The program.
@@ -92,7 +96,7 @@ impl Serve {
         }
         while let Some(c) = cx.k.tcp_accept(s) {
             cx.adopt(c);
-            self.clients.push(Client { sock: c, answered: false, more: 0 });
+            self.clients.push(Client { sock: c, answered: false, more: 0, shut: false, left: false });
             self.client(cx, c);
         }
     }
@@ -114,6 +118,11 @@ impl Serve {
                 }
                 Ok(TcpRead::Data(_)) => {}
                 Ok(TcpRead::Empty) => return,
+                // It reads to the end only when it has said its own.
+                Ok(TcpRead::Eof) if self.clients[i].answered && !self.clients[i].shut => {
+                    self.clients[i].left = true;
+                    return;
+                }
                 Ok(TcpRead::Eof) | Err(_) => break,
             }
         }
@@ -123,10 +132,17 @@ impl Serve {
 
     /// The second write of an answer, or the end.
     fn bulk<R: Recorder>(&mut self, cx: &mut Cx<'_, R>, s: SockId) {
-        let Some(c) = self.clients.iter_mut().find(|c| c.sock == s) else { return };
+        let Some(i) = self.clients.iter().position(|c| c.sock == s) else { return };
+        let c = &mut self.clients[i];
         let more = std::mem::take(&mut c.more);
         if more == 0 {
-            return cx.k.tcp_shutdown(s);
+            c.shut = true;
+            cx.k.tcp_shutdown(s);
+            if self.clients[i].left {
+                self.clients.remove(i);
+                cx.close(s);
+            }
+            return;
         }
         // A client that is gone meanwhile reads nothing.
         let _ = cx.k.tcp_send(s, Bytes::from(vec![b'z'; more]));

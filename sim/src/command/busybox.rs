@@ -40,6 +40,15 @@ fn usage(p: &mut Proc<'_>, applet: &str, bad: Option<char>, text: &str) -> i32 {
     1
 }
 
+/// Options of `nc` as the images have it: neither a scan nor UDP.
+pub(super) fn nc(p: &mut Proc<'_>, argv: &[String]) -> Result<(), Exit> {
+    const TEXT: &str = "[-iN] [-wN] [-l] [-p PORT] [-f FILE|IPADDR PORT] [-e PROG]\n\nOpen a pipe to IP:PORT or FILE\n\n\
+        \t-l\tListen mode, for inbound connects\n\t\t(use -ll with -e for persistent server)\n\t-p PORT\tLocal port\n\
+        \t-w SEC\tConnect timeout\n\t-i SEC\tDelay interval for lines sent\n\
+        \t-f FILE\tUse file (ala /dev/ttyS0) instead of network\n\t-e PROG\tRun PROG after connect\n";
+    options(p, "nc", argv, ("l", "wp", "ife"), TEXT).map(|_| ())
+}
+
 const BANNER: &str = "BusyBox v1.35.0 (Debian 1:1.35.0-4+deb12u1+b1) multi-call binary.";
 
 /// Reads options with `getopt`, or answers for the applet.

@@ -53,6 +53,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         "create" => run::create(p, rest),
         "exec" => exec::exec(p, rest),
         "start" | "stop" | "restart" | "kill" | "rm" => each::each(p, &cmd, rest),
+        "update" => each::update(p, rest),
         "rename" => each::rename(p, rest),
         "ps" | "ls" => show::ps(p, rest),
         "port" => show::port(p, rest),

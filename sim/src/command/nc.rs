@@ -13,6 +13,11 @@ use crate::trace::Outcome;
 /// # Errors
 /// Options that the model has not, or a listener in the foreground that nobody can reach.
 pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
+    if p.inside
+        && let Err(exit) = super::busybox::nc(p, argv)
+    {
+        return exit;
+    }
     let opts = match getopt(argv, "4lnuvzkbN", "wpsq", "6CdDFhrStUZIiMmOPTVWXx") {
         Ok(o) => o,
         Err(BadOpt::Refused(r)) => return Err(r),

@@ -50,13 +50,18 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         p.err.push_str(USAGE);
         return Ok(2);
     };
-    if !p.background && p.deadline.is_none() {
-        return Err(Refusal::new("serve in the foreground, which never ends: add &", 0));
+    let waits = !p.background && p.deadline.is_none();
+    if waits {
+        // It ends only where it cannot begin.
+        p.deadline = Some(p.sess.kernel.now());
     }
     match p.run_program("serve", Program::Serve(Serve::on(addr, ports)), None) {
         None => Ok(0),
         Some(app) => {
             let a = p.sess.apps.get(app);
+            if waits && a.exit.is_none() {
+                return Err(Refusal::new("serve in the foreground, which never ends: add &", 0));
+            }
             p.err.push_str(&a.err);
             Ok(a.exit.unwrap_or(0))
         }

@@ -26,6 +26,8 @@ impl Docker<'_> {
     /// # Errors
     /// The engine's sentence.
     pub fn create(&mut self, mut c: Container) -> Result<String, String> {
+        // 28 looks at the endpoints before it looks for a name (`containerCreate`).
+        self.check_endpoints(&c)?;
         check_name(&c.name)?;
         if let Some(other) = self.e().containers.values().find(|o| o.name == c.name && !c.name.is_empty()) {
             return Err(in_use(&c.name, &other.id));
@@ -36,7 +38,6 @@ impl Docker<'_> {
             c.name_generated = true;
         }
         self.resolve_mode(&mut c)?;
-        self.check_endpoints(&c)?;
         if c.hostname.is_empty() {
             c.hostname = match &c.mode {
                 Mode::Host => self.s.kernel.host(self.host).name.clone(),

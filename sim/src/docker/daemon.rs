@@ -61,6 +61,7 @@ impl Config {
             "--ip-forward" => self.ip_forward = yes,
             "--ip-forward-no-drop" => self.ip_forward_no_drop = yes,
             "--ip-masq" => self.ip_masq = yes,
+            "--live-restore" => self.live_restore = yes,
             "--userland-proxy" => self.userland_proxy = yes,
             "--allow-direct-routing" => self.allow_direct_routing = yes,
             "-b" | "--bridge" => self.bridge = Some(v.to_owned()),
@@ -119,6 +120,11 @@ impl Session {
     /// The daemon stops: its containers end, its rules and devices stay.
     pub fn stop_docker(&mut self, host: HostId) {
         if let Some(mut d) = Docker::open(self, host) {
+            if d.keeps_containers() {
+                d.helpers_end();
+                d.em().running = false;
+                return;
+            }
             let running: Vec<String> =
                 d.e().containers.values().filter(|c| c.state == State::Running).map(|c| c.id.clone()).collect();
             for id in running {
@@ -168,7 +174,11 @@ impl Docker<'_> {
         if p == Profile::V20 {
             self.enable_forwarding();
         }
-        self.user_chain();
+        let live = self.keeps_containers();
+        // What 20.10 does for every network that is made; with live containers none is.
+        if !(live && p == Profile::V20) {
+            self.user_chain();
+        }
         for (name, driver) in [("none", "null"), ("host", "host")] {
             if self.e().network(name).is_none() {
                 let id = self.new_id();
@@ -176,9 +186,17 @@ impl Docker<'_> {
                 self.em().networks.insert(id, n);
             }
         }
-        self.read_back();
-        self.kept_networks();
-        self.default_bridge()?;
+        if live {
+            // Networks stay as they are, the default bridge too.
+            self.em().taking_over = true;
+            self.kept_networks(true);
+            self.em().taking_over = false;
+            self.take_over()?;
+        } else {
+            self.read_back();
+            self.kept_networks(false);
+            self.default_bridge()?;
+        }
         self.api_ports()?;
         self.swarm_start()?;
         self.store_start()
@@ -193,9 +211,9 @@ impl Docker<'_> {
 
     /// Networks of an earlier run, by the order of their keys in the store (`populateNetworks`). One that fails is
     /// only written down.
-    fn kept_networks(&mut self) {
-        let mut kept: Vec<Network> =
-            self.e().networks.values().filter(|n| n.driver == "bridge" && n.name != "bridge").cloned().collect();
+    fn kept_networks(&mut self, live: bool) {
+        let of_ours = |n: &&Network| n.driver == "bridge" && (live || n.name != "bridge");
+        let mut kept: Vec<Network> = self.e().networks.values().filter(of_ours).cloned().collect();
         kept.sort_by(|a, b| a.id.cmp(&b.id));
         for mut n in kept {
             // What is read back from the store names the gateway that was chosen.

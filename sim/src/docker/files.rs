@@ -184,7 +184,10 @@ impl Docker<'_> {
         if !c.extra_hosts.is_empty() {
             out.push((HOSTS, self.hosts_text(&c)));
         }
-        if !(c.dns.is_empty() && c.dns_search.is_empty() && c.dns_opts.is_empty()) {
+        // What the daemon was told is for all of its containers.
+        let d = &self.e().config;
+        let own = [&c.dns, &c.dns_search, &c.dns_opts].iter().any(|l| !l.is_empty());
+        if own || [&d.dns, &d.dns_search, &d.dns_opts].iter().any(|l| !l.is_empty()) {
             out.push((RESOLV, self.resolv_text(id, Transform::None)));
         }
         out

@@ -209,7 +209,7 @@ impl Docker<'_> {
         self.s.kernel.rtnl_getlink(dev);
         self.em().networks.insert(n.id.clone(), n);
         // Up to 27 after every network (`arrangeUserFilterRule`).
-        if self.profile() == Profile::V20 {
+        if self.profile() == Profile::V20 && !self.e().taking_over {
             self.user_chain();
         }
         Ok(())

@@ -296,6 +296,20 @@ impl Docker<'_> {
         same.find(|b| meets(b)).map(|b| b.host_ip)
     }
 
+    /// A port that was bound before the daemon went: its socket and its rules.
+    pub(super) fn bind_again(&mut self, n: &Network, ip: Ipv4Addr, mut b: Bound) -> Result<Bound, String> {
+        let routed = self.net_rules(n).routed && b.host_ip.is_ipv4();
+        if !routed {
+            let one = Some((b.host_port, b.host_port));
+            let spec = Publish { host_ip: Some(b.host_ip), host_ports: one, port: b.port, proto: b.proto.clone() };
+            let want = Want { ip: b.host_ip, spec };
+            b.proxy =
+                self.take_socket(&want, b.host_port, ip).map_err(|e| self.bind_error(&want, b.host_port, ip, e))?;
+        }
+        self.program(n, ip, &b)?;
+        Ok(b)
+    }
+
     /// docker-proxy, or a socket that only keeps the port. IPv6 sockets are not modelled: they are always had.
     fn take_socket(&mut self, w: &Want, port: u16, ip: Ipv4Addr) -> Result<Option<crate::app::AppId>, Errno> {
         let IpAddr::V4(host) = w.ip else { return Ok(None) };

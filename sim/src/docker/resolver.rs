@@ -15,6 +15,9 @@ use crate::app::resolver::{ADDRESS as SERVER, External, Joined, NetNames, Resolv
 use crate::kernel::types::NetnsId;
 use crate::kernel::xtables::{Counters, TableKind, Variant, XtChange};
 
+/// Chains of its rules, for questions and answers.
+const CHAINS: [&str; 2] = ["DOCKER_OUTPUT", "DOCKER_POSTROUTING"];
+
 impl Docker<'_> {
     /// Starts it in a container that joined a user-defined network, once; tells all of the networks' new names.
     pub(super) fn resolver(&mut self, id: &str) {
@@ -27,26 +30,36 @@ impl Docker<'_> {
 
     fn start_resolver(&mut self, id: &str) {
         let c = self.c(id);
-        let wanted = c.endpoints.iter().any(|(n, e)| n != "bridge" && e.ip.is_some());
-        let (Some(ns), Some(pid)) = (c.netns, c.pid) else { return };
-        if !wanted && c.resolver.is_none() {
+        let Some(ns) = c.netns else { return };
+        if c.resolver.is_some() {
+            let setup = self.resolver_setup(&c);
+            if let Some(r) = c.resolver.and_then(|app| self.s.apps.resolver_mut(app)) {
+                r.setup = setup;
+            }
             return;
+        }
+        let Some(ports) = self.resolver_app(id) else { return };
+        if let Some(ports) = ports {
+            self.resolver_rules(ns, ports);
+        }
+        self.files_resolver(id);
+    }
+
+    /// Its sockets, where a container needs them: the ports of UDP and TCP.
+    pub(super) fn resolver_app(&mut self, id: &str) -> Option<Option<[u16; 2]>> {
+        let c = self.c(id);
+        let wanted = c.endpoints.iter().any(|(n, e)| n != "bridge" && e.ip.is_some());
+        let (ns, pid) = (c.netns?, c.pid?);
+        if !wanted {
+            return None;
         }
         let setup = self.resolver_setup(&c);
-        if let Some(r) = c.resolver.and_then(|app| self.s.apps.resolver_mut(app)) {
-            r.setup = setup;
-            return;
-        }
         let program = Program::Resolver(Box::new(Resolver::new(setup)));
         let app = self.s.spawn(self.host, ns, pid, "dockerd", program);
         let c = self.cm(id);
         c.apps.push(app);
         c.resolver = Some(app);
-        let ports = self.s.apps.resolver_ports(&self.s.kernel, app);
-        if let Some((udp, tcp)) = ports {
-            self.resolver_rules(ns, [udp, tcp]);
-        }
-        self.files_resolver(id);
+        Some(self.s.apps.resolver_ports(&self.s.kernel, app).map(|(udp, tcp)| [udp, tcp]))
     }
 
     /// What a container's name server knows and whom it asks.
@@ -159,13 +172,26 @@ impl Docker<'_> {
         }
     }
 
-    pub(super) fn resolver_rules(&mut self, ns: NetnsId, [udp, tcp]: [u16; 2]) {
+    /// The rules that lead to it.
+    pub(super) fn resolver_rules(&mut self, ns: NetnsId, ports: [u16; 2]) {
         let (table, counters) = (TableKind::Nat, Counters::default());
-        let mut batch: Vec<XtChange> =
-            ["DOCKER_OUTPUT", "DOCKER_POSTROUTING"].map(|c| XtChange::NewChain { table, chain: c.into() }).to_vec();
+        let mut batch: Vec<XtChange> = CHAINS.map(|c| XtChange::NewChain { table, chain: c.into() }).to_vec();
+        for (from, to) in ["OUTPUT", "POSTROUTING"].into_iter().zip(CHAINS) {
+            let Some(rule) = rule(&format!("-d {SERVER} -j {to}")) else { continue };
+            batch.push(XtChange::Append { table, chain: from.into(), rule, counters });
+        }
+        self.resolver_commit(ns, batch, ports);
+    }
+
+    /// The same where a name server was before: the jumps stay, what they lead to is written anew.
+    pub(super) fn resolver_rules_again(&mut self, ns: NetnsId, ports: [u16; 2]) {
+        let flush = CHAINS.map(|c| XtChange::FlushChain { table: TableKind::Nat, chain: c.into() });
+        self.resolver_commit(ns, flush.to_vec(), ports);
+    }
+
+    fn resolver_commit(&mut self, ns: NetnsId, mut batch: Vec<XtChange>, [udp, tcp]: [u16; 2]) {
+        let (table, counters) = (TableKind::Nat, Counters::default());
         let rules = [
-            ("OUTPUT", format!("-d {SERVER} -j DOCKER_OUTPUT")),
-            ("POSTROUTING", format!("-d {SERVER} -j DOCKER_POSTROUTING")),
             ("DOCKER_OUTPUT", format!("-d {SERVER} -p tcp --dport 53 -j DNAT --to-destination {SERVER}:{tcp}")),
             ("DOCKER_OUTPUT", format!("-d {SERVER} -p udp --dport 53 -j DNAT --to-destination {SERVER}:{udp}")),
             ("DOCKER_POSTROUTING", format!("-s {SERVER} -p tcp --sport {tcp} -j SNAT --to-source :53")),

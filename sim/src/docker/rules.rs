@@ -239,7 +239,8 @@ impl Docker<'_> {
             Call::Jump(from, to) => {
                 let text = format!("-j {to}");
                 self.call(&Call::Delete(TableKind::Filter, from, text.clone()))?;
-                return self.add(TableKind::Filter, from, &text, true);
+                // One more of them further down does not keep it from the top (`EnsureJumpRule`).
+                return self.put(TableKind::Filter, from, &text, true);
             }
         }
         Ok(())
@@ -257,6 +258,12 @@ impl Docker<'_> {
         if self.at(table, name, &rule).is_some() {
             return Ok(());
         }
+        self.put(table, name, text, top)
+    }
+
+    /// A rule, whether the chain has it or not.
+    fn put(&mut self, table: TableKind, name: &str, text: &str, top: bool) -> Result<(), String> {
+        let Some(rule) = rule(text) else { return Err(format!("iptables cannot read: {text}")) };
         let (chain, counters) = (name.into(), Counters::default());
         let change = if top {
             XtChange::Insert { table, chain, at: 0, rule, counters }

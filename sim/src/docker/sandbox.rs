@@ -54,8 +54,9 @@ impl Docker<'_> {
         if mode == Mode::None {
             self.files_unlinked(id);
         }
-        for (name, value) in self.c(id).sysctls.clone() {
-            self.sysctl(ns, &name, &value);
+        // Those of the host runc leaves alone, and gives up.
+        for (name, value) in self.c(id).sysctls.clone().iter().filter(|_| mode != Mode::Host) {
+            self.sysctl(ns, name, value);
         }
         Ok(())
     }

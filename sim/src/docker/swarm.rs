@@ -92,6 +92,10 @@ impl Docker<'_> {
         if self.member().is_some() {
             return Err(ALREADY.into());
         }
+        // `IsSwarmCompatible`.
+        if self.e().config.live_restore {
+            return Err("--live-restore daemon configuration is incompatible with swarm mode".into());
+        }
         let addr = self.advertise(advertise)?;
         let tokens = [self.token(), self.token()];
         let mut new = Cluster::new(Kind::Swarm { tokens });

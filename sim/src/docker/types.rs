@@ -58,6 +58,8 @@ pub struct Config {
     /// `--ip-forward-no-drop` (28 and later).
     pub ip_forward_no_drop: bool,
     pub ip_masq: bool,
+    /// `--live-restore`: containers outlive the daemon.
+    pub live_restore: bool,
     pub userland_proxy: bool,
     /// `--allow-direct-routing` (28 and later).
     pub allow_direct_routing: bool,
@@ -88,6 +90,7 @@ impl Default for Config {
             ip_forward: true,
             ip_forward_no_drop: false,
             ip_masq: true,
+            live_restore: false,
             userland_proxy: true,
             allow_direct_routing: false,
             ip: None,
@@ -445,6 +448,8 @@ pub struct Engine {
     pub forwarded: bool,
     /// The daemon runs.
     pub running: bool,
+    /// It takes containers over that it found running.
+    pub taking_over: bool,
     /// Networks by id, in the order they were made.
     pub networks: IndexMap<String, Network>,
     /// Containers by id, in the order they were made.

@@ -1,4 +1,4 @@
-//! `docker start`, `stop`, `restart`, `kill`, `rm`, `rename`: commands on containers that are there.
+//! `docker start`, `stop`, `restart`, `kill`, `rm`, `update`, `rename`: commands on containers that are there.
 
 use super::super::{Exit, Proc, Refusal};
 use super::flags::{Given, Known, read};
@@ -82,6 +82,28 @@ fn one(p: &mut Proc<'_>, cmd: &str, key: &str, g: &Given) -> Result<(), String> 
 
 /// How long a process may take to end after SIGTERM.
 const GRACE: u64 = 10;
+
+/// `docker update`: what restarts a container.
+pub fn update(p: &mut Proc<'_>, args: &[String]) -> Exit {
+    const K: Known = Known { values: &["restart"], switches: &[], short: &[] };
+    let g = read("update", args, &K, true)?;
+    let known = |r: &&str| matches!(r.split(':').next(), Some("no" | "always" | "unless-stopped" | "on-failure"));
+    let Some(policy) = g.get("restart").filter(known).map(str::to_owned) else {
+        return Err(Refusal::new("docker update without --restart and one of its policies", 0));
+    };
+    let mut status = 0;
+    for key in &g.words {
+        let found = docker(p).container_id(key);
+        match found {
+            Ok(id) => {
+                docker(p).container_mut(&id).restart.clone_from(&policy);
+                p.out.push_str(&format!("{key}\n"));
+            }
+            Err(e) => status = daemon_error(p, &e),
+        }
+    }
+    Ok(status)
+}
 
 /// `docker rename`.
 pub fn rename(p: &mut Proc<'_>, args: &[String]) -> Exit {

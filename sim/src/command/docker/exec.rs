@@ -15,16 +15,21 @@ use crate::kernel::types::NetnsId;
 /// A tool that the model has not.
 pub fn inside(p: &mut Proc<'_>, id: &str, command: &[String]) -> Exit {
     let user = docker(p).e().containers.get(id).map(|c| c.user.clone()).unwrap_or_default();
-    inside_as(p, id, &user, command)
+    inside_as(p, id, &user, &[], command)
 }
 
-/// The same as another user (`docker exec --user`).
-fn inside_as(p: &mut Proc<'_>, id: &str, user: &str, command: &[String]) -> Exit {
+/// The same as another user, with more variables (`docker exec --user`, `--env`).
+fn inside_as(p: &mut Proc<'_>, id: &str, user: &str, more: &[String], command: &[String]) -> Exit {
     let Some(ns) = p.sess.engines.get(&p.host).and_then(|e| e.containers.get(id)).and_then(|c| c.netns) else {
         return Ok(1);
     };
-    let Ok(cred) = crate::docker::process::user_of(user) else {
-        return Err(Refusal::new(format!("docker exec --user {user}, which the image has not"), 0));
+    let cred = match crate::docker::process::user_of(user) {
+        Ok(cred) => cred,
+        Err(e) if profile(p) == Profile::V20 => {
+            p.out.push_str(&format!("{e}\r\n"));
+            return Ok(126);
+        }
+        Err(e) => return Ok(daemon_error(p, &e)),
     };
     if !process::in_image(&command[0])? {
         let v20 = profile(p) == Profile::V20;
@@ -33,7 +38,14 @@ fn inside_as(p: &mut Proc<'_>, id: &str, user: &str, command: &[String]) -> Exit
         p.out.push_str(&format!("OCI runtime exec failed: exec failed: {text}{end}\r\n"));
         return Ok(if v20 { 126 } else { 127 });
     }
-    let env = docker(p).environment(id, false);
+    let mut env = docker(p).environment(id, false);
+    for (k, v) in more.iter().filter_map(|e| e.split_once('=')) {
+        match env.iter_mut().find(|(n, _)| n == k) {
+            Some(e) => v.clone_into(&mut e.1),
+            // The home directory comes last (runc).
+            None => env.insert(env.len().saturating_sub(1), (k.to_owned(), v.to_owned())),
+        }
+    }
     // Files of its own lie over the host's as long as its command runs.
     let (host, root) = (p.host, p.sess.kernel.host(p.host).root_ns);
     let mut under = Vec::new();
@@ -98,7 +110,8 @@ pub fn exec(p: &mut Proc<'_>, args: &[String]) -> Exit {
     p.background |= g.on("detach");
     let before = (p.out.len(), p.err.len());
     let own = docker(p).e().containers[&id].user.clone();
-    let done = inside_as(p, &id, g.get("user").unwrap_or(&own), command);
+    let more: Vec<String> = g.all("env").map(str::to_owned).collect();
+    let done = inside_as(p, &id, g.get("user").unwrap_or(&own), &more, command);
     p.background = background;
     // Nobody listens to what a detached command says, nor to how it ends.
     if g.on("detach") && !matches!(done, Ok(126 | 127)) {

@@ -198,7 +198,9 @@ fn endpoint(d: &Docker<'_>, c: &Container, name: &str, e: &Endpoint) -> Value {
             aliases.push(c.hostname.clone());
         }
     }
-    let links: Vec<String> = e.links.iter().map(|(of, alias)| format!("{of}:{alias}")).collect();
+    // As they were given: a name alone is its own alias.
+    let said = |(of, alias): &(String, String)| if of == alias { of.clone() } else { format!("{of}:{alias}") };
+    let links: Vec<String> = e.links.iter().map(said).collect();
     let mut o = Map::new();
     let mut put = |k: &str, v: Value| o.insert(k.to_owned(), v);
     // What `network connect` sends is there, though empty.

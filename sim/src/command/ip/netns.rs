@@ -146,8 +146,12 @@ fn enter(p: &mut Proc<'_>, ns: NetnsId, cmd: &[String]) -> Result<i32, Bad> {
 fn list(p: &mut Proc<'_>, g: &Globals) {
     let k = &p.sess.kernel;
     let ids = &k.ns(p.ns).nsids;
-    let names: Vec<(String, Option<u32>)> =
-        k.host(p.host).named.iter().rev().map(|(n, ns)| (n.clone(), ids.get(ns).copied())).collect();
+    let named = &k.host(p.host).named;
+    let mut names: Vec<(String, Option<u32>)> =
+        named.iter().rev().map(|(n, ns)| (n.clone(), ids.get(ns).copied())).collect();
+    // Links that lead nowhere are names in the directory like any other.
+    let there = p.sess.list_dir(p.host, k.host(p.host).root_ns, "/run/netns").unwrap_or_default();
+    names.extend(there.into_iter().filter(|n| !named.contains_key(n)).map(|n| (n, None)));
     if g.json {
         let v = names.iter().map(|(n, id)| {
             let mut o = Map::new();

@@ -71,18 +71,21 @@ pub(super) fn no_nat_jumps() -> Vec<Call> {
 /// Calls when a network is made.
 pub fn network(n: &NetRules) -> Vec<Call> {
     let (br, net) = (&n.bridge, n.net);
+    // `setIcc`: the other verdict goes first, whoever wrote it.
+    let [accept, drop] = ["ACCEPT", "DROP"].map(|v| format!("-i {br} -o {br} -j {v}"));
     let icc = if n.icc {
-        Call::Insert(Filter, "FORWARD", format!("-i {br} -o {br} -j ACCEPT"))
+        [Call::Delete(Filter, "FORWARD", drop), Call::Insert(Filter, "FORWARD", accept)]
     } else {
-        Call::Append(Filter, "FORWARD", format!("-i {br} -o {br} -j DROP"))
+        [Call::Delete(Filter, "FORWARD", accept), Call::Append(Filter, "FORWARD", drop)]
     };
     if n.internal {
-        return vec![
+        let mut out = vec![
             setup("DROP INCOMING", Call::Insert(Filter, STAGE1, format!("-i {br} ! -d {net} -j DROP"))),
             setup("DROP OUTGOING", Call::Insert(Filter, STAGE1, format!("-o {br} ! -s {net} -j DROP"))),
-            icc,
-            stage_jump(),
         ];
+        out.extend(icc);
+        out.push(stage_jump());
+        return out;
     }
     let mut out = Vec::new();
     let (own, local) = masquerade(n);
@@ -95,7 +98,7 @@ pub fn network(n: &NetRules) -> Vec<Call> {
     if !n.proxy {
         out.push(local);
     }
-    out.push(icc);
+    out.extend(icc);
     out.push(Call::Insert(Filter, "FORWARD", format!("-i {br} ! -o {br} -j ACCEPT")));
     out.extend(nat_jumps(n.proxy));
     let link = Call::Insert(Filter, "FORWARD", format!("-o {br} -j DOCKER"));

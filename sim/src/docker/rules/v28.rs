@@ -25,6 +25,8 @@ pub fn start(proxy: bool) -> Vec<Call> {
     out.push(Call::Jump("DOCKER-FORWARD", "DOCKER-BRIDGE"));
     out.push(Call::Jump("DOCKER-FORWARD", STAGE1));
     out.push(Call::Jump("DOCKER-FORWARD", "DOCKER-CT"));
+    // `deleteLegacyTopLevelRules`.
+    out.push(Call::Delete(Filter, "FORWARD", format!("-j {STAGE1}")));
     out
 }
 
@@ -38,11 +40,13 @@ pub fn network(n: &NetRules) -> Vec<Call> {
     let (br, net) = (&n.bridge, n.net);
     if n.internal {
         let verdict = if n.icc { "ACCEPT" } else { "DROP" };
-        return vec![
+        let mut out = vec![
             setup("DROP INCOMING", Call::Insert(Filter, STAGE1, format!("-i {br} ! -d {net} -j DROP"))),
             setup("DROP OUTGOING", Call::Insert(Filter, STAGE1, format!("-o {br} ! -s {net} -j DROP"))),
             icc(n.icc, Call::Append(Filter, "DOCKER-FORWARD", format!("-i {br} -o {br} -j {verdict}"))),
         ];
+        out.extend(legacy_icc(br));
+        return out;
     }
     let mut out = Vec::new();
     let (own, local) = masquerade(n);
@@ -73,6 +77,22 @@ pub(super) fn icc(allowed: bool, call: Call) -> Call {
     call.says(format!("Failed to Setup IP tables: Unable to {what} intercontainer communication: "))
 }
 
+/// Rules that an engine up to 28.0.0 put into FORWARD are taken away, also where somebody else wrote them.
+pub(super) fn legacy_icc(br: &str) -> Vec<Call> {
+    ["ACCEPT", "DROP"].map(|v| Call::Delete(Filter, "FORWARD", format!("-i {br} -o {br} -j {v}"))).into()
+}
+
+/// The same of a network that reaches the outside (`deleteLegacyFilterRules` among others).
+fn legacy_forward(br: &str, icc: bool) -> Vec<Call> {
+    let mut out = vec![format!("-i {br} ! -o {br} -j ACCEPT")];
+    if icc {
+        out.push(format!("-i {br} -j ACCEPT"));
+    }
+    out.push(format!("-o {br} -j DOCKER"));
+    out.push(format!("-o {br} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"));
+    out.into_iter().map(|r| Call::Delete(Filter, "FORWARD", r)).collect()
+}
+
 /// What 28 and 29 share: who may forward.
 pub(super) fn forward(n: &NetRules) -> Vec<Call> {
     let br = &n.bridge;
@@ -80,6 +100,8 @@ pub(super) fn forward(n: &NetRules) -> Vec<Call> {
     if !n.icc {
         out.push(icc(false, Call::Append(Filter, "DOCKER-FORWARD", format!("-i {br} -o {br} -j DROP"))));
     }
+    out.extend(legacy_icc(br));
+    out.extend(legacy_forward(br, n.icc));
     if n.routed {
         out.push(setup("ICMP", Call::Append(Filter, "DOCKER", format!("-o {br} -p icmp -j ACCEPT"))));
     }

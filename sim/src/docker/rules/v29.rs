@@ -1,7 +1,7 @@
 //! 29.x (libnetwork drivers/bridge/internal/iptabler).
 
 use super::v20::{masquerade, nat_jumps, no_nat_jumps, setup};
-use super::v28::{forward, icc};
+use super::v28::{forward, icc, legacy_icc};
 use super::{Call, NetRules};
 use crate::kernel::xtables::TableKind::{Filter, Nat};
 
@@ -29,11 +29,13 @@ pub fn network(n: &NetRules) -> Vec<Call> {
     let (br, net) = (&n.bridge, n.net);
     if n.internal {
         let verdict = if n.icc { "ACCEPT" } else { "DROP" };
-        return vec![
+        let mut out = vec![
             setup("DROP INCOMING", Call::Insert(Filter, "DOCKER-INTERNAL", format!("-i {br} ! -d {net} -j DROP"))),
             setup("DROP OUTGOING", Call::Insert(Filter, "DOCKER-INTERNAL", format!("-o {br} ! -s {net} -j DROP"))),
             icc(n.icc, Call::Append(Filter, "DOCKER-FORWARD", format!("-i {br} -o {br} -j {verdict}"))),
         ];
+        out.extend(legacy_icc(br));
+        return out;
     }
     let mut out = Vec::new();
     let (own, local) = masquerade(n);

@@ -11,9 +11,11 @@ const MAPS: [&str; 7] = ["Labels", "Options", "Networks", "Ports", "ExposedPorts
 /// Lists that JSON leaves out where they are empty.
 const OMITTED: [&str; 2] = ["Peers", "Services"];
 /// Texts that JSON leaves out where they are empty.
-const BLANK: [&str; 2] = ["MacAddress", "StopSignal"];
+const BLANK: [&str; 7] = ["Gateway", "IPRange", "IPv4Address", "IPv6Address", "MacAddress", "StopSignal", "Subnet"];
+/// Maps that JSON leaves out where they are empty: nil to Go.
+const ABSENT: [&str; 1] = ["ExposedPorts"];
 /// Fields that Go knows as lists, maps and pointers: what is printed of one that is nil.
-const NIL: [(&str, &str); 29] = [
+const NIL: [(&str, &str); 30] = [
     ("Aliases", "[]"),
     ("Binds", "[]"),
     ("BlkioDeviceReadBps", "[]"),
@@ -29,6 +31,7 @@ const NIL: [(&str, &str); 29] = [
     ("DriverOpts", "map[]"),
     ("Entrypoint", "[]"),
     ("ExecIDs", "[]"),
+    ("ExposedPorts", "map[]"),
     ("ExtraHosts", "[]"),
     ("GroupAdd", "[]"),
     ("IPAMConfig", "<nil>"),
@@ -244,6 +247,7 @@ impl Run<'_> {
                 // What a map has not is nothing, and so are its fields.
                 None if MAPS.contains(&inside) => return Ok(Value::Null),
                 None if BLANK.contains(&name.as_str()) && matches!(self.of, Of::Json) => "".into(),
+                None if ABSENT.contains(&name.as_str()) && matches!(self.of, Of::Json) => Value::Null,
                 None if OMITTED.contains(&name.as_str()) && matches!(self.of, Of::Json) => Value::Array(Vec::new()),
                 None => return Err(self.missing(t, name)),
             };
