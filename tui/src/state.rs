@@ -3,7 +3,6 @@
 
 pub(crate) mod browser;
 pub(crate) mod device;
-mod inside;
 pub(crate) mod panel;
 mod picture;
 pub(crate) mod prompt;

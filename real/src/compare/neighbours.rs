@@ -74,7 +74,7 @@ pub fn compare(r: &Recording, played: &Played) -> (Vec<String>, usize) {
             continue;
         }
         let near: BTreeSet<&str> = [i.checked_sub(1), Some(i), Some(i + 1)].into_iter().flat_map(theirs).collect();
-        let ours = d.fields.get(FIELD).map(|v| list(v)).unwrap_or_default();
+        let ours = d.fields.get(FIELD).map(list).unwrap_or_default();
         compared += ours.len();
         let extra = ours.iter().map(text).filter(|l| !among(l, &near));
         found.extend(extra.map(|l| format!("step {}\n      extra {l}", s["n"])));
