@@ -1,17 +1,20 @@
 //! How neighbours changed: `neigh:neigh_update`, `neigh_event_send_done` and `neigh_timer_handler`, on both sides.
 //!
-//! A change is told as one line: address, device, and the state that the entry is in from then on. The kernel tells of
-//! every use and every timer, most of which change nothing, so that each change of the model must have been one of the
-//! kernel's, and not the other way round; the entries that are left are compared whole, both ways, as state.
+//! A change is told as one line: address, device, and whether it is asked for or known from then on. Which of the states of a
+//! known neighbour it has, and when that goes over into another, is the clock's and chance's matter (`neigh_rand_reach_time`).
+//! The kernel tells of every use and every timer, most of which change nothing, so that each change of the model must have
+//! been one of the kernel's, and not the other way round; the entries that are left are compared whole, both ways, as state.
 //!
 //! The tracepoints name a device and no namespace. What one of our threads did is ours; of what a timer or a softirq did in
 //! nobody's name, that on a device of ours.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 
+use packetwalk_sim::kernel::fib::RouteType;
 use packetwalk_sim::kernel::neigh::Nud;
 use packetwalk_sim::session::Session;
-use packetwalk_sim::trace::EventKind;
+use packetwalk_sim::trace::{self, EventKind};
 use serde_json::{Map, Value};
 
 use super::drops::LOST;
@@ -33,32 +36,48 @@ pub fn record(events: &[Event], ours: impl Fn(&str) -> bool, fields: &mut Map<St
     fields.insert(FIELD.into(), lines.into_iter().collect::<Vec<_>>().into());
 }
 
-/// The state that an event leaves behind, if it has a name.
-fn told(n: &Neigh) -> Option<String> {
-    let state = state_name(n.new_state.unwrap_or(n.state).into())?;
-    Some(format!("{} dev {}: {state}", n.dst, n.dev))
+/// An entry that waits for an answer, or had none.
+const ASKED: &str = "asked for";
+/// An entry with an address (`NUD_VALID`).
+const KNOWN: &str = "known";
+
+fn line(dst: impl Display, dev: &str, what: &str) -> String {
+    format!("{dst} dev {dev}: {what}")
 }
 
-/// The model's changes from an event on. That an entry is gone is told by another tracepoint, or none.
+/// What an event leaves behind, if its state has a name.
+fn told(n: &Neigh) -> Option<String> {
+    let what = match state_name(n.new_state.unwrap_or(n.state).into())? {
+        "INCOMPLETE" | "FAILED" => ASKED,
+        _ => KNOWN,
+    };
+    Some(line(n.dst, &n.dev, what))
+}
+
+/// The model's changes from an event on, but for those of nodes of a cluster, whose engines talk in the model only.
 pub fn modelled(s: &Session, first: usize) -> Value {
-    let lines: BTreeSet<String> = s.kernel.rec.events[first..]
-        .iter()
-        .filter_map(|e| match (&e.kind, e.dev) {
-            (EventKind::NeighState { new: Nud::None | Nud::Noarp, .. }, _) => None,
-            (EventKind::NeighState { ip, new, .. }, Some(dev)) => {
-                Some(format!("{ip} dev {}: {}", s.kernel.dev(dev).name, new.as_str()))
-            }
-            _ => None,
-        })
-        .collect();
+    let k = &s.kernel;
+    let node = |a| s.engines.keys().any(|h| k.inet_addr_type(k.host(*h).root_ns, a) == RouteType::Local);
+    let gossip = |a| !s.clusters.is_empty() && node(a);
+    let changed = |e: &trace::Event| match (&e.kind, e.dev) {
+        (EventKind::NeighState { ip, .. }, _) if gossip(*ip) => None,
+        (EventKind::NeighState { new: Nud::Noarp, .. }, _) => None,
+        (EventKind::NeighState { ip, new: Nud::Incomplete, .. }, Some(dev)) => {
+            Some(line(ip, k.dev(dev).name.as_str(), ASKED))
+        }
+        (EventKind::NeighState { ip, old, new, .. }, Some(dev)) if !old.is_valid() && new.is_valid() => {
+            Some(line(ip, k.dev(dev).name.as_str(), KNOWN))
+        }
+        _ => None,
+    };
+    let lines: BTreeSet<String> = k.rec.events[first..].iter().filter_map(changed).collect();
     lines.into_iter().collect::<Vec<_>>().into()
 }
 
 /// Is a change among others? An address that is asked for (`__neigh_event_send`) is found before the kernel tells of it,
-/// where the answer comes at once: the tracepoint stands behind `local_bh_enable`. And when it is given up depends on the
-/// moment.
+/// where the answer comes at once: the tracepoint stands behind `local_bh_enable`.
 fn among(line: &str, others: &BTreeSet<&str>) -> bool {
-    let whose = [Nud::Incomplete, Nud::Failed].iter().find_map(|n| line.strip_suffix(n.as_str()));
+    let whose = line.strip_suffix(ASKED);
     others.contains(line) || whose.is_some_and(|w| others.iter().any(|o| o.starts_with(w)))
 }
 

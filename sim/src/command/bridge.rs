@@ -1,6 +1,7 @@
 //! `bridge` (iproute2 6.1): ports and the forwarding database of bridges.
 
 mod fdb;
+mod flush;
 mod link;
 mod vxlan;
 

@@ -19,6 +19,10 @@ impl Docker<'_> {
         let joined: Vec<String> = self.by_gateway(&c).into_iter().map(|(name, ..)| name).collect();
         self.unpublish(id);
         for n in &joined {
+            // Each is the way out in turn, until it is left as well (`RevokeExternalConnectivity`).
+            if let Some(ip) = c.endpoints.get(n).and_then(|e| e.ip) {
+                self.forget_connections(ip);
+            }
             self.step_out(id, n)?;
         }
         let c = self.cm(id);

@@ -398,7 +398,7 @@ impl Docker<'_> {
     }
 
     /// Connections of an address that goes (`clearConntrackEntries`).
-    fn forget_connections(&mut self, ip: Ipv4Addr) {
+    pub(super) fn forget_connections(&mut self, ip: Ipv4Addr) {
         self.forget_where(|c| c.tuples[1].src == ip || c.tuples[1].dst == ip);
     }
 
@@ -527,7 +527,9 @@ impl Docker<'_> {
         }
         let before = c.endpoints.values().find(|e| !e.id.is_empty() && e.id == c.bound_for);
         let inner = n.internal;
-        for ip in before.into_iter().chain(Some(new).filter(|_| !inner)).filter_map(|e| e.ip) {
+        // 20.10 forgets them where it revokes only.
+        let also = Some(new).filter(|_| !inner && self.profile() != Profile::V20);
+        for ip in before.into_iter().chain(also).filter_map(|e| e.ip) {
             self.forget_connections(ip);
         }
         self.cm(id).bound_for.clone_from(&new.id);

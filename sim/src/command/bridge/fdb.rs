@@ -17,7 +17,7 @@ use crate::op::{NeighVerb, Op};
 use crate::trace::Trace;
 use crate::wire::MacAddr;
 
-const USAGE: &str = "\
+pub(super) const USAGE: &str = "\
 Usage: bridge fdb { add | append | del | replace } ADDR dev DEV
               [ self ] [ master ] [ use ] [ router ] [ extern_learn ]
               [ sticky ] [ local | static | dynamic ] [ vlan VID ]
@@ -44,7 +44,9 @@ pub(super) fn run(p: &mut Proc<'_>, c: &mut Ctx<'_>) -> Result<i32, Stop> {
         modify(p, c, Some(NeighVerb::Replace))
     } else if matches(w, "delete") {
         modify(p, c, None)
-    } else if matches(w, "get") || matches(w, "flush") {
+    } else if matches(w, "flush") {
+        super::flush::run(p, c)
+    } else if matches(w, "get") {
         Err(Refusal::new(format!("bridge fdb {w}"), at).into())
     } else if ["show", "lst", "list"].iter().any(|k| matches(w, k)) {
         show(p, c)

@@ -1,6 +1,6 @@
 //! The forwarding database (net/bridge/br_fdb.c).
 
-use super::{FdbEntry, FdbKind};
+use super::{BrPort, FdbEntry, FdbKind, PortState};
 use crate::kernel::Kernel;
 use crate::kernel::types::{DevId, Errno};
 use crate::op::{NeighVerb, OpError};
@@ -141,6 +141,11 @@ impl<R: Recorder> Kernel<R> {
         let br = self.fdb_bridge(dev)?;
         if !mac.is_valid_unicast() {
             return Err(Errno::EINVAL.into());
+        }
+        // `fdb_add_entry`: a port that cannot learn takes only what does not age; what others learnt is no matter of its.
+        let learns = |p: &BrPort| matches!(p.state, PortState::Learning | PortState::Forwarding) || extern_learn;
+        if kind == FdbKind::Learned && self.dev(dev).port.as_ref().is_some_and(|p| !learns(p)) {
+            return Err(Errno::EPERM.into());
         }
         let now = self.queue.now;
         let found = self.br_fdb_find(br, mac).copied();
