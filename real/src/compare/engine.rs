@@ -9,13 +9,12 @@ use super::normalise::Normal;
 
 /// What a command of an engine's host printed.
 pub fn text(t: &str, command: &str) -> String {
-    let rules: [(&str, &str); 20] = [
+    let rules: [(&str, &str); 19] = [
         (r"(curl: \(7\) Failed to connect to \S+) port (\d+)", "$1:$2"),
         (r"Couldn't connect to server", "Could not connect to server"),
         (r"\bpid=\d+", "pid=N"),
         (r"\b\d+(/docker-proxy|/serve)", "PID$1"),
         (r"mac\(([^()]*/overlay:[^():]*):\w+\)", "mac($1)"),
-        (r"\[[0-9A-F][26AE](?::[0-9A-F]{2}){5}\]", "[MAC]"),
         (r"HWaddr [0-9A-F][26AE](?::[0-9A-F]{2}){5}", "HWaddr MAC"),
         (r"\b\d+\.\d+ ms\b", "T ms"),
         (r"(127\.0\.0\.11:)\d+", "${1}P"),

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use packetwalk_sim::kernel::fib::{Route, RouteType};
-use packetwalk_sim::kernel::types::Errno;
+use packetwalk_sim::kernel::types::{Errno, HostId};
 use packetwalk_sim::session::Session;
 use packetwalk_sim::trace::EventKind;
 use packetwalk_sim::trace::event::{FibResult, FlowKey};
@@ -61,11 +61,8 @@ fn refused(errno: i32) -> String {
 
 /// The model's lookups from an event on, but for those from node to node of a cluster.
 pub fn modelled(s: &Session, first: usize) -> Value {
-    let node = |a| {
-        let k = &s.kernel;
-        s.engines.keys().any(|h| k.inet_addr_type(k.host(*h).root_ns, a) == RouteType::Local)
-    };
-    let gossip = |key: &FlowKey| !s.clusters.is_empty() && node(key.dst) && (key.src.is_unspecified() || node(key.src));
+    let node = |a| is_node(s, a);
+    let gossip = |key: &FlowKey| node(key.dst) && (key.src.is_unspecified() || node(key.src));
     let lines: BTreeSet<String> = s.kernel.rec.events[first..]
         .iter()
         .filter_map(|e| match &e.kind {
@@ -74,6 +71,13 @@ pub fn modelled(s: &Session, first: usize) -> Value {
         })
         .collect();
     lines.into_iter().collect::<Vec<_>>().into()
+}
+
+/// Is it an address of a node of a cluster? Engines of a cluster talk to each other in the model only.
+pub(super) fn is_node(s: &Session, a: Ipv4Addr) -> bool {
+    let k = &s.kernel;
+    let of = |h: &HostId| k.inet_addr_type(k.host(*h).root_ns, a) == RouteType::Local;
+    !s.clusters.is_empty() && s.engines.keys().any(of)
 }
 
 /// None where no table answered: a rule that refuses asks none, and a namespace without routes has none to ask.

@@ -46,6 +46,8 @@ impl Names {
             // A bridge's id writes an address without leading zeros.
             let short: Vec<&str> = mac.split(':').map(|b| b.strip_prefix('0').unwrap_or(b)).collect();
             n.text.push((format!("8000.{}", short.join(":")), format!("8000.{name}")));
+            // arping writes capitals.
+            n.text.push((mac.to_uppercase(), name.clone()));
             n.text.push((mac, name));
         }
         n

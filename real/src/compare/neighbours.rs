@@ -1,7 +1,8 @@
 //! How neighbours changed: `neigh:neigh_update`, `neigh_event_send_done` and `neigh_timer_handler`, on both sides.
 //!
 //! A change is told as one line: address, device, and whether it is asked for or known from then on. Which of the states of a
-//! known neighbour it has, and when that goes over into another, is the clock's and chance's matter (`neigh_rand_reach_time`).
+//! known neighbour it has, and when that goes over into another, is the clock's and chance's matter (`neigh_rand_reach_time`);
+//! and the model does not have yet that TCP's progress confirms a neighbour (`sk_dst_confirm`), so that it probes one sooner.
 //! The kernel tells of every use and every timer, most of which change nothing, so that each change of the model must have
 //! been one of the kernel's, and not the other way round; the entries that are left are compared whole, both ways, as state.
 //!
@@ -11,13 +12,13 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
-use packetwalk_sim::kernel::fib::RouteType;
 use packetwalk_sim::kernel::neigh::Nud;
 use packetwalk_sim::session::Session;
 use packetwalk_sim::trace::{self, EventKind};
 use serde_json::{Map, Value};
 
 use super::drops::LOST;
+use super::lookups::is_node;
 use crate::recording::{Recording, list, text};
 use crate::replay::Played;
 use crate::watch::dump::state_name;
@@ -57,10 +58,8 @@ fn told(n: &Neigh) -> Option<String> {
 /// The model's changes from an event on, but for those of nodes of a cluster, whose engines talk in the model only.
 pub fn modelled(s: &Session, first: usize) -> Value {
     let k = &s.kernel;
-    let node = |a| s.engines.keys().any(|h| k.inet_addr_type(k.host(*h).root_ns, a) == RouteType::Local);
-    let gossip = |a| !s.clusters.is_empty() && node(a);
     let changed = |e: &trace::Event| match (&e.kind, e.dev) {
-        (EventKind::NeighState { ip, .. }, _) if gossip(*ip) => None,
+        (EventKind::NeighState { ip, .. }, _) if is_node(s, *ip) => None,
         (EventKind::NeighState { new: Nud::Noarp, .. }, _) => None,
         (EventKind::NeighState { ip, new: Nud::Incomplete, .. }, Some(dev)) => {
             Some(line(ip, k.dev(dev).name.as_str(), ASKED))
