@@ -1,8 +1,7 @@
 //! How neighbours changed: `neigh:neigh_update`, `neigh_event_send_done` and `neigh_timer_handler`, on both sides.
 //!
 //! A change is told as one line: address, device, and whether it is asked for or known from then on. Which of the states of a
-//! known neighbour it has, and when that goes over into another, is the clock's and chance's matter (`neigh_rand_reach_time`);
-//! and the model does not have yet that TCP's progress confirms a neighbour (`sk_dst_confirm`), so that it probes one sooner.
+//! known neighbour it has, and when that goes over into another, is the clock's and chance's matter (`neigh_rand_reach_time`).
 //! The kernel tells of every use and every timer, most of which change nothing, so that each change of the model must have
 //! been one of the kernel's, and not the other way round; the entries that are left are compared whole, both ways, as state.
 //!

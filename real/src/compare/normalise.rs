@@ -55,7 +55,7 @@ pub const RULES: &[(&str, &str, &str)] = &[
     ("lookups", "the gateway, where the model's route has none", "fib_table_lookup writes its field only where there is one (include/trace/events/fib.h): what is read is another event's"),
     ("neigh", "changes of the kernel alone", "the tracepoints tell of every use and every timer, most of which change nothing; what the model changes must be among them, and the entries left are compared both ways"),
     ("neigh", "asked for, where the kernel tells of any change of that entry", "an answer that comes at once is there before neigh_event_send_done, which stands behind local_bh_enable"),
-    ("neigh", "the states of a known neighbour, and those of nodes of a cluster", "clock, a random time (neigh_rand_reach_time), and that TCP confirms a neighbour (sk_dst_confirm), which the model does not have yet; its engines talk to each other in the model only"),
+    ("neigh", "the states of a known neighbour, and those of nodes of a cluster", "clock, and a random time (neigh_rand_reach_time); its engines talk to each other in the model only"),
     ("neigh", "a step before or behind", "a timer is up to an eighth late"),
     ("neigh", "entries that go, and those of addresses without ARP", "told by other tracepoints, or none"),
     ("drops", "how often", "TCP repeats as the moment wants; the counters compare what can be counted"),

@@ -95,6 +95,14 @@ impl<R: Recorder> Kernel<R> {
         matches!(n.nud, Nud::Permanent | Nud::Noarp | Nud::Reachable).then_some(n.lladdr)
     }
 
+    /// `neigh_confirm`: who sends knows that it is there.
+    pub(crate) fn neigh_confirm(&mut self, dev: DevId, ip: Ipv4Addr) {
+        let (ns, now) = (self.devs[dev.ix()].netns, self.queue.now);
+        if let Some(n) = self.netns[ns.ix()].neigh.entries.get_mut(&(dev, ip)) {
+            n.confirmed = now;
+        }
+    }
+
     /// Is the neighbour's address known?
     pub(crate) fn neigh_is_valid(&self, dev: DevId, ip: Ipv4Addr) -> bool {
         let ns = self.devs[dev.ix()].netns;

@@ -48,6 +48,8 @@ impl<R: Recorder> Kernel<R> {
         self.tcp_arrived(id, arrived);
         self.tcp_ack_update_rtt(id, &arrived, &sacked);
         if under_way {
+            // `sk_dst_confirm`: it goes forward, or is no duplicate.
+            self.sock_mut(id).tcb_mut().confirms |= f.advanced || f.sacked || f.news;
             self.tcp_after_ack(id, t.ack, f);
         } else if f.advanced {
             self.tcp_disarm(id);

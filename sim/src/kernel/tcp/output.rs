@@ -96,6 +96,9 @@ impl<R: Recorder> Kernel<R> {
         };
         let mib = &mut self.ns_mut(ns).mib;
         mib.inc(M::TcpOutSegs);
+        if std::mem::take(&mut self.sock_mut(id).tcb_mut().confirms) {
+            self.neigh_confirm(rt.dev, rt.gateway.unwrap_or(dst));
+        }
         self.ip_local_out(ns, &rt, dst, L4::Tcp(tcp), gso, m)
     }
 

@@ -166,6 +166,8 @@ pub struct Tcb {
     pub soft: Option<crate::kernel::types::Errno>,
     /// IP id of the next segment.
     pub ip_id: u16,
+    /// What is sent next confirms the neighbour (`sk_dst_pending_confirm`).
+    pub confirms: bool,
     /// An acknowledgment is owed, and waits for something to ride on.
     pub ack_pending: bool,
 }
@@ -215,6 +217,7 @@ impl Default for Tcb {
             pending: Pending::None,
             soft: None,
             ip_id: 0,
+            confirms: false,
             ack_pending: false,
         }
     }
