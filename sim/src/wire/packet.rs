@@ -35,7 +35,8 @@ pub struct Packet {
     pub rehash: u8,
     /// Ports of bridges that received it since it was sent or routed: a loop of bridges has no other end.
     pub bridged: u16,
-    /// Device that received it, by its arena number plus one; 0 for what the host itself sends (`skb_iif`).
+    /// Device that received it, by its arena number plus one; 0 for what the host itself sends (`skb_iif`). On its way
+    /// round `lo`: the device that has the address it goes to (`rt_iif`).
     pub iif: u32,
     /// What netfilter keeps beside it.
     pub nf: SkbNf,

@@ -86,6 +86,7 @@ impl<R: Recorder> Kernel<R> {
             return self.drop_at(dev, &mut p, DropReason::UNHANDLED_PROTO, "__netif_receive_skb_core");
         }
         self.packet_sockets(dev, PktType::Host, &p);
+        let sock_dev = p.iif.checked_sub(1).map_or(dev, DevId);
         p.iif = dev.0 + 1;
         let len = p.frame_len() as u64 - 14;
         let mib = &mut self.netns[ns.ix()].mib;
@@ -101,7 +102,6 @@ impl<R: Recorder> Kernel<R> {
             // Translated: the route that was chosen when it was sent counts no more (`nf_nat_ipv4_pre_routing`).
             return self.ip_rcv_finish(dev, PktType::Host, p);
         }
-        let sock_dev = p.ipv4().and_then(|ip| self.ip_dev_find(ns, ip.dst)).unwrap_or(dev);
         self.ip_local_deliver(Rx { dev, sock_dev, ty: PktType::Host, kind: RouteType::Local, local: true }, p);
     }
 

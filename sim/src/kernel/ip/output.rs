@@ -311,7 +311,7 @@ impl<R: Recorder> Kernel<R> {
     }
 
     /// `ip_finish_output2`.
-    fn ip_finish_output2(&mut self, ns: NetnsId, rt: &Dst, dst: Ipv4Addr, p: Packet) -> Result<(), Unsent> {
+    fn ip_finish_output2(&mut self, ns: NetnsId, rt: &Dst, dst: Ipv4Addr, mut p: Packet) -> Result<(), Unsent> {
         let len = p.frame_len() as u64 - 14;
         let mib = &mut self.netns[ns.ix()].mib;
         match rt.kind {
@@ -327,6 +327,10 @@ impl<R: Recorder> Kernel<R> {
         }
         mib.inc(M::IpOutTransmits);
         mib.add(M::IpExtOutOctets, len);
+        if rt.kind == RouteType::Local {
+            // The route goes round `lo` with the packet (`rt_iif`).
+            p.iif = rt.route.and_then(|r| r.dev).map_or(0, |d| d.0 + 1);
+        }
         match self.neigh_output(rt.dev, rt.gateway.unwrap_or(dst), p) {
             Ok(true) => Ok(()),
             Ok(false) => Err(Unsent::Link),
