@@ -20,6 +20,7 @@ mod process;
 mod rules;
 mod run;
 pub mod state;
+mod switches;
 mod versions;
 mod world;
 
@@ -29,6 +30,7 @@ use std::process::ExitCode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use self::switches::Switches;
 use crate::stage::Missing;
 use crate::watch::tracepoints::Watch;
 
@@ -112,10 +114,11 @@ pub(crate) fn end_in_a_storm(frames: usize) -> ! {
 pub fn serve() -> ExitCode {
     // To open and close them takes long: once for all scenarios.
     let mut watch = Watch::start().map_err(|e| e.to_string());
+    let mut switches = Switches::default();
     for line in std::io::stdin().lock().lines() {
         let Ok(line) = line else { break };
         let done = match serde_json::from_str::<Request>(&line) {
-            Ok(r) => run::run(&r, &mut watch, &mut |done, of| answer(&Answer::Progress(done, of))),
+            Ok(r) => run::run(&r, &mut watch, &mut switches, &mut |done, of| answer(&Answer::Progress(done, of))),
             Err(e) => Err(NoRun::Problem(format!("a request that cannot be read: {e}"))),
         };
         match done {

@@ -13,6 +13,7 @@ use ipnet::Ipv4Net;
 
 use crate::kernel::conntrack::{CtInfo, Status};
 use crate::kernel::dev::PktType;
+use crate::kernel::fib::RouteType;
 use crate::kernel::netfilter::{Hook, Verdict as HookVerdict};
 use crate::kernel::types::{DevId, HostId, NetnsId};
 use crate::kernel::xtables::TableKind;
@@ -184,7 +185,7 @@ pub fn walk(dump: &str, q: &Question) -> Result<Answer, Problem> {
             Hook::Output | Hook::Postrouting => (None, oif),
         };
         let nexthop = p.ipv4().map_or(q.dst, |ip| ip.dst);
-        let at = HookAt { ns, hook, iif, oif, ty: PktType::Host, nexthop, mtu: 1500 };
+        let at = HookAt { ns, hook, iif, oif, ty: PktType::Host, nexthop, mtu: 1500, kind: RouteType::Unicast };
         if s.kernel.nf_hook(&at, &mut p) != HookVerdict::Accept {
             verdict = ended(&s, first);
             break;

@@ -224,10 +224,9 @@ impl Plan {
         let (wa, wb) = (within(&self.nodes[a]), within(&self.nodes[b]));
         // A host has no name among its own namespaces: the pair is made on the host's side.
         let (x, y, wx, wy) = if wb.is_empty() { (db, da, wb, wa) } else { (da, db, wa, wb) };
-        let on = if wx.is_empty() { String::new() } else { wx.replace(" netns", " -n") };
         let (dx, dy) = (&self.devs[x], &self.devs[y]);
         let line = format!(
-            "ip{on} link add {} address {} type veth peer name {} address {}{wy}",
+            "ip link add {}{wx} address {} type veth peer name {} address {}{wy}",
             dx.name, dx.mac, dy.name, dy.mac
         );
         self.made[host].push(line);

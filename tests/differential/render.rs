@@ -60,19 +60,22 @@ pub fn render(c: &Case, name: &str) -> Rendered {
     for (i, made) in p.made.iter().enumerate().filter(|m| !m.1.is_empty()) {
         lines.push(format!("h{}$ {}", i + 1, batched(made.clone()).join("; ")));
     }
+    let mut ruled = rules(c, &mut p, &mut words);
     let mut served = false;
-    for n in 0..p.nodes.len() {
-        let (line, serves) = settled(c, &p, n);
+    for (n, rules) in ruled.iter_mut().enumerate() {
+        let (mut all, serves) = settled(c, &p, n);
         served |= serves;
-        lines.extend(line);
+        for (_, key, value) in c.sysctls.iter().filter(|s| usize::from(s.0) % p.nodes.len() == n) {
+            let (key, values) = pick(&SYSCTLS, *key);
+            words.push((*key).to_owned());
+            all.push(written(key, *pick(values, *value)));
+        }
+        all.append(rules);
+        // One step of a node, and one shell: what is told apart by steps is the packets, and none has been sent yet.
+        if !all.is_empty() {
+            lines.push(format!("{}$ {}", p.nodes[n].place, all.join("; ").replace("&; ", "& ")));
+        }
     }
-    for (at, key, value) in &c.sysctls {
-        let n = &p.nodes[usize::from(*at) % p.nodes.len()];
-        let (key, values) = pick(&SYSCTLS, *key);
-        words.push((*key).to_owned());
-        lines.push(format!("{}$ sysctl -qw {key}={}", n.place, pick(values, *value)));
-    }
-    rules(c, &mut p, &mut lines, &mut words);
     for l in &lines {
         let _ = writeln!(out, "  - '{}'", l.replace('\'', "''"));
     }
@@ -109,19 +112,17 @@ fn host(out: &mut String, p: &Plan, i: usize, bits: u8) {
     );
 }
 
-/// The line that sets a node up; says whether it starts a server.
-fn settled(c: &Case, p: &Plan, n: usize) -> (Option<String>, bool) {
+/// The commands that set a node up; says whether one starts a server.
+fn settled(c: &Case, p: &Plan, n: usize) -> (Vec<String>, bool) {
     let node = &p.nodes[n];
     let mut all = Vec::new();
-    let mut serves = false;
+    let serve = if node.ns.is_some() { c.spaces.get(n - p.hosts).map_or(0, |s| s.serve) } else { 0 };
+    if serve > 0 {
+        let ports = pick(&["", "80 53/udp", "80 8080 53/udp", "8080"], serve);
+        all.push(format!("serve {ports} >/dev/null 2>&1 &"));
+    }
     if node.ns.is_some() {
         all.push("ip link set lo up".to_owned());
-        let serve = c.spaces.get(n - p.hosts).map_or(0, |s| s.serve);
-        if serve > 0 {
-            let ports = pick(&["", "80 53/udp", "80 8080 53/udp", "8080"], serve);
-            all.push(format!("serve {ports} >/dev/null 2>&1 &"));
-            serves = true;
-        }
     }
     all.extend(node.lines.iter().cloned());
     for d in p.devs.iter().filter(|d| d.node == n && !d.nic) {
@@ -133,23 +134,26 @@ fn settled(c: &Case, p: &Plan, n: usize) -> (Option<String>, bool) {
             all.push(format!("ip link set {} up", d.name));
         }
     }
+    all.extend(node.routes.iter().cloned());
     let mut set: Vec<(String, u32)> = p
         .devs
         .iter()
         .filter(|d| d.node == n && d.master.is_none())
-        .flat_map(|d| NEIGHBOUR.map(|(k, v)| (format!("neigh/{}/{k}", d.name), v)))
+        .flat_map(|d| NEIGHBOUR.map(|(k, v)| (format!("net.ipv4.neigh.{}.{k}", d.name), v)))
         .collect();
     if node.ns.is_some() {
-        set.push(("icmp_ratelimit".into(), 0));
+        set.push(("net.ipv4.icmp_ratelimit".into(), 0));
     }
     if node.forwards {
-        set.push(("ip_forward".into(), 1));
+        set.push(("net.ipv4.ip_forward".into(), 1));
     }
-    // The shell's own: a process less than sysctl(8).
-    all.extend(set.into_iter().map(|(k, v)| format!("echo {v} >/proc/sys/net/ipv4/{k}")));
-    all.extend(node.routes.iter().cloned());
-    let line = batched(all).join("; ").replace("&; ", "& ");
-    ((!line.is_empty()).then(|| format!("{}$ {line}", node.place)), serves)
+    all.extend(set.iter().map(|(k, v)| written(k, *v)));
+    (batched(all), serve > 0)
+}
+
+/// A setting, by the shell's own: a process less than sysctl(8).
+fn written(key: &str, value: u32) -> String {
+    format!("echo {value} >/proc/sys/{}", key.replace('.', "/"))
 }
 
 /// Commands of `ip` on end become a batch: one process instead of many.
@@ -169,22 +173,17 @@ fn batched(all: Vec<String>) -> Vec<String> {
     out
 }
 
-/// Rules, those of a node on one line; most of them where packets pass.
-fn rules(c: &Case, p: &mut Plan, lines: &mut Vec<String>, words: &mut Vec<String>) {
+/// Rules of each node; most of them where packets pass.
+fn rules(c: &Case, p: &mut Plan, words: &mut Vec<String>) -> Vec<Vec<String>> {
     let routers: Vec<usize> = (0..p.nodes.len()).filter(|n| p.nodes[*n].forwards).collect();
-    let of = |at: u8| {
-        if at < 200 && !routers.is_empty() { *pick(&routers, at) } else { usize::from(at) % p.nodes.len() }
-    };
-    let nodes: Vec<usize> = c.rules.iter().map(|r| of(r.at)).collect();
-    for n in 0..p.nodes.len() {
-        let here: Vec<(String, String)> =
-            c.rules.iter().zip(&nodes).filter(|x| *x.1 == n).map(|(r, _)| r.line(p, n)).collect();
-        if here.is_empty() {
-            continue;
-        }
-        p.ruled.push(n);
-        let (rules, what): (Vec<String>, Vec<String>) = here.into_iter().unzip();
-        lines.push(format!("{}$ {}", p.nodes[n].place, rules.join("; ")));
-        words.extend(what);
+    let mut out = vec![Vec::new(); p.nodes.len()];
+    for r in &c.rules {
+        let n =
+            if r.at < 200 && !routers.is_empty() { *pick(&routers, r.at) } else { usize::from(r.at) % p.nodes.len() };
+        let (rule, what) = r.line(p, n);
+        out[n].push(rule);
+        words.push(what);
     }
+    p.ruled = (0..out.len()).filter(|n| !out[*n].is_empty()).collect();
+    out
 }

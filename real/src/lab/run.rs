@@ -21,12 +21,13 @@ use serde_json::{Map, Value, json};
 
 use super::engine::{self, Call, Calls};
 use super::host::{Ran, TOOLS};
-use super::links::Device;
+use super::links::{Device, touched};
 use super::netns::NetNs;
 use super::process;
 use super::state;
+use super::switches::{self, Switches};
 use super::versions;
-use super::world::World;
+use super::world::{Space, World};
 use super::{NoRun, Request, means};
 use crate::compare::{drops, lookups, neighbours, rules};
 use crate::probe::{self, NameFiles};
@@ -54,8 +55,13 @@ pub(crate) type Watched = Result<Watch, String>;
 ///
 /// # Errors
 /// Why it was not run.
-pub(crate) fn run(r: &Request, watch: &mut Watched, progress: &mut dyn FnMut(usize, usize)) -> Result<Value, NoRun> {
-    let done = walk(r, watch, progress);
+pub(crate) fn run(
+    r: &Request,
+    watch: &mut Watched,
+    switches: &mut Switches,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Value, NoRun> {
+    let done = walk(r, watch, switches, progress);
     end_processes();
     done
 }
@@ -68,10 +74,15 @@ fn end_processes() {
     }
 }
 
-fn walk(r: &Request, watch: &mut Watched, progress: &mut dyn FnMut(usize, usize)) -> Result<Value, NoRun> {
+fn walk(
+    r: &Request,
+    watch: &mut Watched,
+    switches: &mut Switches,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Value, NoRun> {
     let scenario = packetwalk_sim::scenario::parse(&r.scenario).map_err(|i| i.to_string())?;
     means::check(&scenario).map_err(NoRun::Missing)?;
-    let mut lab = Lab::build(&scenario, watch)?;
+    let mut lab = Lab::build(&scenario, watch, switches)?;
     let actions = scenario.setup.iter().chain(scenario.steps.iter().map(|s| &s.action));
     let all = scenario.setup.len() + scenario.steps.len();
     for (i, a) in actions.enumerate() {
@@ -79,7 +90,13 @@ fn walk(r: &Request, watch: &mut Watched, progress: &mut dyn FnMut(usize, usize)
         progress(i + 1, all);
         assert!(r.panic_after != Some(i + 1), "asked for after line {}", i + 1);
     }
-    Ok(lab.finish(&r.scenario, &scenario))
+    let plugged = switches::of(&lab.plan).filter(|_| switches::untouched(&scenario));
+    let kept = plugged.and_then(|(ns, bridges)| Some((bridges, lab.world.places.net(ns).ok()?)));
+    let recording = lab.finish(&r.scenario, &scenario);
+    if let Some((bridges, net)) = kept {
+        switches.give(bridges, net);
+    }
+    Ok(recording)
 }
 
 /// A scenario being run: the plan and the live side.
@@ -95,14 +112,15 @@ struct Lab<'a> {
 }
 
 impl<'a> Lab<'a> {
-    fn build(scenario: &Scenario, watch: &'a mut Watched) -> Result<Lab<'a>, String> {
+    fn build(scenario: &Scenario, watch: &'a mut Watched, switches: &mut Switches) -> Result<Lab<'a>, String> {
         let mut plan = Session::new(scenario.seed);
         plan.kernel.igmp_reports = false;
         plan.kernel.journal = Some(Box::default());
         begin(&mut plan, scenario).map_err(|e| e.to_string())?;
         // Where numbers cannot be chosen, containers go without a process of theirs, and that is told.
         let _ = process::reserve();
-        let world = World::new().map_err(|e| e.to_string())?;
+        let spare = switches::of(&plan).and_then(|(_, bridges)| switches.take(&bridges));
+        let world = World::new(spare).map_err(|e| e.to_string())?;
         let mut lab = Lab { plan, world, calls: engine::calls(), watch, out: Writer::default() };
         lab.follow()?;
         for h in lab.world.hosts.values() {
@@ -134,12 +152,16 @@ impl<'a> Lab<'a> {
     fn look(&mut self) -> Vec<(String, String)> {
         self.world.scan(&self.plan);
         // Each is asked, lest the next look hears of what this one saw.
-        if self.world.spaces.values().filter(|s| s.changed()).count() == 0 {
+        let changed: Vec<bool> = self.world.spaces.values().map(Space::changed).collect();
+        if !changed.contains(&true) {
             return Vec::new();
         }
         let (mut new, mut macs) = (Vec::new(), Vec::new());
-        for (label, space) in &self.world.spaces {
-            let all = space.devices();
+        let all = changed.into_iter().zip(self.world.spaces.values().map(Space::devices)).collect::<Vec<_>>();
+        for (space, due) in self.world.spaces.values().zip(touched(&all)) {
+            space.settle(&due);
+        }
+        for ((label, space), (_, all)) in self.world.spaces.iter().zip(all) {
             macs.extend(all.iter().map(|d| d.mac.clone()));
             new.extend(self.out.names(space.tap, label, all));
         }

@@ -88,6 +88,7 @@ fn kind(label: &str, switch: bool) -> &'static str {
 }
 
 fn by_index(space: &Space) -> BTreeMap<u64, String> {
+    space.changed();
     space.devices().into_iter().map(|d| (u64::from(d.index), d.name)).collect()
 }
 

@@ -11,7 +11,7 @@ use packetwalk_sim::app::{AppId, Program};
 use packetwalk_sim::journal::{Called, Entry};
 use packetwalk_sim::kernel::types::{Errno, HostId, NetnsId};
 use packetwalk_sim::kernel::xtables::{Variant, XtChange};
-use packetwalk_sim::op::{Op, OpReply};
+use packetwalk_sim::op::{LinkSpec, NewLink, Op, OpReply};
 use packetwalk_sim::session::Session;
 
 use super::apply::{Failed, Places};
@@ -61,6 +61,11 @@ impl Space {
         self.links(Links::changed).unwrap_or(true)
     }
 
+    /// Has the kernel do what it has put off for some of its devices.
+    pub fn settle(&self, devices: &[u32]) {
+        self.links(|l| devices.iter().for_each(|d| l.settle(*d)));
+    }
+
     /// Its devices.
     pub fn devices(&self) -> Vec<Device> {
         self.links(Links::devices).unwrap_or_default()
@@ -101,14 +106,18 @@ pub struct World {
     pub unread: BTreeSet<String>,
     /// Changes of tables that wait to be given to the tool together.
     rules: Option<(NetnsId, Variant, Vec<XtChange>)>,
+    /// The switches of an earlier scenario, until their turn comes.
+    spare: Option<NetNs>,
+    /// The switches' namespace, if it has its bridges already.
+    reused: Option<NetnsId>,
 }
 
 impl World {
-    /// An empty one.
+    /// An empty one. Where there is a spare namespace with the switches that it will have, that one is used.
     ///
     /// # Errors
     /// Where there are no descriptors or threads left.
-    pub fn new() -> Result<World, Failed> {
+    pub fn new(spare: Option<NetNs>) -> Result<World, Failed> {
         Ok(World {
             hosts: IndexMap::new(),
             spaces: IndexMap::new(),
@@ -122,6 +131,8 @@ impl World {
             refusals: Vec::new(),
             unread: BTreeSet::new(),
             rules: None,
+            spare,
+            reused: None,
         })
     }
 
@@ -149,7 +160,8 @@ impl World {
         match e {
             Entry::Host(id, ns) => self.add_host(s, *id, *ns),
             Entry::Switch(ns) => {
-                let net = NetNs::make()?;
+                self.reused = self.spare.is_some().then_some(*ns);
+                let net = self.spare.take().map_or_else(NetNs::make, Ok)?;
                 self.adopt(s.kernel.ns(*ns).label.clone(), Some(*ns), None, net)
             }
             Entry::Op(Op::NetnsAdd { host, .. }, Ok(OpReply::Netns(ns)), _) => {
@@ -157,7 +169,11 @@ impl World {
                 self.adopt(s.kernel.ns(*ns).label.clone(), Some(*ns), Some(*host), net)
             }
             Entry::Op(op, told, called) => {
-                self.op(op, told, called);
+                match self.plugged(s, op) {
+                    Some(Op::LinkAdd { kind: NewLink::Bridge(_), .. }) => self.ops += 1,
+                    Some(pinned) => self.op(&pinned, told, called),
+                    None => self.op(op, told, called),
+                }
                 Ok(())
             }
             Entry::Spawn(app) => self.spawn(s, *app),
@@ -167,6 +183,23 @@ impl World {
                 Ok(())
             }
             Entry::Freeze(..) | Entry::Begin(_) | Entry::End(..) | Entry::Inside(..) => Ok(()),
+        }
+    }
+
+    /// An op that makes a device in a switches' namespace of an earlier scenario: the bridge, which is there, or a cable
+    /// to it, whose index would go on counting and is the model's instead.
+    fn plugged(&self, s: &Session, op: &Op) -> Option<Op> {
+        let sw = self.reused?;
+        let Op::LinkAdd { spec, kind } = op else { return None };
+        match kind {
+            NewLink::Bridge(_) if spec.netns == sw => Some(op.clone()),
+            NewLink::Veth { peer } if peer.netns == sw => {
+                let index =
+                    s.kernel.devs_of(sw).find(|d| Some(d.name.as_str()) == peer.name.as_deref()).map(|d| d.ifindex);
+                let peer = LinkSpec { index, ..peer.clone() };
+                Some(Op::LinkAdd { spec: spec.clone(), kind: NewLink::Veth { peer } })
+            }
+            _ => None,
         }
     }
 

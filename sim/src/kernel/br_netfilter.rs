@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::Kernel;
 use super::dev::{PktType, is_gso};
+use super::fib::RouteType;
 use super::mib::MibItem as M;
 use super::netfilter::{Hook, Verdict};
 use super::types::DevId;
@@ -132,6 +133,7 @@ impl<R: Recorder> Kernel<R> {
             ty: self.br_nf_type(br, p),
             nexthop: p.ipv4().map_or(Ipv4Addr::UNSPECIFIED, |ip| ip.dst),
             mtu: self.devs[br.ix()].mtu,
+            kind: RouteType::Unicast,
         };
         self.nf_hook(&at, p) == Verdict::Accept
     }
@@ -147,6 +149,7 @@ impl<R: Recorder> Kernel<R> {
             ty: self.br_nf_type(br, p),
             nexthop: p.ipv4().map_or(Ipv4Addr::UNSPECIFIED, |ip| ip.dst),
             mtu: self.devs[br.ix()].mtu,
+            kind: RouteType::Unicast,
         };
         self.nf_hook(&at, p) == Verdict::Accept
     }

@@ -21,7 +21,9 @@ const IFLA_LINKINFO: u16 = 18;
 const IFLA_IFALIAS: u16 = 20;
 pub const IFLA_AF_SPEC: u16 = 26;
 const IFLA_EXT_MASK: u16 = 29;
+const IFLA_PROMISCUITY: u16 = 30;
 const IFLA_LINK_NETNSID: u16 = 37;
+const ARPHRD_LOOPBACK: u16 = 772;
 /// One beyond the highest attribute that is looked at.
 const IFLA: usize = 38;
 /// `RTEXT_FILTER_SKIP_STATS`: no packet counters.
@@ -88,6 +90,15 @@ impl<'a> Link<'a> {
     /// `IFLA_IFNAME`.
     pub fn name(&self) -> &'a str {
         self.attrs.get(IFLA_IFNAME).map_or("", |a| a.str())
+    }
+
+    /// `lo`, or a veth that is nobody's port: it forwards to no address, and would hear everything if it had been given
+    /// one more of its own (`dev_uc_add`, by a macvlan above it).
+    pub fn is_without_addresses(&self) -> bool {
+        let info = self.attrs.get(IFLA_LINKINFO).map(|i| Table::<2>::new(i.value));
+        let plain = self.kind == ARPHRD_LOOPBACK || info.and_then(|i| i.get(1)).is_some_and(|k| k.str() == "veth");
+        let free = self.attrs.get(IFLA_MASTER).is_none();
+        plain && free && self.attrs.get(IFLA_PROMISCUITY).is_some_and(|a| a.u32() == 0)
     }
 }
 
@@ -193,7 +204,7 @@ fn link_type(kind: u16) -> Value {
         1 => "ether".into(),
         768 => "ipip".into(),
         769 => "tunnel6".into(),
-        772 => "loopback".into(),
+        ARPHRD_LOOPBACK => "loopback".into(),
         776 => "sit".into(),
         778 => "gre".into(),
         0xfffe => "none".into(),

@@ -61,6 +61,7 @@ impl<R: Recorder> Kernel<R> {
             ty: rx.ty,
             nexthop: rt.gateway.unwrap_or(dst),
             mtu: self.forward_mtu(ns, &rt),
+            kind: rt.kind,
         };
         if self.nf_hook(&at, &mut p) != Verdict::Accept {
             return;

@@ -182,6 +182,7 @@ impl<R: Recorder> Kernel<R> {
             ty: PktType::Host,
             nexthop: rt.gateway.unwrap_or(dst),
             mtu: self.dst_mtu(rt),
+            kind: rt.kind,
         };
         // A rule may answer the packet with one of its own (REJECT), which has its own way.
         let outer = self.rerouted.take();
@@ -244,6 +245,7 @@ impl<R: Recorder> Kernel<R> {
             ty: PktType::Host,
             nexthop: rt.gateway.unwrap_or(dst),
             mtu: self.dst_mtu(rt),
+            kind: rt.kind,
         };
         match self.nf_hook(&at, p) {
             Verdict::Accept => Ok(()),

@@ -180,6 +180,7 @@ enum Step {
 impl HookAt {
     /// A hook where nothing is routed yet.
     pub(crate) fn received(ns: NetnsId, hook: Hook, dev: DevId, ty: PktType) -> HookAt {
-        HookAt { ns, hook, iif: Some(dev), oif: None, ty, nexthop: Ipv4Addr::UNSPECIFIED, mtu: u32::MAX }
+        let (nexthop, kind) = (Ipv4Addr::UNSPECIFIED, RouteType::Unicast);
+        HookAt { ns, hook, iif: Some(dev), oif: None, ty, nexthop, mtu: u32::MAX, kind }
     }
 }

@@ -6,6 +6,7 @@ use super::types::{IfMatch, IpMatch};
 use crate::kernel::Kernel;
 use crate::kernel::conntrack::{Conn, CtInfo};
 use crate::kernel::dev::PktType;
+use crate::kernel::fib::RouteType;
 use crate::kernel::netfilter::Hook;
 use crate::kernel::types::{DevId, NetnsId};
 use crate::trace::Recorder;
@@ -30,6 +31,8 @@ pub struct HookAt {
     pub nexthop: Ipv4Addr,
     /// MTU of the way on, where it is already routed (for TCPMSS).
     pub mtu: u32,
+    /// Kind of its route, where it is already routed (for REJECT in OUTPUT).
+    pub kind: RouteType,
 }
 
 impl HookAt {

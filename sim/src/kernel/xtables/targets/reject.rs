@@ -41,6 +41,7 @@ impl<R: Recorder> Kernel<R> {
                 // the one that a translation there may have found.
                 let kind = match &self.rerouted {
                     Some(Ok(rt)) => rt.kind,
+                    _ if at.hook == Hook::Output => at.kind,
                     _ => self.inet_addr_type(at.ns, ip.dst),
                 };
                 let local = match at.hook {
