@@ -170,6 +170,7 @@ fn event(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>, late: &mut Vec<Found>) 
             | R::TCP_RESET
             | R::TCP_CLOSE
             | R::TCP_OLD_DATA
+            | R::TCP_ABORT_ON_DATA
             | R::TCP_OLD_SEQUENCE
             | R::TCP_OFOMERGE
             | R::TCP_INVALID_SEQUENCE => {}

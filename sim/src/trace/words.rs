@@ -125,6 +125,7 @@ pub fn drop(reason: DropReason, func: &str) -> &'static str {
         D::TCP_RESET => "a reset",
         D::TCP_CLOSE => "the connection is closed",
         D::TCP_OLD_SEQUENCE | D::TCP_OLD_DATA => "data that came before",
+        D::TCP_ABORT_ON_DATA => "data for a socket that its program has closed",
         D::TCP_FLAGS => "flags that make no sense in this state",
         D::DEV_READY => "the device is down",
         D::NO_TX_TARGET => "there is no port it could leave by",

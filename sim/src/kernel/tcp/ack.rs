@@ -100,15 +100,22 @@ impl<R: Recorder> Kernel<R> {
         let open = self.sock(id).open;
         let fin_only = t.payload.is_empty();
         let b = self.sock_mut(id).tcb_mut();
-        if !open && !t.payload.is_empty() && b.parent.is_none() && b.state != TcpState::Established {
-            // Data for a socket that nobody holds any more: reset.
+        let closing = matches!(b.state, TcpState::CloseWait | TcpState::Closing | TcpState::LastAck);
+        if closing && !before(t.seq, b.rcv_nxt) {
+            // Nothing follows a FIN.
+            return self.drop_at(dev, &mut p, DropReason::NOT_SPECIFIED, by);
+        }
+        let end = t.seq.wrapping_add(t.seq_len());
+        let more = before(b.rcv_nxt, end.wrapping_sub(u32::from(fin)));
+        if !open && more && b.parent.is_none() && b.state != TcpState::Established {
+            // More data for a socket that nobody holds any more: reset.
             let ns = self.sock(id).ns;
             self.ns_mut(ns).mib.inc(M::TcpExtTCPAbortOnData);
             let ends = (self.sock(id).remote, self.sock(id).local);
             self.tcp_send_reset(ns, ends, &t, p.id);
-            return self.tcp_done(id);
+            self.tcp_done(id);
+            return self.drop_at(dev, &mut p, DropReason::TCP_ABORT_ON_DATA, "tcp_v4_do_rcv");
         }
-        let end = t.seq.wrapping_add(t.seq_len());
         if !before(b.rcv_nxt, end) {
             b.ofo.duplicate(t.seq, end);
             self.tcp_send_ack(id);
