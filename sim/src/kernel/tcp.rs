@@ -221,7 +221,9 @@ impl<R: Recorder> Kernel<R> {
             }
             _ => return,
         }
+        self.sock_mut(id).tcb_mut().backlog = Some(Vec::new());
         self.tcp_push(id);
+        self.release_sock(id);
     }
 
     /// `tcp_close`: unread data resets the connection, else it ends in good order.

@@ -218,8 +218,7 @@ impl<R: Recorder> Kernel<R> {
             if probe {
                 break;
             }
-            let t = self.sock(id).tcb();
-            if t.backlog.is_some() && t.unsent() > 0 {
+            if self.sock(id).tcb().backlog.is_some() {
                 self.do_softirq();
             }
         }
