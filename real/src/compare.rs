@@ -1,5 +1,6 @@
 //! Four verdicts on a recording: output, outcomes, state, frames.
 
+mod buffers;
 pub mod drops;
 mod engine;
 pub mod frames;

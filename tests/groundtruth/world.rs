@@ -96,6 +96,10 @@ pub fn build(json: &Value) -> Result<Session, String> {
         // A daemon that does not start is part of the recording (`daemon_errors`).
         let _ = s.start_docker(id, profile, config);
     }
+    if s.clusters.iter().any(|c| !c.is_swarm()) {
+        // By the time that the recorder begins, the engines of a store have found each other.
+        s.advance(DAEMON_STARTS);
+    }
     Ok(s)
 }
 

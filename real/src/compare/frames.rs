@@ -8,6 +8,7 @@ use packetwalk_sim::trace::EventKind;
 use packetwalk_sim::wire::encode;
 use serde_json::Value;
 
+use super::buffers::Buffers;
 use crate::recording::{list, text};
 
 /// Bytes of a frame that the recorder keeps.
@@ -87,14 +88,21 @@ impl Taps {
         } else {
             flags = Flags::default();
         }
-        let mut out = Vec::new();
+        let (mut out, mut buffers) = (Vec::new(), Buffers::default());
         for e in &trace.events[first..] {
+            let (Some(dev), Some(p)) = (e.dev, trace.packet_at(e)) else { continue };
             let dir = match e.kind {
                 EventKind::Tx => 'o',
                 EventKind::Rx => 'i',
+                EventKind::FragWait if !ours => {
+                    buffers.wait(e, p);
+                    continue;
+                }
                 _ => continue,
             };
-            let (Some(dev), Some(p)) = (e.dev, trace.packet_at(e)) else { continue };
+            if let Some(written) = buffers.tap(s, e, p) {
+                out.iter_mut().for_each(|(_, _, f): &mut (_, _, Frame)| written.over(&mut f.bytes));
+            }
             // We listen to a namespace from its beginning; others when they find it.
             if !ours && self.since.get(&e.ns).is_none_or(|t| e.at < *t) {
                 continue;

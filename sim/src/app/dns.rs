@@ -9,7 +9,7 @@ use super::{Cx, Wake};
 use crate::kernel::socket::{Rcv, SockKind};
 use crate::kernel::types::{Errno, Nanos, SEC, SockId};
 use crate::trace::{Outcome, Recorder};
-use crate::wire::dns::{Data, Message, QType, Rcode, in_addr_arpa};
+use crate::wire::dns::{Data, Message, QType, Rcode, in_addr_arpa, reversed};
 
 /// Port of name servers.
 pub const PORT: u16 = 53;
@@ -193,6 +193,11 @@ impl Lookup {
     /// Looks the name of an address up.
     pub fn address(addr: Ipv4Addr, conf: &ResolvConf, habit: Habit) -> Lookup {
         Lookup::new(vec![in_addr_arpa(addr)], vec![QType::Ptr], conf, habit)
+    }
+
+    /// Looks up what somebody takes for an address.
+    pub fn reversed(text: &str, conf: &ResolvConf, habit: Habit) -> Lookup {
+        Lookup::new(vec![reversed(text)], vec![QType::Ptr], conf, habit)
     }
 
     fn new(names: Vec<String>, qtypes: Vec<QType>, conf: &ResolvConf, habit: Habit) -> Lookup {

@@ -14,13 +14,14 @@ const CONNECT_TIMEOUT: u64 = 300 * SEC;
 /// Options and schemes that the model has not.
 pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
     let (argv, long) = shorten(argv)?;
-    let opts = match getopt(&argv, "4sSfviI", "mo", "6aAbBcCdDeEFgGhHjJkKlLMnNOpPqQrRtTuUVwxXyYzZ") {
+    let opts = match getopt(&argv, "4sSfviI", "mow", "6aAbBcCdDeEFgGhHjJkKlLMnNOpPqQrRtTuUVxXyYzZ") {
         Ok(o) => o,
         Err(BadOpt::Refused(r)) => return Err(r),
         Err(BadOpt::Invalid(c)) => return fail(p, &format!("curl: option -{c}: is unknown\n"), 2),
         Err(BadOpt::NoValue(c)) => return fail(p, &format!("curl: option -{c}: requires parameter\n"), 2),
     };
     let (mut url, mut max, mut silent, mut show, mut head, mut out) = (None, long, false, false, false, None);
+    let mut written = Vec::new();
     for (at, o) in opts {
         match o {
             Opt::Word(w) => url = Some((at, w)),
@@ -29,6 +30,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
                 None => return fail(p, "curl: option -m: expected a proper numerical parameter\n", 2),
             },
             Opt::Flag('o', v) => out = v,
+            Opt::Flag('w', v) => written = write_out(&v.unwrap_or_default(), at)?,
             Opt::Flag('s', _) => silent = true,
             Opt::Flag('S', _) => show = true,
             Opt::Flag('i', _) => head = true,
@@ -47,6 +49,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
     let tell = !silent || show;
     let Ok(dst) = p.lookup(host) else {
         p.fail_report(Outcome::ResolveFailed, None);
+        said(p, &written, 0);
         let line = format!("curl: (6) Could not resolve host: {host}\n");
         return fail(p, if tell { &line } else { "" }, 6);
     };
@@ -71,8 +74,10 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         ),
     };
     if code != 0 {
+        said(p, &written, 0);
         return fail(p, if tell { &line } else { "" }, code);
     }
+    let status = got.split_ascii_whitespace().nth(1).and_then(|s| s.parse().ok()).unwrap_or(0);
     let body = if head { got.as_str() } else { got.split_once("\r\n\r\n").map_or(got.as_str(), |x| x.1) };
     match out {
         Some(f) => {
@@ -83,7 +88,48 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         }
         None => p.out.push_str(body),
     }
+    said(p, &written, status);
     Ok(0)
+}
+
+/// A part of what `-w` writes when all is over.
+enum Written {
+    Text(String),
+    /// `%{http_code}`: of the answer, 000 where none came.
+    Status,
+}
+
+/// Reads the format of `-w`, the word `at` of the line.
+fn write_out(format: &str, at: usize) -> Result<Vec<Written>, Refusal> {
+    let mut parts = Vec::new();
+    let mut rest = format;
+    while let Some((text, more)) = rest.split_once("%{") {
+        let Some((name, more)) = more.split_once('}') else {
+            return Err(Refusal::new(format!("curl -w %{{{more}"), at));
+        };
+        parts.push(Written::Text(unescape(text)));
+        match name {
+            "http_code" | "response_code" => parts.push(Written::Status),
+            _ => return Err(Refusal::new(format!("curl -w %{{{name}}}"), at)),
+        }
+        rest = more;
+    }
+    parts.push(Written::Text(unescape(rest)));
+    Ok(parts)
+}
+
+/// The escapes that `-w` knows; a percent sign is written twice.
+fn unescape(text: &str) -> String {
+    text.replace("\\n", "\n").replace("\\t", "\t").replace("\\r", "\r").replace("%%", "%")
+}
+
+fn said(p: &mut Proc<'_>, parts: &[Written], status: u16) {
+    for part in parts {
+        match part {
+            Written::Text(t) => p.out.push_str(t),
+            Written::Status => p.out.push_str(&format!("{status:03}")),
+        }
+    }
 }
 
 /// Long options by their short names; `--connect-timeout` and `--max-time` become the limit.
@@ -96,6 +142,8 @@ fn shorten(argv: &[String]) -> Result<(Vec<String>, Option<u64>), Refusal> {
             "--silent" => out.push("-s".to_owned()),
             "--show-error" => out.push("-S".to_owned()),
             "--fail" => out.push("-f".to_owned()),
+            "--output" => out.push("-o".to_owned()),
+            "--write-out" => out.push("-w".to_owned()),
             "--include" => out.push("-i".to_owned()),
             "--max-time" | "--connect-timeout" => {
                 let v = words.next().and_then(|(_, v)| seconds(v));

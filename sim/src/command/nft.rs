@@ -8,7 +8,7 @@ const VERSION: &str = "nftables v1.0.6 (Lester Gooch #5)\n";
 /// Runs `nft`.
 ///
 /// # Errors
-/// Everything but `nft list tables [ip]`.
+/// Everything but `nft list tables [ip|ip6]`.
 pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
     let words: Vec<&str> = argv[1..].iter().flat_map(|w| w.split_whitespace()).collect();
     match words.as_slice() {
@@ -24,8 +24,12 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         ["list", "tables"] if !p.sess.kernel.ns(p.ns).nf.ebt.chains.is_empty() => {
             Err(Refusal::new("nft list tables beside ebtables: nft list tables ip", 1))
         }
-        ["list", "tables"] | ["list", "tables", "ip"] => {
-            tables(p);
+        ["list", "tables"] => {
+            tables(p, &["ip", "ip6"]);
+            Ok(0)
+        }
+        ["list", "tables", family @ ("ip" | "ip6")] => {
+            tables(p, &[family]);
             Ok(0)
         }
         _ => {
@@ -35,10 +39,15 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
     }
 }
 
-/// In the order in which they were made.
-fn tables(p: &mut Proc<'_>) {
-    let made = &p.sess.kernel.ns(p.ns).nf.xt.of(Variant::Nft).order;
-    for t in made {
-        p.out.push_str(&format!("table ip {}\n", t.name()));
+/// Those of some families, in the order in which they were made.
+fn tables(p: &mut Proc<'_>, families: &[&str]) {
+    let xt = &p.sess.kernel.ns(p.ns).nf.xt;
+    let mut made: Vec<_> = xt.of(Variant::Nft).order.iter().map(|t| ("ip", t.name())).collect();
+    if let Some((before, names)) = &xt.v6 {
+        let at = made.len().min(*before);
+        made.splice(at..at, names.iter().map(|t| ("ip6", t.name())));
+    }
+    for (family, name) in made.into_iter().filter(|(f, _)| families.contains(f)) {
+        p.out.push_str(&format!("table {family} {name}\n"));
     }
 }

@@ -9,6 +9,7 @@ use super::Docker;
 use super::rules::{self, v20, v28};
 use super::types::{Config, Network, Profile, State, Subnet};
 use crate::kernel::types::HostId;
+use crate::kernel::xtables::{TableKind, Variant};
 use crate::op::Op;
 use crate::session::Session;
 
@@ -167,12 +168,22 @@ impl Session {
 }
 
 impl Docker<'_> {
+    /// `ip6tables` has the same first chains, whatever `--iptables` says: their tables come after those of IPv4.
+    fn v6_tables(&mut self) {
+        let ns = self.s.kernel.host(self.host).root_ns;
+        let xt = &mut self.s.kernel.ns_mut(ns).nf.xt;
+        let before = xt.of(Variant::Nft).order.len();
+        xt.v6.get_or_insert((before, vec![TableKind::Nat, TableKind::Filter]));
+    }
+
     fn start_daemon(&mut self) -> Result<(), String> {
         self.check_config()?;
         let (p, proxy) = (self.profile(), self.e().config.userland_proxy);
         self.calls_logged(&rules::start(p, proxy));
         if p == Profile::V20 {
             self.enable_forwarding();
+        } else {
+            self.v6_tables();
         }
         let live = self.keeps_containers();
         // What 20.10 does for every network that is made; with live containers none is.

@@ -123,16 +123,14 @@ impl Session {
         };
         let conf = self.resolv_conf(host, ns);
         let habit = Habit::Probe(sport);
-        let reverse = probe.ptr.then(|| probe.target.parse().ok()).flatten();
-        let lookup = match reverse {
-            Some(addr) => Lookup::address(addr, &conf, habit),
-            None => {
-                if let Some(a) = self.known(host, ns, &probe.target) {
-                    let file = probe.target.parse::<Ipv4Addr>().is_err();
-                    return found(a, file.then(|| How { via: "hosts", queries: Vec::new() }));
-                }
-                Lookup::name(&probe.target, &conf, habit)
+        let lookup = if probe.ptr {
+            Lookup::reversed(&probe.target, &conf, habit)
+        } else {
+            if let Some(a) = self.known(host, ns, &probe.target) {
+                let file = probe.target.parse::<Ipv4Addr>().is_err();
+                return found(a, file.then(|| How { via: "hosts", queries: Vec::new() }));
             }
+            Lookup::name(&probe.target, &conf, habit)
         };
         let mut r = self.ask_dns(host, ns, lookup, None).0;
         if probe.kind == ProbeKind::Dns {

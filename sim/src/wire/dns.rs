@@ -203,8 +203,13 @@ fn record(r: &ResourceRecord<'_>) -> Option<Record> {
 
 /// The name under which an address is looked up (RFC 1035, 3.5).
 pub fn in_addr_arpa(a: Ipv4Addr) -> String {
-    let [b0, b1, b2, b3] = a.octets();
-    format!("{b3}.{b2}.{b1}.{b0}.in-addr.arpa")
+    reversed(&a.to_string())
+}
+
+/// The same of what may be no address: its labels from the last to the first.
+pub fn reversed(text: &str) -> String {
+    let labels: Vec<&str> = text.rsplit('.').collect();
+    format!("{}.in-addr.arpa", labels.join("."))
 }
 
 /// The address that such a name stands for.

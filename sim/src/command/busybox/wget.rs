@@ -15,7 +15,7 @@ const TIMEOUT: u64 = 900 * SEC;
 /// Runs `wget`.
 ///
 /// # Errors
-/// What the model has not: other options and schemes, files by the name of the URL, what it prints of its progress.
+/// What the model has not: other options and schemes, files by the name of the URL.
 pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
     let opts = match options(p, "wget", argv, ("q", "OT", "cSoPUY"), USAGE) {
         Ok(o) => o,
@@ -36,7 +36,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         }
     }
     let Some((at, url)) = url else { return Ok(usage(p, "wget", None, USAGE)) };
-    let Some(to) = to.filter(|_| quiet) else { return Err(Refusal::new("wget without -q and -O", at)) };
+    let Some(to) = to else { return Err(Refusal::new("wget without -O", at)) };
     let http::Url { authority, host, port, path } = http::read("wget", &url, at)?;
     let Some(port) = port else { return Err(Refusal::new(format!("wget {url}"), at)) };
     let Ok(dst) = p.lookup(host) else {
@@ -44,6 +44,9 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         p.fail_report(Outcome::ResolveFailed, None);
         return Ok(1);
     };
+    if !quiet {
+        p.err.push_str(&format!("Connecting to {authority} ({dst}:{port})\n"));
+    }
     let request = format!("GET /{path} HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: Wget\r\nConnection: close\r\n\r\n");
     let Some((report, got)) = http::ask(p, "wget", (dst, port), request, limit) else { return Ok(0) };
     let why = match report.outcome {
@@ -67,6 +70,9 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
     let body = got.split_once("\r\n\r\n").map_or(got.as_str(), |x| x.1);
     if to == "-" {
         p.out.push_str(body);
+        if !quiet {
+            p.err.push_str(&progress("-", "writing to stdout", body.len(), "written to stdout"));
+        }
         return Ok(0);
     }
     let file = p.path(&to);
@@ -74,5 +80,15 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         p.err.push_str(&format!("wget: can't open '{to}'\n"));
         return Ok(1);
     }
+    if !quiet {
+        let name = to.rsplit('/').next().unwrap_or_default();
+        p.err.push_str(&progress(name, &format!("saving to '{to}'"), body.len(), &format!("'{to}' saved")));
+    }
     Ok(0)
+}
+
+/// What it says of an answer that came at once (libbb/progress.c).
+fn progress(name: &str, first: &str, bytes: usize, last: &str) -> String {
+    let bar = "*".repeat(32);
+    format!("{first}\n{name:<20.20} 100% |{bar}|{bytes:>6}  0:00:00 ETA\n{last}\n")
 }

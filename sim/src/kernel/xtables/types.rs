@@ -278,6 +278,9 @@ pub struct Xtables {
     pub first: [[Variant; 5]; 5],
     /// What rules remember together.
     pub shared: super::shared::Shared,
+    /// The names of the tables that `ip6tables` made, and how many of iptables-nft were there before. What is in them is
+    /// not modelled: there is no IPv6.
+    pub v6: Option<(usize, Vec<TableKind>)>,
 }
 
 impl Xtables {
