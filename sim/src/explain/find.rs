@@ -125,6 +125,7 @@ pub fn find(sc: &Scene<'_>) -> Vec<Found> {
     track::rules_missing(sc, &mut out);
     forgotten::find(sc, &mut out);
     silent::program(sc, &mut out);
+    neigh::arping(sc, &mut out);
     let mut seen = Vec::new();
     out.retain(|f| {
         let new = !seen.contains(&f.key());
