@@ -95,6 +95,7 @@ impl Found {
 pub fn find(sc: &Scene<'_>) -> Vec<Found> {
     let mut out: Vec<Found> = Vec::new();
     looped::find(sc, &mut out);
+    netmask::broadcast(sc, &mut out);
     local::refused(sc, &mut out);
     mtu::own(sc, &mut out);
     if sc.result.outcome() == Some(Outcome::ResolveFailed) {

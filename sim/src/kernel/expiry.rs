@@ -47,7 +47,13 @@ impl<R: Recorder> Kernel<R> {
         let table = &mut self.netns[ns.ix()].nf.ct;
         let since = std::mem::replace(&mut table.expired_until, now);
         for (at, view) in table.expired_since(since, now) {
-            self.rec.event(at, ns, None::<DevId>, None, EventKind::Expired { what: Expired::Connection(Box::new(view)) });
+            self.rec.event(
+                at,
+                ns,
+                None::<DevId>,
+                None,
+                EventKind::Expired { what: Expired::Connection(Box::new(view)) },
+            );
         }
     }
 }

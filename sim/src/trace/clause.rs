@@ -4,7 +4,9 @@ mod firewall;
 
 pub use firewall::miss_text;
 
-use super::event::{ArpVerdict, BrSkip, BrVerdict, EventKind, Expired, FibResult, MacvlanVerdict, RuleMiss, SourceCheck};
+use super::event::{
+    ArpVerdict, BrSkip, BrVerdict, EventKind, Expired, FibResult, MacvlanVerdict, RuleMiss, SourceCheck,
+};
 use super::words;
 use crate::etc::rt_table_name;
 use crate::kernel::fib::{Route, RouteType, RuleAction, table};

@@ -7,7 +7,9 @@ use packetwalk_sim::kernel::types::DevId;
 use packetwalk_sim::kernel::xtables::Policy;
 use packetwalk_sim::session::Session;
 use packetwalk_sim::trace::clause::clause;
-use packetwalk_sim::trace::event::{ArpVerdict, BrVerdict, CtVerdict, Event, EventKind, Expired, FibResult, RuleVerdict};
+use packetwalk_sim::trace::event::{
+    ArpVerdict, BrVerdict, CtVerdict, Event, EventKind, Expired, FibResult, RuleVerdict,
+};
 use packetwalk_sim::trace::{DropReason, words};
 use packetwalk_sim::wire::packet::{Arp, Body};
 

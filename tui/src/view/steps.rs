@@ -101,7 +101,9 @@ fn hop(w: &WalkState, n: usize, width: usize) -> Vec<Span<'static>> {
     let Some(h) = w.listing.hops.get(n) else { return Vec::new() };
     let events = w.walk.events(w.chapter);
     let Some(index) = w.index() else { return Vec::new() };
-    let of = |n: u32| w.listing.shown.get(n as usize).and_then(|i| Some((index.items.get(*i as usize)?, &events[*i as usize])));
+    let of = |n: u32| {
+        w.listing.shown.get(n as usize).and_then(|i| Some((index.items.get(*i as usize)?, &events[*i as usize])))
+    };
     // What ARP for the packet did in between is not what the hop is about.
     let Some((item, e)) = (h.first..h.end).filter_map(of).find(|(item, _)| h.aside || !item.aside) else {
         return Vec::new();

@@ -131,11 +131,11 @@ fn other_card(sc: &Scene<'_>, dev: DevId, owner: &Device, f: &Found) -> Option<F
     let mut found = Found::new(Cause::LinkDown, place.clone(), says);
     found.blocker.evidence.clone_from(&f.blocker.evidence);
     let show = line(sc, d.netns, format!("ip link show {}", d.name));
-    Some(
-        found
-            .shown(format!("{place} is DOWN"), Some(show))
-            .fix(vec![line(sc, d.netns, format!("ip link set {} up", d.name))]),
-    )
+    Some(found.shown(format!("{place} is DOWN"), Some(show)).fix(vec![line(
+        sc,
+        d.netns,
+        format!("ip link set {} up", d.name),
+    )]))
 }
 
 /// A container leaves the network whose addresses are others' for the default one.
@@ -172,7 +172,16 @@ fn nobody(sc: &Scene<'_>, ns: NetnsId, dev: DevId, ip: Ipv4Addr, dst: Option<Ipv
     let prefix =
         s.kernel.dev(dev).addrs.iter().find(|a| ipnet::Ipv4Net::new(a.local, a.prefix).is_ok_and(|n| n.contains(&ip)));
     let prefix = prefix.map_or(24, |a| a.prefix);
-    let gateway = dst.is_some_and(|d| d != ip);
+    // Without a packet, as `arping` asks: the routes say whether it is a gateway.
+    let led_by = || {
+        s.kernel
+            .ns(ns)
+            .fib
+            .tables
+            .values()
+            .any(|t| t.routes.iter().any(|(_, r)| r.iter().any(|r| r.gateway() == Some(ip))))
+    };
+    let gateway = dst.map_or_else(led_by, |d| d != ip);
     f.blocker.cause = Cause::NoSuchAddress;
     f.blocker.says = format!("{told}: no place of the scenario has that address");
     if gateway {
