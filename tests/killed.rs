@@ -83,7 +83,10 @@ fn number(name: &str, else_: u64) -> u64 {
 fn start(scenario: &str) -> Pid {
     // Where the tests run under `nohup`, the program would keep the ignored SIGHUP that it inherits.
     let mut cmd = Command::new("env");
-    cmd.args(["--default-signal=HUP", place::PROGRAM, "compare", scenario]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    cmd.args(["--default-signal=HUP", place::PROGRAM, "compare", scenario])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     let child = cmd.process_group(0).spawn().expect("the program starts");
     Pid::from_raw(child.id() as i32)
 }
