@@ -16,6 +16,7 @@ pub mod cred;
 pub mod dev;
 pub mod devinet;
 pub mod ebtables;
+pub mod expiry;
 pub mod fib;
 pub mod frag;
 pub mod icmp;
@@ -83,6 +84,8 @@ pub struct Kernel<R> {
     pub(crate) softirq: bool,
     /// How often a translation chose a port by chance: a live kernel chooses another.
     pub nat_rolls: u64,
+    /// What bridges and tunnels forgot until then has been told ([`expiry`]).
+    pub(crate) expired_until: Nanos,
     /// An ICMP message is on its way out (`icmp_xmit_lock`): no error is sent about it meanwhile.
     pub(crate) icmp_busy: bool,
     /// Devices that the frame being sent has gone through (`dev_xmit_recursion`).
@@ -124,6 +127,7 @@ impl<R: Recorder> Kernel<R> {
             rerouted: None,
             softirq: false,
             nat_rolls: 0,
+            expired_until: 0,
             icmp_busy: false,
             xmit_depth: 0,
             receptions: 0,

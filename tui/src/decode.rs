@@ -36,9 +36,14 @@ fn f(name: &'static str, value: impl ToString) -> Field {
     Field { name, value: value.to_string() }
 }
 
-/// An Ethernet address; `lo` has none, and a frame that was not sent yet.
+/// An Ethernet address; `lo` has none, and a packet that was not sent yet.
 fn mac(a: MacAddr) -> String {
     if a == MacAddr::ZERO { "none".into() } else { a.to_string() }
+}
+
+/// The receiver's: where the sender's is there already, the neighbour table has not been asked yet.
+fn receiver(p: &Packet) -> String {
+    if p.dst == MacAddr::ZERO && p.src != MacAddr::ZERO { "not known yet".into() } else { mac(p.dst) }
 }
 
 fn frame(p: &Packet, inner: bool, out: &mut Vec<Layer>) {
@@ -49,7 +54,7 @@ fn frame(p: &Packet, inner: bool, out: &mut Vec<Layer>) {
     };
     out.push(Layer {
         name: "Ethernet",
-        fields: vec![f("from", mac(p.src)), f("to", mac(p.dst)), f("carries", what)],
+        fields: vec![f("from", mac(p.src)), f("to", receiver(p)), f("carries", what)],
         inner,
     });
     match &p.body {

@@ -12,7 +12,7 @@ mod wire;
 use packetwalk_sim::kernel::neigh::Nud;
 use packetwalk_sim::kernel::types::{DevId, NetnsId};
 use packetwalk_sim::session::Session;
-use packetwalk_sim::trace::event::{BrSkip, Event, EventKind, MacvlanVerdict};
+use packetwalk_sim::trace::event::{BrSkip, Event, EventKind, Expired, MacvlanVerdict};
 use packetwalk_sim::trace::event::{RuleMiss, SourceCheck};
 use packetwalk_sim::trace::words;
 use packetwalk_sim::wire::MacAddr;
@@ -45,6 +45,25 @@ pub(crate) fn tell(s: &Session, e: &Event) -> String {
     }
 }
 
+/// An entry that vanished by itself.
+fn expired(s: &Session, here: &str, what: &Expired) -> String {
+    match what {
+        Expired::Connection(c) => format!(
+            "{here} forgets the connection of {}: no packet of it came for so long that its time is over. The next one would \
+             begin a new connection.",
+            firewall::flow(&c.tuples[0])
+        ),
+        Expired::Bridge { mac, port } => format!(
+            "The bridge forgets that {mac} is behind port {}: it sent nothing for as long as an entry may age. What is for \
+             it is flooded until it is heard again.",
+            s.kernel.dev(*port).name
+        ),
+        Expired::Vxlan { mac, remote } => format!(
+            "The tunnel forgets that {mac} is on host {remote}: it sent nothing for as long as an entry may age."
+        ),
+    }
+}
+
 fn sentences(s: &Session, e: &Event) -> String {
     let dev = |d: DevId| s.kernel.dev(d).name.to_string();
     let of = |d: DevId| format!("{} of {}", s.kernel.dev(d).name, who(s, s.kernel.dev(d).netns));
@@ -59,6 +78,7 @@ fn sentences(s: &Session, e: &Event) -> String {
             let moved = moved_from.map(|d| format!(" It was behind {} before.", dev(d))).unwrap_or_default();
             format!("The bridge notes that the sender's Ethernet address is behind port {}.{moved}", dev(*port))
         }
+        EventKind::Expired { what } => expired(s, &here, what),
         EventKind::BrLookup { bridge, verdict } => wire::bridge_lookup(s, *bridge, *verdict),
         EventKind::BrSkip { port, why } => {
             let why = match why {

@@ -104,3 +104,17 @@ fn walks_are_up_to_date() {
         stale.join(", ")
     );
 }
+
+/// The screen in the README is the one that its keys lead to.
+#[test]
+fn the_screen_of_the_readme_is_real() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let readme = std::fs::read_to_string(path).expect("the README");
+    let (head, rest) = readme.split_once("<!-- screen:").expect("its screen");
+    let (note, rest) = rest.split_once("```text\n").expect("a block");
+    let (_, tail) = rest.split_once("```\n<!-- /screen -->").expect("its end");
+    let mut s = Screen::open("bridge-publish", (80, 24), FULL);
+    let shot = s.typed("  1\nr").shot();
+    let now = format!("{head}<!-- screen:{note}```text\n{shot}```\n<!-- /screen -->{tail}");
+    assert!(readme == now, "the screen is to be:\n{shot}");
+}

@@ -106,6 +106,21 @@ fn table_of_connections_is_full() {
     also("drop-full", "conntrack-full", "ssssx");
 }
 
+/// What a table forgets while nothing is sent.
+#[test]
+fn an_entry_vanishes() {
+    let mut s = Screen::open("limits", (80, 24), FULL);
+    while s.state.position().is_some_and(|p| p.0 < 10) {
+        let before = s.state.position();
+        s.press(&[Key::Char('s')]);
+        if s.state.position() == before {
+            // A question.
+            s.press(&[Key::Esc]);
+        }
+    }
+    check("forgotten", s.typed("/forgets\n ").shot());
+}
+
 #[test]
 fn who_reaches_whom() {
     also("reaches", "dmz", "s");

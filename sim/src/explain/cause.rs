@@ -106,7 +106,8 @@ causes! {
     /// Connection tracking remembers the flow from before the rules changed: address translation is only asked for its
     /// first packet.
     StaleConntrack = "stale-conntrack", "stale-conntrack";
-    /// A rule that translated the destination is gone: connection tracking still remembers connections that it led on.
+    /// A rule that translated the destination is gone (connection tracking still remembers connections that it led on), or one
+    /// that should does not fit.
     TranslationMissing = "translation-missing", "nat-flushed";
     /// The table of connections is full.
     ConntrackFull = "conntrack-full", "conntrack-full";

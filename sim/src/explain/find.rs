@@ -95,6 +95,7 @@ impl Found {
 pub fn find(sc: &Scene<'_>) -> Vec<Found> {
     let mut out: Vec<Found> = Vec::new();
     looped::find(sc, &mut out);
+    netmask::broadcast(sc, &mut out);
     local::refused(sc, &mut out);
     mtu::own(sc, &mut out);
     if sc.result.outcome() == Some(Outcome::ResolveFailed) {
@@ -125,6 +126,7 @@ pub fn find(sc: &Scene<'_>) -> Vec<Found> {
     track::rules_missing(sc, &mut out);
     forgotten::find(sc, &mut out);
     silent::program(sc, &mut out);
+    neigh::arping(sc, &mut out);
     let mut seen = Vec::new();
     out.retain(|f| {
         let new = !seen.contains(&f.key());

@@ -5,6 +5,7 @@ use super::{At, Scenario, What};
 use crate::app::probe::ProbeReport;
 use crate::command::Refusal;
 use crate::docker::{Config, Profile};
+use crate::kernel::expiry::in_time;
 use crate::kernel::types::{MSEC, Nanos};
 use crate::session::Session;
 use crate::shell::run_line;
@@ -238,6 +239,8 @@ pub fn step(session: &mut Session, index: usize, what: &What, at: At) -> Result<
     if !matches!(what, What::Nothing | What::Sleep(_)) {
         session.advance(BETWEEN_STEPS_NS);
     }
+    session.kernel.tell_expired();
+    in_time(&mut session.kernel.rec.events, r.first_event);
     r.end_event = session.kernel.rec.events.len();
     r.storm = session.storm();
     Ok(r)

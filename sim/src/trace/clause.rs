@@ -4,7 +4,9 @@ mod firewall;
 
 pub use firewall::miss_text;
 
-use super::event::{ArpVerdict, BrSkip, BrVerdict, EventKind, FibResult, MacvlanVerdict, RuleMiss, SourceCheck};
+use super::event::{
+    ArpVerdict, BrSkip, BrVerdict, EventKind, Expired, FibResult, MacvlanVerdict, RuleMiss, SourceCheck,
+};
 use super::words;
 use crate::etc::rt_table_name;
 use crate::kernel::fib::{Route, RouteType, RuleAction, table};
@@ -36,6 +38,20 @@ pub fn clause(s: &Session, kind: &EventKind) -> (&'static str, String, Weight) {
                 format!("fdb learns the sender at {}{from}", dev(*port)),
                 if moved_from.is_some() { Story } else { Detail },
             )
+        }
+        EventKind::Expired { what } => {
+            let (name, text) = match what {
+                Expired::Connection(c) => {
+                    ("ct_expired", format!("conntrack forgets {}: its time is over", firewall::tuple(&c.tuples[0])))
+                }
+                Expired::Bridge { mac, port } => {
+                    ("br_expired", format!("fdb forgets {mac} at {}: not heard again", dev(*port)))
+                }
+                Expired::Vxlan { mac, remote } => {
+                    ("vxlan_expired", format!("fdb forgets {mac} on host {remote}: not heard again"))
+                }
+            };
+            (name, text, Story)
         }
         EventKind::BrLookup { verdict, .. } => {
             let text = match verdict {

@@ -368,6 +368,11 @@ pub enum EventKind {
         /// After.
         after: Tuple,
     },
+    /// An entry of a table was too old: it is gone since then.
+    Expired {
+        /// The entry.
+        what: Expired,
+    },
     /// The kernel's log line of a `LOG` rule.
     Log {
         /// The line, as `dmesg` shows it.

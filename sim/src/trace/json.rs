@@ -6,7 +6,7 @@ use crate::scenario::expect::aside::Cell;
 use crate::scenario::expect::names;
 use crate::scenario::run::{StepResult, Walk};
 use crate::trace::clause::{clause, route_text};
-use crate::trace::event::{Event, EventKind, FibResult};
+use crate::trace::event::{Event, EventKind, Expired, FibResult};
 use crate::trace::words;
 use crate::wire::PacketId;
 use crate::wire::packet::{Body, L4, Packet};
@@ -120,6 +120,14 @@ fn event(w: &Walk, e: &Event, with_packet: bool) -> Value {
             m.insert("old".into(), json!(old.as_str()));
             m.insert("new".into(), json!(new.as_str()));
             m.insert("lladdr".into(), json!(lladdr));
+        }
+        EventKind::Expired { what: Expired::Bridge { mac, port } } => {
+            m.insert("mac".into(), json!(mac.to_string()));
+            m.insert("port".into(), json!(s.kernel.dev(*port).name.as_str()));
+        }
+        EventKind::Expired { what: Expired::Vxlan { mac, remote } } => {
+            m.insert("mac".into(), json!(mac.to_string()));
+            m.insert("remote".into(), json!(remote));
         }
         EventKind::BrForward { port } | EventKind::BrSkip { port, .. } | EventKind::BrLearn { port, .. } => {
             m.insert("port".into(), json!(s.kernel.dev(*port).name.as_str()));

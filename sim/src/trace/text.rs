@@ -89,6 +89,7 @@ fn print_step(walk: &Walk, step: &Step, r: &StepResult, out: &mut Out) {
         started: r.started_ns,
         stories: IndexMap::default(),
         pending: Vec::new(),
+        forgot: Vec::new(),
         last: IndexMap::default(),
         lines: 0,
     }
@@ -218,6 +219,8 @@ struct Teller<'w, 'o> {
     stories: IndexMap<PacketId, Story, FxBuild>,
     /// What was decided before a packet existed: goes to the packet that comes of it.
     pending: Vec<(NetnsId, Line)>,
+    /// What expired meanwhile.
+    forgot: Vec<Line>,
     /// The story that a namespace was last busy with.
     last: IndexMap<NetnsId, PacketId, FxBuild>,
     lines: usize,
@@ -251,6 +254,8 @@ impl Teller<'_, '_> {
             self.print(story);
         }
         self.print(Story { lines: rest, ..Story::default() });
+        let lines = std::mem::take(&mut self.forgot);
+        self.print(Story { lines, ..Story::default() });
         if cut {
             self.out.line(&format!("   … {} events in all; --format json has them", events.len()), Ink::Dim);
         }
@@ -323,6 +328,11 @@ impl Teller<'_, '_> {
         let ink = if dropped { Ink::Red } else { Ink::Plain };
         let mut line = Line { place, text, ink };
         self.lines += 1;
+        // What a table forgets belongs to no packet of the step.
+        if matches!(e.kind, EventKind::Expired { .. }) {
+            self.forgot.push(line);
+            return;
+        }
         if e.packet.0 == 0 {
             let before =
                 matches!(e.kind, EventKind::Fib { .. } | EventKind::RuleMissed { .. } | EventKind::SourceChosen { .. });

@@ -121,8 +121,8 @@ pub(crate) fn fdb(s: &Session, ns: NetnsId) -> Vec<String> {
     use packetwalk_sim::kernel::bridge::FdbKind;
     let mut out = Vec::new();
     for d in s.kernel.devs_of(ns) {
-        if let Some(b) = d.bridge() {
-            for (mac, e) in &b.fdb {
+        if d.bridge().is_some() {
+            for (mac, e) in s.kernel.fdb_of(d.id) {
                 let kind = match e.kind {
                     FdbKind::Learned => "learnt",
                     FdbKind::Static => "static",
@@ -132,7 +132,7 @@ pub(crate) fn fdb(s: &Session, ns: NetnsId) -> Vec<String> {
             }
         }
         if let Some(v) = d.vxlan() {
-            for (mac, e) in &v.fdb {
+            for (mac, e) in v.entries(s.kernel.now()) {
                 for r in &e.remotes {
                     out.push(format!("{}: {mac} on host {} {}", d.name, r.ip, e.state.as_str()));
                 }

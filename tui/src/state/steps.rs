@@ -99,7 +99,7 @@ impl WalkState {
         };
         for chapter in self.chapter..self.walk.chapters() {
             if let Err(e) = self.walk.run_to(chapter) {
-                return Moved::Failed(format!("{}. {}", e.what, e.help));
+                return Moved::Failed(format!("{}; {}", e.what, e.help));
             }
             let found = self.walk.chapter(chapter).and_then(|d| {
                 let all = list(&d.index);
@@ -143,7 +143,7 @@ impl WalkState {
             return Moved::Ask;
         }
         if let Err(e) = self.walk.run_to(chapter) {
-            return Moved::Failed(format!("{}. {}", e.what, e.help));
+            return Moved::Failed(format!("{}; {}", e.what, e.help));
         }
         self.show(chapter, pos);
         Moved::Yes

@@ -157,7 +157,7 @@ impl WalkState {
     /// Runs a line in the world as it is after this step.
     pub fn run(&mut self, text: &str) -> Result<(), String> {
         let what = line::parse(text)?;
-        let to = self.walk.run_line(self.chapter, what).map_err(|e| format!("{}. {}", e.what, e.help))?;
+        let to = self.walk.run_line(self.chapter, what).map_err(|e| format!("{}; {}", e.what, e.help))?;
         self.show(to, 0);
         self.packet = false;
         // What sends no packet has nothing to walk: its output is what one wants to see.

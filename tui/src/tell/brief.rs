@@ -7,7 +7,9 @@ use packetwalk_sim::kernel::types::DevId;
 use packetwalk_sim::kernel::xtables::Policy;
 use packetwalk_sim::session::Session;
 use packetwalk_sim::trace::clause::clause;
-use packetwalk_sim::trace::event::{ArpVerdict, BrVerdict, CtVerdict, Event, EventKind, FibResult, RuleVerdict};
+use packetwalk_sim::trace::event::{
+    ArpVerdict, BrVerdict, CtVerdict, Event, EventKind, Expired, FibResult, RuleVerdict,
+};
 use packetwalk_sim::trace::{DropReason, words};
 use packetwalk_sim::wire::packet::{Arp, Body};
 
@@ -46,6 +48,10 @@ pub(crate) fn brief(s: &Session, e: &Event) -> String {
             _ => "ARP: no answer".into(),
         },
         EventKind::Ct { verdict, .. } => tracking(*verdict).into(),
+        EventKind::Expired { what: Expired::Connection(_) } => "conntrack: forgotten".into(),
+        EventKind::Expired { what: Expired::Bridge { mac, .. } | Expired::Vxlan { mac, .. } } => {
+            format!("fdb: forgets {mac}")
+        }
         EventKind::XtChain { table, hook, .. } => format!("{} {}", table.name(), hook.name()),
         EventKind::XtMissed { at, miss } => format!("{} {} missed {}", at.chain, at.number, miss.option),
         EventKind::XtMatched { at, verdict } => {

@@ -15,7 +15,7 @@ use packetwalk_sim::kernel::neigh::Nud;
 use packetwalk_sim::kernel::types::NetnsId;
 use packetwalk_sim::session::Session;
 use packetwalk_sim::trace::DropReason;
-use packetwalk_sim::trace::event::{ArpVerdict, CtVerdict, Event, EventKind};
+use packetwalk_sim::trace::event::{ArpVerdict, CtVerdict, Event, EventKind, Expired};
 use packetwalk_sim::trace::words;
 use packetwalk_sim::wire::MacAddr;
 use packetwalk_sim::wire::packet::{Arp, Body};
@@ -59,6 +59,9 @@ pub(super) fn show(w: &WalkState, i: usize, e: &Event, d: &mut Doc) {
             switches(w, e, d);
         }
         EventKind::Arp { .. } => neighbours(w, e, None, "", d),
+        EventKind::Expired { what: Expired::Connection(c) } => conntrack::entry(Some(c), None, d),
+        EventKind::Expired { what: Expired::Bridge { .. } } => link::bridge(w, e, d),
+        EventKind::Expired { what: Expired::Vxlan { .. } } => link::tunnel(w, e, d),
         EventKind::BrLearn { .. }
         | EventKind::BrLookup { .. }
         | EventKind::BrSkip { .. }
@@ -138,7 +141,7 @@ fn dropped(w: &WalkState, i: usize, e: &Event, reason: DropReason, d: &mut Doc) 
 /// A list, the lines with some words lit. What was not there `before` the step is told apart.
 fn table(w: &WalkState, title: &str, before: &[String], lines: Vec<String>, lit: &str, d: &mut Doc) {
     if lines.is_empty() {
-        d.line(&format!("{title}: empty"), FAINT);
+        d.line(&format!("{title}: none"), FAINT);
         return;
     }
     let new = |l: &String| w.chapter > 0 && !before.contains(l);
@@ -198,7 +201,7 @@ fn sockets(w: &WalkState, ns: NetnsId, port: u16, d: &mut Doc) {
     let gone = |l: &&String| port != 0 && l.contains(&lit) && !now.contains(l);
     let lines: Vec<String> = before.iter().filter(gone).cloned().chain(now.iter().cloned()).collect();
     if port != 0 && !lines.iter().any(|l| l.ends_with(&lit)) {
-        d.line(&format!("port {port} is that of a program which asked, and waits for the answer"), GOOD);
+        d.para(&format!("port {port} is that of a program which asked, and waits for the answer"), GOOD);
         d.gap();
     }
     table(w, "programs that listen", &before, lines, &lit, d);

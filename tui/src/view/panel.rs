@@ -107,14 +107,15 @@ fn help(state: &State, scroll: usize, frame: &mut Frame<'_>) {
 
 fn glossary(chosen: usize, frame: &mut Frame<'_>) {
     let inner = window(frame, "words, explained", 76, 30);
-    let left = Rect { width: 18, ..inner };
-    let right = Rect { x: inner.x + 20, width: inner.width.saturating_sub(21), ..inner };
+    let left = Rect { width: 20, ..inner };
+    let right = Rect { x: inner.x + 22, width: inner.width.saturating_sub(23), ..inner };
     let mut d = Doc::new(left.width);
     for (i, (w, _)) in WORDS.iter().enumerate() {
         if i == chosen {
             d.mark();
         }
-        d.line(&format!("{w:<17}"), if i == chosen { HERE } else { Style::new() });
+        let mark = if i == chosen { '▶' } else { ' ' };
+        d.line(&format!("{mark} {w:<17}"), if i == chosen { HERE } else { Style::new() });
     }
     d.draw(frame, left, 0);
     let Some((word, text)) = WORDS.get(chosen) else { return };
@@ -158,7 +159,8 @@ fn packets(state: &State, chosen: usize, frame: &mut Frame<'_>) {
         let tail = format!("{}{by}", birth(s));
         let sign = if s.dropped { '✗' } else { ' ' };
         let room = d.width.saturating_sub(tail.chars().count() + 9);
-        let text = format!("{:>4} {sign} {:<room$} {tail} ", i + 1, cut(&short(&s.title, false, room), room));
+        let mark = if i == chosen { '▶' } else { ' ' };
+        let text = format!("{mark}{:>3} {sign} {:<room$} {tail} ", i + 1, cut(&short(&s.title, false), room));
         let style = if s.dropped { BAD } else { Style::new() };
         d.line(&text, if i == chosen { style.patch(HERE) } else { style });
     }

@@ -55,6 +55,11 @@ fn row(w: &WalkState, r: Row, here: bool, width: usize) -> Line<'static> {
         Row::Hop(n) => hop(w, n as usize, width),
         Row::Event(n) => event(w, n as usize, width),
     };
+    // A sign too, where reversed cells cannot be seen: in the first column, or before what stands there.
+    let first = spans.first_mut().filter(|_| here);
+    if let Some(s) = first {
+        s.content = format!("▶{}", s.content.strip_prefix(' ').unwrap_or(&s.content)).into();
+    }
     let mut left = width;
     for s in &mut spans {
         let text = cut(&s.content, left);
@@ -62,12 +67,6 @@ fn row(w: &WalkState, r: Row, here: bool, width: usize) -> Line<'static> {
         s.content = text.into();
     }
     if here {
-        // A sign too, where reversed cells cannot be seen.
-        if let Some(first) = spans.first_mut()
-            && first.content.starts_with(' ')
-        {
-            first.content = format!("▶{}", &first.content[1..]).into();
-        }
         spans = spans.into_iter().map(|s| s.patch_style(HERE)).collect();
         spans.push(Span::styled(" ".repeat(left), HERE));
     }
@@ -101,7 +100,12 @@ fn end(w: &WalkState) -> Vec<Span<'static>> {
 fn hop(w: &WalkState, n: usize, width: usize) -> Vec<Span<'static>> {
     let Some(h) = w.listing.hops.get(n) else { return Vec::new() };
     let events = w.walk.events(w.chapter);
-    let Some((i, e)) = w.listing.shown.get(h.first as usize).and_then(|i| Some((*i, events.get(*i as usize)?))) else {
+    let Some(index) = w.index() else { return Vec::new() };
+    let of = |n: u32| {
+        w.listing.shown.get(n as usize).and_then(|i| Some((index.items.get(*i as usize)?, &events[*i as usize])))
+    };
+    // What ARP for the packet did in between is not what the hop is about.
+    let Some((item, e)) = (h.first..h.end).filter_map(of).find(|(item, _)| h.aside || !item.aside) else {
         return Vec::new();
     };
     let s = w.world();
@@ -111,22 +115,21 @@ fn hop(w: &WalkState, n: usize, width: usize) -> Vec<Span<'static>> {
     if h.folded {
         place.push_str(&format!(" ({})", h.end - h.first));
     }
-    let item = w.index().and_then(|x| x.items.get(i as usize));
-    let story = item.and_then(|i| w.index()?.stories.get(i.story as usize));
-    // A question of ARP and its answer are one packet's story, and two packets.
-    let arp = h.aside || story.is_some_and(|s| s.arp);
-    let own = s.kernel.rec.packet_at(e).filter(|_| arp).map(words::packet);
+    let story = index.stories.get(item.story as usize);
+    // As it is here: its addresses may have been rewritten on the way. A tunnel's datagram is told as what it carries.
+    let outer = s.kernel.rec.birth(e.packet).is_some_and(|b| b.1 == Birth::Encapsulated) && !h.aside;
+    let own = s.kernel.rec.packet_at(e).filter(|_| !outer).map(words::packet);
     let room = width.saturating_sub(place.chars().count() + 2);
     let again = story.is_some_and(|s| s.birth == Birth::Retransmit);
-    let title = own.or_else(|| story.map(|s| short(&s.title, again, room))).unwrap_or_default();
+    let title = own.or_else(|| story.map(|s| s.title.clone())).map(|t| short(&t, again)).unwrap_or_default();
     vec![Span::styled(place, PLACE), Span::styled(format!("  {}", cut(&title, room)), FAINT)]
 }
 
 /// What ARP for a packet is set in by, below the packet that waits.
 const ASIDE: &str = "  ";
 
-/// A packet in the fewest words: what it is. TCP's flags say that, and come first where there is no room for all.
-pub(super) fn short(title: &str, again: bool, room: usize) -> String {
+/// A packet in the fewest words: what it is. TCP's flags say that, and come first: there is seldom room for all.
+pub(super) fn short(title: &str, again: bool) -> String {
     let text = title.split(", ttl").next().unwrap_or(title);
     let text = if again { format!("{text} (again)") } else { text.to_owned() };
     let flags = text
@@ -134,11 +137,11 @@ pub(super) fn short(title: &str, again: bool, room: usize) -> String {
         .and_then(|t| t.split_once(" ["))
         .and_then(|(ends, f)| Some((ends, f.split_once(']')?.0)));
     match flags {
-        Some((ends, flags)) if text.chars().count() > room => {
+        Some((ends, flags)) => {
             let again = if again { "again, " } else { "" };
             format!("TCP {flags} {again}{ends}")
         }
-        _ => text,
+        None => text,
     }
 }
 

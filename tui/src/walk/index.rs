@@ -94,6 +94,10 @@ impl Builder<'_> {
         let mut last: BTreeMap<u32, u32> = BTreeMap::new();
         let mut waiting: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
         for (i, e) in events.iter().enumerate() {
+            // What a table forgets belongs to no packet.
+            if matches!(e.kind, EventKind::Expired { .. }) {
+                continue;
+            }
             if e.packet.0 == 0 {
                 // A route is looked up before there is a packet.
                 let before = matches!(

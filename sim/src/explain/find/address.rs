@@ -129,7 +129,7 @@ pub fn readdress(sc: &Scene<'_>, ns: NetnsId, dst: Ipv4Addr, mut f: Found) -> Fo
                 f.blocker.at = place.clone();
                 let lost = awaited(sc, net).filter(|w| *w == a).map(|_| format!(" (others look for {a} there)"));
                 f.blocker.says = format!(
-                    "{place} has no address{}, and so {} has no route to {dst}",
+                    "{place} has no address{}, and so {} has no route by it to {dst}",
                     lost.unwrap_or_default(),
                     world::place(s, ns)
                 );

@@ -7,7 +7,7 @@ use super::{Found, line};
 use crate::command::iptables::rule_spec;
 use crate::docker::types::Container;
 use crate::explain::scene::{Flow, Scene};
-use crate::explain::{Line, world};
+use crate::explain::{Cause, Line, world};
 use crate::kernel::socket::SocketInfo;
 use crate::kernel::types::NetnsId;
 use crate::trace::event::{Event, EventKind, RuleAt, RuleVerdict};
@@ -59,8 +59,12 @@ fn shown(sc: &Scene<'_>, router: NetnsId, r: &RuleAt, f: Found) -> Found {
 
 /// The rule with something else in it; none where it is an engine's, or nothing changes.
 fn replaced(sc: &Scene<'_>, router: NetnsId, r: &RuleAt, old: &str, new: &str) -> Option<Vec<Line>> {
+    instead(sc, router, r, &rule_spec(&r.rule).replace(old, new))
+}
+
+/// Another rule in the place of one; none where that is an engine's, or they are the same.
+fn instead(sc: &Scene<'_>, router: NetnsId, r: &RuleAt, right: &str) -> Option<Vec<Line>> {
     let spec = rule_spec(&r.rule);
-    let right = spec.replace(old, new);
     let may = right != spec && !engines_own(sc, router, r, &spec);
     may.then(|| {
         vec![line(sc, router, format!("{} -R {} {} {right}", with_table(r.variant, r.table), r.chain, r.number))]
@@ -75,6 +79,43 @@ fn listening(sc: &Scene<'_>, ns: NetnsId, proto: &str) -> Vec<u16> {
     ports.sort_unstable();
     ports.dedup();
     ports
+}
+
+/// A packet ended at the host that was to lead it on: the rule for it is there, and one of its options does not fit.
+pub fn unfit(sc: &Scene<'_>, i: usize, flow: &Flow) -> Option<Found> {
+    let e = &sc.events()[i];
+    let leads = |r: &RuleAt| ["-j DNAT", "-j REDIRECT"].iter().any(|t| rule_spec(&r.rule).contains(t));
+    let (r, option) = sc.back(i).find_map(|x| match &x.kind {
+        EventKind::XtMissed { at, miss } if x.ns == e.ns && leads(at) => Some((at, miss.option)),
+        _ => None,
+    })?;
+    let spec = rule_spec(&r.rule);
+    let mut words: Vec<String> = spec.split_whitespace().map(str::to_owned).collect();
+    let has = match option {
+        "-i" => world::name(sc.after, e.dev?),
+        "-p" => flow.proto().to_owned(),
+        "-d" => format!("{}/32", flow.dst),
+        _ => return None,
+    };
+    let at = words.iter().position(|w| w == option).filter(|at| *at == 0 || words[at - 1] != "!")?;
+    let asks = std::mem::replace(words.get_mut(at + 1)?, has.clone());
+    // The options of a protocol come with its match.
+    for n in 1..words.len() {
+        if option == "-p" && words[n - 1] == "-m" && words[n] == asks {
+            words[n].clone_from(&has);
+        }
+    }
+    let place = world::place(sc.after, e.ns);
+    let says = format!(
+        "rule {} of chain {} at {place} would lead {} on, and does not fit: it asks for {option} {asks}, and the packet \
+         has {has}",
+        r.number,
+        r.chain,
+        super::words(sc, i)
+    );
+    let show = format!("{} -nvL {} --line-numbers", with_table(r.variant, r.table), r.chain);
+    let f = Found::new(Cause::TranslationMissing, place, says).shown(spec, Some(line(sc, e.ns, show)));
+    instead(sc, e.ns, r, &words.join(" ")).map(|fix| f.fix(fix))
 }
 
 /// Nothing listens on the port that a rule put there, and the program listens on another one.

@@ -42,7 +42,13 @@ fn opens(f: &Flow) -> bool {
 }
 
 fn translated(sc: &Scene<'_>, ns: NetnsId, f: &Flow) -> bool {
-    let of = |t: &Tuple| (t.src == f.src && t.dst == f.dst) || (t.src == f.dst && t.dst == f.src);
+    // Another connection between the two may still be translated: a far end that repeats its answer to an older one.
+    let ports = |t: &Tuple| match (t.l4, f.l4) {
+        (L4Id::Ports { src, dst }, FlowL4::Tcp(a, b, _) | FlowL4::Udp(a, b)) => [(a, b), (b, a)].contains(&(src, dst)),
+        _ => true,
+    };
+    let ends = |t: &Tuple| (t.src == f.src && t.dst == f.dst) || (t.src == f.dst && t.dst == f.src);
+    let of = |t: &Tuple| ends(t) && ports(t);
     sc.events().iter().any(|e| match &e.kind {
         EventKind::Nat { before, after, .. } => e.ns == ns && (of(before) || of(after)),
         _ => false,

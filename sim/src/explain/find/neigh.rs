@@ -6,6 +6,7 @@ use crate::explain::scene::{Flow, Scene};
 use crate::explain::{Cause, world};
 use crate::kernel::link::IfFlags;
 use crate::trace::event::EventKind;
+use crate::wire::packet::Arp;
 
 /// A packet was given up because nobody answered for its next hop.
 pub fn failed(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
@@ -64,6 +65,24 @@ pub fn asks_nobody(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
         .shown(format!("{} is NOARP", d.name), Some(line(sc, d.netns, format!("ip link show {}", d.name))))
         .fix(vec![line(sc, d.netns, format!("ip link set {} arp on", d.name))]);
     out.push(f);
+}
+
+/// A question that a program asked itself, as `arping` does: no packet waits for the answer, and none is dropped.
+pub fn arping(sc: &Scene<'_>, out: &mut Vec<Found>) {
+    if !out.is_empty() {
+        return;
+    }
+    let asked = |e: &crate::trace::Event| {
+        let a = sc.packet(e).and_then(crate::explain::scene::arp)?;
+        let own = e.ns == sc.ns && matches!(e.kind, EventKind::Tx) && a.op == Arp::REQUEST && a.spa != a.tpa;
+        own.then_some((a.tpa, e.dev?))
+    };
+    let waits = |e: &crate::trace::Event| matches!(e.kind, EventKind::NeighWait { .. });
+    if let Some((ip, dev)) = sc.events().iter().find_map(asked)
+        && !sc.events().iter().any(waits)
+    {
+        out.push(unanswered(sc, sc.ns, dev, ip, None));
+    }
 }
 
 /// Packets that still wait for a neighbour when the step ends.

@@ -5,9 +5,10 @@ use std::net::Ipv4Addr;
 
 use super::{Found, address, line};
 use crate::explain::scene::Scene;
-use crate::explain::world;
-use crate::kernel::fib::{Route, table};
+use crate::explain::{Cause, world};
+use crate::kernel::fib::{Route, RouteType, table};
 use crate::kernel::types::{DevId, NetnsId};
+use crate::trace::event::{EventKind, FibResult};
 
 /// The asker's own network is wider than its router's, and has addresses in it that are beyond the router.
 pub fn too_wide(sc: &Scene<'_>, dev: DevId, ip: Ipv4Addr, via: Ipv4Addr, mut f: Found) -> Found {
@@ -38,6 +39,42 @@ pub fn too_wide(sc: &Scene<'_>, dev: DevId, ip: Ipv4Addr, via: Ipv4Addr, mut f: 
         Some(line(sc, d.netns, format!("ip addr show {}", d.name))),
     )
     .fix(lines.iter().map(|l| line(sc, d.netns, l)).collect())
+}
+
+/// A host asks for another's address, which by its own netmask is everybody's.
+pub fn broadcast(sc: &Scene<'_>, out: &mut Vec<Found>) {
+    let s = sc.after;
+    for e in sc.events() {
+        let EventKind::Fib { key, result: FibResult::Route { route, .. } } = &e.kind else { continue };
+        let Some(d) = route.dev.filter(|_| route.kind == RouteType::Broadcast).map(|d| s.kernel.dev(d)) else {
+            continue;
+        };
+        let near = world::owners(s, key.dst).into_iter().find(|o| world::wires(s, d.id, o.id).is_some());
+        let Some((o, right)) = near.and_then(|o| Some((o, world::net_of(o, key.dst)?))) else { continue };
+        let own = d.addrs.iter().find(|a| {
+            right.contains(&a.local) && ipnet::Ipv4Net::new(a.local, a.prefix).is_ok_and(|n| n.broadcast() == key.dst)
+        });
+        let Some(own) = own.filter(|a| a.prefix > right.prefix_len()) else { continue };
+        let place = format!("{}/{}", world::place(s, e.ns), d.name);
+        let says = format!(
+            "{} is {}'s address, and by the netmask of {place} it is for everybody: that is /{}, and on that wire it is /{}",
+            key.dst,
+            world::place(s, o.netns),
+            own.prefix,
+            right.prefix_len()
+        );
+        let lines = [
+            format!("ip addr add {}/{} dev {}", own.local, right.prefix_len(), d.name),
+            format!("ip addr del {}/{} dev {}", own.local, own.prefix, d.name),
+        ];
+        let show = |c: String| Some(line(sc, e.ns, c));
+        out.push(
+            Found::new(Cause::Refused, place, says)
+                .shown(format!("{} is a broadcast address there", key.dst), show(format!("ip route get {}", key.dst)))
+                .shown(format!("{} has {}/{}", d.name, own.local, own.prefix), show(format!("ip addr show {}", d.name)))
+                .fix(lines.iter().map(|l| line(sc, e.ns, l)).collect()),
+        );
+    }
 }
 
 /// The network of an address as a router on its wire has it.

@@ -279,6 +279,34 @@ fn container(sc: &Scene<'_>, ns: NetnsId, mut f: Found) -> Found {
     f
 }
 
+/// A router whose own way to a destination went with a device or its address: what it sends goes by a lesser route.
+fn lost_way(sc: &Scene<'_>, r: NetnsId, dst: Ipv4Addr) -> Option<Found> {
+    let s = sc.after;
+    let place = world::place(s, r);
+    let f = Found::new(Cause::RoutingLoop, place.clone(), String::new());
+    let f = address::readdress(sc, r, dst, f);
+    if f.blocker.cause == Cause::AddressMissing {
+        return Some(f);
+    }
+    let hop = world::next_hop(s, r, dst, None)?;
+    let leads = |d: &&Device| {
+        !d.is_up() && d.addrs.iter().any(|a| ipnet::Ipv4Net::new(a.local, a.prefix).is_ok_and(|n| n.contains(&hop.via)))
+    };
+    let d = s.kernel.devs_of(r).find(leads)?;
+    let says = format!(
+        "{} is down in {place}, and the route to {} by it is gone: what is for there goes by another, and comes back",
+        d.name, hop.net
+    );
+    Some(
+        Found::new(Cause::LinkDown, format!("{place}/{}", d.name), says)
+            .shown(format!("{} is DOWN", d.name), Some(line(sc, r, format!("ip link show {}", d.name))))
+            .fix(vec![
+                line(sc, r, format!("ip link set {} up", d.name)),
+                line(sc, r, format!("ip route replace {} via {}", hop.net, hop.via)),
+            ]),
+    )
+}
+
 /// The time to live was used up.
 pub fn used_up(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
     let e = &sc.events()[i];
@@ -287,6 +315,9 @@ pub fn used_up(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
     let visits = sc.back(i).filter(|x| matches!(x.kind, EventKind::Forward { .. }) && x.ns == e.ns).count();
     let circle = visits > 0 || world::circle(s, e.ns, flow.dst);
     let place = world::place(s, e.ns);
+    if circle {
+        sc.routers().into_iter().filter_map(|r| lost_way(sc, r, flow.dst)).for_each(|f| out.push(with_drop(sc, i, f)));
+    }
     let f = if circle {
         let says = format!(
             "{} goes round in a circle: it came to {place} again until its time to live was used up",

@@ -41,6 +41,7 @@ pub fn none(sc: &Scene<'_>, i: usize, out: &mut Vec<Found>) {
         out.push(with_drop(sc, i, f));
         return;
     }
+    out.extend(dnat::unfit(sc, i, &flow).map(|f| with_drop(sc, i, f)));
     out.push(with_drop(sc, i, no_listener(sc, i, &flow, port)));
 }
 

@@ -13,10 +13,13 @@ use crate::kernel::types::{DevId, NetnsId};
 pub fn unanswered(sc: &Scene<'_>, ns: NetnsId, dev: DevId, ip: Ipv4Addr, dst: Option<Ipv4Addr>) -> Found {
     let s = sc.after;
     let place = format!("{}/{}", world::place(s, ns), world::name(s, dev));
-    let show = line(sc, ns, format!("ip neigh show {ip}"));
     let says = format!("nobody answers ARP for {ip} on {place}");
-    let nud = s.kernel.ns(ns).neigh.entries.get(&(dev, ip)).map_or(Nud::Failed, |n| n.nud);
-    let mut f = Found::new(Cause::NeighbourFailed, place, says).shown(format!("{ip} is {}", nud.as_str()), Some(show));
+    let mut f = Found::new(Cause::NeighbourFailed, place, says);
+    // A packet that was given up went with its entry; `arping` makes none.
+    let nud = s.kernel.ns(ns).neigh.entries.get(&(dev, ip)).map(|n| n.nud);
+    if let Some(nud) = nud.or(dst.map(|_| Nud::Failed)) {
+        f = f.shown(format!("{ip} is {}", nud.as_str()), Some(line(sc, ns, format!("ip neigh show {ip}"))));
+    }
     let owners = world::owners(s, ip);
     let near: Vec<&&Device> = owners.iter().filter(|o| world::wires(s, dev, o.id).is_some()).collect();
     if let Some(o) = near.first() {
@@ -89,6 +92,9 @@ fn elsewhere(sc: &Scene<'_>, ns: NetnsId, dev: DevId, owner: &Device, ip: Ipv4Ad
     if f.blocker.cause == Cause::PortNotEnslaved {
         return f;
     }
+    if let Some(f) = other_card(sc, dev, owner, &f) {
+        return f;
+    }
     if let Some(swapped) = [ns, owner.netns].into_iter().find_map(|n| super::swapped::find(sc, n)) {
         return swapped;
     }
@@ -113,6 +119,23 @@ fn elsewhere(sc: &Scene<'_>, ns: NetnsId, dev: DevId, owner: &Device, ip: Ipv4Ad
     f = super::netmask::too_wide(sc, dev, ip, h.via, f);
     f = other_network(sc, ns, dev, f).fix(vec![line(sc, ns, format!("ip route add {ip} via {}", h.via))]);
     super::proxy::could(sc, ns, dev, ip, f)
+}
+
+/// The host has the address on another wire, and a card on this one that would answer for it too, and is down.
+fn other_card(sc: &Scene<'_>, dev: DevId, owner: &Device, f: &Found) -> Option<Found> {
+    let s = sc.after;
+    let here = |d: &&Device| !d.is_loopback() && !d.is_up() && world::wires(s, dev, d.id).is_some();
+    let d = s.kernel.devs_of(owner.netns).find(here)?;
+    let place = format!("{}/{}", world::place(s, d.netns), d.name);
+    let says = format!("{}: {} has it, and {place} on this wire is down", f.blocker.says, world::place(s, d.netns));
+    let mut found = Found::new(Cause::LinkDown, place.clone(), says);
+    found.blocker.evidence.clone_from(&f.blocker.evidence);
+    let show = line(sc, d.netns, format!("ip link show {}", d.name));
+    Some(found.shown(format!("{place} is DOWN"), Some(show)).fix(vec![line(
+        sc,
+        d.netns,
+        format!("ip link set {} up", d.name),
+    )]))
 }
 
 /// A container leaves the network whose addresses are others' for the default one.
@@ -149,7 +172,16 @@ fn nobody(sc: &Scene<'_>, ns: NetnsId, dev: DevId, ip: Ipv4Addr, dst: Option<Ipv
     let prefix =
         s.kernel.dev(dev).addrs.iter().find(|a| ipnet::Ipv4Net::new(a.local, a.prefix).is_ok_and(|n| n.contains(&ip)));
     let prefix = prefix.map_or(24, |a| a.prefix);
-    let gateway = dst.is_some_and(|d| d != ip);
+    // Without a packet, as `arping` asks: the routes say whether it is a gateway.
+    let led_by = || {
+        s.kernel
+            .ns(ns)
+            .fib
+            .tables
+            .values()
+            .any(|t| t.routes.iter().any(|(_, r)| r.iter().any(|r| r.gateway() == Some(ip))))
+    };
+    let gateway = dst.map_or_else(led_by, |d| d != ip);
     f.blocker.cause = Cause::NoSuchAddress;
     f.blocker.says = format!("{told}: no place of the scenario has that address");
     if gateway {

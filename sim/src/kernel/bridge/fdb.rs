@@ -1,8 +1,8 @@
 //! The forwarding database (net/bridge/br_fdb.c).
 
-use super::{BrPort, FdbEntry, FdbKind, PortState};
+use super::{BrPort, Bridge, FdbEntry, FdbKind, PortState};
 use crate::kernel::Kernel;
-use crate::kernel::types::{DevId, Errno};
+use crate::kernel::types::{DevId, Errno, Nanos};
 use crate::op::{NeighVerb, OpError};
 use crate::trace::{EventKind, Recorder};
 use crate::wire::{MacAddr, Packet};
@@ -190,6 +190,14 @@ impl<R: Recorder> Kernel<R> {
             None if d.bridge().is_some() => Ok(dev),
             None => Err(Errno::EOPNOTSUPP.into()),
         }
+    }
+}
+
+impl Bridge {
+    /// What was learnt and ages: address, port, and when it is too old.
+    pub(crate) fn learnt(&self) -> impl Iterator<Item = (MacAddr, DevId, Nanos)> + '_ {
+        let ages = |e: &&FdbEntry| e.kind == FdbKind::Learned && !e.extern_learn;
+        self.fdb.iter().filter(move |x| ages(&x.1)).map(|(m, e)| (*m, e.dev, e.updated + self.ageing_time))
     }
 }
 

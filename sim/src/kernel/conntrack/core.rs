@@ -154,6 +154,10 @@ impl<R: Recorder> Kernel<R> {
         // Both belong to the host; the connections of each namespace are counted apart.
         let host = self.host_sysctl(ns);
         let (max, buckets) = (host.nf_conntrack_max.max(0) as u32, host.nf_conntrack_buckets.max(1) as u64);
+        let table = &self.netns[ns.ix()].nf.ct;
+        if R::ON && (table.has_grown() || max > 0 && table.count >= max) {
+            self.ct_tell_expired(ns);
+        }
         let n = &mut self.netns[ns.ix()];
         let (s, table) = (&n.sysctl, &mut n.nf.ct);
         table.sweep_if_grown(now);
@@ -188,6 +192,11 @@ impl<R: Recorder> Kernel<R> {
             return Verdict::Drop;
         }
         let keys = [c.key(CtDir::Original), c.key(CtDir::Reply)];
+        let over = |k: &(Tuple, u16)| table.hash.get(k).and_then(|h| table.get(h.0)).is_some_and(|c| c.is_expired(now));
+        if R::ON && keys.iter().any(over) {
+            self.ct_tell_expired(ns);
+        }
+        let table = &mut self.netns[ns.ix()].nf.ct;
         match taken(table, keys, now) {
             None => {
                 table.insert(ct, now);
@@ -278,6 +287,7 @@ impl<R: Recorder> Kernel<R> {
     /// Takes what expired out of the table of a namespace. Nothing needs it: what expired is found nowhere.
     pub fn ct_expire(&mut self, ns: NetnsId) {
         let now = self.queue.now;
+        self.ct_tell_expired(ns);
         self.netns[ns.ix()].nf.ct.expire(now);
     }
 

@@ -4,6 +4,7 @@ use super::types::{
     Conn, Conntrack, CtDir, CtEvent, CtEventKind, CtRef, Limbo, MAX_EVENTS, ProtoState, Status, Tuple, Zone,
 };
 use crate::kernel::types::{Nanos, SEC};
+use crate::trace::event::CtView;
 
 /// How long a connection outside the table is kept for packets that still refer to it: longer than the resolution
 /// of a neighbour takes, for which a bridged packet may wait between two hooks.
@@ -194,10 +195,28 @@ impl Conntrack {
         self.sweep_limbo(now);
     }
 
+    /// What expired in a span of time and is in the table yet: when, and what it was.
+    pub(crate) fn expired_since(&self, since: Nanos, now: Nanos) -> Vec<(Nanos, CtView)> {
+        if self.count == 0 || now < self.earliest {
+            return Vec::new();
+        }
+        let all = self.slots.iter().filter_map(|s| s.1.as_ref());
+        let gone = all.filter(|c| c.in_table() && c.is_expired(now) && c.expires > since);
+        let mut gone: Vec<&Conn> = gone.filter(|c| !c.status.contains(Status::NAT_CLASH)).collect();
+        gone.sort_by_key(|c| (c.expires, c.id));
+        gone.into_iter().map(|c| (c.expires, c.view(now))).collect()
+    }
+
+    /// The table has doubled since it was swept last.
+    #[inline]
+    pub(crate) fn has_grown(&self) -> bool {
+        self.count >= self.sweep_at.max(SWEEP_MIN)
+    }
+
     /// Sweeps where the table has doubled since it was swept last, so that what expired does not pile up and no
     /// connection pays for more than its own share.
     pub(crate) fn sweep_if_grown(&mut self, now: Nanos) {
-        if self.count < self.sweep_at.max(SWEEP_MIN) {
+        if !self.has_grown() {
             return;
         }
         self.expire(now);

@@ -290,6 +290,8 @@ pub struct Conntrack {
     pub events: VecDeque<CtEvent>,
     /// No connection of the table expires before this.
     pub(crate) earliest: Nanos,
+    /// What expired until then has been told ([`crate::kernel::expiry`]).
+    pub(crate) expired_until: Nanos,
     /// Number of connections at which the table is swept next.
     pub(crate) sweep_at: u32,
     /// Connections outside the table.

@@ -28,6 +28,14 @@ impl Vxlan {
             && e.updated + self.cfg.ageing <= now
     }
 
+    /// What was learnt and ages: address, host, and when it is too old.
+    pub(crate) fn learnt(&self) -> impl Iterator<Item = (MacAddr, Ipv4Addr, Nanos)> + '_ {
+        let ageing = self.cfg.ageing;
+        let ages = move |e: &VxlanFdb| e.state == VxlanFdbState::Reachable && !e.extern_learn && ageing != 0;
+        let all = self.fdb.iter().filter(move |x| ages(x.1));
+        all.filter_map(move |(m, e)| Some((*m, e.remotes.first()?.ip, e.updated + ageing)))
+    }
+
     /// Entries that have not expired, newest first, as the kernel lists them.
     pub fn entries(&self, now: Nanos) -> impl Iterator<Item = (MacAddr, &VxlanFdb)> + '_ {
         self.fdb.iter().rev().filter(move |(_, e)| !self.expired(e, now)).map(|(m, e)| (*m, e))

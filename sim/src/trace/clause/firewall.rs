@@ -118,7 +118,7 @@ fn change(before: &Tuple, after: &Tuple) -> String {
 }
 
 /// `tcp 10.1.0.2:40020 > 10.2.0.2:80`.
-fn tuple(t: &Tuple) -> String {
+pub(super) fn tuple(t: &Tuple) -> String {
     let (src, dst) = ports(t);
     let proto = match t.proto {
         1 => "icmp".to_owned(),

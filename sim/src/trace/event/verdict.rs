@@ -248,6 +248,27 @@ pub struct CtView {
     pub expires_s: u64,
 }
 
+/// What vanished by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expired {
+    /// A connection (`gc_worker`).
+    Connection(Box<CtView>),
+    /// What a bridge learnt (`br_fdb_cleanup`).
+    Bridge {
+        /// Address.
+        mac: MacAddr,
+        /// The port that it was behind.
+        port: DevId,
+    },
+    /// What a tunnel learnt (`vxlan_cleanup`).
+    Vxlan {
+        /// Address.
+        mac: MacAddr,
+        /// The host that it was on.
+        remote: Ipv4Addr,
+    },
+}
+
 /// What connection tracking made of a packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum CtVerdict {

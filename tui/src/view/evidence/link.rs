@@ -62,6 +62,7 @@ pub(super) fn bridge(w: &WalkState, e: &Event, d: &mut Doc) {
     let s = w.world();
     let bridge = match &e.kind {
         EventKind::BrLookup { bridge, .. } | EventKind::BrUp { bridge } => Some(*bridge),
+        EventKind::Expired { .. } => e.dev,
         EventKind::BrLearn { port, .. } | EventKind::BrSkip { port, .. } | EventKind::BrForward { port } => {
             s.kernel.dev(*port).master
         }
