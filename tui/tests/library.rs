@@ -139,6 +139,11 @@ fn a_line_without_a_place_changes_nothing() {
 #[test]
 fn the_browser_opens_filters_and_leaves() {
     let mut s = Screen::new((80, 24), FULL);
+    // Who thinks better of it has the list as it was.
+    s.typed("/no such words");
+    assert!(s.shot().contains("0 of"), "{}", s.shot());
+    s.press(&[Key::Esc]);
+    assert!(!s.shot().contains("such"), "{}", s.shot());
     s.typed("/wrong-number\n\n");
     assert!(s.state.position().is_some(), "{}", s.shot());
     s.typed("q");

@@ -138,7 +138,13 @@ impl State {
                     self.browser.set_filter(&p.text());
                 }
             }
-            Typed::Cancel => self.panel = None,
+            Typed::Cancel => {
+                // The list that followed is again what it was.
+                if let (Some(Panel::Prompt(p)), None) = (&self.panel, &self.walk) {
+                    self.browser.set_filter(&p.was);
+                }
+                self.panel = None;
+            }
             Typed::Done(Purpose::Filter, text) => {
                 self.panel = None;
                 match &mut self.walk {

@@ -15,6 +15,8 @@ pub(crate) struct Prompt {
     pub purpose: Purpose,
     pub chars: Vec<char>,
     pub at: usize,
+    /// What stood there at first.
+    pub was: String,
     /// Why the line was refused.
     pub error: Option<String>,
     /// How far back in what was typed before.
@@ -36,7 +38,7 @@ impl Prompt {
     /// A line to begin with, the cursor at its end.
     pub fn new(purpose: Purpose, text: &str) -> Prompt {
         let chars: Vec<char> = text.chars().collect();
-        Prompt { purpose, at: chars.len(), chars, error: None, back: 0 }
+        Prompt { purpose, at: chars.len(), chars, was: text.to_owned(), error: None, back: 0 }
     }
 
     /// What stands there.

@@ -87,7 +87,7 @@ fn rows(state: &State, frame: &mut Frame<'_>, area: Rect) {
         lines.push(Line::from(spans));
     }
     if b.shown.is_empty() {
-        lines.push(Line::styled("No scenario has all of these words.", BAD));
+        lines.push(Line::styled("No scenario has all of these words. Esc: show them all", BAD));
     }
     let h = usize::from(area.height).max(1);
     let from = chosen.saturating_sub(h / 2).min(lines.len().saturating_sub(h));

@@ -62,7 +62,7 @@ fn why_panel(w: &Why, scroll: usize, frame: &mut Frame<'_>) {
         } else {
             format!("1 to {} type a fix here and try", w.fixes.len())
         };
-        d.para(&format!("{keys} the probe again; u takes it back."), FAINT);
+        d.para(&format!("{keys} the probe again; u undoes each line."), FAINT);
     }
     d.draw(frame, inner, scroll);
 }
