@@ -53,6 +53,8 @@ impl<R: Recorder> Kernel<R> {
             self.tcp_after_ack(id, t.ack, f);
         } else if f.advanced {
             self.tcp_disarm(id);
+        } else {
+            self.tcp_ack_probe(id);
         }
         self.tcp_ack_state(ns, id)
     }

@@ -155,10 +155,24 @@ impl<R: Recorder> Kernel<R> {
         if self.tcp_write_xmit(id, false) {
             self.tcp_schedule_loss_probe(id, false);
         }
-        let t = self.sock(id).tcb();
-        if t.waits_to_send() && !t.armed && can_send(t.state) {
-            let rto = t.rto;
-            self.tcp_arm(id, rto);
+        if can_send(self.sock(id).tcb().state) {
+            self.tcp_check_probe_timer(id);
+        }
+    }
+
+    /// `tcp_write_wakeup`: tries the head of the queue again, with PSH from now on, or where the window is closed asks
+    /// for it.
+    pub(crate) fn tcp_write_wakeup(&mut self, id: SockId) {
+        let ns = self.sock(id).ns;
+        let t = self.sock_mut(id).tcb_mut();
+        if t.snd_wnd > 0 {
+            t.pushed = Some(t.snd_nxt);
+            self.tcp_write_xmit(id, true);
+        } else {
+            // `tcp_xmit_probe_skb`: a sequence number that was acknowledged, for an answer.
+            let seq = t.snd_una.wrapping_sub(1);
+            self.ns_mut(ns).mib.inc(M::TcpExtTCPWinProbe);
+            self.tcp_send_or_note(id, seq, TcpFlags::ACK, Bytes::new(), Birth::Sent);
         }
     }
 
@@ -359,7 +373,9 @@ impl Tcb {
             return None;
         }
         let mut flags = TcpFlags::ACK;
+        let pushed = self.pushed == Some(seq);
         if left == 0 {
+            flags.set(TcpFlags::PSH, pushed);
             flags.set(TcpFlags::FIN, true);
             return self.fin_queued.then(|| (seq, Bytes::new(), flags));
         }
@@ -372,7 +388,7 @@ impl Tcb {
         }
         let n = split_point(self, left, room, flying, probe)?;
         // A super-packet always has PSH, so that the receiver's GRO lets go of it.
-        flags.set(TcpFlags::PSH, n == left || n > usize::from(self.eff_mss()));
+        flags.set(TcpFlags::PSH, pushed || n == left || n > usize::from(self.eff_mss()));
         // A FIN goes with the data that still waits (`tcp_send_fin`).
         flags.set(TcpFlags::FIN, n == left && self.fin_queued);
         Some((seq, self.slice(flying, n), flags))

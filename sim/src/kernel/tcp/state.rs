@@ -152,6 +152,10 @@ pub struct Tcb {
     pub syn_at: Nanos,
     /// Retransmissions of what is oldest.
     pub retransmits: u32,
+    /// How often what waits was tried again while nothing was under way (`icsk_probes_out`).
+    pub probes: u32,
+    /// Where a packet begins that was tried again: it has PSH.
+    pub pushed: Option<u32>,
     /// Timeouts so far (`total_rto`).
     pub total_rto: u32,
     /// How often it has chosen a new hash (`timeout_rehash`).
@@ -210,6 +214,8 @@ impl Default for Tcb {
             syns: 0,
             syn_at: 0,
             retransmits: 0,
+            probes: 0,
+            pushed: None,
             total_rto: 0,
             rehash: 0,
             timer_gen: 0,

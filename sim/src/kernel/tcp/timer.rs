@@ -1,7 +1,8 @@
 //! Retransmission and its give-up (net/ipv4/tcp_timer.c).
 
 use super::TcpState;
-use super::state::RTO_MAX;
+use super::rtt::RTO_MIN;
+use super::state::{RTO_MAX, Tcb};
 use crate::engine::{Base, TcpTimer, Timer};
 use crate::kernel::Kernel;
 use crate::kernel::mib::MibItem as M;
@@ -29,6 +30,8 @@ pub enum Pending {
     LossProbe,
     /// What may only have been overtaken is lost then (`ICSK_TIME_REO_TIMEOUT`).
     Reorder,
+    /// What could not be sent is tried again (`ICSK_TIME_PROBE0`).
+    Probe0,
 }
 
 impl<R: Recorder> Kernel<R> {
@@ -127,19 +130,11 @@ impl<R: Recorder> Kernel<R> {
         match t.pending {
             Pending::LossProbe => return self.tcp_send_loss_probe(id),
             Pending::Reorder => return self.tcp_rack_reo_timeout(id),
+            Pending::Probe0 => return self.tcp_probe_timer(id),
             Pending::None | Pending::Rto => {}
         }
         if t.snd_una == t.snd_nxt {
-            let again = t.waits_to_send() && retransmits < self.ns(ns).sysctl.tcp_retries2 as u32;
-            self.tcp_disarm(id);
-            if again {
-                // `tcp_probe_timer`: what could not be sent is tried again, at ever longer intervals.
-                let t = self.sock_mut(id).tcb_mut();
-                t.retransmits += 1;
-                t.rto = (t.rto * 2).min(RTO_MAX);
-                self.tcp_push(id);
-            }
-            return;
+            return self.tcp_disarm(id);
         }
         let s = &self.ns(ns).sysctl;
         let linear = s.tcp_syn_linear_timeouts.max(0) as u32;
@@ -175,5 +170,63 @@ impl<R: Recorder> Kernel<R> {
         if !gone {
             self.tcp_arm(id, rto);
         }
+    }
+    /// `tcp_check_probe_timer`: where something waits and nothing is under way that would tell when to go on.
+    pub(crate) fn tcp_check_probe_timer(&mut self, id: SockId) {
+        let t = self.sock(id).tcb();
+        if t.waits_to_send() && !t.armed {
+            let after = t.probe0_when();
+            self.tcp_arm_as(id, after, Pending::Probe0);
+        }
+    }
+
+    /// `tcp_probe_timer`.
+    fn tcp_probe_timer(&mut self, id: SockId) {
+        let ns = self.sock(id).ns;
+        self.tcp_disarm(id);
+        let t = self.sock_mut(id).tcb_mut();
+        if !t.waits_to_send() {
+            t.probes = 0;
+        } else if t.probes >= self.ns(ns).sysctl.tcp_retries2 as u32 {
+            let e = self.sock(id).tcb().soft.unwrap_or(Errno::ETIMEDOUT);
+            self.tcp_fail(id, e);
+        } else {
+            self.tcp_send_probe0(id);
+        }
+    }
+
+    /// `tcp_send_probe0`.
+    fn tcp_send_probe0(&mut self, id: SockId) {
+        self.tcp_write_wakeup(id);
+        let t = self.sock_mut(id).tcb_mut();
+        if !t.waits_to_send() {
+            t.probes = 0;
+            return;
+        }
+        t.probes += 1;
+        let after = t.probe0_when();
+        self.tcp_arm_as(id, after, Pending::Probe0);
+    }
+
+    /// `tcp_ack_probe`: an acknowledgment of nothing new, while something waits that may have room now.
+    pub(crate) fn tcp_ack_probe(&mut self, id: SockId) {
+        let t = self.sock_mut(id).tcb_mut();
+        if t.pending == Pending::Probe0 {
+            t.probes = 0;
+            let after = t.probe0_when();
+            if t.snd_wnd > 0 {
+                self.tcp_disarm(id);
+            } else {
+                self.tcp_arm_as(id, after, Pending::Probe0);
+            }
+        }
+    }
+}
+
+impl Tcb {
+    /// `tcp_probe0_when`: how long until the next try, ever longer.
+    fn probe0_when(&self) -> Nanos {
+        let doubled = 1u64.checked_shl(self.probes).unwrap_or(u64::MAX);
+        self.rto.max(RTO_MIN).saturating_mul(doubled).min(RTO_MAX)
     }
 }
