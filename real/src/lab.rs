@@ -22,6 +22,7 @@ mod run;
 pub mod state;
 mod switches;
 mod versions;
+mod watched;
 mod world;
 
 use std::io::{BufRead, Write};
@@ -31,8 +32,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use self::switches::Switches;
+use self::watched::Watched;
 use crate::stage::Missing;
-use crate::watch::tracepoints::Watch;
 
 /// What is asked of a lab.
 #[derive(Debug, Serialize, Deserialize)]
@@ -112,17 +113,17 @@ pub(crate) fn end_in_a_storm(frames: usize) -> ! {
 
 /// Answers requests until there are no more.
 pub fn serve() -> ExitCode {
-    // To open and close them takes long: once for all scenarios.
-    let mut watch = Watch::start().map_err(|e| e.to_string());
+    // Once for all scenarios: to close them takes the kernel long.
+    let mut watch = Watched::begin();
     let mut switches = Switches::default();
     for line in std::io::stdin().lock().lines() {
         let Ok(line) = line else { break };
         let done = match serde_json::from_str::<Request>(&line) {
-            Ok(r) => run::run(&r, &mut watch, &mut switches, &mut |done, of| answer(&Answer::Progress(done, of))),
+            Ok(r) => run::run(&r, &mut watch, &mut switches, &mut |a| answer(&a)),
             Err(e) => Err(NoRun::Problem(format!("a request that cannot be read: {e}"))),
         };
         match done {
-            Ok(recording) => answer(&Answer::Recording(Box::new(recording))),
+            Ok(()) => {}
             Err(NoRun::Problem(what)) => answer(&Answer::Problem(what)),
             Err(NoRun::Missing(m)) => answer_missing(&m),
         }

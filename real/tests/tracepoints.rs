@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, UdpSocket};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use common::Place;
-use packetwalk_real::watch::tracepoints::{Drop, Event, Fib, Watch};
+use packetwalk_real::watch::tracepoints::{Drop, Event, Fib, Symbols, Watch};
 
 /// Client, router, server in a row; device names that no other test and no machine has: a drop does not say its namespace.
 struct Lab {
@@ -85,7 +85,9 @@ impl Lab {
     /// There is exactly one drop of this reason, in this function, of a packet last seen on this device.
     fn check(&self, (to, len, ttl): (&'static str, usize, u32), reason: &str, function: &str, dev: &str) {
         let drops = self.drops(to, len, ttl);
-        let found: Vec<&Drop> = drops.iter().filter(|d| d.reason == reason && d.function == function).collect();
+        let symbols = Symbols::read();
+        let there = |d: &&Drop| d.reason == reason && symbols.function(d.location) == function;
+        let found: Vec<&Drop> = drops.iter().filter(there).collect();
         assert_eq!(found.len(), 1, "{reason} in {function}: {drops:#?}");
         let seen = found[0].seen.as_ref().expect("it was on a device");
         assert_eq!(seen.dev, if dev == "lo" { dev.to_owned() } else { self.dev(dev) }, "{drops:#?}");
@@ -126,7 +128,9 @@ fn a_packet_too_big() {
     let lab = Lab::new();
     lab.r.sh(&format!("ip link set {} mtu 1400", lab.dev("rb")));
     let drops = lab.drops("10.2.0.2:9", 1450, 64);
-    assert!(drops.iter().any(|d| d.reason == "PKT_TOO_BIG" && d.function == "ip_forward"), "{drops:#?}");
+    let symbols = Symbols::read();
+    let there = |d: &Drop| d.reason == "PKT_TOO_BIG" && symbols.function(d.location) == "ip_forward";
+    assert!(drops.iter().any(there), "{drops:#?}");
 }
 
 #[test]

@@ -62,11 +62,16 @@ impl Captured<'_> {
 }
 
 /// Writes down the drops among what happened during a step. Where nothing is written, nothing was watched.
-pub fn record(events: &[Event], captured: &[Captured<'_>], lost: u64, fields: &mut Map<String, Value>) {
+pub fn record(
+    events: &[Event],
+    captured: &[Captured<'_>],
+    function: impl Fn(u64) -> String,
+    fields: &mut Map<String, Value>,
+) {
     let (mut ours, mut nobodys) = (BTreeSet::new(), BTreeSet::new());
     for e in events {
         let Event::Drop(d) = e else { continue };
-        let Some(line) = told(d) else { continue };
+        let Some(line) = told(d, &function) else { continue };
         let ours_too = match &d.seen {
             Some(s) => captured.iter().any(|c| c.is(s)),
             None => !d.at.softirq,
@@ -78,20 +83,24 @@ pub fn record(events: &[Event], captured: &[Captured<'_>], lost: u64, fields: &m
     if !nobodys.is_empty() {
         fields.insert(NOBODYS.into(), array(nobodys));
     }
+}
+
+/// Notes how many events are missing of a step.
+pub fn lost(lost: u64, fields: &mut Map<String, Value>) {
     if lost > 0 {
         fields.insert(LOST.into(), lost.into());
     }
 }
 
 /// A drop of IPv4 or ARP.
-fn told(d: &Drop) -> Option<String> {
+fn told(d: &Drop, function: impl Fn(u64) -> String) -> Option<String> {
     let protocol = match d.protocol {
         ETH_P_IP => "ip",
         ETH_P_ARP => "arp",
         _ => return None,
     };
     let at = d.seen.as_ref().map(|s| (s.dev.as_str(), s.received));
-    Some(line(&d.reason, &d.function, protocol, at))
+    Some(line(&d.reason, &function(d.location), protocol, at))
 }
 
 fn line(reason: &str, function: &str, protocol: &str, at: Option<(&str, bool)>) -> String {

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::Sender;
 use std::thread;
 
 use packetwalk_sim::journal::Entry;
@@ -16,7 +16,7 @@ use packetwalk_sim::kernel::types::{HostId, NetnsId};
 use packetwalk_sim::session::Session;
 use serde::{Deserialize, Serialize};
 
-use super::host::Host;
+use super::host::{Host, Ran};
 use super::world::World;
 
 /// Where the engine's tool finds us, in a host's mount namespace.
@@ -55,6 +55,14 @@ pub struct Inside {
     pub argv: Vec<String>,
 }
 
+/// What comes while a line runs.
+pub enum Heard {
+    /// A call of the engine's tool.
+    Call(Call),
+    /// The line has ended.
+    Ran(std::io::Result<Ran>),
+}
+
 /// A call that waits for its answer.
 pub struct Call {
     ask: Ask,
@@ -65,7 +73,7 @@ pub struct Call {
 ///
 /// # Errors
 /// Where the socket cannot be made.
-pub fn listen(host: &Host, calls: &Sender<Call>) -> std::io::Result<()> {
+pub fn listen(host: &Host, calls: &Sender<Heard>) -> std::io::Result<()> {
     let listener = host.run(|| UnixListener::bind(SOCKET))??;
     let calls = calls.clone();
     thread::Builder::new().name("engine".into()).spawn(move || {
@@ -73,7 +81,7 @@ pub fn listen(host: &Host, calls: &Sender<Call>) -> std::io::Result<()> {
             let mut line = String::new();
             let read = s.try_clone().map(BufReader::new).and_then(|mut r| r.read_line(&mut line));
             if let (Ok(_), Ok(ask)) = (read, serde_json::from_str(&line))
-                && calls.send(Call { ask, answer: s }).is_err()
+                && calls.send(Heard::Call(Call { ask, answer: s })).is_err()
             {
                 return;
             }
@@ -207,9 +215,4 @@ pub fn within(s: &Session, host: HostId, ns: NetnsId, argv: Vec<String>, world: 
     let files: Vec<_> = ["/etc/hosts", "/etc/resolv.conf", "/etc/hostname"].into_iter().filter_map(read).collect();
     let hostname = files.iter().find(|f| f.0 == "/etc/hostname").map_or("", |f| f.1.trim()).to_owned();
     Inside { net, hostname, files, argv }
-}
-
-/// A way for calls to come.
-pub fn calls() -> (Sender<Call>, Receiver<Call>) {
-    channel()
 }

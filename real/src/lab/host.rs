@@ -3,9 +3,11 @@
 //!
 //! `ip netns add` binds namespaces under `/run/netns`; with a `/run` each, the names of two hosts do not meet.
 
+use std::cell::OnceCell;
 use std::ffi::CStr;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::os::fd::AsRawFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -26,6 +28,9 @@ pub struct Host {
     pub name: String,
     /// Its own network namespace.
     pub net: NetNs,
+    /// Its `/run`, a way into its mount namespace for whoever is outside; or why it has none.
+    run: OnceCell<io::Result<File>>,
+    made: Receiver<io::Result<File>>,
     jobs: Sender<Job>,
 }
 
@@ -65,17 +70,17 @@ const IMAGE: &[&str] = &[
 ];
 
 impl Host {
-    /// Makes one, with files to begin with: path and text.
+    /// Makes one, with files to begin with: path and text. Its mounts are made meanwhile ([`Host::settled`]).
     ///
     /// # Errors
-    /// Where the kernel allows no mount of ours.
+    /// Where the kernel allows no namespace of ours.
     pub fn make(name: &str, files: Vec<(String, String)>) -> io::Result<Host> {
         let net = NetNs::make()?;
         let (jobs, todo) = channel::<Job>();
         let (ready, made) = channel();
         let (host, inside) = (name.to_owned(), net.clone());
         thread::Builder::new().name(format!("host {name}")).spawn(move || {
-            let done = settle(&host, &inside, &files);
+            let done = settle(&host, &inside, &files).and_then(|()| File::open("/run"));
             let ok = done.is_ok();
             // The one that waits for it is there until it has this.
             let _ = ready.send(done);
@@ -83,8 +88,31 @@ impl Host {
                 todo.iter().for_each(|job| job());
             }
         })?;
-        made.recv().map_err(io::Error::other)??;
-        Ok(Host { name: name.to_owned(), net, jobs })
+        Ok(Host { name: name.to_owned(), net, run: OnceCell::new(), made, jobs })
+    }
+
+    /// Waits until its mounts are made; its `/run`.
+    ///
+    /// # Errors
+    /// Where the kernel allows no mount of ours.
+    pub fn settled(&self) -> io::Result<&File> {
+        let run = self.run.get_or_init(|| self.made.recv().map_err(io::Error::other).flatten());
+        run.as_ref()
+            .map_err(|e| e.raw_os_error().map_or_else(|| io::Error::other(e.to_string()), io::Error::from_raw_os_error))
+    }
+
+    /// The namespaces that have a name here (`/run/netns`).
+    pub fn named(&self) -> Vec<(String, NetNs)> {
+        let Ok(run) = self.settled() else { return Vec::new() };
+        let dir = format!("/proc/self/fd/{}/netns", run.as_raw_fd());
+        let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+        let mut all: Vec<(String, NetNs)> = entries
+            .filter_map(|e| Some((e.file_name().into_string().ok()?, NetNs::open(e.path()).ok()?)))
+            // A name whose mount is gone is a plain file.
+            .filter(|(_, n)| n.is_net())
+            .collect();
+        all.sort_by(|a, b| a.0.cmp(&b.0));
+        all
     }
 
     /// Runs something on the host's thread: in its mount namespace and its network namespace.
@@ -100,22 +128,24 @@ impl Host {
         told.recv().map_err(io::Error::other)
     }
 
-    /// Starts a command in a network namespace; what it did comes when it has ended.
+    /// Starts a command in a network namespace; what it did is told when it has ended.
     ///
     /// # Errors
     /// Where the host's thread is gone.
-    pub fn start(&self, net: &NetNs, mut cmd: Command) -> io::Result<Receiver<io::Result<Ran>>> {
+    pub fn start(
+        &self,
+        net: &NetNs,
+        mut cmd: Command,
+        tell: impl FnOnce(io::Result<Ran>) + Send + 'static,
+    ) -> io::Result<()> {
         let net = net.clone();
-        let (tell, told) = channel();
         // A thread of the host's thread is in its mount namespace, and leaves it free for what the command asks for.
         let job: Job = Box::new(move || {
             thread::spawn(move || {
-                let ran = net.enter().and_then(|()| collect(&mut cmd));
-                let _ = tell.send(ran);
+                tell(net.enter().and_then(|()| collect(&mut cmd)));
             });
         });
-        self.jobs.send(job).map_err(|_| io::Error::other("the host's thread has ended"))?;
-        Ok(told)
+        self.jobs.send(job).map_err(|_| io::Error::other("the host's thread has ended"))
     }
 }
 

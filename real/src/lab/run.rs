@@ -1,17 +1,16 @@
 //! The steps of a scenario on the live kernel, and the recording of them.
 
-use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
-use std::sync::mpsc::{Receiver, Sender};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
+use packetwalk_sim::app::probe::ProbeKind;
 use packetwalk_sim::journal::Entry;
-use packetwalk_sim::kernel::fib::RouteType;
 use packetwalk_sim::kernel::types::{HostId, NetnsId};
 use packetwalk_sim::scenario::run::begin;
 use packetwalk_sim::scenario::{Scenario, What};
@@ -19,39 +18,37 @@ use packetwalk_sim::session::Session;
 use packetwalk_sim::shell::run_line;
 use serde_json::{Map, Value, json};
 
-use super::engine::{self, Call, Calls};
-use super::host::{Ran, TOOLS};
+use super::engine::{self, Calls, Heard};
+use super::host::TOOLS;
 use super::links::{Device, touched};
 use super::netns::NetNs;
 use super::process;
 use super::state;
 use super::switches::{self, Switches};
 use super::versions;
+use super::watched::Watched;
 use super::world::{Space, World};
-use super::{NoRun, Request, means};
-use crate::compare::{drops, lookups, neighbours, rules};
+use super::{Answer, NoRun, Request, means};
+use crate::compare::rules;
 use crate::probe::{self, NameFiles};
 use crate::recording::writer::Writer;
 use crate::shim;
 use crate::tool::LAB_PATH;
 use crate::watch::clock;
 use crate::watch::dump::Tools;
-use crate::watch::tracepoints::Watch;
 
-/// What is under way after a command has this long to arrive; after a probe more, as both ends close.
-const AFTER_COMMAND: Duration = Duration::from_millis(2);
+/// What is under way after a command has at least this long to arrive, or after a probe that the kernel answers.
+const AFTER_COMMAND: Duration = Duration::from_millis(1);
+/// After a probe that a program answers: both ends close.
 const AFTER_PROBE: Duration = Duration::from_millis(8);
+/// As long as frames go on coming, so many times longer: not for ever, for somebody may send without end.
+const LONGER: usize = 8;
 /// What engines of a cluster do of their own accord after a step is done within this time: they gossip every 200 ms.
 const SETTLE: Duration = Duration::from_millis(300);
 /// A path, lest it be looked for: what is started by its path is not forked first (`posix_spawn`).
 const SH: &str = "/bin/sh";
-/// How often it is looked whether a line has ended.
-const LOOK: Duration = Duration::from_millis(1);
 
-/// The tracepoints, or why they cannot be watched.
-pub(crate) type Watched = Result<Watch, String>;
-
-/// Runs a scenario to its end.
+/// Runs a scenario to its end, and tells what came of it before all of it is taken down.
 ///
 /// # Errors
 /// Why it was not run.
@@ -59,9 +56,9 @@ pub(crate) fn run(
     r: &Request,
     watch: &mut Watched,
     switches: &mut Switches,
-    progress: &mut dyn FnMut(usize, usize),
-) -> Result<Value, NoRun> {
-    let done = walk(r, watch, switches, progress);
+    tell: &mut dyn FnMut(Answer),
+) -> Result<(), NoRun> {
+    let done = walk(r, watch, switches, tell);
     end_processes();
     done
 }
@@ -74,12 +71,7 @@ fn end_processes() {
     }
 }
 
-fn walk(
-    r: &Request,
-    watch: &mut Watched,
-    switches: &mut Switches,
-    progress: &mut dyn FnMut(usize, usize),
-) -> Result<Value, NoRun> {
+fn walk(r: &Request, watch: &mut Watched, switches: &mut Switches, tell: &mut dyn FnMut(Answer)) -> Result<(), NoRun> {
     let scenario = packetwalk_sim::scenario::parse(&r.scenario).map_err(|i| i.to_string())?;
     means::check(&scenario).map_err(NoRun::Missing)?;
     let mut lab = Lab::build(&scenario, watch, switches)?;
@@ -87,16 +79,18 @@ fn walk(
     let all = scenario.setup.len() + scenario.steps.len();
     for (i, a) in actions.enumerate() {
         lab.step(i + 1, &a.what)?;
-        progress(i + 1, all);
+        tell(Answer::Progress(i + 1, all));
         assert!(r.panic_after != Some(i + 1), "asked for after line {}", i + 1);
     }
     let plugged = switches::of(&lab.plan).filter(|_| switches::untouched(&scenario));
     let kept = plugged.and_then(|(ns, bridges)| Some((bridges, lab.world.places.net(ns).ok()?)));
-    let recording = lab.finish(&r.scenario, &scenario);
+    let recording = lab.recording(&r.scenario, &scenario);
+    tell(Answer::Recording(Box::new(recording)));
+    drop(lab);
     if let Some((bridges, net)) = kept {
         switches.give(bridges, net);
     }
-    Ok(recording)
+    Ok(())
 }
 
 /// A scenario being run: the plan and the live side.
@@ -104,8 +98,8 @@ struct Lab<'a> {
     /// The model, which goes along.
     plan: Session,
     world: World,
-    /// Calls of an engine's tool.
-    calls: (Sender<Call>, Receiver<Call>),
+    /// Calls of an engine's tool, and the end of a line.
+    heard: (Sender<Heard>, Receiver<Heard>),
     /// What is dropped meanwhile.
     watch: &'a mut Watched,
     out: Writer,
@@ -121,18 +115,18 @@ impl<'a> Lab<'a> {
         let _ = process::reserve();
         let spare = switches::of(&plan).and_then(|(_, bridges)| switches.take(&bridges));
         let world = World::new(spare).map_err(|e| e.to_string())?;
-        let mut lab = Lab { plan, world, calls: engine::calls(), watch, out: Writer::default() };
+        let mut lab = Lab { plan, world, heard: channel(), watch, out: Writer::default() };
         lab.follow()?;
         for h in lab.world.hosts.values() {
-            engine::listen(h, &lab.calls.0).map_err(|e| e.to_string())?;
+            h.settled().map_err(|e| e.to_string())?;
+            engine::listen(h, &lab.heard.0).map_err(|e| e.to_string())?;
         }
         lab.look();
         // What the building itself sent belongs to no step.
-        thread::sleep(AFTER_COMMAND);
+        lab.rest(AFTER_COMMAND);
         lab.world.capture.take();
-        match lab.watch {
-            Ok(w) => drop(w.drain()),
-            Err(why) => drop(lab.world.unread.insert(format!("drops, lookups, neigh: {why}"))),
+        if let Err(why) = lab.watch.forget() {
+            lab.world.unread.insert(format!("drops, lookups, neigh: {why}"));
         }
         Ok(lab)
     }
@@ -205,7 +199,9 @@ impl<'a> Lab<'a> {
                 // The plan's dice must have rolled as often as they will when the model is asked.
                 self.plan.next_sport = sport;
                 self.plan.probe(host, ns, probe);
-                thread::sleep(AFTER_PROBE);
+                let of_kernel = matches!(probe.kind, ProbeKind::Ping | ProbeKind::Arping | ProbeKind::Traceroute)
+                    && report.resolved.is_none();
+                self.rest(if of_kernel { AFTER_COMMAND } else { AFTER_PROBE });
             }
         }
         let new = self.look();
@@ -216,14 +212,8 @@ impl<'a> Lab<'a> {
         let since = clock.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as i64);
         let seen = self.world.capture.take();
         self.rules(n, &mut fields);
-        if let Ok(w) = self.watch {
-            let (before, events) = (w.lost(), w.drain());
-            drops::record(&events, &self.out.captured(&seen), w.lost() - before, &mut fields);
-            let (k, places) = (&self.plan.kernel, &self.world.places.nets);
-            let ours = |a| places.keys().any(|n| k.inet_addr_type(*n, a) == RouteType::Local);
-            lookups::record(&events, ours, &mut fields);
-            neighbours::record(&events, |dev| k.devs.iter().any(|d| d.name.as_str() == dev), &mut fields);
-        }
+        let nets = self.world.places.nets.keys().copied();
+        self.watch.record(&self.out.captured(&seen), &self.plan.kernel, nets, &mut fields);
         let lost: u64 = self.world.spaces.values().map(|s| self.world.capture.lost(s.tap)).sum();
         if lost > 0 {
             fields.insert("lost".into(), lost.into());
@@ -274,16 +264,12 @@ impl<'a> Lab<'a> {
         run_line(&mut self.plan, host, ns, line);
         let mut calls = Calls::of(self.journal());
         self.world.tell_resolvers(&self.plan);
-        let ran = self.shell(host, ns, line)?;
+        self.shell(host, ns, line)?;
         let ran = loop {
             // The end of the line, or a call of its: whichever comes first.
-            match self.calls.1.recv_timeout(LOOK) {
-                Ok(call) => calls.answer(call, &self.plan, host, &mut self.world),
-                Err(_) => {
-                    if let Ok(ran) = ran.try_recv() {
-                        break ran.map_err(|e| format!("sh: {e}"))?;
-                    }
-                }
+            match self.heard.1.recv().map_err(|e| e.to_string())? {
+                Heard::Call(call) => calls.answer(call, &self.plan, host, &mut self.world),
+                Heard::Ran(ran) => break ran.map_err(|e| format!("sh: {e}"))?,
             }
         };
         calls.finish(&self.plan, &mut self.world);
@@ -293,12 +279,26 @@ impl<'a> Lab<'a> {
         fields.insert("rc".into(), ran.rc.into());
         fields.insert("out".into(), ran.out.into());
         fields.insert("err".into(), ran.err.into());
-        thread::sleep(AFTER_COMMAND);
+        self.rest(AFTER_COMMAND);
         Ok(())
     }
 
+    /// Waits until no more frames come.
+    fn rest(&self, least: Duration) {
+        let capture = &self.world.capture;
+        let mut wait = least;
+        for _ in 0..LONGER {
+            let before = capture.heard();
+            thread::sleep(wait);
+            if capture.heard() == before {
+                return;
+            }
+            wait = AFTER_COMMAND;
+        }
+    }
+
     /// Starts a line in a place: in a container from within.
-    fn shell(&mut self, host: HostId, ns: NetnsId, line: &str) -> Result<Receiver<io::Result<Ran>>, String> {
+    fn shell(&mut self, host: HostId, ns: NetnsId, line: &str) -> Result<(), String> {
         let h = self.world.hosts.get(&host).ok_or("a place without a host")?;
         let container =
             self.plan.engines.get(&host).is_some_and(|e| e.containers.values().any(|c| c.netns == Some(ns)));
@@ -320,7 +320,10 @@ impl<'a> Lab<'a> {
         cmd.env_clear();
         cmd.env("PATH", format!("{TOOLS}:{LAB_PATH}"));
         cmd.env("HOME", "/root").env("LC_ALL", "C").env(shim::IN_LAB, "1");
-        h.start(&net, cmd).map_err(|e| e.to_string())
+        let tell = self.heard.0.clone();
+        // Where nobody listens any more, the lab is at its end.
+        let ended = move |ran| drop(tell.send(Heard::Ran(ran)));
+        h.start(&net, cmd, ended).map_err(|e| e.to_string())
     }
 
     /// What the plan did since it was last asked.
@@ -328,8 +331,9 @@ impl<'a> Lab<'a> {
         self.plan.kernel.journal.as_mut().map(|j| std::mem::take(&mut **j)).unwrap_or_default()
     }
 
-    fn finish(mut self, text: &str, scenario: &Scenario) -> Value {
+    fn recording(&mut self, text: &str, scenario: &Scenario) -> Value {
         self.look();
+        self.world.capture.stop();
         let (state, mut unread) = state::state(&self.world, &Tools::find());
         for (label, space) in &self.world.spaces {
             if let Err(why) = &space.tracer
@@ -360,7 +364,7 @@ impl<'a> Lab<'a> {
             r.insert("wheel".into(), wheel);
         }
         r.insert("unread".into(), unread.into());
-        self.out.finish(&mut r);
+        std::mem::take(&mut self.out).finish(&mut r);
         r.insert("state".into(), json!({"end": {"ns": state}}));
         Value::Object(r)
     }

@@ -300,7 +300,7 @@ impl World {
         for id in hosts {
             let Some(host) = self.hosts.get(&id) else { continue };
             let name = host.name.clone();
-            let found = host.run(named_here).unwrap_or_default();
+            let found = host.named();
             let prefix = format!("{name}/ns:");
             let gone = |label: &str, net: &NetNs| {
                 label.strip_prefix(&prefix).is_some_and(|n| !found.iter().any(|(f, x)| f == n && x.ino == net.ino))
@@ -436,18 +436,6 @@ impl World {
         }
         Ok(())
     }
-}
-
-/// The namespaces with a name in this mount namespace.
-fn named_here() -> Vec<(String, NetNs)> {
-    let entries = std::fs::read_dir("/run/netns").into_iter().flatten().flatten();
-    let mut all: Vec<(String, NetNs)> = entries
-        .filter_map(|e| Some((e.file_name().into_string().ok()?, NetNs::open(e.path()).ok()?)))
-        // A name whose mount is gone is a plain file.
-        .filter(|(_, n)| n.is_net())
-        .collect();
-    all.sort_by(|a, b| a.0.cmp(&b.0));
-    all
 }
 
 /// Where an engine keeps the files of its namespaces.

@@ -66,6 +66,7 @@ pub struct Capture {
     wake: Arc<EventFd>,
     stop: Arc<AtomicBool>,
     reader: Option<JoinHandle<()>>,
+    closing: Vec<JoinHandle<()>>,
 }
 
 impl Capture {
@@ -79,7 +80,7 @@ impl Capture {
         let stop = Arc::new(AtomicBool::new(false));
         let (s, w, e) = (Arc::clone(&state), Arc::clone(&wake), Arc::clone(&stop));
         let reader = thread::Builder::new().name("capture".into()).spawn(move || read_on(&s, &w, &e))?;
-        Ok(Capture { state, wake, stop, reader: Some(reader) })
+        Ok(Capture { state, wake, stop, reader: Some(reader), closing: Vec::new() })
     }
 
     /// Listens to a namespace.
@@ -109,6 +110,13 @@ impl Capture {
         }
     }
 
+    /// How many frames came since they were last taken.
+    pub fn heard(&self) -> usize {
+        let mut st = lock(&self.state);
+        st.drain();
+        st.seen.len()
+    }
+
     /// All frames since it was last asked, each socket's in its order.
     pub fn take(&self) -> Vec<Seen> {
         let mut st = lock(&self.state);
@@ -123,15 +131,26 @@ impl Capture {
         t.lost += u64::from(crate::sys::packet_drops(&t.sock).unwrap_or(0));
         std::mem::take(&mut t.lost)
     }
-}
 
-impl Drop for Capture {
-    fn drop(&mut self) {
+    /// Stops listening. The sockets close side by side, and nobody waits for them before this is dropped: each takes a
+    /// grace period (`packet_release`: `synchronize_net`), which is one for all that wait at the same time.
+    pub fn stop(&mut self) {
         self.stop.store(true, Ordering::Release);
         // The counter of an eventfd cannot overflow by one.
         let _ = self.wake.write(1);
         if let Some(r) = self.reader.take() {
             let _ = r.join();
+        }
+        let taps = std::mem::take(&mut lock(&self.state).taps);
+        self.closing.extend(taps.into_iter().flatten().map(|t| thread::spawn(move || drop(t))));
+    }
+}
+
+impl Drop for Capture {
+    fn drop(&mut self) {
+        self.stop();
+        for c in self.closing.drain(..) {
+            let _ = c.join();
         }
     }
 }

@@ -4,8 +4,8 @@
 //! a process that is killed leaves nothing. tracefs is only read, for numbers and layouts; where it is not mounted it is
 //! mounted in a mount namespace of a thread of its own.
 //!
-//! To open and close them takes 70 and 240 ms (a grace period for each of 7 tracepoints on each CPU): one [`Watch`] per
-//! process, for all of its cases.
+//! To close them takes 250 ms (two grace periods for each of 7 tracepoints), which the kernel's worker spends when the
+//! [`Watch`] goes, and whoever is killed spends himself: one [`Watch`] per process, for all of its cases.
 //!
 //! # Whose event it is
 //!
@@ -27,13 +27,13 @@ mod format;
 mod ring;
 mod symbols;
 
-use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::Ipv4Addr;
 
 use format::{Format, Formats};
 use ring::{Ring, Sample};
+use symbols::Functions;
 pub use symbols::Symbols;
 
 const KFREE_SKB: &str = "skb/kfree_skb";
@@ -95,8 +95,8 @@ pub struct Drop {
     pub protocol: u16,
     /// `enum skb_drop_reason` without its prefix (`NETFILTER_DROP`).
     pub reason: String,
-    /// The function that dropped it (`nft_do_chain`); the address where symbols are hidden.
-    pub function: String,
+    /// Address in the function that dropped it; [`Watch::function`] tells its name.
+    pub location: u64,
     /// Where it was last on a device.
     pub seen: Option<Seen>,
 }
@@ -176,8 +176,7 @@ pub enum WatchError {
 pub struct Watch {
     layouts: Layouts,
     rings: Vec<(&'static str, Ring)>,
-    /// Read when something drops: they are many, and a module may come meanwhile.
-    symbols: OnceCell<Symbols>,
+    functions: Functions,
     seen: BTreeMap<u64, Seen>,
     lost: u64,
 }
@@ -204,7 +203,7 @@ impl Watch {
             rings.extend(ring::open(id).map_err(|e| WatchError::Open(name, e))?.into_iter().map(|r| (name, r)));
         }
         let layouts = Layouts::new(&mut f)?;
-        Ok(Watch { layouts, rings, symbols: OnceCell::new(), seen: BTreeMap::new(), lost: 0 })
+        Ok(Watch { layouts, rings, functions: Functions::begin(), seen: BTreeMap::new(), lost: 0 })
     }
 
     /// What happened since the last call, in order of time.
@@ -223,6 +222,12 @@ impl Watch {
     #[must_use]
     pub fn lost(&self) -> u64 {
         self.lost
+    }
+
+    /// The function around an address of the kernel's code (`nft_do_chain`); the address where symbols are hidden.
+    #[must_use]
+    pub fn function(&self, location: u64) -> String {
+        self.functions.function(location)
     }
 
     fn event(&mut self, name: &'static str, s: &Sample) -> Option<Event> {
@@ -254,10 +259,16 @@ impl Watch {
             skb,
             protocol: f.u16(s, "protocol"),
             reason: f.symbol(f.u32(s, "reason")),
-            function: self.symbols.get_or_init(Symbols::read).function(f.u64(s, "location")),
+            location: f.u64(s, "location"),
             // The memory may serve another packet next.
             seen: self.seen.remove(&skb),
         }
+    }
+}
+
+impl std::ops::Drop for Watch {
+    fn drop(&mut self) {
+        ring::let_go(self.rings.drain(..).map(|(_, r)| r).collect());
     }
 }
 

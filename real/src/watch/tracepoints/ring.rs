@@ -1,8 +1,10 @@
 //! The rings that perf writes tracepoints into, one per tracepoint and CPU.
 
 use std::fs;
-use std::io;
+use std::io::{self, IoSlice};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
+use nix::sys::socket::{AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, sendmsg, socketpair};
 use nix::time::{ClockId, clock_gettime};
 use perf_event::data::Record;
 use perf_event::events::Tracepoint;
@@ -27,6 +29,39 @@ pub struct Ring(Sampler);
 /// Opens a tracepoint on every CPU.
 pub fn open(id: u64) -> io::Result<Vec<Ring>> {
     cpus()?.into_iter().map(|cpu| one(id, cpu).map(Ring)).collect()
+}
+
+/// Closes rings without waiting for it. The last handle of a tracepoint waits for two grace periods when it goes
+/// (`perf_trace_event_unreg`), one tracepoint after the other (`event_mutex`): 250 ms for all of ours. A handle on its way
+/// through a socket that nobody can read from any more is closed by the kernel's own worker (`unix_gc`), as namespaces are.
+pub fn let_go(rings: Vec<Ring>) {
+    // Where it cannot be done, they are closed here, and that is waited for.
+    let lost: Vec<_> = rings.chunks(AT_ONCE).filter_map(|some| lose(some).ok()).collect();
+    // Ours go first, lest they be the last.
+    drop(rings);
+    for (from, to) in lost {
+        // First the one that lives on in its own queue: the other's end has the kernel look for such.
+        drop(to);
+        drop(from);
+    }
+}
+
+/// How many handles a message carries, and the socket's own (`SCM_MAX_FD` is 253).
+const AT_ONCE: usize = 252;
+
+/// Sends handles, and the socket's that they are sent to; the socket they are sent from, and that one.
+fn lose(some: &[Ring]) -> nix::Result<(OwnedFd, OwnedFd)> {
+    let (from, to) = socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC)?;
+    let mut all: Vec<RawFd> = some.iter().map(|r| r.0.as_raw_fd()).collect();
+    all.push(to.as_raw_fd());
+    sendmsg::<()>(
+        from.as_raw_fd(),
+        &[IoSlice::new(b"-")],
+        &[ControlMessage::ScmRights(&all)],
+        MsgFlags::empty(),
+        None,
+    )?;
+    Ok((from, to))
 }
 
 /// What makes `CLOCK_REALTIME` of `CLOCK_MONOTONIC`: perf takes only clocks that are safe in an NMI
