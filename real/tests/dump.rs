@@ -2,11 +2,12 @@
 
 mod common;
 
-use std::net::{TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::time::Duration;
 
 use common::{Place, in_netns, sh, try_sh};
-use packetwalk_real::watch::dump::{Tools, netns_state};
+use packetwalk_real::watch::dump::{Known, Tools, netns_state};
+use packetwalk_sim::kernel::conntrack::{L4Id, Tuple, Zone};
 use serde_json::{Map, Value, json};
 
 const DROPPED: &[&str] = &[
@@ -187,7 +188,7 @@ fn nstat() -> Value {
 fn same() {
     let tools = Tools::find();
     for last in [false, false, true] {
-        let ours = netns_state(&tools).unwrap();
+        let ours = netns_state(&tools, &[]).unwrap();
         assert!(ours.unread.is_empty(), "{:?}", ours.unread);
         let theirs = by_tools();
         if ours.value == theirs {
@@ -364,6 +365,42 @@ fn tables_and_connections() {
     });
 }
 
+/// Connections that are known are asked for one by one, with the same lines as of a dump; where one is not there, or others
+/// are, all are dumped.
+#[test]
+fn connections_that_are_known() {
+    in_netns(|| {
+        sh("conntrack -I -p udp -s 10.1.0.1 -d 10.1.0.2 --sport 5 --dport 6 -t 99 --mark 7
+            conntrack -I -p icmp -s 10.1.0.1 -d 10.1.0.2 --icmp-type 8 --icmp-code 0 --icmp-id 9 -t 99
+            conntrack -I -p tcp -s 10.1.0.1 -d 10.1.0.2 --sport 5 --dport 6 -t 99 --state ESTABLISHED -w 5");
+        let of = |proto, l4, id| {
+            let (src, dst) = (Ipv4Addr::new(10, 1, 0, 1), Ipv4Addr::new(10, 1, 0, 2));
+            (Tuple { src, dst, proto, l4 }, Zone { id, dir: None })
+        };
+        let udp = of(17, L4Id::Ports { src: 5, dst: 6 }, 0);
+        let icmp = of(1, L4Id::Icmp { id: 9, ty: 8, code: 0 }, 0);
+        let tcp = of(6, L4Id::Ports { src: 5, dst: 6 }, 5);
+        let gone = of(6, L4Id::Ports { src: 5, dst: 6 }, 0);
+        let told = |known: &[Known]| {
+            let state = netns_state(&Tools::find(), known).unwrap().value;
+            let lines = state["conntrack"].as_array().unwrap().iter();
+            lines.map(|l| l.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        let all = [udp, icmp, tcp];
+        let (mut dumped, asked) = (told(&[]), told(&all));
+        assert!(
+            asked.iter().zip(all).all(|(l, k)| l.contains(&format!(" {} ", k.0.proto))),
+            "in the order asked: {asked:?}"
+        );
+        dumped.sort();
+        for known in [&all[..], &[udp, icmp, gone], &[udp, icmp]] {
+            let mut lines = told(known);
+            lines.sort();
+            assert_eq!(lines, dumped);
+        }
+    });
+}
+
 #[test]
 fn listeners() {
     in_netns(|| {
@@ -392,7 +429,7 @@ fn it_is_fast() {
         let tools = Tools::find();
         let begin = std::time::Instant::now();
         for _ in 0..200 {
-            netns_state(&tools).unwrap();
+            netns_state(&tools, &[]).unwrap();
         }
         let one = begin.elapsed() / 200;
         eprintln!("{} µs per namespace with 8 devices", one.as_micros());

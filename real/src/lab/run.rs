@@ -334,7 +334,7 @@ impl<'a> Lab<'a> {
     fn recording(&mut self, text: &str, scenario: &Scenario) -> Value {
         self.look();
         self.world.capture.stop();
-        let (state, mut unread) = state::state(&self.world, &Tools::find());
+        let (state, mut unread) = state::state(&self.world, &self.plan, &Tools::find());
         for (label, space) in &self.world.spaces {
             if let Err(why) = &space.tracer
                 && space.host.is_some()

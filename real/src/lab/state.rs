@@ -6,13 +6,14 @@ use std::num::NonZero;
 use std::os::fd::AsRawFd;
 use std::thread;
 
+use packetwalk_sim::session::Session;
 use serde_json::{Map, Value};
 
 use super::netns::NetNs;
 use super::world::{Space, World};
 use crate::netlink::attr::{self, Write as _};
 use crate::netlink::{self, Netlink, Request};
-use crate::watch::dump::{DumpError, State, Tools, netns_state};
+use crate::watch::dump::{DumpError, Known, State, Tools, netns_state};
 
 const RTM_NEWNSID: u16 = 88;
 const RTM_GETNSID: u16 = 90;
@@ -20,13 +21,13 @@ const NETNSA_NSID: u16 = 1;
 const NETNSA_FD: u16 = 3;
 
 /// What every namespace looks like, and what could not be read.
-pub fn state(world: &World, tools: &Tools) -> (Map<String, Value>, Vec<String>) {
+pub fn state(world: &World, plan: &Session, tools: &Tools) -> (Map<String, Value>, Vec<String>) {
     let mut unread = Vec::new();
     let names: BTreeMap<&str, BTreeMap<u64, String>> =
         world.spaces.iter().map(|(l, s)| (l.as_str(), by_index(s))).collect();
     let mut out = Map::new();
     // Namespaces without a name are not looked into.
-    let dumped = world.spaces.iter().zip(dump_all(world, tools));
+    let dumped = world.spaces.iter().zip(dump_all(world, plan, tools));
     for ((label, space), dumped) in dumped.filter(|((l, _), _)| !l.ends_with("/ns")) {
         let mut value = match dumped {
             Ok(Ok(s)) => {
@@ -62,18 +63,27 @@ pub fn state(world: &World, tools: &Tools) -> (Map<String, Value>, Vec<String>) 
 type Dumped = io::Result<Result<State, DumpError>>;
 
 /// Every namespace's state, in their order; several are read at a time.
-fn dump_all(world: &World, tools: &Tools) -> Vec<Dumped> {
-    let nets: Vec<&NetNs> = world.spaces.values().map(|s| &s.net).collect();
+fn dump_all(world: &World, plan: &Session, tools: &Tools) -> Vec<Dumped> {
+    let nets: Vec<(&NetNs, Vec<Known>)> =
+        world.spaces.values().map(|s| (&s.net, connections(world, plan, &s.net))).collect();
     let at_a_time = thread::available_parallelism().map_or(1, NonZero::get);
     let mut all = Vec::with_capacity(nets.len());
     for some in nets.chunks(at_a_time) {
         thread::scope(|s| {
-            let begun: Vec<_> = some.iter().map(|net| s.spawn(|| net.run(|| netns_state(tools)))).collect();
+            let begun: Vec<_> =
+                some.iter().map(|(net, known)| s.spawn(|| net.run(|| netns_state(tools, known)))).collect();
             // A panic ends the whole lab before anybody could join.
             all.extend(begun.into_iter().map(|t| t.join().unwrap_or_else(|p| std::panic::resume_unwind(p))));
         });
     }
     all
+}
+
+/// The connections of a namespace in the plan.
+fn connections(world: &World, plan: &Session, net: &NetNs) -> Vec<Known> {
+    let k = &plan.kernel;
+    let of = world.places.nets.iter().find(|(_, n)| n.ino == net.ino);
+    of.map_or_else(Vec::new, |(ns, _)| k.ns(*ns).nf.ct.iter(k.now()).map(|(_, c)| (c.tuples[0], c.zone)).collect())
 }
 
 fn kind(label: &str, switch: bool) -> &'static str {

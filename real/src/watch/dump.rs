@@ -23,6 +23,7 @@ use std::io;
 use serde_json::{Map, Value};
 
 use crate::netlink::{self, Netlink, NlError};
+pub use conntrack::Known;
 use link::Links;
 pub use neigh::state_name;
 pub use tables::Tools;
@@ -65,11 +66,11 @@ fn opened(what: &'static str) -> impl Fn(io::Error) -> DumpError {
     move |e| DumpError { what, error: e.into() }
 }
 
-/// The state of this thread's namespace.
+/// The state of this thread's namespace; `known` are the connections that it may have, which saves time.
 ///
 /// # Errors
 /// Where netlink itself refuses; what merely lacks a tool or a module is told in [`State::unread`].
-pub fn netns_state(tools: &Tools) -> Result<State, DumpError> {
+pub fn netns_state(tools: &Tools, known: &[Known]) -> Result<State, DumpError> {
     let mut rt = Netlink::open(netlink::ROUTE).map_err(opened("link"))?;
     let mut unread = Vec::new();
     let dump = link::ask(&mut rt).map_err(about("link"))?;
@@ -87,7 +88,7 @@ pub fn netns_state(tools: &Tools) -> Result<State, DumpError> {
         ("nstat", nstat::counters().map_err(opened("nstat"))?),
     ];
     let mut nf = Netlink::open(netlink::NETFILTER).map_err(opened("conntrack"))?;
-    parts.push(("conntrack", conntrack::lines(&mut nf).map_err(about("conntrack"))?.into()));
+    parts.push(("conntrack", conntrack::lines(&mut nf, known).map_err(about("conntrack"))?.into()));
     parts.extend(tables::rules(&mut nf, tools, &mut unread).map_err(about("iptables"))?);
     let mut out = Map::new();
     for (name, v) in parts {

@@ -4,10 +4,10 @@ use std::fmt::Write;
 
 use nix::errno::Errno;
 use packetwalk_sim::command::conntrack::proto_name;
-use packetwalk_sim::kernel::conntrack::state_name;
+use packetwalk_sim::kernel::conntrack::{L4Id, Tuple, Zone, state_name};
 
 use super::names;
-use crate::netlink::attr::{Attr, Table};
+use crate::netlink::attr::{Attr, Table, Write as _};
 use crate::netlink::{Netlink, NlError, Request};
 
 /// `NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET`.
@@ -36,20 +36,75 @@ pub fn count(nf: &mut Netlink) -> Result<u32, NlError> {
     Ok(global.map_or(0, |a| a.be32()))
 }
 
-/// The lines, in the kernel's order.
+/// A connection that may be there: its original direction, and its zone.
+pub type Known = (Tuple, Zone);
+
+/// The lines of all connections.
 ///
 /// The table is one for the whole machine, and a dump walks all of its buckets (5 ms for the 262,144 of a small machine): it
-/// is not asked for nothing.
-pub fn lines(nf: &mut Netlink) -> Result<Vec<String>, NlError> {
-    if count(nf)? == 0 {
+/// is not asked for nothing, nor where `known` names all that are there, which are then asked for one by one.
+pub fn lines(nf: &mut Netlink, known: &[Known]) -> Result<Vec<String>, NlError> {
+    let count = count(nf)? as usize;
+    if count == 0 {
         return Ok(Vec::new());
     }
+    if known.len() == count
+        && let Some(all) = each(nf, known)?
+    {
+        return Ok(all);
+    }
     let dump = nf.dump(&Request::new(GET, 0, &[names::INET, 0, 0, 0]))?;
-    Ok(dump.iter().filter(|m| m.kind == NEW && m.body.len() >= HEADER).map(|m| line(m.body)).collect())
+    Ok(dump.iter().filter(|m| m.kind == NEW && m.body.len() >= HEADER).map(|m| line(m.body, 0)).collect())
 }
 
-/// `__snprintf_conntrack_default` of libnetfilter_conntrack.
-fn line(body: &[u8]) -> String {
+/// These connections; nothing where one of them is not there.
+fn each(nf: &mut Netlink, known: &[Known]) -> Result<Option<Vec<String>>, NlError> {
+    let mut all = Vec::with_capacity(known.len());
+    for (tuple, zone) in known {
+        let answer = match nf.get(&ask(tuple, *zone)) {
+            Err(e) if e.errno == Errno::ENOENT => return Ok(None),
+            d => d?,
+        };
+        // Who looks one up holds it meanwhile.
+        let told = answer.iter().find(|m| m.kind == NEW && m.body.len() >= HEADER).map(|m| line(m.body, 1));
+        let Some(line) = told else { return Ok(None) };
+        all.push(line);
+    }
+    Ok(Some(all))
+}
+
+/// `ctnetlink_get_conntrack` by the original direction (`CTA_TUPLE_ORIG`).
+fn ask(tuple: &Tuple, zone: Zone) -> Request {
+    let mut r = Request::new(GET, 0, &[names::INET, 0, 0, 0]);
+    r.body.put_nest(1, |t| {
+        t.put_nest(1, |ip| {
+            ip.put(1, &tuple.src.octets());
+            ip.put(2, &tuple.dst.octets());
+        });
+        t.put_nest(2, |proto| {
+            proto.put(1, &[tuple.proto]);
+            match tuple.l4 {
+                L4Id::Ports { src, dst } => {
+                    proto.put(2, &src.to_be_bytes());
+                    proto.put(3, &dst.to_be_bytes());
+                }
+                L4Id::Icmp { id, ty, code } => {
+                    proto.put(4, &id.to_be_bytes());
+                    proto.put(5, &[ty]);
+                    proto.put(6, &[code]);
+                }
+                L4Id::None => {}
+            }
+        });
+    });
+    if zone.id != 0 {
+        r.body.put(18, &zone.id.to_be_bytes());
+    }
+    r
+}
+
+/// `__snprintf_conntrack_default` of libnetfilter_conntrack; `held` of its references are those of who asks.
+fn line(body: &[u8], held: u32) -> String {
     let t = Table::<22>::new(&body[HEADER..]);
     let status = t.get(3).map_or(0, |a| a.be32());
     let mut out = String::with_capacity(160);
@@ -77,7 +132,7 @@ fn line(body: &[u8]) -> String {
         let _ = write!(out, "zone={} ", zone.be16());
     }
     if let Some(used) = t.get(11) {
-        let _ = write!(out, "use={} ", used.be32());
+        let _ = write!(out, "use={} ", used.be32() - held);
     }
     if let Some(name) = t.get(5).and_then(|a| Table::<2>::new(a.value).get(1)) {
         let _ = write!(out, "helper={} ", name.str());
