@@ -9,7 +9,7 @@ use super::Docker;
 use super::rules::{self, v20, v28};
 use super::types::{Config, Network, Profile, State, Subnet};
 use crate::kernel::types::HostId;
-use crate::kernel::xtables::{TableKind, Variant};
+use crate::kernel::xtables::TableKind;
 use crate::op::Op;
 use crate::session::Session;
 
@@ -59,6 +59,8 @@ impl Config {
         match name {
             "--icc" => self.icc = yes,
             "--iptables" => self.iptables = yes,
+            "--ip6tables" => self.ip6tables = Some(yes),
+            "--experimental" => self.experimental = yes,
             "--ip-forward" => self.ip_forward = yes,
             "--ip-forward-no-drop" => self.ip_forward_no_drop = yes,
             "--ip-masq" => self.ip_masq = yes,
@@ -168,12 +170,14 @@ impl Session {
 }
 
 impl Docker<'_> {
-    /// `ip6tables` has the same first chains, whatever `--iptables` says: their tables come after those of IPv4.
+    /// `ip6tables` has the same first chains, whatever `--iptables` says: their tables come after those of IPv4. Up to
+    /// 26 only where it is asked for.
     fn v6_tables(&mut self) {
-        let ns = self.s.kernel.host(self.host).root_ns;
-        let xt = &mut self.s.kernel.ns_mut(ns).nf.xt;
-        let before = xt.of(Variant::Nft).order.len();
-        xt.v6.get_or_insert((before, vec![TableKind::Nat, TableKind::Filter]));
+        let wanted = self.e().config.ip6tables.unwrap_or(self.profile() != Profile::V20);
+        let op = Op::Ip6Tables { netns: self.ns(), tables: vec![TableKind::Nat, TableKind::Filter] };
+        if let Err(e) = if wanted { self.op(&op).map(|_| ()) } else { Ok(()) } {
+            self.em().log.push(format!("ip6tables failed: {e}"));
+        }
     }
 
     fn start_daemon(&mut self) -> Result<(), String> {
@@ -182,9 +186,8 @@ impl Docker<'_> {
         self.calls_logged(&rules::start(p, proxy));
         if p == Profile::V20 {
             self.enable_forwarding();
-        } else {
-            self.v6_tables();
         }
+        self.v6_tables();
         let live = self.keeps_containers();
         // What 20.10 does for every network that is made; with live containers none is.
         if !(live && p == Profile::V20) {
@@ -239,6 +242,9 @@ impl Docker<'_> {
 
     fn check_config(&self) -> Result<(), String> {
         let c = &self.e().config;
+        if self.profile() == Profile::V20 && c.ip6tables == Some(true) && !c.experimental {
+            return Err("ip6tables rules are only available if experimental features are enabled".into());
+        }
         if c.bridge.is_some() && c.bip.is_some() {
             return Err("You specified -b & --bip, mutually exclusive options. Please specify only one".into());
         }

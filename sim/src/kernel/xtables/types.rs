@@ -286,9 +286,9 @@ pub struct Xtables {
     pub first: [[Variant; 5]; 5],
     /// What rules remember together.
     pub shared: super::shared::Shared,
-    /// The names of the tables that `ip6tables` made, and how many of iptables-nft were there before. What is in them is
-    /// not modelled: there is no IPv6.
-    pub v6: Option<(usize, Vec<TableKind>)>,
+    /// The tables that `ip6tables` made, each with how many of iptables-nft were there before it. What is in them is not
+    /// modelled: there is no IPv6.
+    pub v6: Vec<(usize, TableKind)>,
 }
 
 impl Xtables {
@@ -299,6 +299,25 @@ impl Xtables {
             Variant::Nft => [Variant::Nft, Variant::Legacy],
             Variant::Legacy => [Variant::Legacy, Variant::Nft],
         }
+    }
+
+    /// `ip6tables` makes those of its tables that are not there yet.
+    pub(crate) fn add_v6(&mut self, tables: &[TableKind]) {
+        let before = self.of(Variant::Nft).order.len();
+        for t in tables {
+            if !self.v6.iter().any(|(_, there)| there == t) {
+                self.v6.push((before, *t));
+            }
+        }
+    }
+
+    /// The tables in nf_tables by family and name, in the order in which they were made.
+    pub fn nft_tables(&self) -> Vec<(&'static str, &'static str)> {
+        let mut all: Vec<_> = self.of(Variant::Nft).order.iter().map(|t| ("ip", t.name())).collect();
+        for (more, (before, t)) in self.v6.iter().enumerate() {
+            all.insert((before + more).min(all.len()), ("ip6", t.name()));
+        }
+        all
     }
 
     /// The tables of a variant.
