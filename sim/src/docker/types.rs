@@ -300,6 +300,8 @@ pub enum State {
 pub struct Container {
     /// 64 hex digits.
     pub id: String,
+    /// A process in it wrote files before it stopped.
+    pub wrote: bool,
     /// Name, without the slash.
     pub name: String,
     /// The engine made the name up.
