@@ -1,5 +1,7 @@
 //! Tools that are ours: inside a lab this program is found under their names, ahead of the machine's own.
 
+mod nft;
+
 use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -12,7 +14,7 @@ use crate::lab::engine::{self, Inside};
 use crate::program;
 
 /// Their names.
-pub const NAMES: &[&str] = &["serve", "docker", "dockerd", "service", "systemctl", "pipework"];
+pub const NAMES: &[&str] = &["serve", "docker", "dockerd", "service", "systemctl", "pipework", "nft"];
 
 /// Set in the environment of a lab's commands.
 pub const IN_LAB: &str = "PACKETWALK_LAB";
@@ -29,6 +31,7 @@ pub fn run() -> Option<ExitCode> {
     let argv: Vec<String> = std::env::args().collect();
     let name = argv.first()?.rsplit('/').next()?;
     match name {
+        "nft" => Some(nft::run(&argv)),
         "serve" => Some(program::serve_main(&argv)),
         "packetwalk-pause" => loop {
             std::thread::park();

@@ -338,6 +338,40 @@ pub const TOOLS: &[&str] = &[
     "xargs",
 ];
 
+/// Files of `/proc/net` that Linux has and the model has not.
+const UNSEEN: &[&str] = &[
+    "dev_mcast",
+    "fib_trie",
+    "fib_triestat",
+    "icmp",
+    "if_inet6",
+    "igmp",
+    "ip_conntrack",
+    "ip_tables_matches",
+    "ip_tables_names",
+    "ip_tables_targets",
+    "ipv6_route",
+    "netlink",
+    "netstat",
+    "nf_conntrack",
+    "packet",
+    "protocols",
+    "ptype",
+    "raw",
+    "rt_cache",
+    "snmp",
+    "snmp6",
+    "sockstat",
+    "softnet_stat",
+    "stat",
+    "tcp",
+    "tcp6",
+    "udp",
+    "udp6",
+    "unix",
+    "wireless",
+];
+
 /// The tools of a LAN's switch: it forwards frames, and nothing else.
 const ON_SWITCHES: &[&str] = &[
     "[", "awk", "brctl", "bridge", "cat", "echo", "egrep", "false", "fgrep", "grep", "head", "ip", "printf", "sed",
@@ -403,6 +437,9 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
     }
     if p.sess.kernel.netns.get(p.ns.ix()).is_some_and(|n| n.is_switch) && !ON_SWITCHES.contains(&base_name(&argv[0])) {
         return Err(Refusal::new(format!("a LAN's switch with the tool {}", argv[0]), 0));
+    }
+    if let Some(at) = argv.iter().position(|w| UNSEEN.iter().any(|f| w.strip_prefix("/proc/net/") == Some(f))) {
+        return Err(Refusal::new(format!("the file {}", argv[at]), at));
     }
     match base_name(&argv[0]) {
         "[" | "test" => test::run(p, argv),

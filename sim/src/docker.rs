@@ -1,7 +1,8 @@
 //! The Docker engine: policy. It knows daemons, networks and containers, and asks the kernel for links, addresses,
 //! routes and rules by ops; it never touches a packet.
 //!
-//! In reading order: [`types`] (what an engine keeps), [`daemon`] (its start), [`rules`] (iptables by version),
+//! In reading order: [`types`] (what an engine keeps), [`daemon`] (its start) with `flags` and `default_bridge`, [`rules`]
+//! (iptables by version),
 //! [`ipam`] (subnets and addresses), [`network`], [`container`], [`sandbox`] (a container's namespace and how it
 //! joins networks), [`publish`] (ports), [`links`], [`process`] (what runs in a container), [`files`] and [`resolvconf`]
 //! (`/etc/hosts` and others), [`resolver`] (rules and sockets of the embedded name server), [`images`]; [`macvlan`];
@@ -12,7 +13,9 @@ mod config_network;
 pub mod connect;
 pub mod container;
 pub mod daemon;
+mod default_bridge;
 pub mod files;
+mod flags;
 pub mod gwbridge;
 pub mod images;
 pub mod ipam;

@@ -29,6 +29,7 @@ pub mod nat;
 pub mod neigh;
 pub mod netfilter;
 pub mod netns;
+pub mod nsid;
 pub mod route;
 pub mod socket;
 pub mod softirq;

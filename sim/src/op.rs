@@ -16,7 +16,7 @@ use crate::kernel::macvlan::MacvlanMode;
 use crate::kernel::neigh::Nud;
 use crate::kernel::types::{DevId, Errno, HostId, IfName, Nanos, NetnsId};
 use crate::kernel::vxlan::{VxlanCfg, VxlanDst, VxlanFdbState, VxlanSet};
-use crate::kernel::xtables::{Variant, XtChange};
+use crate::kernel::xtables::{TableKind, Variant, XtChange};
 use crate::wire::MacAddr;
 
 /// A refusal: the errno, and what the kernel adds in words.
@@ -460,6 +460,13 @@ pub enum Op {
         variant: Variant,
         /// The changes.
         batch: Vec<XtChange>,
+    },
+    /// Tables of `ip6tables` that are not there yet. What it puts into them is not modelled: there is no IPv6.
+    Ip6Tables {
+        /// Namespace.
+        netns: NetnsId,
+        /// The tables.
+        tables: Vec<TableKind>,
     },
 }
 

@@ -178,6 +178,7 @@ impl Places {
             Op::RouteFlushCache { .. } | Op::RuleAdd { .. } | Op::RuleDel { .. } | Op::NeighProxy { .. } => {
                 Err(Failed::Other(format!("no engine does this: {op:?}")))
             }
+            Op::Ip6Tables { netns, tables } => self.net(*netns)?.run(|| super::rules::restore_v6(tables))?,
             Op::Xtables { .. } => Err(Failed::Other("rules go by iptables-restore".into())),
         }
     }

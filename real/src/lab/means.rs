@@ -6,6 +6,7 @@ use std::process::Command;
 
 use packetwalk_sim::scenario::{Scenario, What};
 
+use crate::shim::NAMES;
 use crate::stage::Missing;
 use crate::tool;
 
@@ -47,11 +48,12 @@ const RESTORE: &[&str] = &["iptables-nft-restore"];
 /// What calls an engine.
 const ENGINE: &[&str] = &["docker", "dockerd"];
 
-/// A line that is one tool with its words, and nothing that a shell would read: the tool itself, which spares a shell.
+/// A line that is one tool with its words, and nothing that a shell would read: the tool itself, which spares a shell. Not
+/// one of ours, which stands before the machine's.
 pub fn alone(line: &str) -> Option<Command> {
     let plain = |c: char| c.is_ascii_alphanumeric() || " -_./:,=+@".contains(c);
     let mut words = line.chars().all(plain).then(|| line.split_ascii_whitespace())?;
-    let first = words.next()?;
+    let first = words.next().filter(|w| !NAMES.contains(w))?;
     let (name, _) = TOOLS.iter().find(|t| t.0 == first)?;
     let mut cmd = Command::new(tool::find_in_lab(name)?);
     cmd.arg0(name).args(words);

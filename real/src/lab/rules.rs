@@ -68,7 +68,21 @@ pub fn restore(variant: Variant, batch: &[XtChange]) -> Result<(), Failed> {
         Variant::Nft => "iptables-nft-restore",
         Variant::Legacy => "iptables-legacy-restore",
     };
-    let text = lines(batch);
+    give(tool, &lines(batch))
+}
+
+/// Has the real tool make tables of IPv6, in this thread's namespace.
+///
+/// # Errors
+/// What the tool says.
+pub fn restore_v6(tables: &[TableKind]) -> Result<(), Failed> {
+    // A table without a line is not made.
+    let chain = |t: &TableKind| t.hooks().first().map_or("", |h| h.name());
+    let text: String = tables.iter().map(|t| format!("*{}\n-P {} ACCEPT\nCOMMIT\n", t.name(), chain(t))).collect();
+    give("ip6tables-nft-restore", &text)
+}
+
+fn give(tool: &str, text: &str) -> Result<(), Failed> {
     let mut child = Command::new(tool)
         .arg("-n")
         .stdin(Stdio::piped())

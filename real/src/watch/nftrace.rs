@@ -29,6 +29,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use crate::netlink::{self, Netlink, NlError};
 use book::Book;
 use event::{Event, What};
+pub use own::NAME as OWN_TABLE;
 pub use packet::{L4, PacketKey};
 
 /// A hook, in iptables' words.

@@ -52,7 +52,12 @@ pub struct Nc {
     turn: u32,
 }
 
-const QUIT: u32 = u32::MAX;
+/// Standard input ended so long ago.
+const QUIT: u32 = u32::MAX - 1;
+/// Tokens of the steps of a scan by UDP begin here.
+const SCAN: u32 = 1 << 30;
+/// How long a scan waits for an error, in seconds (`UDP_SCAN_TIMEOUT`).
+const SCAN_SECONDS: u64 = 3;
 
 impl Nc {
     /// A program that does as told.
@@ -72,6 +77,7 @@ impl Nc {
             Wake::Sock(s) if Some(s) == self.conn => self.talk(cx, s),
             Wake::Sock(_) => {}
             Wake::Timer(QUIT) => cx.exit(0),
+            Wake::Timer(t) if t >= SCAN => self.scan_on(cx, t - SCAN),
             Wake::Timer(t) if t == self.turn => {
                 if self.conn.is_some() && !self.up && !self.spec.udp {
                     return self.fail(cx, Errno::ETIMEDOUT);
@@ -113,6 +119,15 @@ impl Nc {
             cx.k.sock_bind(s, src.unwrap_or(Ipv4Addr::UNSPECIFIED), port)?;
         }
         self.conn = Some(s);
+        if self.spec.udp && self.spec.scan {
+            cx.k.udp_connect(s, self.spec.addr, self.spec.port)?;
+            // Without -v nobody wants to know (1.219).
+            match self.spec.verbose {
+                true => self.scan_on(cx, 0),
+                false => cx.exit(0),
+            }
+            return Ok(());
+        }
         self.touch(cx);
         if self.spec.udp {
             cx.k.udp_connect(s, self.spec.addr, self.spec.port)?;
@@ -121,13 +136,29 @@ impl Nc {
                 // An error of the network comes back as the next call's.
                 let _ = cx.k.udp_sendto(s, None, self.spec.input.clone());
             }
-            if self.spec.scan || self.spec.timeout.is_none() {
+            if self.spec.timeout.is_none() {
                 cx.timer(self.spec.quit_after.unwrap_or(SEC), QUIT);
             }
             return Ok(());
         }
         cx.k.sock_mut(s).opts.recverr = true;
         cx.k.tcp_connect(s, self.spec.addr, self.spec.port)
+    }
+
+    /// A step of `udptest`: a byte at once, another when what it set off is through, then one each second.
+    fn scan_on<R: Recorder>(&mut self, cx: &mut Cx<'_, R>, turn: u32) {
+        let Some(s) = self.conn else { return };
+        let seconds = self.spec.timeout.map_or(SCAN_SECONDS, |t| t / SEC);
+        if u64::from(turn) <= seconds + 1 {
+            // An error of the network comes back by itself, and ends it: before the next byte, or before the socket is
+            // closed after the last.
+            let _ = cx.k.udp_sendto(s, None, Bytes::from_static(b"X"));
+            let second = (1..=seconds).contains(&u64::from(turn));
+            return cx.timer(if second { SEC } else { MSEC }, SCAN + turn + 1);
+        }
+        let (a, p) = (self.spec.addr, self.spec.port);
+        cx.app.err.push_str(&format!("Connection to {a} {p} port [udp/{}] succeeded!\n", service(p)));
+        cx.exit(0);
     }
 
     fn fail<R: Recorder>(&mut self, cx: &mut Cx<'_, R>, e: Errno) {
@@ -234,6 +265,11 @@ impl Nc {
             return cx.exit(i32::from(self.spec.scan));
         }
         while let Some(Rcv::Udp { from, payload, .. }) = cx.k.sock_recv(s) {
+            if self.spec.scan {
+                // A scan reads nothing.
+                cx.app.report.outcome = Some(Outcome::Reply);
+                continue;
+            }
             self.took(cx, &payload);
             if self.spec.listen && cx.k.sock(s).rport == 0 {
                 self.up = true;

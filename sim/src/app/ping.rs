@@ -65,6 +65,8 @@ pub struct Tell {
     pub quiet: bool,
     /// `-I`.
     pub bound: bool,
+    /// `-v`: answers are told with their ICMP id.
+    pub ident: Option<u16>,
     /// All that it has to say after that so far, and with the summary once it has ended: standard output, standard error, and the
     /// exit status.
     pub told: fn(&Ping, &Tell, bool) -> ([String; 2], i32),

@@ -1,5 +1,7 @@
 //! `curl` for plain http (curl 7.88): connect, GET, print the body.
 
+use std::net::Ipv4Addr;
+
 use super::opts::{BadOpt, Opt, getopt, seconds};
 use super::{Exit, Proc, Refusal, http};
 use crate::kernel::types::{MSEC, SEC};
@@ -14,13 +16,15 @@ const CONNECT_TIMEOUT: u64 = 300 * SEC;
 /// Options and schemes that the model has not.
 pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
     let (argv, long) = shorten(argv)?;
-    let opts = match getopt(&argv, "4sSfviI", "mow", "6aAbBcCdDeEFgGhHjJkKlLMnNOpPqQrRtTuUVxXyYzZ") {
+    // Nothing is encrypted here, and no server sends anybody elsewhere: -k and -L change nothing.
+    let opts = match getopt(&argv, "4sSfviIkL", "mow", "6aAbBcCdDeEFgGhHjJKlMnNOpPqQrRtTuUVxXyYzZ") {
         Ok(o) => o,
         Err(BadOpt::Refused(r)) => return Err(r),
         Err(BadOpt::Invalid(c)) => return fail(p, &format!("curl: option -{c}: is unknown\n"), 2),
         Err(BadOpt::NoValue(c)) => return fail(p, &format!("curl: option -{c}: requires parameter\n"), 2),
     };
     let (mut url, mut max, mut silent, mut show, mut head, mut out) = (None, long, false, false, false, None);
+    let mut verbose = false;
     let mut written = Vec::new();
     for (at, o) in opts {
         match o {
@@ -34,7 +38,8 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
             Opt::Flag('s', _) => silent = true,
             Opt::Flag('S', _) => show = true,
             Opt::Flag('i', _) => head = true,
-            Opt::Flag(c @ ('v' | 'I'), _) => return Err(Refusal::new(format!("curl -{c}"), at)),
+            Opt::Flag('v', _) => verbose = true,
+            Opt::Flag('I', _) => return Err(Refusal::new("curl -I", at)),
             Opt::Flag(..) => {}
         }
     }
@@ -47,15 +52,21 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         return fail(p, "curl: (3) URL using bad/illegal format or missing URL\n", 3);
     };
     let tell = !silent || show;
+    let talk = Talk { on: verbose, host, port };
     let Ok(dst) = p.lookup(host) else {
         p.fail_report(Outcome::ResolveFailed, None);
         said(p, &written, 0);
+        talk.failed(p, &format!("Could not resolve host: {host}"));
         let line = format!("curl: (6) Could not resolve host: {host}\n");
         return fail(p, if tell { &line } else { "" }, 6);
     };
     let began = p.sess.kernel.now();
     let request = format!("GET /{path} HTTP/1.1\r\nHost: {hostport}\r\nUser-Agent: curl/7.88.1\r\nAccept: */*\r\n\r\n");
-    let asked = http::ask(p, "curl", (dst, port), request, max.unwrap_or(CONNECT_TIMEOUT));
+    if talk.on && p.background {
+        return Err(Refusal::new("curl -v in the background", 0));
+    }
+    talk.trying(p, dst);
+    let asked = http::ask(p, "curl", (dst, port), request.clone(), max.unwrap_or(CONNECT_TIMEOUT));
     let Some((report, got)) = asked else { return Ok(0) };
     let ms = (p.sess.kernel.now() - began) / MSEC;
     let (code, line) = match report.outcome {
@@ -73,12 +84,31 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
             format!("curl: (7) Failed to connect to {host} port {port} after {ms} ms: Couldn't connect to server\n"),
         ),
     };
+    if report.connected == Some(true) || code == 0 {
+        talk.connected(p, dst, &request);
+    }
     if code != 0 {
+        let why = match report.outcome {
+            Some(Outcome::Refused | Outcome::UnreachablePort) => Some("Connection refused"),
+            Some(Outcome::UnreachableHost | Outcome::UnreachableAdmin) => Some("No route to host"),
+            Some(Outcome::UnreachableNet) => Some("Network is unreachable"),
+            _ => None,
+        };
+        match why {
+            Some(why) => talk.say(p, &format!("connect to {dst} port {port} failed: {why}")),
+            None if code == 7 && talk.on => {
+                return Err(Refusal::new("curl -v where the kernel refuses to send: curl alone", 0));
+            }
+            None => {}
+        }
+        let text = line.split_once(") ").map_or("", |x| x.1);
+        talk.failed(p, text.trim_end());
         said(p, &written, 0);
         return fail(p, if tell { &line } else { "" }, code);
     }
     let status = got.split_ascii_whitespace().nth(1).and_then(|s| s.parse().ok()).unwrap_or(0);
     let body = if head { got.as_str() } else { got.split_once("\r\n\r\n").map_or(got.as_str(), |x| x.1) };
+    talk.answered(p, &got);
     match out {
         Some(f) => {
             let path = p.path(&f);
@@ -90,6 +120,55 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
     }
     said(p, &written, status);
     Ok(0)
+}
+
+/// What `-v` tells on standard error.
+struct Talk<'a> {
+    on: bool,
+    host: &'a str,
+    port: u16,
+}
+
+impl Talk<'_> {
+    fn say(&self, p: &mut Proc<'_>, text: &str) {
+        if self.on {
+            p.err.push_str(&format!("* {text}\n"));
+        }
+    }
+
+    fn trying(&self, p: &mut Proc<'_>, dst: Ipv4Addr) {
+        self.say(p, &format!("  Trying {dst}:{}...", self.port));
+    }
+
+    /// The connection is there, and the request went out.
+    fn connected(&self, p: &mut Proc<'_>, dst: Ipv4Addr, request: &str) {
+        self.say(p, &format!("Connected to {} ({dst}) port {} (#0)", self.host, self.port));
+        self.lines(p, '>', request);
+    }
+
+    /// The answer: its head, and how much followed at once.
+    fn answered(&self, p: &mut Proc<'_>, got: &str) {
+        let (head, body) = got.split_once("\r\n\r\n").unwrap_or((got, ""));
+        if head.starts_with("HTTP/1.0") {
+            self.say(p, "HTTP 1.0, assume close after body");
+        }
+        self.lines(p, '<', &format!("{head}\r\n\r\n"));
+        if self.on && !body.is_empty() {
+            p.err.push_str(&format!("{{ [{} bytes data]\n", body.len()));
+        }
+        self.say(p, "Closing connection 0");
+    }
+
+    fn failed(&self, p: &mut Proc<'_>, why: &str) {
+        self.say(p, why);
+        self.say(p, "Closing connection 0");
+    }
+
+    fn lines(&self, p: &mut Proc<'_>, mark: char, text: &str) {
+        for l in text.split_inclusive('\n').filter(|_| self.on) {
+            p.err.push_str(&format!("{mark} {l}"));
+        }
+    }
 }
 
 /// A part of what `-w` writes when all is over.
@@ -145,6 +224,9 @@ fn shorten(argv: &[String]) -> Result<(Vec<String>, Option<u64>), Refusal> {
             "--output" => out.push("-o".to_owned()),
             "--write-out" => out.push("-w".to_owned()),
             "--include" => out.push("-i".to_owned()),
+            "--verbose" => out.push("-v".to_owned()),
+            "--insecure" => out.push("-k".to_owned()),
+            "--location" => out.push("-L".to_owned()),
             "--max-time" | "--connect-timeout" => {
                 let v = words.next().and_then(|(_, v)| seconds(v));
                 limit = Some(v.ok_or_else(|| Refusal::new(format!("curl {w} without a number"), i))?);

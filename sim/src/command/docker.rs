@@ -9,6 +9,7 @@ mod inspect;
 mod network;
 mod options;
 mod process;
+mod prune;
 mod run;
 mod service;
 mod show;
@@ -40,6 +41,8 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
             words = [&["--type=container".to_owned()], &argv[3..]].concat();
             (sub.clone(), words.as_slice(), 2)
         }
+        // There is no `docker prune`.
+        ("container", Some(sub)) if sub == "prune" => ("container prune".to_owned(), &argv[3..], 3),
         ("container", Some(sub)) => (sub.clone(), &argv[3..], 3),
         _ => (cmd.clone(), &argv[2..], 2),
     };
@@ -65,6 +68,8 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         "pause" => process::pause(p, rest, true),
         "unpause" => process::pause(p, rest, false),
         "wait" => process::wait(p, rest),
+        "container prune" => prune::containers(p, rest),
+        "version" if !rest.is_empty() => version(p, rest),
         "version" | "--version" => {
             let v = profile(p).version();
             p.out.push_str(&format!("Docker version {v}\n"));
@@ -76,6 +81,18 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         },
     }
     .map_err(shift)
+}
+
+/// `docker version --format`.
+fn version(p: &mut Proc<'_>, args: &[String]) -> Exit {
+    const K: flags::Known = flags::Known { values: &["format"], switches: &[], short: &[('f', "format")] };
+    let g = flags::read("version", args, &K, true)?;
+    let v = profile(p).version();
+    match g.get("format").unwrap_or_default().replace(' ', "").as_str() {
+        "{{.Server.Version}}" | "{{.Client.Version}}" => p.out.push_str(&format!("{v}\n")),
+        f => return Err(Refusal::new(format!("docker version --format {f}"), 0)),
+    }
+    Ok(0)
 }
 
 /// `docker -H tcp://ADDRESS:PORT …`: the engine of another host, whose API is reached over the network.

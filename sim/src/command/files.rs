@@ -16,6 +16,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         "mkdir" => "p",
         "rm" => "rf",
         "readlink" => "fe",
+        "hostname" if !p.inside => "sfiI",
         "hostname" => "sfi",
         _ => "",
     };
@@ -52,6 +53,13 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
             let named = p.inside || p.sess.roots.contains_key(&p.ns);
             let own = named.then(|| p.read("/etc/hostname").ok()).flatten();
             let name = own.map_or_else(|| p.sess.kernel.host(p.host).name.clone(), |t| t.trim_end().to_owned());
+            if has('I') {
+                let up = p.sess.kernel.devs_of(p.ns).filter(|d| d.is_up() && !d.is_loopback());
+                let all = up.flat_map(|d| &d.addrs);
+                let text: String = all.map(|a| format!("{} ", a.local)).collect();
+                p.out.push_str(&format!("{text}\n"));
+                return Ok(0);
+            }
             if has('i') {
                 match p.lookup(&name) {
                     Ok(a) => p.out.push_str(&format!("{a}\n")),

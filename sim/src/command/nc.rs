@@ -77,13 +77,18 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         ([], true) if s.source.1 != 0 => (None, (0, s.source.1.to_string())),
         _ => return usage(p, ""),
     };
-    if port.1.contains('-') {
-        return Err(Refusal::new("nc with a range of ports", port.0));
-    }
-    s.port = match port.1.parse() {
-        Ok(n) => n,
-        Err(_) => return usage(p, &format!("nc: port number invalid: {}\n", port.1)),
+    let ends = |(a, b): (&str, &str)| Some((a.parse::<u16>().ok()?, b.parse::<u16>().ok()?));
+    let range = port.1.split_once('-').and_then(ends);
+    let ports: Vec<u16> = match (range, port.1.parse()) {
+        (Some(_), _) if p.inside || s.listen || !s.scan || p.background => {
+            return Err(Refusal::new("nc with a range of ports, but to scan them (-z)", port.0));
+        }
+        // Either end may be the lower one (`build_ports`).
+        (Some((a, b)), _) => (a.min(b)..=a.max(b)).collect(),
+        (None, Ok(n)) => vec![n],
+        (None, Err(_)) => return usage(p, &format!("nc: port number invalid: {}\n", port.1)),
     };
+    s.port = ports[0];
     if let Some((_, h)) = host {
         match p.lookup(&h) {
             Ok(a) => s.addr = a,
@@ -98,6 +103,9 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         || p.sess.kernel.sockets(p.ns).iter().any(|o| o.proto == "tcp" && o.state == "LISTEN" && o.lport == s.port);
     if s.listen && !p.background && p.deadline.is_none() && s.timeout.is_none() && !(p.inside && !s.udp && taken()) {
         return Err(Refusal::new("nc -l in the foreground, which waits for ever: add &", 0));
+    }
+    if ports.len() > 1 {
+        return scan(p, &s, &ports);
     }
     let (s_udp, to) = (s.udp, s.addr);
     let Some(app) = p.run_program("nc", Program::Nc(Nc::new(s)), None) else { return Ok(0) };
@@ -119,6 +127,24 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         }
     }
     Ok(exit)
+}
+
+/// One port after the other; it is enough that one answers.
+fn scan(p: &mut Proc<'_>, spec: &NcSpec, ports: &[u16]) -> Exit {
+    let mut status = 1;
+    for port in ports {
+        let one = NcSpec { port: *port, ..spec.clone() };
+        let Some(app) = p.run_program("nc", Program::Nc(Nc::new(one)), None) else { return Ok(0) };
+        let a = p.sess.apps.get(app);
+        p.err.push_str(&a.err);
+        let exit = a.exit.unwrap_or(1);
+        if exit == 0 || status != 0 {
+            p.report = a.report.outcome.is_some().then(|| a.report.clone());
+        }
+        // What UDP says of a port is said of all (`ret` of netcat.c).
+        status = if spec.udp { exit } else { status.min(exit) };
+    }
+    Ok(status)
 }
 
 fn usage(p: &mut Proc<'_>, line: &str) -> Exit {

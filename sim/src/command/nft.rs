@@ -1,7 +1,6 @@
 //! `nft` (nftables 1.0.6): the tables that iptables-nft made, by name. What is in them iptables prints.
 
 use super::{Exit, Proc, Refusal};
-use crate::kernel::xtables::Variant;
 
 const VERSION: &str = "nftables v1.0.6 (Lester Gooch #5)\n";
 
@@ -41,12 +40,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
 
 /// Those of some families, in the order in which they were made.
 fn tables(p: &mut Proc<'_>, families: &[&str]) {
-    let xt = &p.sess.kernel.ns(p.ns).nf.xt;
-    let mut made: Vec<_> = xt.of(Variant::Nft).order.iter().map(|t| ("ip", t.name())).collect();
-    if let Some((before, names)) = &xt.v6 {
-        let at = made.len().min(*before);
-        made.splice(at..at, names.iter().map(|t| ("ip6", t.name())));
-    }
+    let made = p.sess.kernel.ns(p.ns).nf.xt.nft_tables();
     for (family, name) in made.into_iter().filter(|(f, _)| families.contains(f)) {
         p.out.push_str(&format!("table {family} {name}\n"));
     }

@@ -26,6 +26,10 @@ struct Ask {
     pmtudisc: PmtuDisc,
     from: Option<String>,
     quiet: bool,
+    /// `-v`.
+    verbose: bool,
+    /// `-4`.
+    only_v4: bool,
     numeric: bool,
     broadcast: bool,
     /// `-e`: the ICMP id.
@@ -50,6 +54,8 @@ fn parse(argv: &[String]) -> Result<Ask, Bad> {
         pmtudisc: PmtuDisc::Want,
         from: None,
         quiet: false,
+        verbose: false,
+        only_v4: false,
         numeric: false,
         broadcast: false,
         id: None,
@@ -72,6 +78,8 @@ fn parse(argv: &[String]) -> Result<Ask, Bad> {
         match c {
             'n' => a.numeric = true,
             'q' => a.quiet = true,
+            'v' => a.verbose = true,
+            '4' => a.only_v4 = true,
             'b' => a.broadcast = true,
             'c' => a.count = Some(v.parse().ok().filter(|n| *n > 0).ok_or_else(|| bad(&v))?),
             'W' => a.linger = Some(seconds(&v).ok_or_else(|| bad(&v))?),
@@ -154,7 +162,16 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
     if a.broadcast && from.1 {
         p.err.push_str("WARNING: pinging broadcast address\n");
     }
-    let mut head = format!("PING {} ({dst}) ", a.host);
+    let mut head = String::new();
+    if a.verbose {
+        let (v6, family) =
+            if a.only_v4 { ("-1 (socktype: 0)", "AF_INET") } else { ("4 (socktype: SOCK_RAW)", "AF_UNSPEC") };
+        p.err.push_str(&format!(
+            "ping: sock4.fd: 3 (socktype: SOCK_RAW), sock6.fd: {v6}, hints.ai_family: {family}\n\n"
+        ));
+        head.push_str(&format!("ai->ai_family: AF_INET, ai->ai_canonname: '{}'\n", a.host));
+    }
+    head.push_str(&format!("PING {} ({dst}) ", a.host));
     if let Some(f) = &a.from {
         let dev = if src.is_some() { "" } else { f.as_str() };
         head.push_str(&format!("from {} {dev}: ", from.0));
@@ -163,7 +180,15 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
     if !p.background {
         p.out.push_str(&head);
     }
-    let tell = Tell { head, host: a.host.clone(), quiet: a.quiet, bound: a.from.is_some(), told };
+    let id = a.id.unwrap_or((p.pid.0 & 0xffff) as u16);
+    let tell = Tell {
+        head,
+        host: a.host.clone(),
+        quiet: a.quiet,
+        bound: a.from.is_some(),
+        ident: a.verbose.then_some(id),
+        told,
+    };
     let spec = PingSpec {
         tell: p.background.then(|| tell.clone()),
         size: a.size,
@@ -178,7 +203,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         broadcast: a.broadcast,
         stamped: true,
         once: false,
-        ..PingSpec::probe(dst, a.id.unwrap_or((p.pid.0 & 0xffff) as u16), SEC)
+        ..PingSpec::probe(dst, id, SEC)
     };
     let deadline = a.deadline.map(|d| p.sess.kernel.now() + d);
     // Without a count it goes on until somebody stops it: `timeout`, `kill`, or the deadline.
@@ -316,8 +341,11 @@ fn told(ping: &Ping, t: &Tell, ended: bool) -> ([String; 2], i32) {
                 rtts.push((rtt + 500) / 1000);
                 if !t.quiet {
                     let dup = if *dup { " (DUP!)" } else { "" };
-                    let line =
-                        format!("{bytes} bytes from {from}: icmp_seq={seq} ttl={ttl} time={} ms{dup}\n", time(*rtt));
+                    let ident = t.ident.map_or_else(String::new, |id| format!(" ident={id}"));
+                    let line = format!(
+                        "{bytes} bytes from {from}: icmp_seq={seq}{ident} ttl={ttl} time={} ms{dup}\n",
+                        time(*rtt)
+                    );
                     out.push_str(&line);
                 }
             }

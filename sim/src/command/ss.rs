@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use ipnet::Ipv4Net;
+
 use super::names::service;
 use super::opts::{BadOpt, Opt, getopt};
 use super::{Exit, Proc, Refusal};
@@ -57,6 +59,9 @@ const STATES: [(&str, &[&str]); 12] = [
 enum Term {
     Sport(u16),
     Dport(u16),
+    /// `src`: an address or a subnet, and perhaps a port.
+    Src(Ipv4Net, Option<u16>),
+    Dst(Ipv4Net, Option<u16>),
 }
 
 /// Runs `ss`.
@@ -123,6 +128,11 @@ fn terms(words: &[(usize, String)]) -> Result<Vec<Term>, Refusal> {
             "and" | "&" | "&&" => continue,
             "sport" => Term::Sport,
             "dport" => Term::Dport,
+            "src" | "dst" => {
+                let (net, port) = it.next().and_then(place).ok_or_else(refused)?;
+                out.push(if w == "src" { Term::Src(net, port) } else { Term::Dst(net, port) });
+                continue;
+            }
             _ => return Err(refused()),
         };
         it.next_if(|w| matches!(*w, "=" | "==" | "eq"));
@@ -130,6 +140,16 @@ fn terms(words: &[(usize, String)]) -> Result<Vec<Term>, Refusal> {
         out.push(make(port));
     }
     Ok(out)
+}
+
+/// `192.168.91.200`, `10.0.0.0/8`, `192.168.91.200:80`.
+fn place(text: &str) -> Option<(Ipv4Net, Option<u16>)> {
+    let (host, port) = match text.rsplit_once(':') {
+        Some((h, p)) => (h, Some(p.parse().ok()?)),
+        None => (text, None),
+    };
+    let net = host.parse().ok().or_else(|| host.parse::<Ipv4Addr>().ok().map(Ipv4Net::from))?;
+    Some((net, port))
 }
 
 impl Wanted {
@@ -148,6 +168,8 @@ impl Wanted {
             && self.filter.iter().all(|t| match t {
                 Term::Sport(n) => s.lport == *n,
                 Term::Dport(n) => s.rport == *n,
+                Term::Src(net, port) => net.contains(&s.local) && port.is_none_or(|n| s.lport == n),
+                Term::Dst(net, port) => net.contains(&s.remote) && port.is_none_or(|n| s.rport == n),
             })
     }
 }

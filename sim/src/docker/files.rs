@@ -217,6 +217,11 @@ impl Docker<'_> {
     }
 }
 
+/// A path of a container's that its engine mounts, or the folder of those.
+pub(super) fn is_mounted(path: &str) -> bool {
+    matches!(path, "/etc" | HOSTS | RESOLV | "/etc/hostname")
+}
+
 /// The hostname, and where it has a domain the part before as well.
 fn own_names(c: &Container) -> String {
     let full = if c.domain.is_empty() { c.hostname.clone() } else { format!("{}.{}", c.hostname, c.domain) };

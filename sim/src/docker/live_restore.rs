@@ -78,5 +78,6 @@ impl Docker<'_> {
         if let Some(Some(ports)) = self.resolver_app(id) {
             self.resolver_rules_again(ns, ports);
         }
+        self.names_told(id);
     }
 }

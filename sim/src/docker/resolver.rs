@@ -22,6 +22,11 @@ impl Docker<'_> {
     /// Starts it in a container that joined a user-defined network, once; tells all of the networks' new names.
     pub(super) fn resolver(&mut self, id: &str) {
         self.start_resolver(id);
+        self.names_told(id);
+    }
+
+    /// All who are on a container's networks hear of the names there, itself among them.
+    pub(super) fn names_told(&mut self, id: &str) {
         let nets: Vec<String> = self.c(id).endpoints.values().map(|e| e.network.clone()).collect();
         for n in nets {
             self.names_changed(&n);
@@ -62,12 +67,13 @@ impl Docker<'_> {
         Some(self.s.apps.resolver_ports(&self.s.kernel, app).map(|(udp, tcp)| [udp, tcp]))
     }
 
-    /// What a container's name server knows and whom it asks.
+    /// What a container's name server knows and whom it asks; the names on its networks it is told next
+    /// ([`Self::names_told`]).
     fn resolver_setup(&self, c: &Container) -> Setup {
         let nets = self.by_gateway(c).into_iter().filter(|(name, ..)| !matches!(name.as_str(), "bridge" | NAME));
         let joined = |(_, e, n): (String, Endpoint, Network)| Joined {
-            names: Arc::new(self.net_names(&n)),
             links: self.links_on(&e),
+            names: Arc::new(NetNames { id: n.id, network: n.name, ..NetNames::default() }),
         };
         let outside = |(_, e, n): &(String, Endpoint, Network)| e.ip.is_some() && !n.internal;
         let ndots = c.dns_opts.iter().chain(&self.e().config.dns_opts).filter_map(|o| o.strip_prefix("ndots:"));
@@ -107,10 +113,6 @@ impl Docker<'_> {
     /// The names of the containers on a network.
     fn net_names(&self, n: &Network) -> NetNames {
         let mut out = NetNames { id: n.id.clone(), network: n.name.clone(), ..NetNames::default() };
-        if n.driver == "overlay" {
-            // Of these more is known; they are told before a look-up.
-            return out;
-        }
         for c in self.e().containers.values() {
             let Some((ip, e)) = c.endpoints.get(&n.name).and_then(|e| Some((e.ip?, e))) else { continue };
             let names = names_of(self.profile(), c, e);
@@ -139,6 +141,7 @@ impl Docker<'_> {
         let known = |n: &&Network| n.name != "bridge" && n.name != NAME;
         let Some(n) = self.e().networks.get(network).filter(known).cloned() else { return };
         if n.driver == "overlay" {
+            // Of these more is known; they are told before a look-up.
             self.em().names_stale = true;
             return;
         }

@@ -169,6 +169,10 @@ pub(super) fn rule(text: &str) -> Option<Rule> {
     parse_rule(Variant::Nft, &words).ok().and_then(|r| r.into_iter().next())
 }
 
+fn read(text: &str) -> Result<Rule, String> {
+    rule(text).ok_or_else(|| format!("iptables cannot read: {text}"))
+}
+
 impl Docker<'_> {
     /// Carries out calls, one after the other, up to the first that fails. With `--iptables=false` none.
     ///
@@ -240,7 +244,7 @@ impl Docker<'_> {
                 let text = format!("-j {to}");
                 self.call(&Call::Delete(TableKind::Filter, from, text.clone()))?;
                 // One more of them further down does not keep it from the top (`EnsureJumpRule`).
-                return self.put(TableKind::Filter, from, &text, true);
+                return self.put(TableKind::Filter, from, &text, read(&text)?, true);
             }
         }
         Ok(())
@@ -254,16 +258,15 @@ impl Docker<'_> {
 
     /// A rule, unless the chain has it.
     fn add(&mut self, table: TableKind, name: &str, text: &str, top: bool) -> Result<(), String> {
-        let Some(rule) = rule(text) else { return Err(format!("iptables cannot read: {text}")) };
+        let rule = read(text)?;
         if self.at(table, name, &rule).is_some() {
             return Ok(());
         }
-        self.put(table, name, text, top)
+        self.put(table, name, text, rule, top)
     }
 
     /// A rule, whether the chain has it or not.
-    fn put(&mut self, table: TableKind, name: &str, text: &str, top: bool) -> Result<(), String> {
-        let Some(rule) = rule(text) else { return Err(format!("iptables cannot read: {text}")) };
+    fn put(&mut self, table: TableKind, name: &str, text: &str, rule: Rule, top: bool) -> Result<(), String> {
         let (chain, counters) = (name.into(), Counters::default());
         let change = if top {
             XtChange::Insert { table, chain, at: 0, rule, counters }

@@ -465,7 +465,9 @@ impl Docker<'_> {
             if ns != self.ns() && delete {
                 self.s.kernel.netns_put(ns);
                 if !self.s.kernel.ns(ns).alive {
-                    self.s.roots.shift_remove(&ns);
+                    let root = self.s.roots.shift_remove(&ns);
+                    let wrote = root.is_some_and(|r| r.entries.keys().any(|path| !super::files::is_mounted(path)));
+                    self.cm(id).wrote |= wrote;
                 }
             }
         }

@@ -58,6 +58,10 @@ pub struct Config {
     /// `--ip-forward-no-drop` (28 and later).
     pub ip_forward_no_drop: bool,
     pub ip_masq: bool,
+    /// `--ip6tables`; without it as the version has it.
+    pub ip6tables: Option<bool>,
+    /// `--experimental`, without which 20.10 has no `--ip6tables`.
+    pub experimental: bool,
     /// `--live-restore`: containers outlive the daemon.
     pub live_restore: bool,
     pub userland_proxy: bool,
@@ -90,6 +94,8 @@ impl Default for Config {
             ip_forward: true,
             ip_forward_no_drop: false,
             ip_masq: true,
+            ip6tables: None,
+            experimental: false,
             live_restore: false,
             userland_proxy: true,
             allow_direct_routing: false,
@@ -294,6 +300,8 @@ pub enum State {
 pub struct Container {
     /// 64 hex digits.
     pub id: String,
+    /// A process in it wrote files before it stopped.
+    pub wrote: bool,
     /// Name, without the slash.
     pub name: String,
     /// The engine made the name up.

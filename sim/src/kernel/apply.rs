@@ -88,6 +88,7 @@ impl<R: Recorder> Kernel<R> {
                 self.op_fdb_del(*dev, *mac)?;
             }
             Op::Xtables { netns, variant, batch } => self.xt_commit(*netns, *variant, batch).map_err(|e| e.errno)?,
+            Op::Ip6Tables { netns, tables } => self.ns_mut(*netns).nf.xt.add_v6(tables),
             Op::Sysctl { netns, name, value } => self.sysctl_set(*netns, name, value).map_err(|e| match e {
                 super::sysctl::SysctlError::Errno(e) => OpError::from(e),
                 _ => OpError::from(Errno::ENOENT),

@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 use super::fib::Fib;
 use super::mib::Mib;
 use super::neigh::NeighTable;
+use super::nsid::Nsids;
 use super::socket::SocketTable;
 use super::sysctl::NetSysctl;
 use super::types::{DevId, HostId, NetnsId, Pid};
@@ -41,7 +42,7 @@ pub struct Netns {
     /// Next free ifindex.
     pub next_ifindex: u32,
     /// Ids this namespace gave to others (`peernet2id`, shown as `link-netnsid`).
-    pub nsids: BTreeMap<NetnsId, u32>,
+    pub nsids: Nsids,
     /// Routing tables and rules.
     pub fib: Fib,
     /// Learnt path MTUs and redirects.

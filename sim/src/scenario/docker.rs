@@ -18,6 +18,7 @@ const KEYS: &[(&str, &str)] = &[
     ("dns", "--dns"),
     ("dns-opts", "--dns-opt"),
     ("dns-search", "--dns-search"),
+    ("experimental", "--experimental"),
     ("fixed-cidr", "--fixed-cidr"),
     ("hosts", "--host"),
     ("icc", "--icc"),
@@ -25,7 +26,9 @@ const KEYS: &[(&str, &str)] = &[
     ("ip-forward", "--ip-forward"),
     ("ip-forward-no-drop", "--ip-forward-no-drop"),
     ("ip-masq", "--ip-masq"),
+    ("ip6tables", "--ip6tables"),
     ("iptables", "--iptables"),
+    ("live-restore", "--live-restore"),
     ("mtu", "--mtu"),
     ("userland-proxy", "--userland-proxy"),
 ];

@@ -156,6 +156,7 @@ fn instead(tool: &str) -> Option<&'static str> {
         "iperf" | "iperf3" | "netperf" => "send a long answer with the probe `PLACE> bulk HOST:PORT`",
         "wget" | "ab" | "http" => "ask with `curl`, or the probe `PLACE> http HOST:PORT`",
         "dig" | "host" | "nslookup" | "drill" | "getent" => "ask with the probe `PLACE> dns NAME`",
+        "lsof" | "fuser" | "ps" | "top" => "`ss -tulnp` tells who listens, with the process",
         "mtr" | "tracepath" => "use `traceroute`, or the probe `PLACE> traceroute ADDRESS`",
         "ufw" | "firewall-cmd" | "nftables" => {
             "give the host the rules that it makes: `iptables: |` with what `iptables-save` prints"

@@ -44,7 +44,7 @@ pub(crate) fn vxlan_entries<R: Recorder>(k: &Kernel<R>, d: &Device, v: &Vxlan) -
                 port: (r.port != v.cfg.port).then_some(r.port),
                 vni: (r.vni != v.cfg.vni).then_some(r.vni),
                 via,
-                netnsid: away.then(|| k.ns(d.netns).nsids.get(&v.home).copied()).flatten(),
+                netnsid: away.then(|| k.ns(d.netns).nsids.get(v.home)).flatten(),
                 ages: (now.saturating_sub(e.used) / SEC, now.saturating_sub(e.updated) / SEC),
                 extern_learn: e.extern_learn,
                 state: e.state,

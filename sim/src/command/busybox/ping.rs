@@ -113,7 +113,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
     if a.count.is_none() && deadline.is_none() && p.deadline.is_none() && !p.background {
         return Err(Refusal::new("ping without -c or -w, which never ends", 0));
     }
-    let tell = Tell { head, host: a.host, quiet: a.quiet, bound: a.from.is_some(), told };
+    let tell = Tell { head, host: a.host, quiet: a.quiet, bound: a.from.is_some(), ident: None, told };
     let spec = PingSpec {
         size: a.size,
         count: a.count,

@@ -15,18 +15,22 @@ const TIMEOUT: u64 = 900 * SEC;
 /// Runs `wget`.
 ///
 /// # Errors
-/// What the model has not: other options and schemes, files by the name of the URL.
+/// What the model has not: other options and schemes.
 pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
-    let opts = match options(p, "wget", argv, ("q", "OT", "cSoPUY"), USAGE) {
+    // The one long option that people use.
+    let (long, argv): (Vec<String>, Vec<String>) = argv.iter().cloned().partition(|w| w == "--spider");
+    let spider = !long.is_empty();
+    let opts = match options(p, "wget", &argv, ("qS", "OT", "coPUY"), USAGE) {
         Ok(o) => o,
         Err(done) => return done,
     };
-    let (mut url, mut quiet, mut to, mut limit) = (None, false, None, TIMEOUT);
+    let (mut url, mut quiet, mut show, mut to, mut limit) = (None, false, false, None, TIMEOUT);
     for (at, o) in opts {
         match o {
             Opt::Word(w) if url.is_none() => url = Some((at, w)),
             Opt::Word(_) => return Err(Refusal::new("wget of several addresses", at)),
             Opt::Flag('q', _) => quiet = true,
+            Opt::Flag('S', _) => show = true,
             Opt::Flag('O', v) => to = v,
             Opt::Flag('T', Some(v)) => match seconds(&v) {
                 Some(t) => limit = t,
@@ -36,7 +40,6 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         }
     }
     let Some((at, url)) = url else { return Ok(usage(p, "wget", None, USAGE)) };
-    let Some(to) = to else { return Err(Refusal::new("wget without -O", at)) };
     let http::Url { authority, host, port, path } = http::read("wget", &url, at)?;
     let Some(port) = port else { return Err(Refusal::new(format!("wget {url}"), at)) };
     let Ok(dst) = p.lookup(host) else {
@@ -67,7 +70,19 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         p.err.push_str(&format!("wget: can't connect to remote host ({dst}): {why}\n"));
         return Ok(1);
     }
-    let body = got.split_once("\r\n\r\n").map_or(got.as_str(), |x| x.1);
+    let (head, body) = got.split_once("\r\n\r\n").unwrap_or(("", &got));
+    if show {
+        head.split("\r\n").chain([""]).for_each(|l| p.err.push_str(&format!("  {l}\n")));
+    }
+    if spider {
+        p.err.push_str(if quiet { "" } else { "remote file exists\n" });
+        return Ok(0);
+    }
+    let given = to.is_some();
+    let to = to.unwrap_or_else(|| match path.rsplit('/').next() {
+        None | Some("") => "index.html".to_owned(),
+        Some(name) => name.to_owned(),
+    });
     if to == "-" {
         p.out.push_str(body);
         if !quiet {
@@ -76,6 +91,10 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         return Ok(0);
     }
     let file = p.path(&to);
+    if !given && p.sess.exists(p.host, p.ns, &file) {
+        p.err.push_str(&format!("wget: can't open '{to}': File exists\n"));
+        return Ok(1);
+    }
     if p.sess.write_file(p.host, p.ns, &file, body, false).is_err() {
         p.err.push_str(&format!("wget: can't open '{to}'\n"));
         return Ok(1);

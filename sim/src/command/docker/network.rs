@@ -316,7 +316,7 @@ fn rm(p: &mut Proc<'_>, args: &[String]) -> Exit {
 }
 
 /// Asks, and reads the answer from standard input.
-fn agreed(p: &mut Proc<'_>, warning: &str) -> bool {
+pub(super) fn agreed(p: &mut Proc<'_>, warning: &str) -> bool {
     p.out.push_str(&format!("{warning}\nAre you sure you want to continue? [y/N] "));
     let answer = std::mem::take(&mut p.stdin);
     answer.lines().next().is_some_and(|a| a.trim().eq_ignore_ascii_case("y"))

@@ -190,11 +190,15 @@ fn ps_row(p: &Proc<'_>, c: &Container, whole: bool) -> Value {
     labels.sort();
     let created = when(c.created);
     let created = format!("{} +0000 UTC", created.split('.').next().unwrap_or("").replace('T', " "));
-    json!({"Command": command_of(c), "CreatedAt": created, "ID": if whole { &c.id } else { &c.id[..12] },
+    let mut row = json!({"Command": command_of(c), "CreatedAt": created, "ID": if whole { &c.id } else { &c.id[..12] },
         "Image": c.image, "Labels": labels.join(","), "LocalVolumes": "0", "Mounts": "", "Names": c.name,
         "Networks": nets, "Ports": ports(c, profile(p) == Profile::V20),
         "RunningFor": format!("{} ago", human(now - c.created)), "Size": "0B", "State": state_name(c.state),
-        "Status": status, "labels": c.labels})
+        "Status": status, "labels": c.labels});
+    if profile(p) == Profile::V28 {
+        row["Platform"] = Value::Null;
+    }
+    row
 }
 
 /// The heads of its columns.

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::super::{Proc, Refusal};
 use super::show::table;
+use crate::docker::Profile;
 
 /// What a template is filled with, which decides how a field that is not there is told of.
 #[derive(Clone, Copy)]
@@ -49,7 +50,8 @@ pub fn fill(text: &str, data: &Value, of: Of) -> Result<String, Fault> {
 /// What the model has not.
 pub fn list(p: &mut Proc<'_>, format: &str, heads: &Value, rows: &[Value], of: Of) -> Result<i32, Refusal> {
     let (format, columns) = match format {
-        "json" => ("{{json .}}", false),
+        // Up to 20.10 it is a template like any other.
+        "json" if super::profile(p) != Profile::V20 => ("{{json .}}", false),
         "table" => return Err(Refusal::new("--format table without columns", 0)),
         f => f.strip_prefix("table ").map_or((f, false), |f| (f, true)),
     };

@@ -121,7 +121,7 @@ pub(super) fn stats64(d: &Device, g: &Globals) -> Value {
 
 fn far_id(k: &Kernel<Trace>, d: &Device) -> Option<u32> {
     let far: NetnsId = k.iflink(d)?.netns;
-    k.ns(d.netns).nsids.get(&far).copied().filter(|_| far != d.netns)
+    k.ns(d.netns).nsids.get(far).filter(|_| far != d.netns)
 }
 
 /// The mask in hexadecimal, 0 without a prefix, as `ip` writes it.

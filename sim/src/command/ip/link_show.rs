@@ -170,7 +170,7 @@ pub(super) fn far_netns(k: &Kernel<Trace>, host: crate::kernel::types::HostId, d
     if far == d.netns {
         return None;
     }
-    let id = k.ns(d.netns).nsids.get(&far)?;
+    let id = k.ns(d.netns).nsids.get(far)?;
     let names = &k.host(host).named;
     // Names are looked up from the namespace that `ip` runs in, which knows ids of its own only.
     match names.iter().find(|(_, ns)| **ns == far) {

@@ -97,7 +97,7 @@ pub(super) fn exec(p: &mut Proc<'_>, g: &Globals, c: &NetnsCmd) -> Result<i32, B
         }
         NetnsCmd::ListId => {
             let k = &p.sess.kernel;
-            let mut ids: Vec<_> = k.ns(p.ns).nsids.iter().map(|(ns, id)| (*id, *ns)).collect();
+            let mut ids: Vec<_> = k.ns(p.ns).nsids.iter().map(|(ns, id)| (id, ns)).collect();
             ids.sort_unstable();
             let mut text = String::new();
             for (id, ns) in ids {
@@ -147,8 +147,7 @@ fn list(p: &mut Proc<'_>, g: &Globals) {
     let k = &p.sess.kernel;
     let ids = &k.ns(p.ns).nsids;
     let named = &k.host(p.host).named;
-    let mut names: Vec<(String, Option<u32>)> =
-        named.iter().rev().map(|(n, ns)| (n.clone(), ids.get(ns).copied())).collect();
+    let mut names: Vec<(String, Option<u32>)> = named.iter().rev().map(|(n, ns)| (n.clone(), ids.get(*ns))).collect();
     // Links that lead nowhere are names in the directory like any other.
     let there = p.sess.list_dir(p.host, k.host(p.host).root_ns, "/run/netns").unwrap_or_default();
     names.extend(there.into_iter().filter(|n| !named.contains_key(n)).map(|n| (n, None)));

@@ -48,7 +48,7 @@ impl Shown<'_> {
 /// All chains of a table: base chains by hook, then the others by name.
 pub fn chains(table: Option<&Table>, kind: TableKind) -> Vec<Shown<'_>> {
     let base = |h: &Hook| {
-        let there = table.and_then(|t| t.chains[t.base[*h as usize]? as usize].as_ref());
+        let there = table.and_then(|t| t.chains[t.base[*h as usize]? as usize].as_deref());
         there.map_or(Shown::Missing(*h), Shown::Chain)
     };
     let mut out: Vec<Shown<'_>> = kind.hooks().iter().map(base).collect();

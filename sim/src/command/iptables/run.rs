@@ -62,7 +62,7 @@ impl Run<'_> {
     /// A chain that exists.
     fn find(&self, name: &str) -> Option<&Chain> {
         let t = self.draft.tables().get(self.kind)?;
-        t.chains[t.find(name)?].as_ref()
+        t.chains[t.find(name)?].as_deref()
     }
 
     /// The name is one of the table's base chains, whether it exists or not.
@@ -73,7 +73,7 @@ impl Run<'_> {
     /// Chains of the table that exist, base chains first.
     fn names(&self, sorted: bool) -> Vec<(Arc<str>, bool)> {
         let Some(t) = self.draft.tables().get(self.kind) else { return Vec::new() };
-        let base = self.kind.hooks().iter().filter_map(|h| t.chains[t.base[*h as usize]? as usize].as_ref());
+        let base = self.kind.hooks().iter().filter_map(|h| t.chains[t.base[*h as usize]? as usize].as_deref());
         let mut out: Vec<_> = base.map(|c| (c.name.clone(), true)).collect();
         let mut user: Vec<_> = t.chains().filter(|c| c.hook.is_none()).map(|c| (c.name.clone(), false)).collect();
         if sorted {

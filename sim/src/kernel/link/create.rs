@@ -9,6 +9,7 @@ use crate::kernel::bridge::Bridge;
 use crate::kernel::fib::Fib;
 use crate::kernel::macvlan::MacvlanMode;
 use crate::kernel::netns::{Host, Netns};
+use crate::kernel::nsid::Nsids;
 use crate::kernel::sysctl::NetSysctl;
 use crate::kernel::types::{DevId, Errno, HostId, IfName, NetnsId};
 use crate::kernel::vxlan::{Vxlan, VxlanCfg};
@@ -58,7 +59,7 @@ impl<R: Recorder> Kernel<R> {
             is_switch: false,
             devs: BTreeMap::new(),
             next_ifindex: 1,
-            nsids: BTreeMap::new(),
+            nsids: Nsids::default(),
             fib: Fib::new(),
             exceptions: Default::default(),
             neigh: Default::default(),
@@ -316,11 +317,7 @@ impl<R: Recorder> Kernel<R> {
 
     /// A namespace gives another one an id, unless it has one (`peernet2id_alloc`).
     pub(crate) fn note_nsid(&mut self, of: NetnsId, other: NetnsId) {
-        let ids = &mut self.ns_mut(of).nsids;
-        if !ids.contains_key(&other) {
-            let free = (0..).find(|n| !ids.values().any(|v| v == n)).unwrap_or(0);
-            ids.insert(other, free);
-        }
+        self.ns_mut(of).nsids.alloc(other);
     }
 
     /// `RTM_DELLINK`.
@@ -397,7 +394,7 @@ impl<R: Recorder> Kernel<R> {
         self.vxlan_home_gone(ns);
         self.ns_mut(ns).alive = false;
         for n in &mut self.netns {
-            n.nsids.remove(&ns);
+            n.nsids.remove(ns);
         }
     }
 }

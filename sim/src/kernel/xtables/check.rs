@@ -14,9 +14,9 @@ use crate::kernel::types::Errno;
 const JUMP_STACK: usize = 16;
 
 /// A set of hooks, one bit each.
-type Hooks = u8;
+pub(super) type Hooks = u8;
 
-const ANY: Hooks = 0x1f;
+pub(super) const ANY: Hooks = 0x1f;
 const PRE: Hooks = 1 << Hook::Prerouting as u8;
 const IN: Hooks = 1 << Hook::Input as u8;
 const FWD: Hooks = 1 << Hook::Forward as u8;
@@ -99,7 +99,7 @@ fn asks_for_syn(rule: &Rule) -> bool {
 }
 
 /// Hooks from which a rule may be reached.
-fn hooks(rule: &Rule) -> Hooks {
+pub(super) fn hooks(rule: &Rule) -> Hooks {
     let of_target = match &rule.target {
         Target::Nat(n) => match n.kind {
             NatKind::Masquerade => POST,
@@ -137,7 +137,7 @@ fn hooks_of_match(m: &Match) -> Hooks {
     }
 }
 
-/// Walks every chain from every base chain.
+/// Walks every chain from every base chain, each of them summed up.
 ///
 /// # Errors
 /// `EINVAL` for a rule that must not be reached from there; nf_tables says `EMLINK` where jumps nest too deep, which
@@ -165,12 +165,12 @@ impl Walk<'_> {
     /// ip_tables may nest as deep as there are chains.
     fn chain(&mut self, start: usize, open: &mut Vec<(usize, usize, usize)>) -> Result<(), Errno> {
         let mut on_path = vec![false; self.table.chains.len()];
-        // Chain, next rule, deepest below so far.
+        // Chain, next stretch of its rules, deepest below so far.
         open.push((start, 0, 0));
         on_path[start] = true;
         while let Some((ix, at, deepest)) = open.pop() {
-            let rules = self.table.chains[ix].as_ref().map_or(&[][..], |c| &c.rules);
-            let Some(r) = rules.get(at) else {
+            let stretches = self.table.chains[ix].as_ref().map_or(&[][..], |c| &c.sum.stretches);
+            let Some(s) = stretches.get(at) else {
                 on_path[ix] = false;
                 self.done[ix] = Some(deepest + 1);
                 self.depth(open.len() + deepest + 1)?;
@@ -179,13 +179,14 @@ impl Walk<'_> {
                 }
                 continue;
             };
-            if hooks(&r.rule) & self.hook == 0 {
+            if s.hooks & self.hook == 0 {
                 return Err(Errno::EINVAL);
             }
-            let to = r.jump as usize;
-            if to >= self.table.chains.len() {
+            let Some(to) = s.jump.map(|j| j as usize) else {
                 open.push((ix, at + 1, deepest));
-            } else if on_path[to] {
+                continue;
+            };
+            if on_path[to] {
                 return Err(if self.variant == Variant::Legacy { Errno::ELOOP } else { Errno::EMLINK });
             } else if let Some(below) = self.done[to] {
                 self.depth(open.len() + 1 + below)?;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::check;
+use super::sum::{Changed, Sum};
 use super::types::{Chain, Counters, Policy, Rule, RuleSlot, Table, TableKind, Tables, Variant};
 use crate::journal::Entry;
 use crate::kernel::Kernel;
@@ -147,8 +148,7 @@ impl<R: Recorder> Kernel<R> {
         }
         nf.xt.variants[variant as usize] = new;
         nf.xt.shared.settle(&mut nf.xt.variants, now);
-        let rules = nf.xt.variants.iter().flat_map(all_chains).flat_map(|c| &c.rules);
-        nf.xt.ct_users = u32::try_from(rules.filter(|r| r.rule.needs_conntrack()).count()).unwrap_or(u32::MAX);
+        nf.xt.ct_users = nf.xt.variants.iter().flat_map(all_chains).map(|c| c.sum.ct_users).sum();
         nf.active = nf.xt.ct_users > 0 || nf.xt.variants.iter().flat_map(all_chains).any(|c| c.hook.is_some());
         Ok(())
     }
@@ -218,6 +218,8 @@ struct Work {
     variant: Variant,
     tables: Tables,
     touched: [bool; 5],
+    /// By `TableKind as usize`.
+    rules: [Changed; 5],
     /// The kernel looks at each rule.
     checked: bool,
     /// Something other than coming to be happened to a table.
@@ -229,7 +231,15 @@ struct Work {
 impl Work {
     fn new(tables: &Tables, variant: Variant, checked: bool) -> Self {
         let (touched, changed) = ([false; 5], [false; 5]);
-        Work { variant, tables: tables.clone(), touched, checked, changed, given: Vec::new() }
+        Work {
+            variant,
+            tables: tables.clone(),
+            touched,
+            rules: Default::default(),
+            checked,
+            changed,
+            given: Vec::new(),
+        }
     }
 
     fn change(&mut self, change: &XtChange) -> Result<(), Errno> {
@@ -247,9 +257,13 @@ impl Work {
                     return Err(Errno::EEXIST);
                 }
                 t.add_chain(Chain::new(chain.clone(), None));
+                self.rules[*table as usize] = Changed::Chains;
             }
             XtChange::DelChain { table, chain } => self.delete_chain(*table, chain)?,
-            XtChange::RenameChain { table, from, to } => self.existing(*table)?.rename(from, to)?,
+            XtChange::RenameChain { table, from, to } => {
+                self.existing(*table)?.rename(from, to)?;
+                self.rules[*table as usize] = Changed::Chains;
+            }
             XtChange::FlushChain { table, chain } => self.chain(*table, chain)?.rules.clear(),
             XtChange::Policy { table, chain, policy, counters } => {
                 let legacy = self.variant == Variant::Legacy;
@@ -300,23 +314,22 @@ impl Work {
             self.tables.order.push(kind);
         }
         let legacy = self.variant == Variant::Legacy;
-        place.get_or_insert_with(|| {
-            let mut t = Box::<Table>::default();
-            if legacy {
-                for hook in kind.hooks() {
-                    t.add_base(*hook, true);
-                }
+        let new = || {
+            let mut t = Table::default();
+            for hook in kind.hooks().iter().filter(|_| legacy) {
+                t.add_base(*hook, true);
             }
-            t
-        })
+            Arc::new(t)
+        };
+        Arc::make_mut(place.get_or_insert_with(new))
     }
 
     fn existing(&mut self, kind: TableKind) -> Result<&mut Table, Errno> {
         self.touched[kind as usize] = true;
-        self.tables.by_kind[kind as usize].as_deref_mut().ok_or(Errno::ENOENT)
+        self.tables.by_kind[kind as usize].as_mut().map(Arc::make_mut).ok_or(Errno::ENOENT)
     }
 
-    /// A chain; a base chain is made where it does not exist.
+    /// A chain that changes; a base chain is made where it does not exist.
     fn chain(&mut self, kind: TableKind, name: &str) -> Result<&mut Chain, Errno> {
         let base = Hook::by_name(name).filter(|h| kind.hooks().contains(h));
         let counted = self.variant == Variant::Legacy || self.tables.counting;
@@ -324,15 +337,20 @@ impl Work {
             Some(_) => self.table(kind),
             None => self.existing(kind)?,
         };
-        let ix = match (t.find(name), base) {
-            (Some(ix), _) => ix,
-            (None, Some(hook)) => t.add_base(hook, counted),
+        let (ix, made) = match (t.find(name), base) {
+            (Some(ix), _) => (ix, false),
+            (None, Some(hook)) => (t.add_base(hook, counted), true),
             (None, None) => return Err(Errno::ENOENT),
         };
-        t.chains[ix].as_mut().ok_or(Errno::ENOENT)
+        match made {
+            true => self.rules[kind as usize] = Changed::Chains,
+            false => self.rules[kind as usize].chain(ix),
+        }
+        self.existing(kind)?.chain_mut(ix).ok_or(Errno::ENOENT)
     }
 
     fn reset(&mut self, kind: TableKind) {
+        self.rules[kind as usize] = Changed::Chains;
         if self.variant == Variant::Nft {
             self.tables.by_kind[kind as usize] = None;
             self.tables.order.retain(|k| *k != kind);
@@ -340,7 +358,7 @@ impl Work {
         }
         for place in &mut self.table(kind).chains {
             match place {
-                Some(c) if c.hook.is_some() => c.rules.clear(),
+                Some(c) if c.hook.is_some() => Arc::make_mut(c).rules.clear(),
                 _ => *place = None,
             }
         }
@@ -363,6 +381,7 @@ impl Work {
             t.base[hook as usize] = None;
         }
         t.chains[ix] = None;
+        self.rules[kind as usize] = Changed::Chains;
         Ok(())
     }
 
@@ -387,7 +406,7 @@ impl Work {
         let nft = self.variant == Variant::Nft;
         let t = self.existing(kind)?;
         let ix = t.find(name).ok_or(Errno::ENOENT)?;
-        let Some(c) = t.chains[ix].as_mut() else { return Err(Errno::ENOENT) };
+        let Some(c) = t.chain_mut(ix) else { return Err(Errno::ENOENT) };
         if let Some(at) = rule {
             let r = c.rules.get_mut(at).ok_or(Errno::E2BIG)?;
             r.forget(nft);
@@ -408,12 +427,12 @@ impl Work {
     /// Finds the chains that are jumped to, and looks whether the whole is valid.
     fn finish(&mut self) -> Result<(), Errno> {
         for kind in TableKind::ALL.into_iter().filter(|k| self.touched[*k as usize]) {
-            let Some(t) = self.tables.by_kind[kind as usize].as_deref_mut() else { continue };
-            t.resolve();
+            let Some(t) = self.tables.by_kind[kind as usize].as_mut().map(Arc::make_mut) else { continue };
+            t.sum_up(&self.rules[kind as usize]);
             if self.variant == Variant::Legacy && self.changed[kind as usize] {
                 // `do_replace` brings in a whole new table: what matches remember is lost, and iptables 1.8.9
                 // brings back the counters of rules, but of policies only where it was told them.
-                for c in t.chains.iter_mut().flatten() {
+                for c in t.chains.iter_mut().flatten().map(Arc::make_mut) {
                     c.rules.iter_mut().for_each(|r| r.memory = fresh_memory(&r.rule));
                     if !self.given.iter().any(|(k, name)| *k == kind && *name == c.name) {
                         c.counters = Counters::default();
@@ -444,14 +463,15 @@ impl RuleSlot {
 
 impl Chain {
     fn new(name: Arc<str>, hook: Option<Hook>) -> Self {
-        let policy = Policy::Accept;
-        Chain { name, rules: Vec::new(), hook, policy, counters: Counters::default(), counted: false }
+        let (policy, counters) = (Policy::Accept, Counters::default());
+        Chain { name, rules: Vec::new(), hook, policy, counters, counted: false, sum: Sum::default() }
     }
 }
 
 impl Table {
     /// Puts a chain into a free slot.
     fn add_chain(&mut self, chain: Chain) -> usize {
+        let chain = Arc::new(chain);
         match self.chains.iter().position(Option::is_none) {
             Some(free) => {
                 self.chains[free] = Some(chain);
@@ -481,24 +501,14 @@ impl Table {
             return Err(Errno::EEXIST);
         }
         let ix = self.find(from).ok_or(Errno::ENOENT)?;
-        for r in self.chains.iter_mut().flatten().flat_map(|c| &mut c.rules) {
+        for r in self.chains.iter_mut().flatten().flat_map(|c| &mut Arc::make_mut(c).rules) {
             if r.rule.target.chain().is_some_and(|t| **t == *from) {
                 Arc::make_mut(&mut r.rule).target.set_chain(to);
             }
         }
-        if let Some(c) = self.chains[ix].as_mut() {
+        if let Some(c) = self.chain_mut(ix) {
             c.name = to.clone();
         }
         Ok(())
-    }
-
-    /// Names of chains become their slots.
-    fn resolve(&mut self) {
-        let slots = self.chains.iter().enumerate();
-        let by_name: std::collections::BTreeMap<Arc<str>, u32> =
-            slots.filter_map(|(ix, c)| Some((c.as_ref()?.name.clone(), u32::try_from(ix).ok()?))).collect();
-        for r in self.chains.iter_mut().flatten().flat_map(|c| &mut c.rules) {
-            r.jump = r.rule.target.chain().and_then(|to| by_name.get(to).copied()).unwrap_or(u32::MAX);
-        }
     }
 }

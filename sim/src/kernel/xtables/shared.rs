@@ -8,7 +8,7 @@ use super::matches::connlimit::ConnlimitTable;
 use super::matches::hashlimit::HashlimitTable;
 use super::matches::recent::RecentTable;
 use super::matches::written::{Asks, WrittenMatch};
-use super::types::Tables;
+use super::types::{Rule, RuleSlot, Table as XtTable, Tables};
 use crate::kernel::types::{MSEC, Nanos};
 
 /// The kernel's ticks (`CONFIG_HZ=250`): these modules know no shorter time.
@@ -49,6 +49,23 @@ struct Slot {
     table: Table,
 }
 
+/// The rule has a part in such a table.
+pub(super) fn shares(rule: &Rule) -> bool {
+    let part = |m: &Match| match m {
+        Match::Written(w) => matches!(w.asks, Asks::Recent(_) | Asks::Hashlimit(_) | Asks::Connlimit(_)),
+        _ => false,
+    };
+    rule.matches.iter().any(part)
+}
+
+/// The rules of the chains that have a part in such a table.
+fn sharing(all: &mut Tables) -> impl Iterator<Item = &mut RuleSlot> {
+    let there = |t: &&mut Arc<XtTable>| t.chains().any(|c| c.sum.shares);
+    let tables = all.by_kind.iter_mut().flatten().filter(there).map(Arc::make_mut);
+    let chains = tables.flat_map(|t| t.chains.iter_mut().flatten()).filter(|c| c.sum.shares);
+    chains.flat_map(|c| &mut Arc::make_mut(c).rules)
+}
+
 /// The tables of a namespace. Their numbers begin with 1.
 #[derive(Clone, Debug, Default)]
 pub struct Shared(Vec<Option<Slot>>);
@@ -73,9 +90,7 @@ impl Shared {
     /// Rules have changed: each that shares something gets its table's number, and tables that no rule uses are gone.
     pub(crate) fn settle(&mut self, variants: &mut [Tables; 2], now: Nanos) {
         let mut used = vec![false; self.0.len()];
-        let tables = variants.iter_mut().flat_map(|v| v.by_kind.iter_mut().flatten());
-        let rules = tables.flat_map(|t| t.chains.iter_mut().flatten()).flat_map(|c| &mut c.rules);
-        for slot in rules {
+        for slot in variants.iter_mut().flat_map(sharing) {
             for (m, memory) in slot.rule.matches.iter().zip(&mut slot.memory) {
                 let Match::Written(w) = m else { continue };
                 let there = match &w.asks {

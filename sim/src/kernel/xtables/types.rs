@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use super::matches::Match;
+use super::sum::Sum;
 use super::targets::Target;
 use crate::kernel::netfilter::Hook;
 
@@ -225,13 +226,15 @@ pub struct Chain {
     pub counters: Counters,
     /// The policy counts.
     pub counted: bool,
+    /// What its rules come to, kept while they stay as they are.
+    pub(super) sum: Sum,
 }
 
 /// A table.
 #[derive(Clone, Debug, Default)]
 pub struct Table {
     /// Chains; a slot is free after its chain was deleted.
-    pub chains: Vec<Option<Chain>>,
+    pub chains: Vec<Option<Arc<Chain>>>,
     /// Base chain of each hook: index into `chains`.
     pub base: [Option<u32>; 5],
 }
@@ -244,15 +247,20 @@ impl Table {
 
     /// The chains that exist, in the order of their slots.
     pub fn chains(&self) -> impl Iterator<Item = &Chain> {
-        self.chains.iter().flatten()
+        self.chains.iter().flatten().map(|c| &**c)
+    }
+
+    /// A chain to be changed; it becomes this table's own where copies of the table share it.
+    pub(super) fn chain_mut(&mut self, ix: usize) -> Option<&mut Chain> {
+        self.chains.get_mut(ix)?.as_mut().map(Arc::make_mut)
     }
 }
 
 /// The tables of one variant, by [`TableKind`]; a table exists once it was used.
 #[derive(Clone, Debug, Default)]
 pub struct Tables {
-    /// By `TableKind as usize`.
-    pub by_kind: [Option<Box<Table>>; 5],
+    /// By `TableKind as usize`. Copies share what they have in common: a change of one chain copies that chain.
+    pub by_kind: [Option<Arc<Table>>; 5],
     /// iptables-nft gives a new base chain a counter: 1.8.13 does, 1.8.9 does not.
     pub counting: bool,
     /// Those that exist, in the order in which they came to be (`/proc/net/ip_tables_names` backwards).
@@ -278,9 +286,9 @@ pub struct Xtables {
     pub first: [[Variant; 5]; 5],
     /// What rules remember together.
     pub shared: super::shared::Shared,
-    /// The names of the tables that `ip6tables` made, and how many of iptables-nft were there before. What is in them is
-    /// not modelled: there is no IPv6.
-    pub v6: Option<(usize, Vec<TableKind>)>,
+    /// The tables that `ip6tables` made, each with how many of iptables-nft were there before it. What is in them is not
+    /// modelled: there is no IPv6.
+    pub v6: Vec<(usize, TableKind)>,
 }
 
 impl Xtables {
@@ -291,6 +299,25 @@ impl Xtables {
             Variant::Nft => [Variant::Nft, Variant::Legacy],
             Variant::Legacy => [Variant::Legacy, Variant::Nft],
         }
+    }
+
+    /// `ip6tables` makes those of its tables that are not there yet.
+    pub(crate) fn add_v6(&mut self, tables: &[TableKind]) {
+        let before = self.of(Variant::Nft).order.len();
+        for t in tables {
+            if !self.v6.iter().any(|(_, there)| there == t) {
+                self.v6.push((before, *t));
+            }
+        }
+    }
+
+    /// The tables in nf_tables by family and name, in the order in which they were made.
+    pub fn nft_tables(&self) -> Vec<(&'static str, &'static str)> {
+        let mut all: Vec<_> = self.of(Variant::Nft).order.iter().map(|t| ("ip", t.name())).collect();
+        for (more, (before, t)) in self.v6.iter().enumerate() {
+            all.insert((before + more).min(all.len()), ("ip6", t.name()));
+        }
+        all
     }
 
     /// The tables of a variant.

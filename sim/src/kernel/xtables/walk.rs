@@ -43,7 +43,7 @@ impl<R: Recorder> Kernel<R> {
         let slot = &mut self.netns[at.ns.ix()].nf.xt.variants[v as usize].by_kind[t as usize];
         let Some(mut table) = slot.take() else { return Walked::Accept };
         let end = match table.base[at.hook as usize] {
-            Some(base) => self.xt_run(&mut table, base, at, v, t, p),
+            Some(base) => self.xt_run(Arc::make_mut(&mut table), base, at, v, t, p),
             None => Walked::Accept,
         };
         self.netns[at.ns.ix()].nf.xt.variants[v as usize].by_kind[t as usize] = Some(table);
@@ -65,7 +65,7 @@ impl<R: Recorder> Kernel<R> {
         let mut stack: ArrayVec<(u32, usize), JUMPS> = ArrayVec::new();
         let (mut chain, mut i) = (base, 0);
         loop {
-            let Some(Some(c)) = table.chains.get_mut(chain as usize) else { return Walked::Accept };
+            let Some(c) = table.chain_mut(chain as usize) else { return Walked::Accept };
             let name = &c.name;
             let mut next = Next::Back;
             while let Some(slot) = c.rules.get_mut(i) {
@@ -129,7 +129,7 @@ impl<R: Recorder> Kernel<R> {
         t: TableKind,
         p: &mut Packet,
     ) -> Walked {
-        let Some(Some(c)) = table.chains.get_mut(base as usize) else { return Walked::Accept };
+        let Some(c) = table.chain_mut(base as usize) else { return Walked::Accept };
         if c.counted {
             c.counters.packets += 1;
             c.counters.bytes += bytes;

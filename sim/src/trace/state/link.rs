@@ -77,7 +77,7 @@ fn link<R: Recorder>(k: &Kernel<R>, ns: NetnsId, d: &Device) -> Value {
 /// The id that a namespace has for another; for one it never spoke of, the next free one (`peernet2id_alloc`).
 fn nsid<R: Recorder>(k: &Kernel<R>, ns: NetnsId, other: NetnsId) -> u32 {
     let ids = &k.ns(ns).nsids;
-    ids.get(&other).copied().unwrap_or_else(|| (0..).find(|n| ids.values().all(|v| v != n)).unwrap_or(0))
+    ids.get(other).unwrap_or_else(|| ids.lowest())
 }
 
 /// `print_link_flags` of iproute2; `m_down` when the other end, in the same namespace, is down.
