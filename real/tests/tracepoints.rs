@@ -66,7 +66,7 @@ impl Lab {
         let mut w = Watch::start().unwrap();
         self.send(to, len, ttl);
         let all = w.drain();
-        assert_eq!(w.lost(), 0);
+        assert_eq!(w.take_lost(), 0);
         let ours = |e: &Event| match e {
             Event::Drop(d) => {
                 let seen = d.seen.as_ref().is_some_and(|s| s.dev.starts_with(&self.name));

@@ -212,16 +212,20 @@ impl Watch {
         // One for all, lest it change their order.
         let offset = ring::realtime();
         for (name, ring) in &mut self.rings {
-            self.lost += ring.drain(offset, |s| raw.push((*name, s)));
+            // What a process of others sends and looks up for itself is none of ours.
+            let wanted: fn(&At) -> bool = match *name {
+                FIB | QUEUE | RECEIVE => |at| at.tid != 0 || at.softirq,
+                _ => |_| true,
+            };
+            self.lost += ring.drain(offset, wanted, |s| raw.push((*name, s)));
         }
         raw.sort_by_key(|(_, s)| s.at.time_ns);
         raw.into_iter().filter_map(|(name, s)| self.event(name, &s)).collect()
     }
 
-    /// How many events the kernel dropped because they were not read in time.
-    #[must_use]
-    pub fn lost(&self) -> u64 {
-        self.lost
+    /// How many events may be missing since this was last asked, because they were not read in time.
+    pub fn take_lost(&mut self) -> u64 {
+        std::mem::take(&mut self.lost)
     }
 
     /// The function around an address of the kernel's code (`nft_do_chain`); the address where symbols are hidden.

@@ -96,27 +96,35 @@ const COMMON_FLAGS: usize = 2;
 const SOFTIRQ: u8 = 0x10;
 
 impl Ring {
-    /// Hands over what is there, its times put forward by `offset`; returns how many records are missing.
-    pub fn drain(&mut self, offset: u64, mut each: impl FnMut(Sample)) -> u64 {
-        let mut lost = 0;
+    /// Hands over what is there and is `wanted`, its times put forward by `offset`; returns how many records may be missing.
+    pub fn drain(&mut self, offset: u64, wanted: fn(&At) -> bool, mut each: impl FnMut(Sample)) -> u64 {
+        let (mut lost, mut bytes) = (0, 0);
         while let Some(r) = self.0.next_record() {
+            bytes += r.len();
             match r.parse_record() {
                 Ok(Record::Sample(s)) => {
-                    let raw = s.raw().unwrap_or_default().to_vec();
+                    let raw = s.raw().unwrap_or_default();
                     let at = At {
                         time_ns: s.time().unwrap_or(0).wrapping_add(offset),
                         cpu: s.cpu().unwrap_or(0),
                         tid: s.tid().filter(|t| t.cast_signed() > 0).unwrap_or(0),
                         softirq: raw.get(COMMON_FLAGS).is_some_and(|f| f & SOFTIRQ != 0),
                     };
-                    each(Sample { at, raw });
+                    if wanted(&at) {
+                        each(Sample { at, raw: raw.to_vec() });
+                    }
                 }
+                // Told only with the next record that found room: by then what was lost may be of an earlier step.
                 Ok(Record::Lost(l)) => lost += l.lost,
                 // Whatever else is told, a throttled tracepoint or what nobody can read, is at least one event less.
                 Ok(Record::Throttle(_)) | Err(_) => lost += 1,
                 Ok(_) => {}
             }
         }
-        lost
+        // A ring that was full has perhaps lost what it does not tell yet.
+        lost + u64::from(bytes + LARGEST > RING)
     }
 }
+
+/// More than the largest record takes.
+const LARGEST: usize = 1 << 12;
