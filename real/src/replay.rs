@@ -17,6 +17,7 @@ use crate::recording::{Recording, list, text};
 
 use pace::{ENGINES, OURS, Pace, took};
 
+mod looked;
 mod pace;
 mod phase;
 
@@ -112,7 +113,7 @@ pub fn play(r: &Recording, mut s: Session) -> Played {
     }
     taps.scan(&s);
     s.advance(pace.state_ms * MSEC);
-    played.states.push(("end".to_owned(), dump(&s, &r.json["state"]["end"])));
+    played.states.push(("end".to_owned(), dump(&mut s, &r.json["state"]["end"], pace)));
     played.nat_rolls = s.kernel.nat_rolls;
     played.docker = inspected::ask(&mut s, &r.json["state"]["end"]["docker"]);
     for (did, frames) in played.steps.iter_mut().zip(taps.finish()) {
@@ -263,7 +264,7 @@ fn one(
         }
         // The time that the step took passes after it.
         "sleep" | "note" => {}
-        "dump" => states.push((text(&step["label"]).to_owned(), dump(s, &json["state"][text(&step["label"])]))),
+        "dump" => states.push((text(&step["label"]).to_owned(), dump(s, &json["state"][text(&step["label"])], pace))),
         "wait" => {
             let (host, line) = text(&step["for"]).split_once("$ ").unwrap_or_default();
             for _ in 0..WAIT_TURNS {
@@ -457,7 +458,7 @@ fn also(s: &Session, ns: NetnsId, m: &mut Map<String, Value>) {
 }
 
 /// The state of every namespace: the recorded ones in their order, then any other.
-fn dump(s: &Session, recorded: &Value) -> Map<String, Value> {
+fn dump(s: &mut Session, recorded: &Value, pace: Pace) -> Map<String, Value> {
     let k = &s.kernel;
     let mut all: Vec<(String, NetnsId)> =
         (0..k.netns.len() as u32).map(NetnsId).filter(|n| k.ns(*n).alive).map(|n| (k.ns(n).label.clone(), n)).collect();
@@ -467,7 +468,8 @@ fn dump(s: &Session, recorded: &Value) -> Map<String, Value> {
     all.sort_by_key(|(label, _)| place.iter().position(|p| *p == label).unwrap_or(usize::MAX));
     let mut out = Map::new();
     for (label, ns) in all {
-        let mut v = state::netns_state(k, ns);
+        let mut v = if pace == OURS { state::netns_state(&s.kernel, ns) } else { looked::netns_state(s, ns) };
+        let k = &s.kernel;
         if k.ns(ns).is_switch {
             // Of a switch the recorder keeps the addresses it learned, no more.
             v = json!({"fdb": v["fdb"]});
