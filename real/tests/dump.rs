@@ -384,9 +384,7 @@ fn connections_that_are_known() {
         let told = |known: &[Known]| {
             let state = netns_state(&Tools::find(), known).unwrap().value;
             let lines = state["conntrack"].as_array().unwrap().iter();
-            // The third word is how many seconds are left.
-            let words = |l: &str| l.split_whitespace().enumerate().filter(|(i, _)| *i != 2).map(|(_, w)| w.to_owned());
-            lines.map(|l| words(l.as_str().unwrap()).collect::<Vec<_>>().join(" ")).collect::<Vec<_>>()
+            lines.map(|l| without_seconds(l.as_str().unwrap())).collect::<Vec<_>>()
         };
         let all = [udp, icmp, tcp];
         let (mut dumped, asked) = (told(&[]), told(&all));
@@ -401,6 +399,12 @@ fn connections_that_are_known() {
             assert_eq!(lines, dumped);
         }
     });
+}
+
+/// A line of `conntrack -L` without its third word, how many seconds are left.
+fn without_seconds(line: &str) -> String {
+    let words: Vec<&str> = line.split_whitespace().enumerate().filter(|(i, _)| *i != 2).map(|(_, w)| w).collect();
+    words.join(" ")
 }
 
 #[test]
