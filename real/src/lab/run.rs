@@ -39,6 +39,8 @@ use crate::watch::dump::Tools;
 
 /// What is under way after a command has at least this long to arrive, or after a probe that the kernel answers.
 const AFTER_COMMAND: Duration = Duration::from_millis(1);
+/// After a command that leaves something in the background: it starts meanwhile, and listens when the next step asks.
+const AFTER_BACKGROUND: Duration = Duration::from_millis(15);
 /// After a probe that a program answers: both ends close.
 const AFTER_PROBE: Duration = Duration::from_millis(8);
 /// As long as frames go on coming, so many times longer: not for ever, for somebody may send without end.
@@ -279,7 +281,8 @@ impl<'a> Lab<'a> {
         fields.insert("rc".into(), ran.rc.into());
         fields.insert("out".into(), ran.out.into());
         fields.insert("err".into(), ran.err.into());
-        self.rest(AFTER_COMMAND);
+        let background = line.split_whitespace().any(|w| w == "&");
+        self.rest(if background { AFTER_BACKGROUND } else { AFTER_COMMAND });
         Ok(())
     }
 
