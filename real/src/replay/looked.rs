@@ -13,7 +13,7 @@ const BEFORE: &[&str] = &["link", "addr", "route", "rule"];
 /// The state of a namespace as the recorder's tools find it, one after another.
 ///
 /// `ip route` asks for each device that its routes name by itself, which has the kernel do for that device what
-/// linkwatch put off (`linkwatch_sync_dev`, since Linux 6.12): a bridge that just lost its last port is still shown as up,
+/// linkwatch put off (`linkwatch_sync_dev`): a bridge that just lost its last port is still shown as up,
 /// and a moment later its neighbours are gone.
 pub(super) fn netns_state(s: &mut Session, ns: NetnsId) -> Value {
     let first = state::netns_state(&s.kernel, ns);
