@@ -117,5 +117,5 @@ impl<'a> Docker<'a> {
 }
 
 fn link(netns: NetnsId, name: &str) -> LinkSpec {
-    LinkSpec { netns, name: Some(name.to_owned()), mac: None, mtu: None, index: None, txqlen: Some(0), up: false }
+    LinkSpec { txqlen: Some(0), ..LinkSpec::named(netns, name) }
 }

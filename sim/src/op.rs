@@ -69,8 +69,57 @@ pub struct LinkSpec {
     pub index: Option<u32>,
     /// Transmit queue length.
     pub txqlen: Option<u32>,
+    /// `numtxqueues`; none is what its kind has.
+    pub num_tx_queues: Option<u32>,
+    /// `numrxqueues`.
+    pub num_rx_queues: Option<u32>,
     /// `up` already at creation.
     pub up: bool,
+}
+
+impl LinkSpec {
+    /// One with this name and nothing else asked for.
+    #[must_use]
+    pub fn named(netns: NetnsId, name: &str) -> LinkSpec {
+        LinkSpec {
+            netns,
+            name: Some(name.to_owned()),
+            mac: None,
+            mtu: None,
+            index: None,
+            txqlen: None,
+            num_tx_queues: None,
+            num_rx_queues: None,
+            up: false,
+        }
+    }
+}
+
+/// A setting of a device's neighbours (`NDTPA_*`, linux/neighbour.h).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NeighParm {
+    /// `NDTPA_BASE_REACHABLE_TIME`.
+    BaseReachableTime,
+    /// `NDTPA_RETRANS_TIME`.
+    RetransTime,
+    /// `NDTPA_GC_STALETIME`.
+    GcStaletime,
+    /// `NDTPA_DELAY_PROBE_TIME`.
+    DelayProbeTime,
+    /// `NDTPA_QUEUE_LEN`, in packets.
+    QueueLen,
+    /// `NDTPA_APP_PROBES`.
+    AppProbes,
+    /// `NDTPA_UCAST_PROBES`.
+    UcastProbes,
+    /// `NDTPA_MCAST_PROBES`.
+    McastProbes,
+    /// `NDTPA_ANYCAST_DELAY`.
+    AnycastDelay,
+    /// `NDTPA_PROXY_DELAY`.
+    ProxyDelay,
+    /// `NDTPA_LOCKTIME`.
+    Locktime,
 }
 
 /// A kind of device to make, with its own settings.
@@ -442,6 +491,13 @@ pub enum Op {
         on_self: bool,
         /// Address.
         mac: MacAddr,
+    },
+    /// `RTM_SETNEIGHTBL` of the ARP table and a device.
+    NeighTbl {
+        /// Device.
+        dev: DevId,
+        /// Settings, times in ms.
+        parms: Vec<(NeighParm, u64)>,
     },
     /// Writes a file under `/proc/sys`; the name with dots, as `sysctl` takes it.
     Sysctl {

@@ -15,7 +15,8 @@ pub struct Case {
     pub hosts: Vec<u8>,
     /// Namespaces made on hosts.
     pub spaces: Vec<Space>,
-    /// Bridges: the node each is on, and its bits: 1, it has no address; 2, in a namespace if there is one.
+    /// Bridges: the node each is on, and its bits: 1, it has no address; 2, in a namespace if there is one; 4 to 16
+    /// together, it is there even if it has no port.
     pub bridges: Vec<(u8, u8)>,
     /// Cables between bridges of one host.
     pub cables: Vec<(u8, u8)>,
@@ -71,7 +72,7 @@ pub fn strategy() -> impl Strategy<Value = Case> {
         6 => probe::strategy().prop_map(Step::Ask),
         1 => change::strategy().prop_map(Step::Change),
     ];
-    let topology = (hosts, vec(space, 1..5), vec((n(), 0..4u8), 0..4), vec((n(), n()), 0..2));
+    let topology = (hosts, vec(space, 1..5), vec((n(), 0..32u8), 0..4), vec((n(), n()), 0..2));
     (topology, vec(mistake, 0..4), vec((n(), n(), n()), 0..4), rule::strategy(), vec(step, 2..8)).prop_map(
         |((hosts, spaces, bridges, cables), mistakes, sysctls, rules, walk)| Case {
             hosts,

@@ -84,6 +84,7 @@ impl Plan {
         p.spaces(c);
         p.bridges(c);
         p.links(c);
+        p.without_ports(c);
         p
     }
 
@@ -175,8 +176,31 @@ impl Plan {
             let seg = self.seg();
             let d = self.dev(node, format!("br{i}"), seg);
             (self.devs[d].bridge, self.devs[d].bare) = (true, bits & 1 == 1);
-            let mac = self.devs[d].mac.clone();
-            self.nodes[node].lines.push(format!("ip link add br{i} address {mac} type bridge mcast_snooping 0"));
+        }
+    }
+
+    /// Leaves out most bridges that nothing is a port of: there is little to see on them, and to take one down costs the
+    /// lock of all devices for 20 ms (`rcu_barrier` in `br_multicast_dev_del`). The lines that make the others.
+    fn without_ports(&mut self, c: &Case) {
+        let ports: BTreeSet<usize> = self.devs.iter().filter_map(|d| d.master).collect();
+        let mut bits = c.bridges.iter().map(|b| b.1);
+        let mut kept = Vec::new();
+        for d in 0..self.devs.len() {
+            let keep = !self.devs[d].bridge || bits.next().is_some_and(|b| b & 28 == 28) || ports.contains(&d);
+            if keep {
+                kept.push(d);
+            }
+        }
+        let new: BTreeMap<usize, usize> = kept.iter().enumerate().map(|(n, d)| (*d, n)).collect();
+        let mut n = 0;
+        self.devs.retain_mut(|d| {
+            n += 1;
+            d.master = d.master.and_then(|m| new.get(&m).copied());
+            new.contains_key(&(n - 1))
+        });
+        for d in self.devs.iter().filter(|d| d.bridge) {
+            let line = format!("ip link add {} address {} type bridge mcast_snooping 0", d.name, d.mac);
+            self.nodes[d.node].lines.push(line);
         }
     }
 
@@ -226,7 +250,7 @@ impl Plan {
         let (x, y, wx, wy) = if wb.is_empty() { (db, da, wb, wa) } else { (da, db, wa, wb) };
         let (dx, dy) = (&self.devs[x], &self.devs[y]);
         let line = format!(
-            "ip link add {}{wx} address {} type veth peer name {} address {}{wy}",
+            "ip link add {}{wx} address {} {ONE_QUEUE} type veth peer name {} address {} {ONE_QUEUE}{wy}",
             dx.name, dx.mac, dy.name, dy.mac
         );
         self.made[host].push(line);
@@ -301,6 +325,10 @@ impl Plan {
         }
     }
 }
+
+/// One queue: a veth that may choose takes as many as there are processors and lets all but one go, for which each end
+/// waits with the lock of all devices (`veth_init_queues`).
+const ONE_QUEUE: &str = "numtxqueues 1 numrxqueues 1";
 
 /// An address without its prefix length.
 pub fn bare(a: &str) -> &str {

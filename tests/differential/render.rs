@@ -15,7 +15,7 @@ pub struct Rendered {
 
 /// Timers that are short, so that a case is: three requests for a neighbour in 0.12 s instead of 3 s; a used entry is
 /// not asked about again during the case; a proxied answer is not held back, which would be for a random time.
-const NEIGHBOUR: [(&str, u32); 3] = [("retrans_time_ms", 40), ("delay_first_probe_time", 60), ("proxy_delay", 0)];
+const NEIGHBOUR: &str = "retrans 40 delay_probe 60000 proxy_delay 0";
 
 /// Settings and the values that they are given.
 const SYSCTLS: [(&str, &[u32]); 17] = [
@@ -57,13 +57,12 @@ pub fn render(c: &Case, name: &str) -> Rendered {
     }
     out.push_str("steps:\n");
     let mut lines: Vec<String> = Vec::new();
-    for (i, made) in p.made.iter().enumerate().filter(|m| !m.1.is_empty()) {
-        lines.push(format!("h{}$ {}", i + 1, batched(made.clone()).join("; ")));
-    }
     let mut ruled = rules(c, &mut p, &mut words);
     let mut served = false;
     for (n, rules) in ruled.iter_mut().enumerate() {
-        let (mut all, serves) = settled(c, &p, n);
+        let (set, serves) = settled(c, &p, n);
+        let made = p.made.get(n).cloned().unwrap_or_default();
+        let mut all = batched(made.into_iter().chain(set).collect());
         served |= serves;
         for (_, key, value) in c.sysctls.iter().filter(|s| usize::from(s.0) % p.nodes.len() == n) {
             let (key, values) = pick(&SYSCTLS, *key);
@@ -135,12 +134,9 @@ fn settled(c: &Case, p: &Plan, n: usize) -> (Vec<String>, bool) {
         }
     }
     all.extend(node.routes.iter().cloned());
-    let mut set: Vec<(String, u32)> = p
-        .devs
-        .iter()
-        .filter(|d| d.node == n && d.master.is_none())
-        .flat_map(|d| NEIGHBOUR.map(|(k, v)| (format!("net.ipv4.neigh.{}.{k}", d.name), v)))
-        .collect();
+    let l3 = p.devs.iter().filter(|d| d.node == n && d.master.is_none());
+    all.extend(l3.map(|d| format!("ip ntable change name arp_cache dev {} {NEIGHBOUR}", d.name)));
+    let mut set: Vec<(String, u32)> = Vec::new();
     if node.ns.is_some() {
         set.push(("net.ipv4.icmp_ratelimit".into(), 0));
     }
@@ -148,7 +144,7 @@ fn settled(c: &Case, p: &Plan, n: usize) -> (Vec<String>, bool) {
         set.push(("net.ipv4.ip_forward".into(), 1));
     }
     all.extend(set.iter().map(|(k, v)| written(k, *v)));
-    (batched(all), serve > 0)
+    (all, serve > 0)
 }
 
 /// A setting, by the shell's own: a process less than sysctl(8).

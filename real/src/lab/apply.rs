@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use packetwalk_sim::journal::Called;
 use packetwalk_sim::kernel::bridge::FdbKind;
 use packetwalk_sim::kernel::fib::RouteType;
-use packetwalk_sim::kernel::link::IfAddr;
+use packetwalk_sim::kernel::link::{IfAddr, VETH_QUEUES};
 use packetwalk_sim::kernel::macvlan::MacvlanMode;
 use packetwalk_sim::kernel::neigh::Nud;
 use packetwalk_sim::kernel::types::{DevId, NetnsId};
@@ -175,9 +175,11 @@ impl Places {
                 Ok(self.net(*netns)?.run(write)??)
             }
             Op::NetnsAdd { .. } | Op::NetnsDel { .. } => Ok(()),
-            Op::RouteFlushCache { .. } | Op::RuleAdd { .. } | Op::RuleDel { .. } | Op::NeighProxy { .. } => {
-                Err(Failed::Other(format!("no engine does this: {op:?}")))
-            }
+            Op::RouteFlushCache { .. }
+            | Op::RuleAdd { .. }
+            | Op::RuleDel { .. }
+            | Op::NeighProxy { .. }
+            | Op::NeighTbl { .. } => Err(Failed::Other(format!("no engine does this: {op:?}"))),
             Op::Ip6Tables { netns, tables } => self.net(*netns)?.run(|| super::rules::restore_v6(tables))?,
             Op::Xtables { .. } => Err(Failed::Other("rules go by iptables-restore".into())),
         }
@@ -200,6 +202,9 @@ impl Places {
         };
         let mut r = link_request(libc::RTM_NEWLINK, CREATE | EXCL, spec.index.unwrap_or(0), Some(spec.up), |b| {
             link_attributes(b, spec);
+            if peer_net.is_some() {
+                veth_queues(b, spec);
+            }
         });
         if let (NewLink::Macvlan { .. }, Some((_, index))) = (kind, &lower) {
             r.body.put_u32(libc::IFLA_LINK, *index);
@@ -212,6 +217,7 @@ impl Places {
                         b.put_nest(VETH_INFO_PEER, |b| {
                             b.extend(ifinfo(peer.index.unwrap_or(0), Some(peer.up)));
                             link_attributes(b, peer);
+                            veth_queues(b, peer);
                             b.put_u32(libc::IFLA_NET_NS_FD, net.fd().as_raw_fd() as u32);
                         });
                     });
@@ -363,6 +369,23 @@ fn link_attributes(b: &mut Vec<u8>, spec: &LinkSpec) {
     }
     if let Some(q) = spec.txqlen {
         b.put_u32(libc::IFLA_TXQLEN, q);
+    }
+    if let Some(n) = spec.num_tx_queues {
+        b.put_u32(libc::IFLA_NUM_TX_QUEUES, n);
+    }
+    if let Some(n) = spec.num_rx_queues {
+        b.put_u32(libc::IFLA_NUM_RX_QUEUES, n);
+    }
+}
+
+/// The number of queues that the model's veth has, whatever number of processors there is. Asked for, it is also the number
+/// in use; otherwise all but one are let go, with two waits for a grace period (`veth_init_queues`).
+fn veth_queues(b: &mut Vec<u8>, spec: &LinkSpec) {
+    if spec.num_tx_queues.is_none() {
+        b.put_u32(libc::IFLA_NUM_TX_QUEUES, VETH_QUEUES);
+    }
+    if spec.num_rx_queues.is_none() {
+        b.put_u32(libc::IFLA_NUM_RX_QUEUES, VETH_QUEUES);
     }
 }
 

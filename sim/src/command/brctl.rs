@@ -112,8 +112,7 @@ fn change(p: &mut Proc<'_>, dev: DevId, c: LinkChange) -> Result<(), Errno> {
 fn addbr(p: &mut Proc<'_>, name: &str) -> i32 {
     // The name is copied into a field of IFNAMSIZ bytes.
     let name: String = name.chars().take(15).collect();
-    let spec =
-        LinkSpec { netns: p.ns, name: Some(name.clone()), mac: None, mtu: None, index: None, txqlen: None, up: false };
+    let spec = LinkSpec::named(p.ns, &name);
     match apply(p, &Op::LinkAdd { spec, kind: NewLink::Bridge(Vec::new()) }) {
         Ok(()) => 0,
         Err(Errno::EEXIST) => {

@@ -12,6 +12,7 @@ mod link_show;
 mod macvlan;
 pub mod neigh;
 pub mod netns;
+pub mod ntable;
 pub mod route;
 mod route_get;
 mod route_show;
@@ -75,6 +76,8 @@ pub enum IpCmd {
     Neigh(neigh::NeighCmd),
     /// `ip netns`.
     Netns(netns::NetnsCmd),
+    /// `ip ntable change`.
+    Ntable(ntable::NtableChange),
 }
 
 /// Runs `ip`.
@@ -115,6 +118,7 @@ fn carry_out(p: &mut Proc<'_>, g: &Globals, a: &mut Args<'_>) -> Result<i32, Bad
         IpCmd::Rule(c) => rule::exec(p, g, &c),
         IpCmd::Neigh(c) => neigh::exec(p, g, &c),
         IpCmd::Netns(c) => netns::exec(p, g, &c),
+        IpCmd::Ntable(c) => ntable::exec(p, &c),
     }
 }
 
@@ -233,6 +237,7 @@ fn object(a: &mut Args<'_>, g: &Globals) -> Result<IpCmd, Bad> {
         "rule" => IpCmd::Rule(rule::parse(a)?),
         "neighbour" | "neighbor" => IpCmd::Neigh(neigh::parse(a)?),
         "netns" => IpCmd::Netns(netns::parse(a, g.all)?),
+        "ntable" | "ntbl" => IpCmd::Ntable(ntable::parse(a)?),
         "help" => return Err(usage("ip [ OPTIONS ] OBJECT { COMMAND | help }")),
         other => return Err(a.refuse_last(&format!("ip {other}"))),
     })

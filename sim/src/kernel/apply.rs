@@ -1,6 +1,7 @@
 //! Carries out ops: one arm each, no logic of its own.
 
 use super::Kernel;
+use super::sysctl::set_parm;
 use super::types::{DevId, Errno};
 use crate::op::{Op, OpError, OpReply};
 use crate::trace::Recorder;
@@ -89,6 +90,11 @@ impl<R: Recorder> Kernel<R> {
             }
             Op::Xtables { netns, variant, batch } => self.xt_commit(*netns, *variant, batch).map_err(|e| e.errno)?,
             Op::Ip6Tables { netns, tables } => self.ns_mut(*netns).nf.xt.add_v6(tables),
+            Op::NeighTbl { dev, parms } => {
+                for (parm, value) in parms {
+                    set_parm(&mut self.dev_mut(*dev).neigh_parms, *parm, *value);
+                }
+            }
             Op::Sysctl { netns, name, value } => self.sysctl_set(*netns, name, value).map_err(|e| match e {
                 super::sysctl::SysctlError::Errno(e) => OpError::from(e),
                 _ => OpError::from(Errno::ENOENT),

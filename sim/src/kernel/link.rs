@@ -4,6 +4,8 @@ mod create;
 mod set;
 pub mod watch;
 
+pub use create::VETH_QUEUES;
+
 use std::net::Ipv4Addr;
 
 use bitflags::bitflags;
@@ -196,6 +198,10 @@ pub struct Device {
     pub operstate: OperState,
     /// `txqueuelen` in packets.
     pub txqlen: u32,
+    /// Transmit queues that it was made with.
+    pub num_tx_queues: u32,
+    /// Receive queues that it was made with.
+    pub num_rx_queues: u32,
     /// Interface group.
     pub group: u32,
     /// Alias (`ip link set … alias`).

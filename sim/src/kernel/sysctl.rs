@@ -9,4 +9,5 @@ mod table;
 mod types;
 
 pub use names::{SysctlError, list, segments};
+pub(crate) use table::set_parm;
 pub use types::{DevConf, NetSysctl};

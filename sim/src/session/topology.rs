@@ -134,7 +134,7 @@ impl Session {
         }
         // A switch knows no snooping and never holds a frame back.
         let kind = NewLink::Bridge(vec![BridgeSet::McastSnooping(false)]);
-        let spec = LinkSpec { up: true, ..link_spec(sw, lan) };
+        let spec = LinkSpec { up: true, ..LinkSpec::named(sw, lan) };
         match self.kernel.apply(&Op::LinkAdd { spec, kind }) {
             Ok(OpReply::Dev(d)) => Ok(d),
             Ok(_) => Err(format!("LAN {lan} was not made")),
@@ -151,8 +151,8 @@ impl Session {
         // The recorder cuts the name as the kernel would.
         port.truncate(15);
         let mac = nic.mac.or_else(|| nic.address.map(|a| mac_of(a.addr())));
-        let peer = LinkSpec { mtu: nic.mtu, ..link_spec(sw, &port) };
-        let spec = LinkSpec { mac, mtu: nic.mtu, up: true, ..link_spec(ns, &nic.name) };
+        let peer = LinkSpec { mtu: nic.mtu, ..LinkSpec::named(sw, &port) };
+        let spec = LinkSpec { mac, mtu: nic.mtu, up: true, ..LinkSpec::named(ns, &nic.name) };
         let fail = |e: OpError| format!("{}: {e}", nic.name);
         // The far end comes first, so that the host's own numbers count from 2.
         self.kernel.apply(&Op::LinkAdd { spec, kind: NewLink::Veth { peer } }).map_err(fail)?;
@@ -181,10 +181,6 @@ impl Session {
 
 /// Name of the namespace that holds the switches.
 pub const SWITCH: &str = "sw";
-
-fn link_spec(netns: NetnsId, name: &str) -> LinkSpec {
-    LinkSpec { netns, name: Some(name.to_owned()), mac: None, mtu: None, index: None, txqlen: None, up: false }
-}
 
 /// A NIC's address: `52:54:00` and the last three bytes of its IPv4 address.
 pub fn mac_of(a: Ipv4Addr) -> MacAddr {

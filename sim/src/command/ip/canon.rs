@@ -10,6 +10,7 @@ use super::addr::{AddrCmd, AddrShow, AddrSpec};
 use super::link::{End, Kind, LinkCmd, Set, Show};
 use super::neigh::{NeighArgs, NeighCmd, NeighShow};
 use super::netns::NetnsCmd;
+use super::ntable::{NtableChange, PARMS};
 use super::route::{RouteArgs, RouteCmd, RouteGet, RouteShow};
 use super::rule::RuleCmd;
 use super::{Globals, IpCmd};
@@ -87,6 +88,7 @@ impl IpLine {
             IpCmd::Rule(c) => rule(w.word("rule"), c),
             IpCmd::Neigh(c) => neigh(w.word("neighbour"), c),
             IpCmd::Netns(c) => netns(w.word("netns"), c),
+            IpCmd::Ntable(c) => ntable(w.word("ntable"), c),
         }
         w.0
     }
@@ -160,7 +162,8 @@ fn link(w: &mut Words, c: &LinkCmd) {
 
 fn end(w: &mut Words, e: &End) {
     w.some("link", &e.link).some("name", &e.name).some("address", &e.mac).some("mtu", &e.mtu);
-    w.some("index", &e.index).some("txqueuelen", &e.txqlen).some("netns", &e.netns).some("master", &e.master);
+    w.some("index", &e.index).some("txqueuelen", &e.txqlen).some("numtxqueues", &e.num_tx_queues);
+    w.some("numrxqueues", &e.num_rx_queues).some("netns", &e.netns).some("master", &e.master);
     w.flag("up", e.up);
 }
 
@@ -386,6 +389,18 @@ fn action(w: &mut Words, a: RuleAction) {
         RuleAction::Unreachable => w.word("unreachable"),
         RuleAction::Prohibit => w.word("prohibit"),
     };
+}
+
+fn ntable(w: &mut Words, c: &NtableChange) {
+    w.word("change").opt("name", &c.name).some("dev", &c.dev);
+    if c.whole {
+        // Which one makes no difference: none is there.
+        w.opt("thresh1", 0);
+    }
+    for (parm, value) in &c.parms {
+        let name = PARMS.iter().find(|p| p.1 == *parm).map_or("", |p| p.0);
+        w.opt(name, value);
+    }
 }
 
 fn neigh(w: &mut Words, c: &NeighCmd) {

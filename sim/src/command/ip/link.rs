@@ -23,6 +23,10 @@ pub struct End {
     pub index: Option<u32>,
     /// `txqueuelen`.
     pub txqlen: Option<u32>,
+    /// `numtxqueues`; a negative number is a large one to the kernel.
+    pub num_tx_queues: Option<u32>,
+    /// `numrxqueues`.
+    pub num_rx_queues: Option<u32>,
     /// `netns`: a name, or a process number.
     pub netns: Option<String>,
     /// `up`.
@@ -126,6 +130,20 @@ fn group(a: &mut Args<'_>) -> Result<u32, Bad> {
     n.ok_or_else(|| invarg("Invalid \"group\" value\n", v))
 }
 
+/// A number of queues, which may be given once.
+fn queues(a: &mut Args<'_>, before: Option<u32>, option: &str) -> Result<u32, Bad> {
+    if before.is_some() {
+        let v = a.value()?;
+        return Err(Bad::Say(format!("Error: duplicate \"{option}\": \"{v}\" is the second value.\n"), 255));
+    }
+    let v = a.value()?;
+    let n = match v.strip_prefix('-') {
+        Some(n) => parse_u64(n).and_then(|n| i32::try_from(n).ok()).map(i32::wrapping_neg),
+        None => parse_u64(v).and_then(|n| n.try_into().ok()),
+    };
+    n.map(i32::cast_unsigned).ok_or_else(|| invarg(&format!("Invalid \"{option}\" value\n"), v))
+}
+
 fn garbage(w: &str) -> Bad {
     Bad::Say(format!("Error: either \"dev\" is duplicate, or \"{w}\" is a garbage.\n"), 255)
 }
@@ -143,7 +161,9 @@ fn end_option(a: &mut Args<'_>, e: &mut End, w: &str) -> Result<bool, Bad> {
         "master" => e.master = Some(a.value()?.to_owned()),
         "link" => e.link = Some(a.value()?.to_owned()),
         "name" => e.name = Some(a.value()?.to_owned()),
-        "numtxqueues" | "numrxqueues" | "gso_max_size" | "broadcast" | "brd" => {
+        "numtxqueues" => e.num_tx_queues = Some(queues(a, e.num_tx_queues, w)?),
+        "numrxqueues" => e.num_rx_queues = Some(queues(a, e.num_rx_queues, w)?),
+        "gso_max_size" | "broadcast" | "brd" => {
             return Err(a.refuse_last(&format!("ip link add {w}")));
         }
         _ => return Ok(false),
@@ -398,7 +418,17 @@ fn netns(p: &Proc<'_>, v: &str) -> Result<NetnsId, Bad> {
 
 fn spec(p: &Proc<'_>, e: &End, default_ns: NetnsId) -> Result<LinkSpec, Bad> {
     let ns = e.netns.as_deref().map_or(Ok(default_ns), |n| netns(p, n))?;
-    Ok(LinkSpec { netns: ns, name: e.name.clone(), mac: e.mac, mtu: e.mtu, index: e.index, txqlen: e.txqlen, up: e.up })
+    Ok(LinkSpec {
+        netns: ns,
+        name: e.name.clone(),
+        mac: e.mac,
+        mtu: e.mtu,
+        index: e.index,
+        txqlen: e.txqlen,
+        num_tx_queues: e.num_tx_queues,
+        num_rx_queues: e.num_rx_queues,
+        up: e.up,
+    })
 }
 
 pub(super) fn exec(p: &mut Proc<'_>, g: &Globals, c: &LinkCmd) -> Result<i32, Bad> {

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::Globals;
-use super::link_show::{flags, id_of, mtu_range, port_id, promiscuity, qdisc, queues, state, ticks, tso_max};
+use super::link_show::{flags, id_of, mtu_range, port_id, promiscuity, qdisc, state, ticks, tso_max};
 use crate::kernel::Kernel;
 use crate::kernel::link::{DevKind, Device};
 use crate::kernel::types::NetnsId;
@@ -77,11 +77,10 @@ pub fn json_head(k: &Kernel<Trace>, d: &Device, g: &Globals, mode: bool) -> Obje
         if mode {
             o.insert("inet6_addr_gen_mode".into(), json!("eui64"));
         }
-        let q = queues(d);
         extend(
             &mut o,
             json!({
-                "num_tx_queues": q, "num_rx_queues": q, "gso_max_size": 65536, "gso_max_segs": 65535,
+                "num_tx_queues": d.num_tx_queues, "num_rx_queues": d.num_rx_queues, "gso_max_size": 65536, "gso_max_segs": 65535,
                 "tso_max_size": tso_max(k, d), "tso_max_segs": 65535, "gro_max_size": 65536
             }),
         );

@@ -237,10 +237,11 @@ fn details(k: &Kernel<Trace>, d: &Device, g: &Globals, mode: bool) -> String {
     if mode {
         s.push_str("addrgenmode eui64 ");
     }
-    let q = queues(d);
     s.push_str(&format!(
-        "numtxqueues {q} numrxqueues {q} gso_max_size 65536 gso_max_segs 65535 \
+        "numtxqueues {} numrxqueues {} gso_max_size 65536 gso_max_segs 65535 \
          tso_max_size {} tso_max_segs 65535 gro_max_size 65536 ",
+        d.num_tx_queues,
+        d.num_rx_queues,
         tso_max(k, d)
     ));
     s
@@ -251,14 +252,10 @@ pub(super) fn tso_max(k: &Kernel<Trace>, d: &Device) -> u32 {
     match &d.kind {
         DevKind::Vxlan(v) => v.cfg.lower.map_or(65536, |l| tso_max(k, k.dev(l))),
         DevKind::Macvlan { lower, .. } => tso_max(k, k.dev(*lower)),
+        DevKind::Bridge(b) if !b.gso_limits_set => 65536,
         DevKind::Bridge(b) => b.ports.iter().map(|p| tso_max(k, k.dev(*p))).min().unwrap_or(524_280),
         _ => 524_280,
     }
-}
-
-/// Queues of a device: a veth has one for each processor of the recorded machine.
-pub(super) fn queues(d: &Device) -> u32 {
-    if d.info_kind() == Some("veth") { 2 } else { 1 }
 }
 
 /// Nanoseconds as hundredths of a second.

@@ -69,6 +69,7 @@ impl<R: Recorder> Kernel<R> {
         d.port = Some(Box::new(BrPort::new(port_no, cost)));
         if let Some(b) = self.dev_mut(br).bridge_mut() {
             b.ports.insert(0, dev);
+            b.gso_limits_set = true;
         }
         self.br_fdb_add_local(br, dev, mac);
         self.br_recalculate_id(br);

@@ -11,6 +11,9 @@ use crate::wire::MacAddr;
 pub struct Bridge {
     /// Ports, newest first, the order in which it floods (`br->port_list`).
     pub ports: Vec<DevId>,
+    /// It had a port once: since then its `tso_max_size` is that of its ports, and the largest without one
+    /// (`br_set_gso_limits`).
+    pub gso_limits_set: bool,
     /// Forwarding database.
     pub fdb: IndexMap<MacAddr, FdbEntry, FxBuild>,
     /// Learnt entries older than this are forgotten.

@@ -20,6 +20,22 @@ use crate::wire::MacAddr;
 /// USER_HZ seconds in nanoseconds.
 const SEC: u64 = 1_000_000_000;
 
+/// Queues of a veth that asks for no number: as many as there are processors (`veth_get_num_queues`), of which the
+/// recorded machines have two.
+pub const VETH_QUEUES: u32 = 2;
+
+/// As many queues as the kernel takes (`rtnl_create_link`).
+fn check_queues(spec: &LinkSpec) -> Result<(), OpError> {
+    let bad = |n: Option<u32>| n.is_some_and(|n| !(1..=4096).contains(&n));
+    if bad(spec.num_tx_queues) {
+        return Err(OpError::ext(Errno::EINVAL, "Invalid number of transmit queues"));
+    }
+    if bad(spec.num_rx_queues) {
+        return Err(OpError::ext(Errno::EINVAL, "Invalid number of receive queues"));
+    }
+    Ok(())
+}
+
 impl<R: Recorder> Kernel<R> {
     /// A machine boots: its first namespace, with `lo` down.
     pub fn add_host(&mut self, name: &str) -> HostId {
@@ -94,6 +110,7 @@ impl<R: Recorder> Kernel<R> {
         index: Option<u32>,
     ) -> DevId {
         let id = DevId(self.devs.len() as u32);
+        let queues = if matches!(kind, DevKind::Veth { .. }) { VETH_QUEUES } else { 1 };
         let ifindex = index.unwrap_or_else(|| self.alloc_ifindex(netns));
         let ns = self.ns_mut(netns);
         ns.devs.insert(ifindex, id);
@@ -114,6 +131,8 @@ impl<R: Recorder> Kernel<R> {
             active: false,
             operstate: OperState::Unknown,
             txqlen: 1000,
+            num_tx_queues: queues,
+            num_rx_queues: queues,
             group: 0,
             alias: None,
             master: None,
@@ -190,6 +209,8 @@ impl<R: Recorder> Kernel<R> {
         if let Some(q) = spec.txqlen {
             d.txqlen = q;
         }
+        d.num_tx_queues = spec.num_tx_queues.unwrap_or(d.num_tx_queues);
+        d.num_rx_queues = spec.num_rx_queues.unwrap_or(d.num_rx_queues);
         Ok(id)
     }
 
@@ -201,8 +222,10 @@ impl<R: Recorder> Kernel<R> {
         {
             self.check_name(spec.netns, n)?;
         }
+        check_queues(spec)?;
         match kind {
             NewLink::Veth { peer } => {
+                check_queues(peer)?;
                 let p = self.create(peer, "veth%d", DevKind::Veth { peer: None })?;
                 if peer.up {
                     // It is brought up before it has its own peer (veth_open).
@@ -229,6 +252,7 @@ impl<R: Recorder> Kernel<R> {
             NewLink::Bridge(sets) => {
                 let bridge = DevKind::Bridge(Box::new(Bridge {
                     ports: Vec::new(),
+                    gso_limits_set: false,
                     fdb: Default::default(),
                     ageing_time: 300 * SEC,
                     stp: false,

@@ -3,6 +3,7 @@
 use super::types::{DevConf, NetSysctl};
 use crate::kernel::neigh::NeighParms;
 use crate::kernel::types::{Nanos, SEC};
+use crate::op::NeighParm;
 
 /// A setting that is one number of a `T`.
 pub(super) struct Int<T> {
@@ -210,6 +211,24 @@ pub(super) const NEIGH: &[Int<NeighParms>] = parms! {
     "unres_qlen" queue_len_bytes (IMAX / TRUESIZE) packets, from_packets;
     "unres_qlen_bytes" queue_len_bytes IMAX i64::from, to_u32;
 };
+
+/// `neightbl_set`: as the files are written, but all times in ms.
+pub(crate) fn set_parm(p: &mut NeighParms, parm: NeighParm, value: u64) {
+    let time = || (value.saturating_mul(1_000_000)).div_ceil(JIFFY).saturating_mul(JIFFY);
+    match parm {
+        NeighParm::BaseReachableTime => p.base_reachable_time = time(),
+        NeighParm::RetransTime => p.retrans_time = time(),
+        NeighParm::GcStaletime => p.gc_staletime = time(),
+        NeighParm::DelayProbeTime => p.delay_probe_time = time(),
+        NeighParm::QueueLen => p.queue_len_bytes = from_packets(i64::from(value as u32)),
+        NeighParm::AppProbes => p.app_solicit = value as u32,
+        NeighParm::UcastProbes => p.ucast_solicit = value as u32,
+        NeighParm::McastProbes => p.mcast_solicit = value as u32,
+        NeighParm::AnycastDelay => p.anycast_delay = time(),
+        NeighParm::ProxyDelay => p.proxy_delay = time(),
+        NeighParm::Locktime => p.locktime = time(),
+    }
+}
 
 fn to_u32(v: i64) -> u32 {
     v as u32
