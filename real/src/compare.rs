@@ -9,6 +9,7 @@ pub mod lookups;
 mod names;
 pub mod neighbours;
 pub mod normalise;
+mod patterns;
 pub mod report;
 pub mod rules;
 mod values;

@@ -101,7 +101,7 @@ pub fn examine(exe: &Path) -> io::Result<Report> {
     let version = release.release().to_string_lossy();
     let kernel = format!("Linux {}", version.split('-').next().unwrap_or_default());
     let mut checks = stage::start(exe)?;
-    checks.push(watching::tracepoints());
+    checks.extend(watching::tracepoints());
     checks.push(watching::symbols());
     checks.sort_by_key(|c| c.group as u8);
     Ok(Report { kernel, root, checks })

@@ -20,6 +20,16 @@ pub enum Verdict {
     Impossible(String),
 }
 
+/// What differs, and with it what only the model tells of while this machine does not hear all of its processors.
+fn told((found, _, unheard): (Vec<String>, usize, Vec<String>)) -> Vec<String> {
+    found.into_iter().chain(unheard).collect()
+}
+
+/// Is this about nothing but what an idle processor may have done unheard? Such a thing is chance more often.
+pub fn unheard(found: &[String]) -> bool {
+    found.iter().all(|f| f.contains("tells nothing of the idle task"))
+}
+
 /// Runs a scenario on both sides.
 pub fn judge(lab: &mut Lab, text: &str) -> Verdict {
     let json = match lab.record(text, &mut |_, _| {}) {
@@ -38,9 +48,9 @@ pub fn judge(lab: &mut Lab, text: &str) -> Verdict {
             let p = replay::play(&r, s);
             let watched = [
                 ("rules", rules::compare(&r, &p).0),
-                ("drops", drops::compare(&r, &p).0),
-                ("lookups", lookups::compare(&r, &p).0),
-                ("neigh", neighbours::compare(&r, &p).0),
+                ("drops", told(drops::compare(&r, &p))),
+                ("lookups", told(lookups::compare(&r, &p))),
+                ("neigh", told(neighbours::compare(&r, &p))),
             ];
             (compare(&r, &p), watched, p.nat_rolls)
         })

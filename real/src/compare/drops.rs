@@ -29,6 +29,9 @@ const NOBODYS: &str = "drops_nobodys";
 /// Field of a step: how many events were lost, of drops or of lookups.
 pub(super) const LOST: &str = "drops_lost";
 
+/// Field of a recording: the processors of whose idle task perf told nothing.
+pub(crate) const UNHEARD: &str = "idle_unheard";
+
 /// A packet that no device has seen. Its memory may have served another before, of which the kernel then tells.
 const NOWHERE: &str = ", on no device yet";
 
@@ -89,6 +92,26 @@ pub fn record(
 pub fn lost(lost: u64, fields: &mut Map<String, Value>) {
     if lost > 0 {
         fields.insert(LOST.into(), lost.into());
+    }
+}
+
+/// Parts what the model alone tells of a step: differences, or what may have been done by a processor whose idle task
+/// nobody heard, and is not compared.
+pub(super) fn parted(
+    r: &Recording,
+    (step, what): (&Value, &str),
+    extra: Vec<&str>,
+    found: &mut Vec<String>,
+    not: &mut Vec<String>,
+) {
+    let cpus: Vec<String> = list(&r.json[UNHEARD]).iter().map(Value::to_string).collect();
+    if cpus.is_empty() {
+        found.extend(extra.iter().map(|l| format!("step {step}\n      extra {l}")));
+    } else {
+        let told = |l: &&str| {
+            format!("step {step}: {what}: {l}: perf tells nothing of the idle task of CPU {}", cpus.join(", "))
+        };
+        not.extend(extra.iter().map(told));
     }
 }
 
@@ -185,10 +208,11 @@ pub fn compare(r: &Recording, played: &Played) -> (Vec<String>, usize, Vec<Strin
         let accuses = |l: &&String| !one_of(KERNELS, l) && !among(l, &ours);
         let missing: Vec<&String> = theirs.iter().filter(accuses).collect();
         let claims: Vec<&String> = ours.iter().filter(|l| !one_of(MODELS, l)).collect();
-        let extra = claims.iter().filter(|l| !among(l, &theirs) && !among(l, &nobodys)).map(|l| format!("extra {l}"));
-        compared += claims.len() + missing.len();
-        let missing = missing.iter().map(|l| format!("missing {l}"));
-        found.extend(missing.chain(extra).map(|l| format!("step {}\n      {l}", s["n"])));
+        let extra = claims.iter().filter(|l| !among(l, &theirs) && !among(l, &nobodys)).map(|l| l.as_str());
+        let before = not.len();
+        found.extend(missing.iter().map(|l| format!("step {}\n      missing {l}", s["n"])));
+        parted(r, (&s["n"], "drops"), extra.collect(), &mut found, &mut not);
+        compared += claims.len() + missing.len() - (not.len() - before);
     }
     (found, compared, not)
 }

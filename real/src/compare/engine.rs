@@ -1,15 +1,15 @@
 //! More of what two runs of an engine do not share: see [`super::normalise::RULES`].
 
-use regex_lite::{Captures, Regex};
+use regex_lite::Captures;
 use serde_json::{Map, Value};
 
 use super::frames::Frame;
-use super::names::replaced;
 use super::normalise::Normal;
+use super::patterns::{pattern, replaced};
 
 /// What a command of an engine's host printed.
 pub fn text(t: &str, command: &str) -> String {
-    let rules: [(&str, &str); 19] = [
+    let rules: [(&'static str, &str); 19] = [
         (r"(curl: \(7\) Failed to connect to \S+) port (\d+)", "$1:$2"),
         (r"Couldn't connect to server", "Could not connect to server"),
         (r"\bpid=\d+", "pid=N"),
@@ -185,9 +185,9 @@ pub fn state(out: &mut Map<String, Value>, probes: u16) {
             let ours = c[2].parse::<u16>().is_ok_and(|p| own.contains(&p) && p % 20 == 0);
             format!("{}id={}", &c[1], if ours { &c[2] } else { "N" })
         };
-        let t = match Regex::new(r"(code=\d+ )id=(\d+)") {
-            Ok(r) => r.replace_all(&t, id).into_owned(),
-            Err(_) => t,
+        let t = match pattern(r"(code=\d+ )id=(\d+)") {
+            Some(r) => r.replace_all(&t, id).into_owned(),
+            None => t,
         };
         *l = t.into();
     }

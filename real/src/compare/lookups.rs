@@ -17,7 +17,7 @@ use packetwalk_sim::trace::EventKind;
 use packetwalk_sim::trace::event::{FibResult, FlowKey};
 use serde_json::{Map, Value};
 
-use super::drops::LOST;
+use super::drops::{LOST, parted};
 use crate::recording::{Recording, list, text};
 use crate::replay::Played;
 use crate::watch::tracepoints::{Event, Fib};
@@ -107,10 +107,10 @@ fn without_gateway(line: &str) -> String {
     }
 }
 
-/// Holds the lookups of each step against each other: what differs, and how many were compared. What the kernel asked
+/// Holds the lookups of each step against each other: what differs, how many were compared, what could not be. What the kernel asked
 /// in an earlier step counts too: a socket or a tunnel keeps its route (`sk_dst_cache`, `dst_cache`).
-pub fn compare(r: &Recording, played: &Played) -> (Vec<String>, usize) {
-    let (mut missed, mut compared) = (Vec::new(), 0);
+pub fn compare(r: &Recording, played: &Played) -> (Vec<String>, usize, Vec<String>) {
+    let (mut found, mut compared, mut not) = (Vec::new(), 0, Vec::new());
     let mut theirs = BTreeSet::new();
     for (s, d) in list(&r.json["steps"]).iter().zip(&played.steps) {
         // Of a step whose events did not fit into the ring, `drops` tells.
@@ -122,10 +122,11 @@ pub fn compare(r: &Recording, played: &Played) -> (Vec<String>, usize) {
             theirs.extend([l.to_owned(), without_gateway(l)]);
         }
         let ours: BTreeSet<&str> = d.fields.get(FIELD).map(|v| list(v).iter().map(text).collect()).unwrap_or_default();
+        let before = not.len();
         compared += ours.len();
-        for l in ours.into_iter().filter(|l| !theirs.contains(*l)) {
-            missed.push(format!("step {}\n      extra {l}", s["n"]));
-        }
+        let extra = ours.into_iter().filter(|l| !theirs.contains(*l)).collect();
+        parted(r, (&s["n"], "lookups"), extra, &mut found, &mut not);
+        compared -= not.len() - before;
     }
-    (missed, compared)
+    (found, compared, not)
 }

@@ -2,16 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use regex_lite::Regex;
 use serde_json::{Map, Value};
 
-/// A text with all that a pattern fits put otherwise.
-pub fn replaced(t: &str, pattern: &str, with: &str) -> String {
-    match Regex::new(pattern) {
-        Ok(r) => r.replace_all(t, with).into_owned(),
-        Err(_) => t.to_owned(),
-    }
-}
+use super::patterns::replaced;
 
 /// Addresses that the kernel made up, and what they are called.
 #[derive(Default)]

@@ -16,7 +16,7 @@ use packetwalk_sim::session::Session;
 use packetwalk_sim::trace::{self, EventKind};
 use serde_json::{Map, Value};
 
-use super::drops::LOST;
+use super::drops::{LOST, parted};
 use super::lookups::is_node;
 use crate::recording::{Recording, list, text};
 use crate::replay::Played;
@@ -79,10 +79,10 @@ fn among(line: &str, others: &BTreeSet<&str>) -> bool {
     others.contains(line) || whose.is_some_and(|w| others.iter().any(|o| o.starts_with(w)))
 }
 
-/// Holds the changes of each step against each other: what differs, and how many were compared. A timer is up to an eighth
+/// Holds the changes of each step against each other: what differs, how many were compared, what could not be. A timer is up to an eighth
 /// late, so that what it changes may fall into the step before or behind.
-pub fn compare(r: &Recording, played: &Played) -> (Vec<String>, usize) {
-    let (mut found, mut compared) = (Vec::new(), 0);
+pub fn compare(r: &Recording, played: &Played) -> (Vec<String>, usize, Vec<String>) {
+    let (mut found, mut compared, mut not) = (Vec::new(), 0, Vec::new());
     let steps = list(&r.json["steps"]);
     let theirs = |i: Option<usize>| i.and_then(|i| steps.get(i)).into_iter().flat_map(|s| list(&s[FIELD])).map(text);
     for (i, (s, d)) in steps.iter().zip(&played.steps).enumerate() {
@@ -93,8 +93,10 @@ pub fn compare(r: &Recording, played: &Played) -> (Vec<String>, usize) {
         let near: BTreeSet<&str> = [i.checked_sub(1), Some(i), Some(i + 1)].into_iter().flat_map(theirs).collect();
         let ours = d.fields.get(FIELD).map(list).unwrap_or_default();
         compared += ours.len();
-        let extra = ours.iter().map(text).filter(|l| !among(l, &near));
-        found.extend(extra.map(|l| format!("step {}\n      extra {l}", s["n"])));
+        let extra = ours.iter().map(text).filter(|l| !among(l, &near)).collect();
+        let before = not.len();
+        parted(r, (&s["n"], "neigh"), extra, &mut found, &mut not);
+        compared -= not.len() - before;
     }
-    (found, compared)
+    (found, compared, not)
 }

@@ -63,6 +63,10 @@ impl Report {
         not_compared.extend(untold);
         let (ends, ended, unheard) = super::drops::compare(r, played);
         not_compared.extend(unheard);
+        let (asked, lookups, unheard) = super::lookups::compare(r, played);
+        not_compared.extend(unheard);
+        let (changed, changes, unheard) = super::neighbours::compare(r, played);
+        not_compared.extend(unheard);
         let mut report = Report {
             scenario: text(&r.json["name"]).to_owned(),
             versions: r.json["versions"]
@@ -81,10 +85,8 @@ impl Report {
         report.parts.push(Part { name: "rules", compared: walked, divergent: ways, shown: None });
         let ends: Vec<String> = ends.iter().map(|d| sides(d)).collect();
         report.parts.push(Part { name: "drops", compared: ended, divergent: ends, shown: None });
-        let (asked, lookups) = super::lookups::compare(r, played);
         let asked: Vec<String> = asked.iter().map(|d| sides(d)).collect();
         report.parts.push(Part { name: "lookups", compared: lookups, divergent: asked, shown: None });
-        let (changed, changes) = super::neighbours::compare(r, played);
         let changed: Vec<String> = changed.iter().map(|d| sides(d)).collect();
         report.parts.push(Part { name: "neigh", compared: changes, divergent: changed, shown: None });
         // An op that the two kernels answered otherwise, or a call that only one of the shells made.

@@ -16,6 +16,7 @@ use packetwalk_sim::scenario::run::begin;
 use packetwalk_sim::scenario::{Scenario, What};
 use packetwalk_sim::session::Session;
 use packetwalk_sim::shell::run_line;
+use packetwalk_sim::trace::EventKind;
 use serde_json::{Map, Value, json};
 
 use super::engine::{self, Calls, Heard};
@@ -29,7 +30,7 @@ use super::versions;
 use super::watched::Watched;
 use super::world::{Space, World};
 use super::{Answer, NoRun, Request, means};
-use crate::compare::rules;
+use crate::compare::{drops::UNHEARD, rules};
 use crate::probe::{self, NameFiles};
 use crate::recording::writer::Writer;
 use crate::shim;
@@ -39,6 +40,8 @@ use crate::watch::dump::Tools;
 
 /// What is under way after a command has at least this long to arrive, or after a probe that the kernel answers.
 const AFTER_COMMAND: Duration = Duration::from_millis(1);
+/// After a command that sends nothing in the model: what it sends all the same was sent before it ended.
+const AFTER_SILENCE: Duration = Duration::from_micros(100);
 /// After a command that leaves something in the background: it starts meanwhile, and listens when the next step asks.
 const AFTER_BACKGROUND: Duration = Duration::from_millis(15);
 /// After a probe that a program answers: both ends close.
@@ -263,7 +266,9 @@ impl<'a> Lab<'a> {
     fn command(&mut self, place: &str, line: &str, fields: &mut Map<String, Value>) -> Result<(), String> {
         let (host, ns) = self.plan.place(place)?;
         self.space_of(ns)?;
+        let before = self.plan.kernel.rec.events.len();
         run_line(&mut self.plan, host, ns, line);
+        let silent = !self.plan.kernel.rec.events[before..].iter().any(|e| matches!(e.kind, EventKind::Tx));
         let mut calls = Calls::of(self.journal());
         self.world.tell_resolvers(&self.plan);
         self.shell(host, ns, line)?;
@@ -282,7 +287,11 @@ impl<'a> Lab<'a> {
         fields.insert("out".into(), ran.out.into());
         fields.insert("err".into(), ran.err.into());
         let background = line.split_whitespace().any(|w| w == "&");
-        self.rest(if background { AFTER_BACKGROUND } else { AFTER_COMMAND });
+        self.rest(match (background, silent) {
+            (true, _) => AFTER_BACKGROUND,
+            (false, true) => AFTER_SILENCE,
+            (false, false) => AFTER_COMMAND,
+        });
         Ok(())
     }
 
@@ -362,6 +371,10 @@ impl<'a> Lab<'a> {
         r.insert("refusals".into(), self.world.refusals.clone().into());
         r.insert("versions".into(), versions::versions().into());
         r.insert("ops".into(), self.world.ops.into());
+        let unheard = self.watch.unheard();
+        if !unheard.is_empty() {
+            r.insert(UNHEARD.into(), unheard.into());
+        }
         unread.extend(self.world.unread.iter().cloned());
         if let Some(wheel) = clock::wheel() {
             r.insert("wheel".into(), wheel);

@@ -101,6 +101,11 @@ impl Watched {
         Ok(())
     }
 
+    /// The processors of whose idle task perf tells nothing.
+    pub(crate) fn unheard(&mut self) -> Vec<u32> {
+        self.open().map(|g| g.watch.unheard().to_vec()).unwrap_or_default()
+    }
+
     /// Writes down what was watched during a step; `k` and `nets` are the model's kernel and those of its namespaces that
     /// are here.
     pub(crate) fn record(

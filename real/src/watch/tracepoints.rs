@@ -24,15 +24,17 @@
 //! Unmodified payload of our own (AF_PACKET clones) is freed by `consume_skb`, which is no drop.
 
 mod format;
+mod idle;
 mod ring;
 mod symbols;
 
 use std::collections::BTreeMap;
 use std::io;
 use std::net::Ipv4Addr;
+use std::thread;
 
 use format::{Format, Formats};
-use ring::{Ring, Sample};
+use ring::{RING, Ring, Sample};
 use symbols::Functions;
 pub use symbols::Symbols;
 
@@ -44,6 +46,7 @@ const NEIGH_UPDATE: &str = "neigh/neigh_update";
 const NEIGH_SEND: &str = "neigh/neigh_event_send_done";
 const NEIGH_TIMER: &str = "neigh/neigh_timer_handler";
 const ALL: [&str; 7] = [KFREE_SKB, RECEIVE, QUEUE, FIB, NEIGH_UPDATE, NEIGH_SEND, NEIGH_TIMER];
+const WITH_SWITCH: [&str; 8] = [KFREE_SKB, RECEIVE, QUEUE, FIB, NEIGH_UPDATE, NEIGH_SEND, NEIGH_TIMER, idle::SWITCH];
 
 /// How many sightings of skbs are kept: the addresses that a machine's network uses at a time are far fewer.
 const SIGHTINGS: usize = 1 << 14;
@@ -179,6 +182,7 @@ pub struct Watch {
     functions: Functions,
     seen: BTreeMap<u64, Seen>,
     lost: u64,
+    unheard: Vec<u32>,
 }
 
 /// Where the fields are.
@@ -196,14 +200,24 @@ impl Watch {
     /// # Errors
     /// Where we are not real root, or the kernel has other tracepoints.
     pub fn start() -> Result<Self, WatchError> {
-        let mut f = format::read(&ALL).map_err(WatchError::Tracefs)?;
+        let mut f = format::read(&WITH_SWITCH).map_err(WatchError::Tracefs)?;
+        let switch = f.take(idle::SWITCH);
+        let listening = thread::spawn(move || idle::unheard(&switch));
         let mut rings = Vec::new();
         for name in ALL {
-            let id = f.get(name).id;
-            rings.extend(ring::open(id).map_err(|e| WatchError::Open(name, e))?.into_iter().map(|r| (name, r)));
+            let all = ring::open(f.get(name).id, RING).map_err(|e| WatchError::Open(name, e))?;
+            rings.extend(all.into_iter().map(|(_, r)| (name, r)));
         }
         let layouts = Layouts::new(&mut f)?;
-        Ok(Watch { layouts, rings, functions: Functions::begin(), seen: BTreeMap::new(), lost: 0 })
+        let functions = Functions::begin();
+        let unheard = listening.join().unwrap_or_else(|p| std::panic::resume_unwind(p));
+        Ok(Watch { layouts, rings, functions, seen: BTreeMap::new(), lost: 0, unheard })
+    }
+
+    /// The processors of whose idle task perf tells nothing, so that what a timer does there is missing.
+    #[must_use]
+    pub fn unheard(&self) -> &[u32] {
+        &self.unheard
     }
 
     /// What happened since the last call, in order of time.

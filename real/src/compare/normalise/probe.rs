@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::names::replaced;
+use super::super::patterns::replaced;
 
 /// Rule hits: the ports of an engine's name server in a container are any.
 pub fn resolver_ports(hits: &Value) -> Value {

@@ -1,9 +1,8 @@
 //! A namespace's state, less what two runs do not share.
 
-use regex_lite::Regex;
 use serde_json::{Map, Value};
 
-use super::super::names::replaced;
+use super::super::patterns::{pattern, replaced};
 use super::text::counters;
 
 /// A namespace's state in a recording of ours.
@@ -92,8 +91,8 @@ pub fn docker_state(out: &mut Map<String, Value>, probes: u16) {
         *l = replaced(l.as_str().unwrap_or(""), r"^\[(\d+):\d+\]", "[$1]").into();
     }
     let own = 40_000..40_020 + 20 * probes;
-    let ports = Regex::new(r"(sport|dport)=(\d+)");
-    if let (Some(Value::Array(l)), Ok(r)) = (out.get_mut("conntrack"), ports) {
+    let ports = pattern(r"(sport|dport)=(\d+)");
+    if let (Some(Value::Array(l)), Some(r)) = (out.get_mut("conntrack"), ports) {
         l.retain(|x| !x.as_str().is_some_and(cluster_talk));
         for x in l {
             let mask = |c: &regex_lite::Captures<'_>| {
@@ -163,7 +162,7 @@ pub fn state(ns: &str, v: &Value, lossy: bool) -> Map<String, Value> {
             "conntrack" => {
                 for l in v.as_array_mut().into_iter().flatten() {
                     // The words before the addresses: protocol, its number, seconds left.
-                    if let Ok(r) = Regex::new(r"^(\w+ +\d+) \d+ ") {
+                    if let Some(r) = pattern(r"^(\w+ +\d+) \d+ ") {
                         *l = r.replace(l.as_str().unwrap_or(""), "$1 T ").into_owned().into();
                     }
                     *l = tunnel_ports(l.as_str().unwrap_or("")).into();

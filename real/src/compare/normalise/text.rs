@@ -1,12 +1,10 @@
 //! What commands print, less what two runs do not share.
 
-use regex_lite::Regex;
-
-use super::super::names::replaced;
+use super::super::patterns::{pattern, replaced};
 
 /// What two runs of an engine do not share within a text.
 pub fn docker_text(t: &str) -> String {
-    let rules: [(&str, &str); 17] = [
+    let rules: [(&'static str, &str); 17] = [
         (r"\b(peer=[\d.]+):(?:3276[89]|327[7-9]\d|32[89]\d\d|3[3-9]\d{3}|[4-6]\d{4})\b", "$1:P"),
         (r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d socat\[\d+\]", "TIME socat[N]"),
         (r"\bused \d+/\d+/\d+", "used T"),
@@ -32,21 +30,21 @@ pub fn docker_text(t: &str) -> String {
 pub(super) fn counters(t: &str) -> String {
     let mut t = t.to_owned();
     let word = |n: &str| if n == "0" { "0" } else { "N" };
-    if let Ok(r) = Regex::new(r"\[(\d+):\d+\]") {
+    if let Some(r) = pattern(r"\[(\d+):\d+\]") {
         t = r.replace_all(&t, |c: &regex_lite::Captures<'_>| format!("[{}]", word(&c[1]))).into_owned();
     }
-    if let Ok(r) = Regex::new(r"(?m)^ +(\d+) +\d+ ") {
+    if let Some(r) = pattern(r"(?m)^ +(\d+) +\d+ ") {
         t = r.replace_all(&t, |c: &regex_lite::Captures<'_>| format!(" {} ", word(&c[1]))).into_owned();
     }
-    match Regex::new(r"(policy \w+) \d+ packets, \d+ bytes") {
-        Ok(r) => r.replace_all(&t, "$1").into_owned(),
-        Err(_) => t,
+    match pattern(r"(policy \w+) \d+ packets, \d+ bytes") {
+        Some(r) => r.replace_all(&t, "$1").into_owned(),
+        None => t,
     }
 }
 
 /// What a command printed; `lossy`: a TCP probe of the recording timed out or stalled.
 pub fn text(t: &str, command: &str, lossy: bool) -> String {
-    let rules: [(&str, &str); 9] = [
+    let rules: [(&'static str, &str); 9] = [
         (r"(?m)^((?:tcp|udp|icmp|unknown) +\d+) \d+ ", "$1 T "),
         (r"(expires) \d+sec", "$1"),
         (r"(?m)^# (?:Generated|Completed).*\n?", ""),
@@ -59,9 +57,7 @@ pub fn text(t: &str, command: &str, lossy: bool) -> String {
     ];
     let mut t = if lossy { counters(t) } else { t.to_owned() };
     for (pattern, with) in rules {
-        if let Ok(r) = Regex::new(pattern) {
-            t = r.replace_all(&t, with).into_owned();
-        }
+        t = replaced(&t, pattern, with);
     }
     // The kernel's tables of sockets and of neighbours go by a hash with a random key.
     let hashed = command.split_whitespace().any(|w| matches!(w, "ss" | "netstat" | "arp"));

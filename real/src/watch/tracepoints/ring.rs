@@ -13,7 +13,7 @@ use perf_event::{Builder, Clock, SampleFlag, Sampler};
 use super::At;
 
 /// Room for some 4,000 records of the largest tracepoint.
-const RING: usize = 1 << 20;
+pub const RING: usize = 1 << 20;
 
 /// One record of a tracepoint.
 pub struct Sample {
@@ -24,11 +24,14 @@ pub struct Sample {
 }
 
 /// A tracepoint on a CPU.
-pub struct Ring(Sampler);
+pub struct Ring {
+    sampler: Sampler,
+    room: usize,
+}
 
-/// Opens a tracepoint on every CPU.
-pub fn open(id: u64) -> io::Result<Vec<Ring>> {
-    cpus()?.into_iter().map(|cpu| one(id, cpu).map(Ring)).collect()
+/// Opens a tracepoint on every CPU, with room for so many bytes each.
+pub fn open(id: u64, room: usize) -> io::Result<Vec<(usize, Ring)>> {
+    cpus()?.into_iter().map(|cpu| Ok((cpu, Ring { sampler: one(id, cpu, room)?, room }))).collect()
 }
 
 /// Closes rings without waiting for it. The last handle of a tracepoint waits for two grace periods when it goes
@@ -52,7 +55,7 @@ const AT_ONCE: usize = 252;
 /// Sends handles, and the socket's that they are sent to; the socket they are sent from, and that one.
 fn lose(some: &[Ring]) -> nix::Result<(OwnedFd, OwnedFd)> {
     let (from, to) = socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC)?;
-    let mut all: Vec<RawFd> = some.iter().map(|r| r.0.as_raw_fd()).collect();
+    let mut all: Vec<RawFd> = some.iter().map(|r| r.sampler.as_raw_fd()).collect();
     all.push(to.as_raw_fd());
     sendmsg::<()>(
         from.as_raw_fd(),
@@ -71,13 +74,13 @@ pub fn realtime() -> u64 {
     (ns(ClockId::CLOCK_REALTIME) - ns(ClockId::CLOCK_MONOTONIC)).cast_unsigned()
 }
 
-fn one(id: u64, cpu: usize) -> io::Result<Sampler> {
+fn one(id: u64, cpu: usize, room: usize) -> io::Result<Sampler> {
     let mut b = Builder::new(Tracepoint::with_id(id));
     b.any_pid().one_cpu(cpu).include_kernel().exclude_user(false).enabled(true);
     b.sample(SampleFlag::TID | SampleFlag::TIME | SampleFlag::CPU | SampleFlag::RAW);
     // Nobody waits for them: each wake-up would be an interrupt of its own.
-    b.sample_period(1).wakeup_watermark(RING).clockid(Clock::MONOTONIC);
-    b.build()?.sampled(RING)
+    b.sample_period(1).wakeup_watermark(room).clockid(Clock::MONOTONIC);
+    b.build()?.sampled(room)
 }
 
 /// The CPUs that run: `0-3,8`.
@@ -99,21 +102,18 @@ impl Ring {
     /// Hands over what is there and is `wanted`, its times put forward by `offset`; returns how many records may be missing.
     pub fn drain(&mut self, offset: u64, wanted: fn(&At) -> bool, mut each: impl FnMut(Sample)) -> u64 {
         let (mut lost, mut bytes) = (0, 0);
-        while let Some(r) = self.0.next_record() {
+        while let Some(r) = self.sampler.next_record() {
             bytes += r.len();
-            match r.parse_record() {
-                Ok(Record::Sample(s)) => {
-                    let raw = s.raw().unwrap_or_default();
-                    let at = At {
-                        time_ns: s.time().unwrap_or(0).wrapping_add(offset),
-                        cpu: s.cpu().unwrap_or(0),
-                        tid: s.tid().filter(|t| t.cast_signed() > 0).unwrap_or(0),
-                        softirq: raw.get(COMMON_FLAGS).is_some_and(|f| f & SOFTIRQ != 0),
-                    };
-                    if wanted(&at) {
-                        each(Sample { at, raw: raw.to_vec() });
-                    }
+            if r.ty() == PERF_RECORD_SAMPLE {
+                let data = r.to_contiguous();
+                match sample(&data, offset) {
+                    Some((at, raw)) if wanted(&at) => each(Sample { at, raw: raw.to_vec() }),
+                    Some(_) => {}
+                    None => lost += 1,
                 }
+                continue;
+            }
+            match r.parse_record() {
                 // Told only with the next record that found room: by then what was lost may be of an earlier step.
                 Ok(Record::Lost(l)) => lost += l.lost,
                 // Whatever else is told, a throttled tracepoint or what nobody can read, is at least one event less.
@@ -122,8 +122,27 @@ impl Ring {
             }
         }
         // A ring that was full has perhaps lost what it does not tell yet.
-        lost + u64::from(bytes + LARGEST > RING)
+        lost + u64::from(bytes + LARGEST > self.room)
     }
+}
+
+/// `PERF_RECORD_SAMPLE` (linux/perf_event.h).
+const PERF_RECORD_SAMPLE: u32 = 9;
+
+/// When and where a sample was, and its fields; none where it is cut short. It has what [`one`] asks for, in the order of
+/// linux/perf_event.h: process and thread, time, CPU, length of the fields. Most are of others and not looked into.
+fn sample(data: &[u8], offset: u64) -> Option<(At, &[u8])> {
+    let u32_at = |at: usize| Some(u32::from_ne_bytes(*data.get(at..)?.first_chunk()?));
+    let time = u64::from_ne_bytes(*data.get(8..)?.first_chunk()?);
+    let raw = data.get(28..)?.get(..u32_at(24)? as usize)?;
+    let at = At {
+        time_ns: time.wrapping_add(offset),
+        cpu: u32_at(16)?,
+        // Of a task that has ended, -1.
+        tid: u32_at(4).filter(|t| t.cast_signed() > 0).unwrap_or(0),
+        softirq: raw.get(COMMON_FLAGS).is_some_and(|f| f & SOFTIRQ != 0),
+    };
+    Some((at, raw))
 }
 
 /// More than the largest record takes.
