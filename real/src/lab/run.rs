@@ -1,4 +1,6 @@
-//! The steps of a scenario on the live kernel, and the recording of them.
+//! The steps of a scenario on the live kernel.
+
+mod told;
 
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -24,19 +26,15 @@ use super::host::TOOLS;
 use super::links::{Device, touched};
 use super::netns::NetNs;
 use super::process;
-use super::state;
 use super::switches::{self, Switches};
-use super::versions;
 use super::watched::Watched;
 use super::world::{Space, World};
 use super::{Answer, NoRun, Request, means};
-use crate::compare::{drops::UNHEARD, rules};
 use crate::probe::{self, NameFiles};
 use crate::recording::writer::Writer;
 use crate::shim;
 use crate::tool::LAB_PATH;
 use crate::watch::clock;
-use crate::watch::dump::Tools;
 
 /// What is under way after a command has at least this long to arrive, or after a probe that the kernel answers.
 const AFTER_COMMAND: Duration = Duration::from_millis(1);
@@ -236,27 +234,6 @@ impl<'a> Lab<'a> {
         self.follow()
     }
 
-    /// The ways that packets went through the rules of each namespace since it was last asked.
-    fn rules(&mut self, n: usize, fields: &mut Map<String, Value>) {
-        let (mut told, mut untold) = (Map::new(), Vec::new());
-        for (label, space) in &mut self.world.spaces {
-            let Ok(tracer) = &mut space.tracer else { continue };
-            let before = tracer.lost();
-            let passages = tracer.drain().unwrap_or_default();
-            let (lines, hidden) = rules::live(&passages, 40_000 + 20 * n as u16);
-            if hidden || tracer.lost() != before {
-                untold.push(label.clone());
-            }
-            if !lines.is_empty() {
-                told.insert(label.clone(), lines.into_iter().collect::<Vec<_>>().into());
-            }
-        }
-        fields.insert("rules".into(), told.into());
-        if !untold.is_empty() {
-            fields.insert("rules_untold".into(), untold.into());
-        }
-    }
-
     fn space_of(&self, ns: NetnsId) -> Result<NetNs, String> {
         let label = &self.plan.kernel.ns(ns).label;
         let space = self.world.spaces.get(label);
@@ -341,47 +318,5 @@ impl<'a> Lab<'a> {
     /// What the plan did since it was last asked.
     fn journal(&mut self) -> Vec<Entry> {
         self.plan.kernel.journal.as_mut().map(|j| std::mem::take(&mut **j)).unwrap_or_default()
-    }
-
-    fn recording(&mut self, text: &str, scenario: &Scenario) -> Value {
-        self.look();
-        self.world.capture.stop();
-        let (state, mut unread) = state::state(&self.world, &self.plan, &Tools::find());
-        for (label, space) in &self.world.spaces {
-            if let Err(why) = &space.tracer
-                && space.host.is_some()
-            {
-                unread.push(format!("{label}: rules: {why}"));
-            }
-        }
-        let mut r = Map::new();
-        r.insert("format".into(), 1.into());
-        r.insert("by".into(), "packetwalk".into());
-        r.insert("name".into(), scenario.name.as_str().into());
-        r.insert("title".into(), scenario.title.as_str().into());
-        // What may differ where an engine is at work is another list.
-        let topic = if self.plan.engines.is_empty() { "kernel-scenario" } else { "scenario" };
-        r.insert("topic".into(), topic.into());
-        if !self.plan.clusters.is_empty() {
-            // Engines talk to each other in the model only.
-            r.insert("cluster".into(), true.into());
-        }
-        r.insert("engine".into(), scenario.engine.as_str().into());
-        r.insert("scenario".into(), text.into());
-        r.insert("refusals".into(), self.world.refusals.clone().into());
-        r.insert("versions".into(), versions::versions().into());
-        r.insert("ops".into(), self.world.ops.into());
-        let unheard = self.watch.unheard();
-        if !unheard.is_empty() {
-            r.insert(UNHEARD.into(), unheard.into());
-        }
-        unread.extend(self.world.unread.iter().cloned());
-        if let Some(wheel) = clock::wheel() {
-            r.insert("wheel".into(), wheel);
-        }
-        r.insert("unread".into(), unread.into());
-        std::mem::take(&mut self.out).finish(&mut r);
-        r.insert("state".into(), json!({"end": {"ns": state}}));
-        Value::Object(r)
     }
 }
