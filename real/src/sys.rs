@@ -27,9 +27,11 @@ pub fn mtu_discover(fd: &impl AsRawFd, how: i32) -> io::Result<()> {
 /// As `socket(2)` and `bind(2)`.
 pub fn packet_socket(protocol: u16, ifindex: i32) -> io::Result<OwnedFd> {
     let flags = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    // One that is bound says only then what it listens to: to change it takes a grace period (`packet_do_bind`).
+    let at_once = if ifindex == 0 { protocol } else { 0 };
     // SAFETY: no pointers are passed; the descriptor that comes back is nobody else's.
     let fd = unsafe {
-        let fd = libc::socket(libc::AF_PACKET, flags, i32::from(protocol.to_be()));
+        let fd = libc::socket(libc::AF_PACKET, flags, i32::from(at_once.to_be()));
         if fd < 0 {
             return Err(io::Error::last_os_error());
         }

@@ -46,6 +46,8 @@ pub fn arping(p: &Probe, dst: Ipv4Addr, until: Instant) -> Result<ProbeReport, E
             macs.push(d[22..28].iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(":"));
         }
     }
+    // To close it takes a grace period (`packet_release`), which nobody needs to wait for.
+    std::thread::spawn(move || drop(fd));
     let outcome = if macs.is_empty() { Outcome::Timeout } else { Outcome::Reply };
     Ok(ProbeReport { outcome: Some(outcome), macs: Some(macs), ..Default::default() })
 }
