@@ -123,6 +123,14 @@ fn summary(f: &Found) -> String {
     for why in &f.impossible {
         let _ = writeln!(t, "not run: {why}");
     }
+    let mut slow = f.slow.clone();
+    slow.sort();
+    if let Some((half, _)) = slow.get(slow.len() / 2) {
+        let worst = slow.iter().rev().take(5).map(|(t, seed)| format!("{seed} {:.1} s", t.as_secs_f64()));
+        let worst: Vec<String> = worst.collect();
+        let _ =
+            writeln!(t, "half of the cases take {:.2} s or less; longest: {}", half.as_secs_f64(), worst.join(", "));
+    }
     let secs = f.took.as_secs_f64();
     let (n, bad) = (f.cases, f.divergent.len());
     let rate = n as f64 / secs;

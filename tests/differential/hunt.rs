@@ -52,6 +52,8 @@ pub struct Found {
     pub cases: u64,
     /// How long it all took.
     pub took: Duration,
+    /// Cases by the time that they took, first tries only.
+    pub slow: Vec<(Duration, u64)>,
 }
 
 /// Hunts.
@@ -120,13 +122,16 @@ fn one(w: &Wanted, lab: &mut Lab, seed: u64, found: &Mutex<Found>) -> bool {
     let Ok(mut tree) = case::strategy().new_tree(&mut runner) else { return false };
     let name = format!("seed-{seed}");
     let first = render(&tree.current(), &name);
+    let began = Instant::now();
     let verdict = judge(lab, &first.text);
+    let took = began.elapsed();
     let mut words = first.words.clone();
     words.sort();
     words.dedup();
     {
         let mut f = lock(found);
         f.cases += 1;
+        f.slow.push((took, seed));
         let bad = u64::from(matches!(verdict, Verdict::Differs(_)));
         for word in words {
             let n = f.words.entry(word).or_default();

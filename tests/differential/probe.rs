@@ -29,7 +29,7 @@ pub fn strategy() -> impl Strategy<Value = Ask> {
     })
 }
 
-/// How long a probe waits: longer than three requests for a neighbour, shorter than TCP's first repeat.
+/// How long a probe waits, but for an ARP request, which waits for more answers to the end: longer than three requests for a neighbour, shorter than TCP's first repeat.
 const WAIT: &str = "-W 0.25";
 /// Ports, most of them served by somebody.
 const TCP: [u16; 4] = [80, 80, 8080, 81];
@@ -47,11 +47,11 @@ impl Ask {
             140..=174 => (format!("tcp {WAIT} {}{ip}:{}", self.sourced(p, from), pick(&TCP, self.how)), "tcp"),
             175..=215 => (format!("udp {WAIT} {}{ip}:{}", self.sourced(p, from), pick(&UDP, self.how)), "udp"),
             216..=228 => (format!("bulk {WAIT} -n {} {ip}:80", pick(&[3000, 20_000, 1], self.how)), "bulk"),
-            229..=232 => (format!("traceroute -m 3 {}{ip}", pick(&["", "--icmp "], self.how)), "traceroute"),
+            229..=232 => (format!("traceroute {WAIT} -m 3 {}{ip}", pick(&["", "--icmp "], self.how)), "traceroute"),
             _ => match p.l3_of(from).first() {
                 Some(_) => {
                     let all = p.l3_of(from);
-                    (format!("arping {WAIT} -I {} {ip}", p.devs[*pick(&all, self.how)].name), "arping")
+                    (format!("arping -W 0.08 -I {} {ip}", p.devs[*pick(&all, self.how)].name), "arping")
                 }
                 None => (format!("ping {WAIT} {ip}"), "ping"),
             },

@@ -58,12 +58,10 @@ pub fn render(c: &Case, name: &str) -> Rendered {
     out.push_str("steps:\n");
     let mut lines: Vec<String> = Vec::new();
     let mut ruled = rules(c, &mut p, &mut words);
-    let mut served = false;
     for (n, rules) in ruled.iter_mut().enumerate() {
-        let (set, serves) = settled(c, &p, n);
+        let set = settled(c, &p, n);
         let made = p.made.get(n).cloned().unwrap_or_default();
         let mut all = batched(made.into_iter().chain(set).collect());
-        served |= serves;
         for (_, key, value) in c.sysctls.iter().filter(|s| usize::from(s.0) % p.nodes.len() == n) {
             let (key, values) = pick(&SYSCTLS, *key);
             words.push((*key).to_owned());
@@ -77,9 +75,6 @@ pub fn render(c: &Case, name: &str) -> Rendered {
     }
     for l in &lines {
         let _ = writeln!(out, "  - '{}'", l.replace('\'', "''"));
-    }
-    if served {
-        out.push_str("  - sleep: 0.03\n");
     }
     for s in &c.walk {
         let (line, word) = match s {
@@ -111,8 +106,8 @@ fn host(out: &mut String, p: &Plan, i: usize, bits: u8) {
     );
 }
 
-/// The commands that set a node up; says whether one starts a server.
-fn settled(c: &Case, p: &Plan, n: usize) -> (Vec<String>, bool) {
+/// The commands that set a node up.
+fn settled(c: &Case, p: &Plan, n: usize) -> Vec<String> {
     let node = &p.nodes[n];
     let mut all = Vec::new();
     let serve = if node.ns.is_some() { c.spaces.get(n - p.hosts).map_or(0, |s| s.serve) } else { 0 };
@@ -144,7 +139,7 @@ fn settled(c: &Case, p: &Plan, n: usize) -> (Vec<String>, bool) {
         set.push(("net.ipv4.ip_forward".into(), 1));
     }
     all.extend(set.iter().map(|(k, v)| written(k, *v)));
-    (all, serve > 0)
+    all
 }
 
 /// A setting, by the shell's own: a process less than sysctl(8).

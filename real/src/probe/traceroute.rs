@@ -4,13 +4,11 @@ use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use packetwalk_sim::app::probe::{Probe, ProbeReport};
+use packetwalk_sim::app::probe::{HOP_WAIT, Probe, ProbeReport};
 use packetwalk_sim::trace::Outcome;
 
 use super::{ping, refused, udp};
 
-/// How long each hop is waited for.
-const WAIT: Duration = Duration::from_millis(1_200);
 /// Port of the first hop's datagram, less one.
 const PORT: u16 = 33_433;
 
@@ -24,7 +22,7 @@ pub fn traceroute(p: &Probe, dst: Ipv4Addr, sport: u16) -> Result<ProbeReport, E
     for ttl in 1..=p.max.unwrap_or(8) {
         let one = Probe { ttl: Some(ttl), unconnected: false, ..p.clone() };
         let own = sport.wrapping_add(u16::from(ttl));
-        let until = Instant::now() + WAIT;
+        let until = Instant::now() + Duration::from_nanos(p.timeout.unwrap_or(HOP_WAIT));
         let r = if p.icmp {
             ping::ping(&one, dst, own, u16::from(ttl), until)
         } else {

@@ -111,7 +111,7 @@ pub struct Probe {
     pub dev: Option<String>,
     /// `-S`: source address.
     pub src: Option<Ipv4Addr>,
-    /// `-W`: how long to wait.
+    /// `-W`: how long to wait; of a traceroute, for each hop.
     pub timeout: Option<Nanos>,
     /// `-m`: most hops.
     pub max: Option<u8>,
@@ -304,7 +304,7 @@ impl Probe {
                 dst,
                 icmp: self.icmp,
                 max: self.max.unwrap_or(8),
-                wait: 1_200 * MSEC,
+                wait: self.timeout.unwrap_or(HOP_WAIT),
                 sport,
                 dev: self.dev.clone(),
                 src: self.src,
@@ -317,6 +317,9 @@ impl Probe {
         })
     }
 }
+
+/// How long a traceroute waits for each hop.
+pub const HOP_WAIT: Nanos = 1_200 * MSEC;
 
 impl ProbeKind {
     fn from_word(w: &str) -> Option<ProbeKind> {
