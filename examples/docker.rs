@@ -23,7 +23,7 @@ fn build(profile: Profile, containers: u32, networks: u32, ports: u32) -> Result
     let host = s
         .add_host(&HostSpec { name: "node1".into(), nics: vec![nic], ..HostSpec::default() })
         .map_err(|e| e.to_string())?;
-    s.start_docker(host, profile, Config::from_flags(&[])?)?;
+    s.start_docker(host, profile, Config::from_flags(&[], profile)?)?;
     let ns = s.kernel.host(host).root_ns;
     let mut run = |line: String| {
         let r = run_line(&mut s, host, ns, &line);

@@ -9,13 +9,14 @@
 //! [`overlay`] with [`swarm`], [`service`],
 //! [`kv`] (what several engines share) and [`gwbridge`]. Facts are moby's and libnetwork's, by version ([`types::Profile`]).
 
+pub mod config_file;
 mod config_network;
 pub mod connect;
 pub mod container;
 pub mod daemon;
 mod default_bridge;
 pub mod files;
-mod flags;
+pub mod flags;
 pub mod gwbridge;
 pub mod images;
 pub mod ipam;

@@ -26,7 +26,7 @@ impl World {
         };
         let host = s.add_host(&HostSpec { name: "h".into(), nics: vec![nic], ..HostSpec::default() }).expect("a host");
         let flags: Vec<String> = flags.iter().map(|f| (*f).to_owned()).collect();
-        s.start_docker(host, profile, Config::from_flags(&flags).expect("flags")).expect("it starts");
+        s.start_docker(host, profile, Config::from_flags(&flags, profile).expect("flags")).expect("it starts");
         World { s, said: String::new() }
     }
 

@@ -14,7 +14,7 @@ fn world(p: Profile, flags: &[&str]) -> (Session, HostId) {
     let mut s = Session::new(1);
     let host = s.add_host(&HostSpec { name: "h".into(), ..HostSpec::default() }).expect("a host");
     let flags: Vec<String> = flags.iter().map(|f| (*f).to_owned()).collect();
-    s.start_docker(host, p, Config::from_flags(&flags).expect("flags")).expect("it starts");
+    s.start_docker(host, p, Config::from_flags(&flags, p).expect("flags")).expect("it starts");
     (s, host)
 }
 

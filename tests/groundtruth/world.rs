@@ -84,7 +84,7 @@ pub fn build(json: &Value) -> Result<Session, String> {
     let profile = Profile::parse(text(&json["engine"])).unwrap_or_default();
     for (name, host) in hosts.iter().filter(|(_, h)| h["docker"].as_bool() == Some(true)) {
         let flags: Vec<String> = list(&host["flags"]).iter().map(|f| text(f).to_owned()).collect();
-        let config = Config::from_flags(&flags).map_err(|e| format!("{name}: {e}"))?;
+        let config = Config::from_flags(&flags, profile).map_err(|e| format!("{name}: {e}"))?;
         let (id, ns) = s.place(name)?;
         for line in list(&host["prestart"]) {
             run_line(&mut s, id, ns, text(line));

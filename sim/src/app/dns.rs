@@ -186,8 +186,8 @@ impl Lookup {
     }
 
     /// Looks names up as busybox `nslookup` does: all of them.
-    pub fn names(names: Vec<String>, conf: &ResolvConf) -> Lookup {
-        Lookup::new(names, vec![QType::A, QType::Aaaa], conf, Habit::Nslookup)
+    pub fn names(names: Vec<String>, qtypes: &[QType], conf: &ResolvConf) -> Lookup {
+        Lookup::new(names, qtypes.to_vec(), conf, Habit::Nslookup)
     }
 
     /// Looks the name of an address up.

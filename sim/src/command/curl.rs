@@ -15,7 +15,7 @@ const CONNECT_TIMEOUT: u64 = 300 * SEC;
 /// # Errors
 /// Options and schemes that the model has not.
 pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
-    let (argv, long) = shorten(argv)?;
+    let (argv, (long, connect)) = shorten(argv)?;
     // Nothing is encrypted here, and no server sends anybody elsewhere: -k and -L change nothing.
     let opts = match getopt(&argv, "4sSfviIkL", "mow", "6aAbBcCdDeEFgGhHjJKlMnNOpPqQrRtTuUVxXyYzZ") {
         Ok(o) => o,
@@ -66,11 +66,24 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         return Err(Refusal::new("curl -v in the background", 0));
     }
     talk.trying(p, dst);
-    let asked = http::ask(p, "curl", (dst, port), request.clone(), max.unwrap_or(CONNECT_TIMEOUT));
+    let asked = http::ask(
+        p,
+        "curl",
+        (dst, port),
+        request.clone(),
+        connect.or(max).map_or(CONNECT_TIMEOUT, |t| t.min(max.unwrap_or(t))),
+    );
     let Some((report, got)) = asked else { return Ok(0) };
     let ms = (p.sess.kernel.now() - began) / MSEC;
     let (code, line) = match report.outcome {
         Some(Outcome::Reply) => (0, String::new()),
+        // The sooner of the two limits ends it.
+        Some(Outcome::Timeout) if connect.is_some_and(|c| max.is_none_or(|m| c < m)) => {
+            (28, format!("curl: (28) Failed to connect to {host} port {port} after {ms} ms: Timeout was reached\n"))
+        }
+        Some(Outcome::Stall) if max.is_none() && connect.is_some() => {
+            return Err(Refusal::new("curl --connect-timeout, and a server that says nothing: add -m", at));
+        }
         Some(Outcome::Timeout) => (28, format!("curl: (28) Connection timed out after {ms} milliseconds\n")),
         Some(Outcome::Stall) => {
             (28, format!("curl: (28) Operation timed out after {ms} milliseconds with 0 bytes received\n"))
@@ -211,10 +224,13 @@ fn said(p: &mut Proc<'_>, parts: &[Written], status: u16) {
     }
 }
 
-/// Long options by their short names; `--connect-timeout` and `--max-time` become the limit.
-fn shorten(argv: &[String]) -> Result<(Vec<String>, Option<u64>), Refusal> {
+/// `--max-time` and `--connect-timeout`.
+type Limits = (Option<u64>, Option<u64>);
+
+/// Long options by their short names, and the two that are limits.
+fn shorten(argv: &[String]) -> Result<(Vec<String>, Limits), Refusal> {
     let mut out = Vec::new();
-    let mut limit = None;
+    let mut limits = (None, None);
     let mut words = argv.iter().enumerate();
     while let Some((i, w)) = words.next() {
         match w.as_str() {
@@ -229,12 +245,13 @@ fn shorten(argv: &[String]) -> Result<(Vec<String>, Option<u64>), Refusal> {
             "--location" => out.push("-L".to_owned()),
             "--max-time" | "--connect-timeout" => {
                 let v = words.next().and_then(|(_, v)| seconds(v));
-                limit = Some(v.ok_or_else(|| Refusal::new(format!("curl {w} without a number"), i))?);
+                let v = Some(v.ok_or_else(|| Refusal::new(format!("curl {w} without a number"), i))?);
+                if w == "--max-time" { limits.0 = v } else { limits.1 = v }
             }
             _ => out.push(w.clone()),
         }
     }
-    Ok((out, limit))
+    Ok((out, limits))
 }
 
 fn fail(p: &mut Proc<'_>, line: &str, code: i32) -> Exit {

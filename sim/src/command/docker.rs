@@ -1,10 +1,14 @@
 //! `docker`: the command line of the engine (docker/cli), by version.
 
+mod away;
 pub mod daemon;
 mod each;
 mod exec;
+mod fault;
 mod filter;
 mod flags;
+mod help;
+mod info;
 mod inspect;
 mod network;
 mod options;
@@ -24,43 +28,54 @@ use crate::docker::{Docker, Profile};
 /// # Errors
 /// Commands and options that the model has not.
 pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
-    let Some(cmd) = argv.get(1) else { return Err(Refusal::new("docker without a command", 0)) };
-    if matches!(cmd.as_str(), "-H" | "--host") || cmd.starts_with("-H=") || cmd.starts_with("--host=") {
+    let Some(first) = argv.get(1) else { return Err(Refusal::new("docker without a command", 0)) };
+    if matches!(first.as_str(), "-H" | "--host") || first.starts_with("-H=") || first.starts_with("--host=") {
         return elsewhere(p, argv);
     }
+    if let Some(status) = help::no_such_command(p, first) {
+        return Ok(status);
+    }
+    if let Some(status) = help::of_a_group(p, first, argv.get(2).map(String::as_str)) {
+        return Ok(status);
+    }
+    let (cmd, shown, at) = path(argv);
+    let rest = &argv[at.min(argv.len())..];
+    if let Some(status) = options::wrong(p, &cmd, &shown, rest) {
+        return Ok(status);
+    }
+    let client = cmd == "version" && rest.iter().any(|a| a.contains(".Client.Version"));
+    if matches!(cmd.as_str(), "--version" | "-v") || client && Docker::open(p.sess, p.host).is_none() {
+        let v = profile(p).version();
+        p.out.push_str(&if client { format!("{v}\n") } else { format!("Docker version {v}\n") });
+        // The client knows its own before it asks for the server's.
+        return Ok(if client { away::say(p, &cmd, rest) } else { 0 });
+    }
     if Docker::open(p.sess, p.host).is_none() {
-        p.err.push_str(
-            "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?\n",
-        );
-        return Ok(1);
+        return Ok(away::say(p, &cmd, rest));
     }
     docker(p).reap();
     let words: Vec<String>;
-    let (cmd, rest, at) = match (cmd.as_str(), argv.get(2)) {
-        ("container", Some(sub)) if sub == "inspect" => {
-            words = [&["--type=container".to_owned()], &argv[3..]].concat();
-            (sub.clone(), words.as_slice(), 2)
+    let (rest, at) = match cmd.split_once(' ') {
+        Some(("container", "inspect")) => {
+            words = [&["--type=container".to_owned()], rest].concat();
+            (words.as_slice(), at - 1)
         }
-        // There is no `docker prune`.
-        ("container", Some(sub)) if sub == "prune" => ("container prune".to_owned(), &argv[3..], 3),
-        ("container", Some(sub)) => (sub.clone(), &argv[3..], 3),
-        _ => (cmd.clone(), &argv[2..], 2),
+        Some(("network" | "swarm" | "node" | "service", _)) => (&argv[2..], 2),
+        _ => (rest, at),
     };
+    let name = cmd.split_once(' ').filter(|(g, _)| *g != "container").map_or(cmd.as_str(), |(g, _)| g);
     let shift = |r: Refusal| Refusal::new(r.what, r.arg + at);
-    if let Some(status) = options::wrong(p, &cmd, rest) {
-        return Ok(status);
-    }
-    match cmd.as_str() {
+    match name {
         "network" => network::run(p, rest),
         "run" => run::run(p, rest),
         "create" => run::create(p, rest),
         "exec" => exec::exec(p, rest),
-        "start" | "stop" | "restart" | "kill" | "rm" => each::each(p, &cmd, rest),
+        "start" | "stop" | "restart" | "kill" | "rm" => each::each(p, name, rest),
         "update" => each::update(p, rest),
         "rename" => each::rename(p, rest),
-        "ps" | "ls" => show::ps(p, rest),
+        "ps" => show::ps(p, rest),
         "port" => show::port(p, rest),
-        "inspect" => show::inspect_all(p, rest),
+        "inspect" | "container inspect" => show::inspect_all(p, rest),
         "swarm" => swarm::run(p, rest),
         "node" => swarm::node(p, rest),
         "service" => service::run(p, rest),
@@ -69,18 +84,32 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         "unpause" => process::pause(p, rest, false),
         "wait" => process::wait(p, rest),
         "container prune" => prune::containers(p, rest),
-        "version" if !rest.is_empty() => version(p, rest),
-        "version" | "--version" => {
-            let v = profile(p).version();
-            p.out.push_str(&format!("Docker version {v}\n"));
-            Ok(0)
-        }
-        other => match options::no_such_command(p, other) {
-            Some(status) => Ok(status),
-            None => Err(Refusal::new(format!("docker {other}"), 0)),
-        },
+        "info" => info::info(p, rest),
+        "version" => version(p, rest),
+        other => Err(Refusal::new(format!("docker {other}"), 0)),
     }
     .map_err(shift)
+}
+
+/// The command that words name, how the client shows it, and where what follows it begins.
+fn path(argv: &[String]) -> (String, String, usize) {
+    let (first, sub) = (argv[1].as_str(), argv.get(2).map(String::as_str));
+    let name = match sub {
+        Some("list") => "ls",
+        Some("remove") => "rm",
+        Some("ps") if first == "container" => "ls",
+        Some(s) => s,
+        None => return (first.to_owned(), first.to_owned(), 2),
+    };
+    match (first, name) {
+        ("container", "ls") => ("ps".to_owned(), "container ls".to_owned(), 3),
+        // There is no `docker prune`, and `docker inspect` looks for more than containers.
+        ("container", "prune" | "inspect") => (format!("container {name}"), format!("container {name}"), 3),
+        ("container", _) => (name.to_owned(), format!("container {name}"), 3),
+        ("network" | "swarm" | "node" | "service", _) => (format!("{first} {name}"), format!("{first} {name}"), 3),
+        ("system", "info") => ("info".to_owned(), "system info".to_owned(), 3),
+        _ => (first.to_owned(), first.to_owned(), 2),
+    }
 }
 
 /// `docker version --format`.
@@ -123,7 +152,7 @@ fn docker<'a>(p: &'a mut Proc<'_>) -> Docker<'a> {
 }
 
 fn profile(p: &Proc<'_>) -> Profile {
-    p.sess.engines.get(&p.host).map(|e| e.profile).unwrap_or_default()
+    p.sess.engines.get(&p.host).map_or(p.sess.profile, |e| e.profile)
 }
 
 /// `Error response from daemon: …`, status 1.
@@ -146,7 +175,7 @@ fn no_such(p: &mut Proc<'_>, e: &str) -> i32 {
 
 /// Too few or too many words for a command (docker/cli cli/required.go).
 fn usage(p: &mut Proc<'_>, cmd: &str, text: &str) -> i32 {
-    let (line, about) = options::help(cmd);
+    let (line, about) = help::help(cmd);
     let t = if profile(p) == Profile::V20 {
         format!("\"docker {cmd}\" {text}\nSee 'docker {cmd} --help'.\n\nUsage:  docker {line}\n\n{about}\n")
     } else {
@@ -164,7 +193,7 @@ fn bad_flag(p: &mut Proc<'_>, cmd: &str, text: &str) -> i32 {
     let t = if profile(p) == Profile::V20 {
         format!("{text}\nSee 'docker {cmd} --help'.\n")
     } else {
-        format!("{text}\n\nUsage:  docker {}\n\nRun 'docker {cmd} --help' for more information\n", options::help(cmd).0)
+        format!("{text}\n\nUsage:  docker {}\n\nRun 'docker {cmd} --help' for more information\n", help::help(cmd).0)
     };
     p.err.push_str(&t);
     125

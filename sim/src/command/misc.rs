@@ -42,7 +42,10 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
                 Ok(0)
             }
             Some("-n") => {
-                let name = p.sess.kernel.host(p.host).name.clone();
+                // A container's is in its own file.
+                let own = p.inside.then(|| p.read("/etc/hostname").ok()).flatten();
+                let name = own.unwrap_or_else(|| p.sess.kernel.host(p.host).name.clone());
+                let name = name.trim();
                 p.out.push_str(&format!("{name}\n"));
                 Ok(0)
             }

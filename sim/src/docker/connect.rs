@@ -13,6 +13,10 @@ const NO_IP_29: &str = "user-specified IP address is supported on user-defined n
 impl Docker<'_> {
     /// What 28 looks at when a container is made, and 20.10 in part when it starts.
     pub(super) fn check_endpoints(&self, c: &Container) -> Result<(), String> {
+        if c.stray_ip && self.profile() != Profile::V20 && c.network_mode.starts_with("container:") {
+            let mode = &c.network_mode;
+            return Err(format!("invalid config for network {mode}: invalid endpoint settings:\n{STRAY_IP}"));
+        }
         if c.stray_ip && self.profile() != Profile::V20 {
             return Err(format!(
                 "invalid config for network {}: invalid endpoint settings:\n* {STRAY_IP}\n* user specified IP address is \
@@ -84,7 +88,9 @@ impl Docker<'_> {
                 "cannot connect container to host network - container must be created in host network mode".into()
             });
         }
-        if c.mode == Mode::Host && !c.left_host || matches!(c.mode, Mode::Container(_)) {
+        // Of one that does not run only its networks are looked at, and one that shares has none (`updateNetworkSettings`).
+        let shares = matches!(c.mode, Mode::Container(_)) && c.state == State::Running;
+        if c.mode == Mode::Host && !c.left_host || shares {
             return Err(
                 "container sharing network namespace with another container or host cannot be connected to any \
                         other network"
@@ -111,6 +117,10 @@ impl Docker<'_> {
                 "swarm" => format!("{} is already attached to network {}", c.name, n.name),
                 _ => format!("endpoint with name {} already exists in network {}", c.name, n.name),
             });
+        }
+        // One that does not run keeps what was first said.
+        if c.state != State::Running && c.endpoints.contains_key(&n.name) {
+            return Ok(());
         }
         e.network.clone_from(&n.id);
         e.connected = true;

@@ -226,7 +226,10 @@ impl Docker<'_> {
     /// There is no such container, or the name is taken.
     pub fn rename(&mut self, key: &str, name: &str) -> Result<(), String> {
         let id = self.container_id(key)?;
-        check_name(name)?;
+        check_name(name).map_err(|_| {
+            let why = "only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed";
+            format!("Error when allocating new name: Invalid container name (/{name}), {why}")
+        })?;
         if self.c(&id).name == name {
             return Err("Renaming a container with the same name as its current name".into());
         }

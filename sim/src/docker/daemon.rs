@@ -1,6 +1,7 @@
 //! The start of a daemon (daemon/daemon_unix.go, libnetwork firewall_linux.go, setup_ip_forwarding.go).
 
 use super::Docker;
+use super::config_file;
 use super::default_bridge::plain;
 use super::rules::{self, v20, v28};
 use super::types::{Config, Network, Profile, State};
@@ -15,9 +16,15 @@ impl Session {
     /// # Errors
     /// Why it ends at once, as its last words say.
     pub fn start_docker(&mut self, host: HostId, profile: Profile, config: Config) -> Result<(), String> {
+        let root = self.kernel.host(host).root_ns;
+        let file = self.read_file(host, root, config_file::PATH).ok();
         let e = self.engines.entry(host).or_default();
         e.profile = profile;
-        e.config = config;
+        e.given = config;
+        e.config = match file {
+            Some(text) => e.given.with_file(&text, profile)?,
+            None => e.given.clone(),
+        };
         e.running = true;
         e.last_pool = None;
         e.next_port.clear();
@@ -71,7 +78,7 @@ impl Session {
     /// As [`Session::start_docker`].
     pub fn restart_docker(&mut self, host: HostId) -> Result<(), String> {
         let Some(e) = self.engines.get(&host) else { return Err("there is no engine".into()) };
-        let (profile, config) = (e.profile, e.config.clone());
+        let (profile, config) = (e.profile, e.given.clone());
         self.stop_docker(host);
         self.start_docker(host, profile, config)?;
         for id in self.to_restart(host) {
@@ -159,6 +166,9 @@ impl Docker<'_> {
         let c = &self.e().config;
         if self.profile() == Profile::V20 && c.ip6tables == Some(true) && !c.experimental {
             return Err("ip6tables rules are only available if experimental features are enabled".into());
+        }
+        if let Some(e) = &c.unread {
+            return Err(format!("Error initializing network controller: {e}"));
         }
         if c.bridge.is_some() && c.bip.is_some() {
             return Err("You specified -b & --bip, mutually exclusive options. Please specify only one".into());

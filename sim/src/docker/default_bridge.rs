@@ -42,7 +42,12 @@ impl Docker<'_> {
             ));
         }
         let has = there.and_then(|d| self.s.kernel.dev(d).addrs.first().map(|a| (a.local, a.prefix)));
+        let e = if self.profile() == Profile::V20 { "Error" } else { "error" };
+        let creating = |why: &str| {
+            format!("Error initializing network controller: {e} creating default \"bridge\" network: {why}")
+        };
         let subnet = self.bridge_subnet(&c, has).map_err(|e| format!("Error initializing network controller: {e}"))?;
+        self.check_pool(&subnet).map_err(|why| creating(&why))?;
         let id = self.new_id();
         let mut n = plain(&id, "bridge", "bridge", self.s.kernel.now());
         n.bridge_name.clone_from(&name);
@@ -52,7 +57,23 @@ impl Docker<'_> {
         n.subnets = vec![subnet];
         n.auto_subnet = true;
         self.em().addresses.insert(id, taken);
-        self.bring_up(n)
+        self.bring_up(n).map_err(|why| creating(&why))
+    }
+
+    /// Can its gateway and that of its containers be had (`ipamAllocateVersion`)?
+    fn check_pool(&self, s: &Subnet) -> Result<(), String> {
+        let ends = super::ipam::ends(self.profile(), &s.net);
+        if let Some(g) = s.gateway.filter(|g| ends.is_some_and(|e| e.contains(g))) {
+            return Err(match s.net.prefix_len() {
+                // It has none but its ends.
+                31.. => format!("failed to allocate gateway ({g}): No available addresses on this pool"),
+                _ => format!("failed to allocate gateway ({g}): Address already in use"),
+            });
+        }
+        match s.aux.iter().find(|(_, a)| !s.net.contains(*a)) {
+            Some((k, a)) => Err(format!("auxiliary address: ({k}:{a}) must belong to the master pool: {}", s.net)),
+            None => Ok(()),
+        }
     }
 
     fn remove_docker0(&mut self) {

@@ -86,7 +86,7 @@ impl Docker<'_> {
         if parent == "lo" {
             return Err(format!("loopback interface is not a valid {kind} parent link"));
         }
-        if parent.is_empty() || spec.internal {
+        if parent.is_empty() {
             // It would make a dummy device, which this kernel does not have (`createDummyLink`).
             return Err("operation not supported".into());
         }
@@ -106,7 +106,8 @@ impl Docker<'_> {
         }
         let bad = format!("invalid subinterface vlan name {parent}, example formatting is eth0.10");
         let Some((of, vlan)) = parent.split_once('.').filter(|(_, v)| !v.contains('.')) else { return Err(bad) };
-        let vlan: i64 = vlan.parse().map_err(|_| bad)?;
+        let unread = |_| format!("unable to parse a valid vlan id from: {vlan} (ex. eth0.10 for vlan 10)");
+        let vlan: i64 = vlan.parse().map_err(unread)?;
         if !(1..=4094).contains(&vlan) {
             return Err(format!("vlan id must be between 1-4094, received: {vlan}"));
         }

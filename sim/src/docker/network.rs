@@ -140,6 +140,11 @@ impl Docker<'_> {
             Err(id) => return Ok(id),
         };
         self.check_driver(spec)?;
+        let off = |v: &&String| matches!(v.as_str(), "0" | "f" | "F" | "false" | "FALSE" | "False");
+        if self.profile() != Profile::V20 && spec.options.get("com.docker.network.enable_ipv4").is_some_and(|v| off(&v))
+        {
+            return Err("IPv4 or IPv6 must be enabled".into());
+        }
         match spec.driver.as_str() {
             "macvlan" | "ipvlan" => return self.macvlan_create(spec),
             "overlay" => return self.overlay_create(spec),
@@ -240,7 +245,8 @@ impl Docker<'_> {
             return Err("the bridge was not made".into());
         };
         if let Some(mtu) = n.mtu().filter(|_| self.profile() != Profile::V20) {
-            self.change(dev, vec![LinkChange::Mtu(mtu)])?;
+            // The engine has the number of the error alone.
+            self.change(dev, vec![LinkChange::Mtu(mtu)]).map_err(|_| "invalid argument".to_owned())?;
         }
         if let Some(g) = gateway.filter(|_| !n.flag("inhibit_ipv4", false)) {
             self.address(dev, g, prefix)?;
@@ -263,6 +269,12 @@ impl Docker<'_> {
     }
 
     fn check_name(&self, name: &str) -> Result<(), String> {
+        if name.is_empty() {
+            return Err(match self.profile() {
+                Profile::V20 => "network with name  already exists".into(),
+                _ => "invalid name: name is empty".into(),
+            });
+        }
         if matches!(name, "bridge" | "host" | "none" | "default") {
             return Err(format!("operation is not permitted on predefined {name} network"));
         }
@@ -288,7 +300,7 @@ impl Docker<'_> {
     /// What the bridge driver is told (`parseNetworkOptions`).
     fn check_options(&self, spec: &NetSpec) -> Result<(), String> {
         let bad = |key: &str, v: &str, why: &str| Err(format!("failed to parse {key} value: {v} ({why})"));
-        for key in ["enable_icc", "enable_ip_masquerade"] {
+        for key in ["enable_icc", "enable_ip_masquerade", "inhibit_ipv4"] {
             let key = format!("{OPT}{key}");
             if let Some(v) = spec.options.get(&key)
                 && !matches!(
@@ -299,9 +311,10 @@ impl Docker<'_> {
                 return bad(&key, v, &format!("strconv.ParseBool: parsing \"{v}\": invalid syntax"));
             }
         }
-        let key = format!("{OPT}host_binding_ipv4");
-        if let Some(v) = spec.options.get(&key).filter(|v| v.parse::<std::net::IpAddr>().is_err()) {
-            return bad(&key, v, "nil ip");
+        for key in [&format!("{OPT}host_binding_ipv4"), "com.docker.network.host_ipv4"] {
+            if let Some(v) = spec.options.get(key).filter(|v| v.parse::<std::net::IpAddr>().is_err()) {
+                return bad(key, v, "nil ip");
+            }
         }
         let mode = spec.options.get(&format!("{OPT}gateway_mode_ipv4")).filter(|_| self.profile() != Profile::V20);
         match mode.map(String::as_str) {
@@ -364,7 +377,7 @@ impl Docker<'_> {
             return Err(format!("failed to allocate gateway ({g}): Requested address is out of range"));
         }
         if let Some((k, a)) = aux.iter().find(|(_, a): &(_, &Ipv4Addr)| !net.contains(*a)) {
-            return Err(format!("auxilairy address: ({k}:{a}) must belong to the master pool: {net}"));
+            return Err(format!("auxiliary address: ({k}:{a}) must belong to the master pool: {net}"));
         }
         let kept = |a: &Ipv4Addr| super::ipam::ends(self.profile(), &net).is_some_and(|e| e.contains(a));
         if let Some(g) = asked.filter(kept) {

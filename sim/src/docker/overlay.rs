@@ -118,6 +118,14 @@ impl Docker<'_> {
         Some(n)
     }
 
+    /// The task of an attachment never comes to run, and the engine gives up.
+    fn attach_timeout(&mut self) -> String {
+        self.s.advance(ATTACH_TIMEOUT_NS);
+        "attaching to network failed, make sure your network options are correct and check manager logs: context \
+         deadline exceeded"
+            .into()
+    }
+
     /// An address of a network of the cluster.
     pub(super) fn cluster_address(&mut self, n: &Network, wanted: Option<Ipv4Addr>) -> Result<Ipv4Addr, String> {
         if n.scope == "swarm" && !n.attachable {
@@ -127,7 +135,12 @@ impl Docker<'_> {
                 n.name, n.name
             ));
         }
-        if let Some(ip) = wanted.filter(|ip| !n.subnets.iter().any(|s| s.net.contains(ip))) {
+        let odd_mtu = n.options.get("com.docker.network.driver.mtu").is_some_and(|m| m.parse::<i64>().is_err());
+        let stray = wanted.is_some_and(|ip| !n.subnets.iter().any(|s| s.net.contains(&ip)));
+        if n.scope == "swarm" && (n.driver.is_empty() || odd_mtu || stray) {
+            return Err(self.attach_timeout());
+        }
+        if let Some(ip) = wanted.filter(|_| stray) {
             return Err(format!("Invalid address {ip}: It does not belong to any of this network's subnets"));
         }
         let Some((c, _)) = self.member_mut() else { return Err(format!("network {} not found", n.id)) };
@@ -136,10 +149,7 @@ impl Docker<'_> {
         let ip = match c.take(at, wanted) {
             // The manager waits for the address to come free, the engine for the manager.
             Err(_) if swarm && wanted.is_some() => {
-                self.s.advance(ATTACH_TIMEOUT_NS);
-                return Err("attaching to network failed, make sure your network options are correct and check \
-                            manager logs: context deadline exceeded"
-                    .into());
+                return Err(self.attach_timeout());
             }
             taken => taken?,
         };

@@ -17,7 +17,8 @@ impl Docker<'_> {
     pub(super) fn first_process(&mut self, id: &str) {
         let c = self.c(id);
         let (Some(ns), Some(pid)) = (c.netns, c.pid) else { return };
-        let image = self.s.image(&c.image).filter(|i| !i.ports.is_empty() && c.command.is_empty());
+        let image =
+            self.s.image(&c.image).filter(|i| !i.ports.is_empty() && c.command.is_empty() && c.entrypoint.is_none());
         let Some(i) = image.cloned() else { return };
         let app = self.s.spawn(self.host, ns, pid, "serve", Program::Serve(Serve::new(i.ports.to_vec())));
         self.s.apps.set_host_name(app, &c.hostname);
@@ -70,7 +71,8 @@ impl Docker<'_> {
             "TERM" | "15" | "INT" | "2" if c.serves => self.stop(id, 0),
             // The first process of a namespace gets no signal that it does not handle.
             "TERM" | "15" | "INT" | "2" | "HUP" | "1" | "QUIT" | "3" | "USR1" | "USR2" => {}
-            _ => return Err(format!("Invalid signal: {signal}")),
+            _ if self.profile() == Profile::V20 => return Err(format!("Invalid signal: {signal}")),
+            _ => return Err(format!("cannot kill container: {}: invalid signal: {signal}", c.name)),
         }
         Ok(())
     }

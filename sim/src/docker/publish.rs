@@ -19,11 +19,14 @@ const TRIES: usize = 10;
 /// # Errors
 /// The command line's words.
 pub fn parse(text: &str) -> Result<Vec<Publish>, String> {
-    if let Some(short) = short_form(text) {
-        return parse(&short);
+    if text.contains('=') {
+        return parse(&short_form(text)?);
     }
-    let (rest, proto) = text.rsplit_once('/').map_or((text, "tcp"), |(r, p)| (r, p));
-    let (ip, host, port) = split(rest);
+    let (ip, host, port) = split(text);
+    // What follows a second slash is not looked at (nat.SplitProtoPort).
+    let mut parts = port.split('/');
+    let (port, typed) = (parts.next().unwrap_or(""), parts.next().filter(|p| !p.is_empty()).unwrap_or("tcp"));
+    let proto = typed.to_lowercase();
     if port.is_empty() {
         return Err(format!("No port specified: {text}<empty>"));
     }
@@ -38,10 +41,10 @@ pub fn parse(text: &str) -> Result<Vec<Publish>, String> {
     let (a, b) = range(port).ok_or_else(|| format!("Invalid containerPort: {port}"))?;
     let hosts =
         if host.is_empty() { None } else { Some(range(host).ok_or_else(|| format!("Invalid hostPort: {host}"))?) };
-    if !matches!(proto, "tcp" | "udp" | "sctp") {
-        return Err(format!("Invalid proto: {proto}"));
+    if !matches!(proto.as_str(), "tcp" | "udp" | "sctp") {
+        return Err(format!("Invalid proto: {typed}"));
     }
-    let one = |port, host_ports| Publish { host_ip, host_ports, port, proto: proto.to_owned() };
+    let one = |port, host_ports| Publish { host_ip, host_ports, port, proto: proto.clone() };
     match hosts {
         Some((x, y)) if y - x != b - a => {
             if a != b {
@@ -56,12 +59,19 @@ pub fn parse(text: &str) -> Result<Vec<Publish>, String> {
     }
 }
 
-/// `published=8080,target=80,protocol=tcp` as `8080:80/tcp` (docker/cli opts/port.go).
-fn short_form(text: &str) -> Option<String> {
-    let field = |k: &str| text.split(',').find_map(|p| p.strip_prefix(k)?.strip_prefix('='));
-    let target = field("target")?;
-    let host = field("published").map_or(String::new(), |p| format!("{p}:"));
-    Some(format!("{host}{target}/{}", field("protocol").unwrap_or("tcp")))
+/// `published=8080,target=80,protocol=tcp` as `8080:80/tcp` (docker/cli `convertToStandardNotation`).
+fn short_form(text: &str) -> Result<String, String> {
+    let (mut published, mut target, mut protocol) = ("", "", "tcp");
+    for part in text.split(',') {
+        match part.split_once('=').filter(|(k, _)| !k.is_empty()) {
+            Some(("published", v)) => published = v,
+            Some(("target", v)) => target = v,
+            Some(("protocol", v)) => protocol = v,
+            Some(_) => {}
+            None => return Err(format!("invalid publish opts format (should be name=value but got '{part}')")),
+        }
+    }
+    Ok(format!("{published}:{target}/{protocol}"))
 }
 
 fn split(t: &str) -> (&str, &str, &str) {

@@ -21,7 +21,7 @@ impl Docker<'_> {
         if self.profile() == Profile::V20 && c.mode == Mode::Networks {
             self.find_networks(&c)?;
         }
-        if c.stray_ip {
+        if c.stray_ip && !matches!(c.mode, Mode::Container(_)) {
             return Err(super::connect::STRAY_IP.into());
         }
         let ns = match &c.mode {
@@ -161,19 +161,21 @@ impl Docker<'_> {
     fn find_networks(&mut self, c: &Container) -> Result<(), String> {
         let disabled = self.bridge_disabled();
         let mut all = c.endpoints.iter().filter(|(name, _)| !(disabled && name.as_str() == "bridge"));
-        all.try_for_each(|(name, e)| self.find_network(name, e).map(|_| ()))
+        let fresh = c.started.is_none();
+        all.try_for_each(|(name, e)| self.find_network(name, e, fresh).map(|_| ()))
     }
 
-    /// The network of an endpoint. The default bridge has a new id after each start of the daemon.
-    fn find_network(&mut self, name: &str, e: &Endpoint) -> Result<Network, String> {
-        let found = if e.network.is_empty() || name == "bridge" {
+    /// The network of an endpoint, which a container that never ran knows by name. The default bridge has a new id after
+    /// each start of the daemon.
+    fn find_network(&mut self, name: &str, e: &Endpoint, fresh: bool) -> Result<Network, String> {
+        let found = if e.network.is_empty() || name == "bridge" || fresh {
             self.e().network(name)
         } else {
             self.e().networks.get(&e.network)
         };
         let found = found.cloned();
         let found = found.or_else(|| self.swarm_network(name));
-        let what = if e.network.is_empty() { name } else { &e.network };
+        let what = if e.network.is_empty() || fresh { name } else { &e.network };
         found.ok_or_else(|| self.no_network(what))
     }
 
@@ -191,7 +193,7 @@ impl Docker<'_> {
     pub(super) fn attach(&mut self, id: &str, network: &str) -> Result<(), String> {
         let c = self.c(id);
         let Some(mut e) = c.endpoints.get(network).cloned() else { return Ok(()) };
-        let n = self.find_network(network, &e)?;
+        let n = self.find_network(network, &e, self.c(id).started.is_none())?;
         if n.config.is_some() {
             return Err(super::config_network::NO_ENDPOINT.into());
         }

@@ -33,7 +33,8 @@ const SANDBOX_NS: Nanos = 450 * MSEC;
 
 /// Three heartbeats of five seconds; on the average half of one was over when the node left.
 const HEARTBEATS_NS: u64 = 12_500 * MSEC;
-const ALREADY: &str = "This node is already part of a swarm. Use \"docker swarm leave\" to leave this swarm and join \
+/// What a node says that is in a swarm already.
+pub const ALREADY: &str = "This node is already part of a swarm. Use \"docker swarm leave\" to leave this swarm and join \
                        another one.";
 
 impl Docker<'_> {

@@ -80,6 +80,10 @@ pub struct Config {
     pub cluster_advertise: Option<String>,
     /// `-H`: where the API listens.
     pub hosts: Vec<String>,
+    /// What the daemon finds out, when it starts, to be wrong with one of them.
+    pub unread: Option<String>,
+    /// The flags themselves, with their values.
+    pub flags: Vec<(String, String)>,
 }
 
 impl Default for Config {
@@ -108,6 +112,8 @@ impl Default for Config {
             cluster_store: None,
             cluster_advertise: None,
             hosts: Vec::new(),
+            unread: None,
+            flags: Vec::new(),
         }
     }
 }
@@ -379,6 +385,8 @@ pub struct Container {
     pub dropped: Vec<String>,
     /// `--rm`.
     pub auto_remove: bool,
+    /// `--entrypoint`: the program, before the words of the command.
+    pub entrypoint: Option<String>,
     /// `--env`, as `NAME=VALUE`.
     pub env: Vec<String>,
     /// `--restart` policy.
@@ -452,6 +460,8 @@ pub struct Engine {
     pub profile: Profile,
     /// Settings.
     pub config: Config,
+    /// Those of its flags, without the file's.
+    pub given: Config,
     /// The host forwarded when the daemon had started (`sysinfo`, which 28 asks once).
     pub forwarded: bool,
     /// The daemon runs.

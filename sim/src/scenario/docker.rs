@@ -3,35 +3,9 @@
 use super::node::{Node, Value};
 use super::read::{Reader, field};
 use super::{Action, What};
-use crate::docker::Config;
+use crate::docker::config_file::KEYS;
 use crate::docker::images::Image;
-
-/// Keys of `dockerd:`, as in daemon.json, with the flag of `dockerd` that each stands for.
-const KEYS: &[(&str, &str)] = &[
-    ("allow-direct-routing", "--allow-direct-routing"),
-    ("bip", "--bip"),
-    ("bridge", "--bridge"),
-    ("cluster-advertise", "--cluster-advertise"),
-    ("cluster-store", "--cluster-store"),
-    ("default-address-pools", "--default-address-pool"),
-    ("default-gateway", "--default-gateway"),
-    ("dns", "--dns"),
-    ("dns-opts", "--dns-opt"),
-    ("dns-search", "--dns-search"),
-    ("experimental", "--experimental"),
-    ("fixed-cidr", "--fixed-cidr"),
-    ("hosts", "--host"),
-    ("icc", "--icc"),
-    ("ip", "--ip"),
-    ("ip-forward", "--ip-forward"),
-    ("ip-forward-no-drop", "--ip-forward-no-drop"),
-    ("ip-masq", "--ip-masq"),
-    ("ip6tables", "--ip6tables"),
-    ("iptables", "--iptables"),
-    ("live-restore", "--live-restore"),
-    ("mtu", "--mtu"),
-    ("userland-proxy", "--userland-proxy"),
-];
+use crate::docker::{Config, Profile};
 
 impl Reader {
     /// The flags of a host's daemon; none for `dockerd: false`.
@@ -52,7 +26,7 @@ impl Reader {
             };
             for v in values {
                 let one = vec![format!("{flag}={v}")];
-                if let Err(why) = Config::from_flags(&one) {
+                if let Err(why) = Config::from_flags(&one, Profile::default()) {
                     self.issue(at, why, format!("write `{key}` as in daemon.json"));
                 }
                 flags.extend(one);

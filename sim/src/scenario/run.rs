@@ -115,7 +115,7 @@ fn start_daemons(session: &mut Session, scenario: &Scenario) -> Result<(), WalkE
     for h in &scenario.hosts {
         let Some(Some(flags)) = &h.docker else { continue };
         let started = session.place(&h.name).and_then(|(host, _)| {
-            let config = Config::from_flags(flags)?;
+            let config = Config::from_flags(flags, profile)?;
             session.start_docker(host, profile, config)
         });
         started.map_err(|what| WalkError {

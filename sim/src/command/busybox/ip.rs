@@ -139,9 +139,12 @@ fn line(p: &Proc<'_>, l: &str) -> String {
         return n;
     }
     if let Some((head, rest)) = l.split_once(" state ") {
+        // With `-o` what would be the next line follows.
+        let (rest, more) = rest.split_at(rest.find('\\').unwrap_or(rest.len()));
+        let more = more.split(" link-netnsid ").next().unwrap_or("");
         let queue = rest.split_once("qlen ").and_then(|(_, n)| n.split(' ').next());
         let tail = queue.map_or(String::new(), |n| format!("qlen {n}"));
-        return format!("{} {tail}", linked(p, p.ns, head));
+        return format!("{} {tail}{more}", linked(p, p.ns, head));
     }
     if let Some((head, _)) = l.split_once(" link-netnsid ") {
         return head.to_owned();

@@ -3,17 +3,22 @@
 use std::net::Ipv4Addr;
 
 use super::super::opts::Opt;
-use super::super::{Exit, Proc};
+use super::super::{Exit, Proc, Refusal};
 use super::{options, usage};
 use crate::app::dns::{Asked, Habit, Lookup, PORT};
 use crate::trace::Outcome;
-use crate::wire::dns::in_addr_arpa;
+use crate::wire::dns::{QType, in_addr_arpa};
 
 const USAGE: &str = "[-type=QUERY_TYPE] [-debug] HOST [DNS_SERVER]\n\nQuery DNS about HOST\n\n\
 QUERY_TYPE: soa,ns,a,aaaa,cname,mx,txt,ptr,srv,any\n";
 
 /// Runs `nslookup`.
 pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
+    let (asked, argv) = match wanted(p, argv)? {
+        Ok(x) => x,
+        Err(status) => return Ok(status),
+    };
+    let argv = argv.as_slice();
     let words = match options(p, "nslookup", argv, ("", "", "td"), USAGE) {
         Ok(w) => w,
         Err(done) => return done,
@@ -39,6 +44,11 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
     }
     // A name without a dot it asks for in the search domains alone, any other as it stands (`add_query_with_search`).
     let search = std::mem::take(&mut conf.search);
+    let name = match (asked.is_empty(), arpa(&name)) {
+        (true, Some(a)) => a.to_string(),
+        (true, None) => return Err(Refusal::new("nslookup -type=ptr for what is not below in-addr.arpa", 0)),
+        _ => name,
+    };
     let names: Vec<String> = match search.is_empty() || name.contains('.') {
         true => vec![name.clone()],
         false => search.iter().map(|domain| format!("{name}.{domain}")).collect(),
@@ -47,7 +57,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
     let addr = name.parse::<Ipv4Addr>().ok();
     let lookup = match addr {
         Some(a) => Lookup::address(a, &conf, Habit::Nslookup),
-        None => Lookup::names(names.clone(), &conf),
+        None => Lookup::names(names.clone(), &asked, &conf),
     };
     let report = p.sess.ask_dns(p.host, p.ns, lookup, p.deadline).0;
     let queries = report.how.as_ref().map_or(Vec::new(), |h| h.queries.clone());
@@ -61,7 +71,7 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
     p.out.push_str(&format!("Server:\t\t{server}\nAddress:\t{server}:{PORT}\n\n"));
     if last.rcode == "SERVFAIL" {
         let asked: Vec<String> = addr.map_or(names, |a| vec![in_addr_arpa(a)]);
-        let questions = if addr.is_some() { 1 } else { 2 };
+        let questions = if addr.is_some() { 1 } else { asked.len() };
         for name in (0..questions).flat_map(|_| &asked) {
             p.out.push_str(&format!("** server can't find {name}: {}\n\n", last.rcode));
         }
@@ -75,6 +85,38 @@ pub fn run(p: &mut Proc<'_>, argv: &[String]) -> Exit {
         status |= i32::from(q.rcode != "NOERROR");
     }
     Ok(status)
+}
+
+/// Types of queries, and words.
+type Wanted = (Vec<QType>, Vec<String>);
+
+/// The types of `-type=`, A and AAAA without it and none for a pointer, and the other words; or the status to end with.
+fn wanted(p: &mut Proc<'_>, argv: &[String]) -> Result<Result<Wanted, i32>, Refusal> {
+    let (mut types, mut rest) = (vec![QType::A, QType::Aaaa], Vec::new());
+    for (i, a) in argv.iter().enumerate() {
+        let given = ["-type=", "-querytype=", "-q="].iter().find_map(|o| a.strip_prefix(o));
+        match given.map(str::to_lowercase).as_deref() {
+            None => rest.push(a.clone()),
+            Some("a") => types = vec![QType::A],
+            Some("aaaa") => types = vec![QType::Aaaa],
+            Some("ptr") => types = Vec::new(),
+            Some("soa" | "ns" | "cname" | "mx" | "txt" | "srv" | "any") => {
+                return Err(Refusal::new(format!("nslookup {a}"), i));
+            }
+            Some(odd) => {
+                p.err.push_str(&format!("nslookup: invalid query type \"{odd}\"\n"));
+                return Ok(Err(1));
+            }
+        }
+    }
+    Ok(Ok((types, rest)))
+}
+
+/// The address that a name below in-addr.arpa stands for.
+fn arpa(name: &str) -> Option<Ipv4Addr> {
+    let mut parts: Vec<&str> = name.trim_end_matches('.').strip_suffix(".in-addr.arpa")?.split('.').collect();
+    parts.reverse();
+    parts.join(".").parse().ok()
 }
 
 /// One answer: none, one for an IPv6 address, or what was asked for.

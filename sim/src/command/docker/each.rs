@@ -3,7 +3,7 @@
 use super::super::{Exit, Proc, Refusal};
 use super::flags::{Given, Known, read};
 use super::process;
-use super::{client_error, daemon_error, docker, no_such};
+use super::{client_error, daemon_error, docker, no_such, profile, run};
 use crate::docker::Profile;
 
 /// Commands on one container after the other.
@@ -11,11 +11,21 @@ pub fn each(p: &mut Proc<'_>, cmd: &str, args: &[String]) -> Exit {
     const K: Known = Known {
         values: &["time", "timeout", "signal"],
         switches: &["force", "volumes", "attach", "link"],
-        short: &[('t', "time"), ('f', "force"), ('s', "signal"), ('v', "volumes"), ('a', "attach")],
+        short: &[('t', "time"), ('f', "force"), ('s', "signal"), ('v', "volumes"), ('a', "attach"), ('l', "link")],
     };
     let g = read(cmd, args, &K, true)?;
     let mut bad = Vec::new();
     for key in &g.words {
+        if cmd == "start"
+            && let Some(text) = run::dead(p, key)?
+        {
+            if g.on("attach") && profile(p) == Profile::V20 {
+                run::canceled(p);
+            }
+            daemon_error(p, &text);
+            bad.push(key.clone());
+            continue;
+        }
         match one(p, cmd, key, &g) {
             Ok(()) => {
                 if let ("start" | "restart", Ok(id)) = (cmd, docker(p).container_id(key)) {
@@ -42,7 +52,7 @@ pub fn each(p: &mut Proc<'_>, cmd: &str, args: &[String]) -> Exit {
             }
         }
     }
-    if !bad.is_empty() && cmd == "start" {
+    if !bad.is_empty() && cmd == "start" && !g.on("attach") {
         p.err.push_str(&format!("Error: failed to start containers: {}\n", bad.join(", ")));
     }
     Ok(i32::from(!bad.is_empty()))
@@ -108,6 +118,9 @@ pub fn update(p: &mut Proc<'_>, args: &[String]) -> Exit {
 /// `docker rename`.
 pub fn rename(p: &mut Proc<'_>, args: &[String]) -> Exit {
     let [old, new] = args else { return Err(Refusal::new("docker rename with other than two names", 0)) };
+    if old.is_empty() || new.is_empty() {
+        return Ok(client_error(p, "Neither old nor new names may be empty"));
+    }
     let done = docker(p).rename(old, new);
     Ok(done.map_or_else(
         |e| {

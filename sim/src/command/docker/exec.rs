@@ -34,9 +34,9 @@ fn inside_as(p: &mut Proc<'_>, id: &str, user: &str, more: &[String], command: &
     if !process::in_image(&command[0])? {
         let v20 = profile(p) == Profile::V20;
         let end = if v20 { ": unknown" } else { "" };
-        let text = process::not_found(&command[0]);
+        let (text, status) = process::not_found(&command[0], v20);
         p.out.push_str(&format!("OCI runtime exec failed: exec failed: {text}{end}\r\n"));
-        return Ok(if v20 { 126 } else { 127 });
+        return Ok(if v20 { 126 } else { status });
     }
     let mut env = docker(p).environment(id, false);
     for (k, v) in more.iter().filter_map(|e| e.split_once('=')) {
@@ -111,13 +111,28 @@ pub fn exec(p: &mut Proc<'_>, args: &[String]) -> Exit {
     let before = (p.out.len(), p.err.len());
     let own = docker(p).e().containers[&id].user.clone();
     let more: Vec<String> = g.all("env").map(str::to_owned).collect();
+    let lists = |c: &crate::docker::Container| (c.caps.clone(), c.dropped.clone());
+    let kept = lists(&docker(p).e().containers[&id]);
+    if g.on("privileged") {
+        let mut d = docker(p);
+        let c = d.container_mut(&id);
+        (c.caps, c.dropped) = (vec!["ALL".to_owned()], Vec::new());
+    }
     let done = inside_as(p, &id, g.get("user").unwrap_or(&own), &more, command);
+    if let Some(c) = p.sess.engines.get_mut(&p.host).and_then(|e| e.containers.get_mut(&id)) {
+        (c.caps, c.dropped) = kept;
+    }
     p.background = background;
     // Nobody listens to what a detached command says, nor to how it ends.
     if g.on("detach") && !matches!(done, Ok(126 | 127)) {
         p.out.truncate(before.0);
         p.err.truncate(before.1);
         return done.map(|_| 0);
+    }
+    if g.on("detach") {
+        // That it does not begin, the daemon says.
+        let text = p.out.split_off(before.0);
+        return Ok(daemon_error(p, &text));
     }
     done
 }

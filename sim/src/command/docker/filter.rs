@@ -60,6 +60,9 @@ fn unknown(g: &Given, cmd: &str, p: Profile, modelled: &[&str], others: &[&str])
         if others.contains(&key) {
             return Err(Refusal::new(format!("docker {cmd} --filter {key}"), 0));
         }
+        if key.is_empty() && p != Profile::V20 {
+            return Ok(Some("invalid filter".to_owned()));
+        }
         if !modelled.contains(&key) {
             let i = if p == Profile::V20 { "I" } else { "i" };
             return Ok(Some(format!("{i}nvalid filter '{key}'")));
@@ -78,7 +81,12 @@ pub fn network_unknown(g: &Given, p: Profile) -> Result<Option<String>, Refusal>
         let odd = pairs(g).into_iter().find(|(k, v)| k == "type" && !matches!(v.as_str(), "builtin" | "custom"));
         odd.map(|(_, v)| format!("invalid filter: 'type'='{v}'"))
     };
-    Ok(found.or_else(odd))
+    let dangling = || {
+        let text = "invalid value for filter 'dangling', must be \"true\" (or \"1\"), or \"false\" (or \"0\")";
+        let yes = |v: &str| matches!(v, "true" | "1" | "false" | "0");
+        pairs(g).into_iter().any(|(k, v)| k == "dangling" && !yes(&v)).then(|| text.to_owned())
+    };
+    Ok(found.or_else(odd).or_else(dangling))
 }
 
 /// What is wrong with the filters of `docker ps`.
@@ -86,8 +94,67 @@ pub fn network_unknown(g: &Given, p: Profile) -> Result<Option<String>, Refusal>
 /// # Errors
 /// A filter that is not modelled.
 pub fn container_unknown(g: &Given, p: Profile) -> Result<Option<String>, Refusal> {
-    const HAS: [&str; 9] = ["ancestor", "exited", "expose", "id", "label", "name", "network", "publish", "status"];
-    unknown(g, "ps", p, &HAS, &["before", "health", "is-task", "isolation", "since", "volume"])
+    const HAS: [&str; 11] =
+        ["ancestor", "before", "exited", "expose", "id", "label", "name", "network", "publish", "since", "status"];
+    let mut all = pairs(g).into_iter();
+    // A label that must not be there is for pruning.
+    if pairs(g).iter().any(|(k, _)| k.ends_with('!')) {
+        let key = all.find(|(k, _)| k.ends_with('!')).map_or(String::new(), |(k, _)| k);
+        let i = if p == Profile::V20 { "I" } else { "i" };
+        return Ok(Some(format!("{i}nvalid filter '{key}'")));
+    }
+    if let Some(e) = all.find_map(|(k, v)| odd_value(&k, &v, p)) {
+        return Ok(Some(e));
+    }
+    unknown(g, "ps", p, &HAS, &["health", "is-task", "isolation", "volume"])
+}
+
+/// What is wrong with the value of a filter of `docker ps` (daemon/list.go `foldFilter`).
+fn odd_value(key: &str, v: &str, of: Profile) -> Option<String> {
+    const STATES: [&str; 7] = ["created", "running", "paused", "restarting", "removing", "exited", "dead"];
+    const HEALTH: [&str; 4] = ["none", "starting", "healthy", "unhealthy"];
+    let v20 = of == Profile::V20;
+    let number = |what: &str, text: &str, large: bool| {
+        let why = if large { "value out of range" } else { "invalid syntax" };
+        format!("strconv.{what}: parsing \"{text}\": {why}")
+    };
+    match key {
+        "status" if !STATES.contains(&v) => Some(match v20 {
+            true => format!("Invalid filter 'status={v}'"),
+            false => format!(
+                "invalid filter 'status={v}': invalid value for state ({v}): must be one of {}",
+                STATES.join(", ")
+            ),
+        }),
+        "health" if !HEALTH.contains(&v) => Some(match v20 {
+            true => format!("Unrecognised filter value for health: {v}"),
+            false => format!(
+                "invalid filter 'health={v}': invalid value for health ({v}): must be one of {}",
+                HEALTH.join(", ")
+            ),
+        }),
+        "exited" => v.parse::<i64>().err().map(|_| match v20 {
+            true => number("Atoi", v, false),
+            false => format!("invalid filter 'exited={v}': {}", number("Atoi", v, false)),
+        }),
+        "publish" | "expose" => {
+            let range = v.split('/').next().unwrap_or("");
+            let end = range.split('-').find(|n| n.parse::<u16>().is_err())?;
+            let large = end.parse::<u64>().is_ok();
+            Some(format!("error while looking up for {key} {v}: {}", number("ParseUint", end, large)))
+        }
+        _ => None,
+    }
+}
+
+/// A container of `before` or `since` that there is not.
+pub fn no_container(g: &Given, d: &Docker<'_>) -> Option<String> {
+    let mut keys = pairs(g).into_iter().filter(|(k, _)| k == "before" || k == "since").map(|(_, v)| v);
+    let key = keys.find(|k| d.e().container(k).is_none())?;
+    Some(match d.profile() {
+        Profile::V20 => format!("no such container {key}"),
+        _ => format!("No such container: {key}"),
+    })
 }
 
 /// Go's way to write how long something takes: `24h`, `1h30m`.
@@ -140,6 +207,11 @@ pub fn container(g: &Given, d: &Docker<'_>, c: &Container) -> Result<bool, Refus
                 let running = c.state == State::Running;
                 let mut ports = super::show::told(c).filter_map(|e| e.split_once('/'));
                 running && ports.any(|(port, proto)| port.parse().is_ok_and(|n| port_in(v, n, proto)))
+            }
+            "before" | "since" => {
+                let at = |key: &str| d.e().container(key).and_then(|c| d.e().containers.get_index_of(&c.id));
+                let (own, other) = (d.e().containers.get_index_of(&c.id), at(v));
+                if key == "before" { own < other } else { own > other }
             }
             "network" => {
                 let id = d.e().network(v).map(|n| n.id.clone());

@@ -2,6 +2,15 @@
 
 use super::super::Refusal;
 
+/// What a switch is set to (`strconv.ParseBool`).
+pub fn truth(v: &str) -> Option<bool> {
+    match v {
+        "1" | "t" | "T" | "TRUE" | "true" | "True" => Some(true),
+        "0" | "f" | "F" | "FALSE" | "false" | "False" => Some(false),
+        _ => None,
+    }
+}
+
 /// The options of a command.
 pub struct Known {
     /// With a value: long names, or one letter.
@@ -34,7 +43,7 @@ impl Given {
 
     /// The switch is on.
     pub fn on(&self, name: &str) -> bool {
-        self.get(name).is_some_and(|v| v == "true")
+        self.get(name).is_some_and(|v| truth(v) == Some(true))
     }
 }
 
@@ -73,7 +82,11 @@ pub fn read(cmd: &str, args: &[String], k: &Known, interspersed: bool) -> Result
             for (pos, c) in letters.char_indices() {
                 let Some((_, name)) = k.short.iter().find(|(s, _)| *s == c) else { return Err(refuse()) };
                 if k.switches.contains(name) {
-                    g.options.push(((*name).to_owned(), "true".into()));
+                    let value = letters[pos + c.len_utf8()..].strip_prefix('=');
+                    g.options.push(((*name).to_owned(), value.unwrap_or("true").to_owned()));
+                    if value.is_some() {
+                        break;
+                    }
                     continue;
                 }
                 let rest = letters[pos + c.len_utf8()..].trim_start_matches('=');
@@ -95,81 +108,4 @@ pub fn read(cmd: &str, args: &[String], k: &Known, interspersed: bool) -> Result
         i += 1;
     }
     Ok(g)
-}
-
-/// Options that a command of Docker has, modelled or not.
-pub struct Has {
-    /// With a value.
-    pub values: &'static [&'static str],
-    /// Without.
-    pub switches: &'static [&'static str],
-    /// Letters of options with a value, and of those without.
-    pub letters: (&'static str, &'static str),
-    /// Options may follow other words.
-    pub interspersed: bool,
-}
-
-/// What one word of a command line is.
-enum Word {
-    /// An option, whose value is the next word.
-    Open(String),
-    /// An option that needs no further word.
-    Closed,
-    /// No option.
-    Plain,
-    /// An option that the command does not have.
-    Unknown(String),
-}
-
-fn word(a: &str, has: &Has) -> Word {
-    if let Some(long) = a.strip_prefix("--") {
-        let name = long.split('=').next().unwrap_or(long);
-        return match (has.values.contains(&name), has.switches.contains(&name)) {
-            (true, _) if !long.contains('=') => Word::Open(a.to_owned()),
-            (false, false) if name != "help" => Word::Unknown(format!("unknown flag: --{name}")),
-            _ => Word::Closed,
-        };
-    }
-    let Some(letters) = a.strip_prefix('-').filter(|l| !l.is_empty()) else { return Word::Plain };
-    for (i, c) in letters.char_indices() {
-        if has.letters.0.contains(c) {
-            let last = i + c.len_utf8() == letters.len();
-            return if last { Word::Open(format!("'{c}' in -{}", &letters[i..])) } else { Word::Closed };
-        }
-        if !has.letters.1.contains(c) && (c != 'h' || has.letters.0.contains('h')) {
-            return Word::Unknown(format!("unknown shorthand flag: '{c}' in -{}", &letters[i..]));
-        }
-    }
-    Word::Closed
-}
-
-/// pflag's sentence for the first option that a command does not have, or that has no value.
-pub fn unknown(args: &[String], has: &Has) -> Option<String> {
-    let mut it = args.iter();
-    while let Some(a) = it.next() {
-        match word(a, has) {
-            _ if a == "--" => return None,
-            Word::Unknown(e) => return Some(e),
-            Word::Open(option) if it.next().is_none() => return Some(format!("flag needs an argument: {option}")),
-            Word::Plain if !has.interspersed => return None,
-            _ => {}
-        }
-    }
-    None
-}
-
-/// How many words are no options.
-pub fn positional(args: &[String], has: &Has) -> usize {
-    let (mut n, mut i) = (0, 0);
-    while let Some(a) = args.get(i) {
-        match word(a, has) {
-            _ if a == "--" => return n + args.len() - i - 1,
-            Word::Plain if !has.interspersed => return args.len() - i,
-            Word::Plain => n += 1,
-            Word::Open(_) => i += 1,
-            _ => {}
-        }
-        i += 1;
-    }
-    n
 }

@@ -78,11 +78,12 @@ fn config(c: &Container, words: Vec<String>) -> Value {
     put("OpenStdin", c.open_stdin.into());
     put("StdinOnce", reads.into());
     put("Env", json!(env(c)));
-    put("Cmd", json!(words));
+    let given = if c.entrypoint.is_some() { words.get(1..).unwrap_or_default() } else { words.as_slice() };
+    put("Cmd", if given.is_empty() { Value::Null } else { json!(given) });
     put("Image", c.image.clone().into());
     put("Volumes", Value::Null);
     put("WorkingDir", "".into());
-    put("Entrypoint", Value::Null);
+    put("Entrypoint", json!(c.entrypoint.as_ref().map(|e| [e])));
     if let Some(m) = c.mac {
         put("MacAddress", m.to_string().into());
     }

@@ -6,25 +6,14 @@ use super::super::{Exit, Proc, Refusal};
 use super::filter;
 use super::flags::{Given, Known, read};
 use super::show::table;
-use super::{bad_flag, daemon_error, docker, options, profile, show, template};
+use super::{bad_flag, daemon_error, docker, profile, show, template};
 use crate::docker::network::NetSpec;
 use crate::docker::{Endpoint, Network, Profile};
 
 /// Runs `docker network`.
 pub fn run(p: &mut Proc<'_>, args: &[String]) -> Exit {
-    let Some(sub) = args.first() else {
-        // 20.10 begins with an empty line.
-        p.err.push_str(if profile(p) == Profile::V20 { COMMANDS } else { COMMANDS.trim_start() });
-        return Ok(0);
-    };
+    let Some(sub) = args.first() else { return Ok(0) };
     let rest = &args[1..];
-    let full = match sub.as_str() {
-        "remove" => "network rm".to_owned(),
-        other => format!("network {other}"),
-    };
-    if let Some(status) = options::wrong(p, &full, rest) {
-        return Ok(status);
-    }
     match sub.as_str() {
         "create" => create(p, rest),
         "ls" | "list" => ls(p, rest),
@@ -33,39 +22,9 @@ pub fn run(p: &mut Proc<'_>, args: &[String]) -> Exit {
         "prune" => prune(p, rest),
         "connect" => connect(p, rest),
         "disconnect" => disconnect(p, rest),
-        other => Ok(no_command(p, other)),
+        other => Err(Refusal::new(format!("docker network {other}"), 0)),
     }
 }
-
-/// A command that `docker network` does not have.
-fn no_command(p: &mut Proc<'_>, sub: &str) -> i32 {
-    p.err.push_str(&match profile(p) {
-        Profile::V20 => COMMANDS.to_owned(),
-        _ => format!(
-            "docker: unknown command: docker network {sub}\n\nUsage:  docker network\n\n\
-             Run 'docker network --help' for more information\n"
-        ),
-    });
-    1
-}
-
-/// What 20.10 says then.
-const COMMANDS: &str = "
-Usage:  docker network COMMAND
-
-Manage networks
-
-Commands:
-  connect     Connect a container to a network
-  create      Create a network
-  disconnect  Disconnect a container from a network
-  inspect     Display detailed information on one or more networks
-  ls          List networks
-  prune       Remove all unused networks
-  rm          Remove one or more networks
-
-Run 'docker network COMMAND --help' for more information on a command.
-";
 
 fn pair(t: &str) -> (String, String) {
     t.split_once('=').map_or((t.to_owned(), String::new()), |(k, v)| (k.to_owned(), v.to_owned()))
@@ -85,12 +44,14 @@ fn create(p: &mut Proc<'_>, args: &[String]) -> Exit {
             "ipam-driver",
             "config-from",
         ],
-        switches: &["internal", "attachable", "ingress", "config-only"],
+        switches: &["internal", "attachable", "ingress", "config-only", "ipv4"],
         short: &[('d', "driver"), ('o', "opt")],
     };
     let g = read("network create", args, &K, true)?;
     let [name] = g.words.as_slice() else { return Ok(1) };
-    let list = |n: &str| g.all(n).map(str::to_owned).collect::<Vec<_>>();
+    // Commas part what these hold (pflag's `StringSlice`).
+    let list = |n: &str| g.all(n).flat_map(|v| v.split(',')).map(str::to_owned).collect::<Vec<_>>();
+    let no_ipv4 = g.get("ipv4").filter(|_| !g.on("ipv4")).map(|_| "com.docker.network.enable_ipv4=false");
     let spec = NetSpec {
         name: name.clone(),
         driver: g.get("driver").unwrap_or("bridge").to_owned(),
@@ -100,7 +61,7 @@ fn create(p: &mut Proc<'_>, args: &[String]) -> Exit {
         aux: g.all("aux-address").map(pair).collect(),
         internal: g.on("internal"),
         attachable: g.on("attachable"),
-        options: g.all("opt").map(pair).collect(),
+        options: g.all("opt").chain(no_ipv4).map(pair).collect(),
         labels: g.all("label").map(pair).collect(),
         config_only: g.on("config-only"),
         config_from: g.get("config-from").filter(|n| !n.is_empty()).map(str::to_owned),
@@ -112,6 +73,12 @@ fn create(p: &mut Proc<'_>, args: &[String]) -> Exit {
         return Err(Refusal::new("docker network create -o encrypted", 0));
     }
     let swarm = docker(p).member().is_some_and(|(c, _)| c.is_swarm());
+    if spec.driver == "overlay" && g.get("scope") == Some("local") {
+        if let (false, Err(e)) = (profile(p) == Profile::V20, docker(p).must_manage()) {
+            return Ok(daemon_error(p, &e));
+        }
+        return Ok(daemon_error(p, "cannot downgrade network scope for overlay networks"));
+    }
     match (g.get("scope"), g.get("ipam-driver"), g.on("ingress")) {
         (None | Some("local"), None | Some("default"), false) => {}
         (Some("swarm"), _, _) if !swarm => {
@@ -128,7 +95,7 @@ fn create(p: &mut Proc<'_>, args: &[String]) -> Exit {
             return Err(Refusal::new(format!("docker network create {}", what.unwrap_or("--ingress".into())), 0));
         }
     }
-    if let Err(e) = client_checks(&spec) {
+    if let Err(e) = client_checks(&spec, profile(p)) {
         p.err.push_str(&format!("{e}\n"));
         return Ok(1);
     }
@@ -142,11 +109,14 @@ fn create(p: &mut Proc<'_>, args: &[String]) -> Exit {
 }
 
 /// What the client looks at itself (`consolidateIpam`).
-fn client_checks(s: &NetSpec) -> Result<(), String> {
+fn client_checks(s: &NetSpec, of: Profile) -> Result<(), String> {
+    if s.ranges.len() > s.subnets.len() || s.gateways.len() > s.subnets.len() {
+        return Err("every ip-range or gateway must have a corresponding subnet".into());
+    }
+    if let (true, Some((_, a))) = (s.subnets.is_empty(), s.aux.first()) {
+        return Err(format!("no matching subnet for aux-address {a}"));
+    }
     if s.subnets.is_empty() {
-        if !s.ranges.is_empty() || !s.gateways.is_empty() {
-            return Err("every ip-range or gateway must have a corresponding subnet".into());
-        }
         return Ok(());
     }
     if s.ranges.is_empty() && s.gateways.is_empty() && s.aux.is_empty() && s.subnets.len() == 1 {
@@ -161,6 +131,9 @@ fn client_checks(s: &NetSpec) -> Result<(), String> {
         nets.push(n.trunc());
     }
     for r in &s.ranges {
+        if of != Profile::V20 && r.parse::<ipnet::Ipv4Net>().is_err() {
+            return Err(format!("invalid CIDR address: {r}"));
+        }
         let inside = r.parse::<ipnet::Ipv4Net>().is_ok_and(|r| nets.iter().any(|n| n.contains(&r.network())));
         if !inside {
             return Err(format!("no matching subnet for range {r}"));
@@ -195,7 +168,7 @@ fn ls(p: &mut Proc<'_>, args: &[String]) -> Exit {
     }
     all.sort_by(|a, b| natural(&a.name, &b.name));
     let id = |id: &str| if g.on("no-trunc") { id.to_owned() } else { id[..12].to_owned() };
-    if let Some(f) = g.get("format") {
+    if let Some(f) = g.get("format").filter(|f| *f != "table") {
         let v20 = profile(p) == Profile::V20;
         let rows: Vec<Value> = all.iter().map(|n| row(n, &id(&n.id), v20)).collect();
         return template::list(p, f, &heads(), &rows, template::Of::Row("*network.networkContext"));
@@ -215,7 +188,7 @@ fn ls(p: &mut Proc<'_>, args: &[String]) -> Exit {
 }
 
 /// Names in an order where n9 comes before n10 (sortorder `NaturalLess`).
-fn natural(a: &str, b: &str) -> std::cmp::Ordering {
+pub(super) fn natural(a: &str, b: &str) -> std::cmp::Ordering {
     let (mut a, mut b) = (a, b);
     let digits = |t: &str| t.len() - t.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     loop {
@@ -231,7 +204,8 @@ fn natural(a: &str, b: &str) -> std::cmp::Ordering {
         }
         let (Some(x), Some(y)) = (a.chars().next(), b.chars().next()) else { return a.len().cmp(&b.len()) };
         if x != y {
-            return x.cmp(&y);
+            // Digits before all else.
+            return (!x.is_ascii_digit(), x).cmp(&(!y.is_ascii_digit(), y));
         }
         (a, b) = (&a[x.len_utf8()..], &b[y.len_utf8()..]);
     }
@@ -292,6 +266,11 @@ fn rm(p: &mut Proc<'_>, args: &[String]) -> Exit {
     let mut status = 0;
     for key in &g.words {
         let v20 = profile(p) == Profile::V20;
+        if key.is_empty() && !v20 {
+            p.err.push_str("invalid network name or ID: value is empty\n");
+            status = 1;
+            continue;
+        }
         let ingress = docker(p).e().network(key).is_some_and(|n| n.name == "ingress");
         if ingress && !agreed(p, ROUTING_MESH) {
             continue;
@@ -335,6 +314,9 @@ fn prune(p: &mut Proc<'_>, args: &[String]) -> Exit {
     let mut before = None;
     if let Some(t) = g.all("filter").find_map(|f| f.strip_prefix("until=")) {
         let Some(age) = filter::duration(t) else {
+            if !t.contains(|c: char| c.is_ascii_digit()) {
+                return Ok(daemon_error(p, &format!("failed to parse value as time or duration: \"{t}\"")));
+            }
             return Err(Refusal::new(format!("docker network prune --filter until={t}"), 0));
         };
         before = Some(p.sess.kernel.now().checked_sub(age));
@@ -364,16 +346,38 @@ pub fn endpoint(g: &Given) -> Result<Endpoint, String> {
     Ok(e)
 }
 
+/// What 28 says of an address that is none: that, and what it says of an address that no subnet contains.
+pub fn unfit(p: &mut Proc<'_>, net: &str, e: &str) -> String {
+    let more = match docker(p).e().network(net) {
+        Some(n) if n.auto_subnet => {
+            "user specified IP address is supported only when connecting to networks with user configured subnets"
+                .to_owned()
+        }
+        _ => format!("no configured subnet or ip-range contain the IP address {}", e.rsplit(' ').next().unwrap_or("")),
+    };
+    format!("* {e}\n* {more}")
+}
+
 fn connect(p: &mut Proc<'_>, args: &[String]) -> Exit {
     const K: Known = Known { values: &["ip", "alias", "link", "gw-priority", "driver-opt"], switches: &[], short: &[] };
     let g = read("network connect", args, &K, true)?;
-    if let Some(v) = g.get("gw-priority").filter(|v| v.parse::<i64>().is_err()) {
-        let why = format!("strconv.ParseInt: parsing \"{v}\": invalid syntax");
-        let text = format!("invalid argument \"{v}\" for \"--gw-priority\" flag: {why}");
+    // opts.ValidateLink.
+    if let Some(l) = g.all("link").find(|l| l.split(':').count() > 2) {
+        let text = format!("invalid argument \"{l}\" for \"--link\" flag: bad format for links: {l}");
         return Ok(bad_flag(p, "network connect", &text));
     }
+    if g.all("driver-opt").any(|o| !o.contains('=')) {
+        p.err.push_str("invalid key/value pair format in driver options\n");
+        return Ok(1);
+    }
     let [net, c] = g.words.as_slice() else { return Ok(1) };
-    let done = endpoint(&g).and_then(|e| docker(p).connect(net, c, e));
+    let done = match endpoint(&g) {
+        Ok(e) => docker(p).connect(net, c, e),
+        Err(e) => Err(match profile(p) {
+            Profile::V20 => format!("{})", e.replacen("invalid", "Invalid", 1)),
+            _ => format!("invalid endpoint settings:\n{}", unfit(p, net, &e)),
+        }),
+    };
     Ok(done.map_or_else(|e| daemon_error(p, &e), |()| 0))
 }
 

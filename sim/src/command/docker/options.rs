@@ -2,7 +2,7 @@
 //! version has is an error of the client, in its words.
 
 use super::super::Proc;
-use super::flags::{Has, positional, unknown};
+use super::fault::{Has, fault, plain};
 use super::{bad_flag, profile, usage};
 use crate::docker::Profile;
 
@@ -120,6 +120,22 @@ const SWITCHES: &[&str] = &[
     "use-api-socket",
 ];
 
+/// The same of 20.10.
+const OLD_SWITCHES: &[&str] = &[
+    "detach",
+    "disable-content-trust",
+    "init",
+    "interactive",
+    "no-healthcheck",
+    "oom-kill-disable",
+    "privileged",
+    "publish-all",
+    "read-only",
+    "rm",
+    "sig-proxy",
+    "tty",
+];
+
 /// Options of `docker network create`.
 const NETWORK: &[&str] = &[
     "aux-address",
@@ -137,164 +153,192 @@ const NETWORK: &[&str] = &[
 
 /// How many words a command takes.
 enum Words {
+    None,
     AtLeast(usize),
     Exactly(usize),
     Between(usize, usize),
 }
 
-/// What a command has; none for those of which this does not speak.
-fn of(cmd: &str, v20: bool) -> Option<(Has, Words)> {
+/// Letters of `docker run` and `docker create`.
+const RUN_LETTERS: &[(char, &str)] = &[
+    ('a', "attach"),
+    ('c', "cpu-shares"),
+    ('d', "detach"),
+    ('e', "env"),
+    ('h', "hostname"),
+    ('i', "interactive"),
+    ('l', "label"),
+    ('m', "memory"),
+    ('p', "publish"),
+    ('P', "publish-all"),
+    ('q', "quiet"),
+    ('t', "tty"),
+    ('u', "user"),
+    ('v', "volume"),
+    ('w', "workdir"),
+];
+
+/// The same of 20.10.
+const OLD_LETTERS: &[(char, &str)] = &[
+    ('a', "attach"),
+    ('c', "cpu-shares"),
+    ('d', "detach"),
+    ('e', "env"),
+    ('h', "hostname"),
+    ('i', "interactive"),
+    ('l', "label"),
+    ('m', "memory"),
+    ('p', "publish"),
+    ('P', "publish-all"),
+    ('t', "tty"),
+    ('u', "user"),
+    ('v', "volume"),
+    ('w', "workdir"),
+];
+
+/// Options of `docker swarm init` and `join`.
+const SWARM: &[&str] = &[
+    "advertise-addr",
+    "availability",
+    "cert-expiry",
+    "data-path-addr",
+    "data-path-port",
+    "default-addr-pool",
+    "default-addr-pool-mask-length",
+    "dispatcher-heartbeat",
+    "external-ca",
+    "listen-addr",
+    "max-snapshots",
+    "snapshot-interval",
+    "task-history-limit",
+];
+
+type Letters = &'static [(char, &'static str)];
+
+fn has(values: &'static [&'static str], switches: &'static [&'static str], letters: Letters) -> Has {
+    Has { values, switches, letters, interspersed: true }
+}
+
+/// What a command on containers has; none for those of which this does not speak.
+fn of_containers(cmd: &str, v20: bool) -> Option<(Has, Words)> {
     use Words::{AtLeast, Between, Exactly};
-    let has = |values, switches, letters| Has { values, switches, letters, interspersed: true };
-    Some(match cmd {
+    const FILTER: (char, &str) = ('f', "filter");
+    let all = match cmd {
         "run" | "create" => {
-            let letters = ("acehlmpuvw", "ditPq");
-            (Has { interspersed: false, ..has(OF_A_CONTAINER, SWITCHES, letters) }, AtLeast(1))
+            // `--quiet` and `--use-api-socket` are new.
+            let switches = if v20 { OLD_SWITCHES } else { SWITCHES };
+            let letters = if v20 { OLD_LETTERS } else { RUN_LETTERS };
+            (Has { interspersed: false, ..has(OF_A_CONTAINER, switches, letters) }, AtLeast(1))
         }
         "exec" => {
             let values = &["detach-keys", "env", "env-file", "user", "workdir"];
-            let all = has(values, &["detach", "interactive", "privileged", "tty"], ("euw", "dit"));
+            const LETTERS: Letters =
+                &[('d', "detach"), ('e', "env"), ('i', "interactive"), ('t', "tty"), ('u', "user"), ('w', "workdir")];
+            let all = has(values, &["detach", "interactive", "privileged", "tty"], LETTERS);
             (Has { interspersed: false, ..all }, AtLeast(2))
         }
         "start" => {
-            (has(&["checkpoint", "checkpoint-dir", "detach-keys"], &["attach", "interactive"], ("", "ai")), AtLeast(1))
+            let values = &["checkpoint", "checkpoint-dir", "detach-keys"];
+            (has(values, &["attach", "interactive"], &[('a', "attach"), ('i', "interactive")]), AtLeast(1))
         }
-        "stop" | "restart" if v20 => (has(&["time"], &[], ("t", "")), AtLeast(1)),
-        "stop" | "restart" => (has(&["signal", "time", "timeout"], &[], ("st", "")), AtLeast(1)),
-        "kill" => (has(&["signal"], &[], ("s", "")), AtLeast(1)),
-        "rm" => (has(&[], &["force", "link", "volumes"], ("", "flv")), AtLeast(1)),
-        "pause" | "unpause" | "wait" => (has(&[], &[], ("", "")), AtLeast(1)),
-        "rename" => (has(&[], &[], ("", "")), Exactly(2)),
-        "port" => (has(&[], &[], ("", "")), Between(1, 2)),
-        "inspect" => (has(&["format", "type"], &["size"], ("f", "s")), AtLeast(1)),
+        "stop" | "restart" if v20 => (has(&["time"], &[], &[('t', "time")]), AtLeast(1)),
+        "stop" | "restart" => {
+            (has(&["signal", "time", "timeout"], &[], &[('s', "signal"), ('t', "timeout")]), AtLeast(1))
+        }
+        "kill" => (has(&["signal"], &[], &[('s', "signal")]), AtLeast(1)),
+        "rm" => {
+            let switches = &["force", "link", "volumes"];
+            (has(&[], switches, &[('f', "force"), ('l', "link"), ('v', "volumes")]), AtLeast(1))
+        }
+        "pause" | "unpause" | "wait" => (has(&[], &[], &[]), AtLeast(1)),
+        "top" => (Has { interspersed: false, ..has(&[], &[], &[]) }, AtLeast(1)),
+        "rename" => (has(&[], &[], &[]), Exactly(2)),
+        "port" => (has(&[], &[], &[]), Between(1, 2)),
+        "logs" => {
+            let switches = &["details", "follow", "timestamps"];
+            (
+                has(&["since", "tail", "until"], switches, &[('f', "follow"), ('n', "tail"), ('t', "timestamps")]),
+                Exactly(1),
+            )
+        }
+        "ps" => {
+            const LETTERS: Letters =
+                &[('a', "all"), FILTER, ('l', "latest"), ('n', "last"), ('q', "quiet"), ('s', "size")];
+            (has(&["filter", "format", "last"], &["all", "latest", "no-trunc", "quiet", "size"], LETTERS), Words::None)
+        }
+        "container prune" => (has(&["filter"], &["force"], &[('f', "force")]), Words::None),
+        "inspect" => (has(&["format", "type"], &["size"], &[('f', "format"), ('s', "size")]), AtLeast(1)),
+        "container inspect" => (has(&["format"], &["size"], &[('f', "format"), ('s', "size")]), AtLeast(1)),
+        "info" | "version" => (has(&["format"], &[], &[('f', "format")]), Words::None),
+        _ => return None,
+    };
+    Some(all)
+}
+
+/// What a command on networks, the swarm or its nodes has.
+fn of_groups(cmd: &str, v20: bool) -> Option<(Has, Words)> {
+    use Words::{AtLeast, Exactly};
+    Some(match cmd {
         "network create" => {
             let switches: &[&str] = match v20 {
                 true => &["attachable", "config-only", "ingress", "internal", "ipv6"],
                 false => &["attachable", "config-only", "ingress", "internal", "ipv4", "ipv6"],
             };
-            (has(NETWORK, switches, ("do", "")), Exactly(1))
+            (has(NETWORK, switches, &[('d', "driver"), ('o', "opt")]), Exactly(1))
         }
-        "network inspect" => (has(&["format"], &["verbose"], ("f", "v")), AtLeast(1)),
-        "network rm" if v20 => (has(&[], &[], ("", "")), AtLeast(1)),
-        "network rm" => (has(&[], &["force"], ("", "f")), AtLeast(1)),
+        "network inspect" => (has(&["format"], &["verbose"], &[('f', "format"), ('v', "verbose")]), AtLeast(1)),
+        "network ls" => {
+            let values = &["filter", "format"];
+            (has(values, &["no-trunc", "quiet"], &[('f', "filter"), ('q', "quiet")]), Words::None)
+        }
+        "network prune" => (has(&["filter"], &["force"], &[('f', "force")]), Words::None),
+        "network rm" if v20 => (has(&[], &[], &[]), AtLeast(1)),
+        "network rm" | "node rm" => (has(&[], &["force"], &[('f', "force")]), AtLeast(1)),
         "network connect" => {
             let values: &[&str] = match v20 {
                 true => &["alias", "driver-opt", "ip", "ip6", "link", "link-local-ip"],
                 false => &["alias", "driver-opt", "gw-priority", "ip", "ip6", "link", "link-local-ip"],
             };
-            (has(values, &[], ("", "")), Exactly(2))
+            (has(values, &[], &[]), Exactly(2))
         }
-        "network disconnect" => (has(&[], &["force"], ("", "f")), Exactly(2)),
+        "network disconnect" => (has(&[], &["force"], &[('f', "force")]), Exactly(2)),
+        "swarm init" => (has(SWARM, &["autolock", "force-new-cluster"], &[]), Words::None),
+        "swarm join" => {
+            (has(&["advertise-addr", "availability", "data-path-addr", "listen-addr", "token"], &[], &[]), Exactly(1))
+        }
+        "swarm leave" => (has(&[], &["force"], &[('f', "force")]), Words::None),
+        "swarm join-token" => (has(&[], &["quiet", "rotate"], &[('q', "quiet")]), Exactly(1)),
+        "node ls" => (has(&["filter", "format"], &["quiet"], &[('f', "filter"), ('q', "quiet")]), Words::None),
+        "node inspect" => (has(&["format"], &["pretty"], &[('f', "format")]), AtLeast(1)),
         _ => return None,
     })
 }
 
-/// Says what is wrong with the options of a command, or with how many words it has: the status to end with.
-pub(super) fn wrong(p: &mut Proc<'_>, cmd: &str, args: &[String]) -> Option<i32> {
-    let (has, words) = of(cmd, profile(p) == Profile::V20)?;
-    if let Some(e) = unknown(args, &has) {
-        return Some(bad_flag(p, cmd, &e));
+/// Says what is wrong with the options of a command, or with how many words it has: the status to end with. The client
+/// names the command as it was written, `shown`.
+pub(super) fn wrong(p: &mut Proc<'_>, cmd: &str, shown: &str, args: &[String]) -> Option<i32> {
+    let v20 = profile(p) == Profile::V20;
+    let (has, words) = of_containers(cmd, v20).or_else(|| of_groups(cmd, v20))?;
+    if let Some(e) = fault(args, &has) {
+        return Some(bad_flag(p, shown, &e));
     }
     if args.iter().any(|a| a == "--help") {
         return None;
     }
-    let n = positional(args, &has);
+    let n = plain(args, &has).len();
     let many = |n: usize| if n == 1 { "argument" } else { "arguments" };
     let text = match words {
+        Words::None if n > 0 => "accepts no arguments.".to_owned(),
         Words::AtLeast(least) if n < least => format!("requires at least {least} {}.", many(least)),
         Words::Exactly(exact) if n != exact => format!("requires exactly {exact} {}.", many(exact)),
         Words::Between(a, b) if n < a || n > b => format!("requires at least {a} and at most {b} {}.", many(b)),
         _ => return None,
     };
-    Some(usage(p, cmd, &text))
+    Some(usage(p, shown, &text))
 }
 
-/// How a command is used, and what 20.10 says that it does.
-pub(super) fn help(cmd: &str) -> (&'static str, &'static str) {
-    match cmd {
-        "create" => ("create [OPTIONS] IMAGE [COMMAND] [ARG...]", "Create a new container"),
-        "exec" => ("exec [OPTIONS] CONTAINER COMMAND [ARG...]", "Run a command in a running container"),
-        "inspect" => ("inspect [OPTIONS] NAME|ID [NAME|ID...]", "Return low-level information on Docker objects"),
-        "kill" => ("kill [OPTIONS] CONTAINER [CONTAINER...]", "Kill one or more running containers"),
-        "network connect" => ("network connect [OPTIONS] NETWORK CONTAINER", "Connect a container to a network"),
-        "network create" => ("network create [OPTIONS] NETWORK", "Create a network"),
-        "network disconnect" => {
-            ("network disconnect [OPTIONS] NETWORK CONTAINER", "Disconnect a container from a network")
-        }
-        "network inspect" => {
-            ("network inspect [OPTIONS] NETWORK [NETWORK...]", "Display detailed information on one or more networks")
-        }
-        "network rm" => ("network rm NETWORK [NETWORK...]", "Remove one or more networks"),
-        "pause" => ("pause CONTAINER [CONTAINER...]", "Pause all processes within one or more containers"),
-        "port" => {
-            ("port CONTAINER [PRIVATE_PORT[/PROTO]]", "List port mappings or a specific mapping for the container")
-        }
-        "rename" => ("rename CONTAINER NEW_NAME", "Rename a container"),
-        "restart" => ("restart [OPTIONS] CONTAINER [CONTAINER...]", "Restart one or more containers"),
-        "rm" => ("rm [OPTIONS] CONTAINER [CONTAINER...]", "Remove one or more containers"),
-        "run" => ("run [OPTIONS] IMAGE [COMMAND] [ARG...]", "Run a command in a new container"),
-        "start" => ("start [OPTIONS] CONTAINER [CONTAINER...]", "Start one or more stopped containers"),
-        "stop" => ("stop [OPTIONS] CONTAINER [CONTAINER...]", "Stop one or more running containers"),
-        "swarm join" => ("swarm join [OPTIONS] HOST:PORT", "Join a swarm as a node and/or manager"),
-        "swarm join-token" => ("swarm join-token [OPTIONS] (worker|manager)", "Manage join tokens"),
-        "unpause" => ("unpause CONTAINER [CONTAINER...]", "Unpause all processes within one or more containers"),
-        "wait" => {
-            ("wait CONTAINER [CONTAINER...]", "Block until one or more containers stop, then print their exit codes")
-        }
-        _ => ("", ""),
-    }
-}
-
-/// Commands that docker has and the model has not.
-const OTHERS: &[&str] = &[
-    "attach",
-    "build",
-    "builder",
-    "buildx",
-    "checkpoint",
-    "commit",
-    "compose",
-    "config",
-    "context",
-    "cp",
-    "diff",
-    "events",
-    "export",
-    "help",
-    "history",
-    "image",
-    "images",
-    "import",
-    "info",
-    "load",
-    "login",
-    "logout",
-    "manifest",
-    "plugin",
-    "pull",
-    "push",
-    "rmi",
-    "save",
-    "search",
-    "secret",
-    "stack",
-    "stats",
-    "system",
-    "tag",
-    "top",
-    "trust",
-    "update",
-    "volume",
-];
-
-/// A command that docker does not have.
-pub(super) fn no_such_command(p: &mut Proc<'_>, cmd: &str) -> Option<i32> {
-    if OTHERS.contains(&cmd) || cmd.starts_with('-') {
-        return None;
-    }
-    p.err.push_str(&match profile(p) {
-        Profile::V20 => format!("docker: '{cmd}' is not a docker command.\nSee 'docker --help'\n"),
-        _ => format!("docker: unknown command: docker {cmd}\n\nRun 'docker --help' for more information\n"),
-    });
-    Some(1)
+/// The words of a command that are no options.
+pub(super) fn words(cmd: &str, v20: bool, args: &[String]) -> Vec<String> {
+    let has = of_containers(cmd, v20).or_else(|| of_groups(cmd, v20));
+    has.map_or_else(Vec::new, |(has, _)| plain(args, &has))
 }

@@ -31,12 +31,19 @@ pub fn in_image(name: &str) -> Result<bool, Refusal> {
     Ok(false)
 }
 
-/// What runc says of a program that is not there.
-pub fn not_found(name: &str) -> String {
-    let what = if name.contains('/') { "no such file or directory" } else { "executable file not found in $PATH" };
-    let verb = if name.contains('/') { "stat " } else { "" };
-    let text = if name.contains('/') { format!("{verb}{name}: {what}") } else { what.to_owned() };
-    format!("unable to start container process: exec: \"{name}\": {text}")
+/// What runc says of a program that is not there, or of a path that is no program, with the status that goes with it.
+pub fn not_found(name: &str, v20: bool) -> (String, i32) {
+    const DIRS: &str = " / /bin /dev /etc /home /lib /proc /root /run /sbin /sys /tmp /usr /var ";
+    let listed = |list: &str| list.split_whitespace().any(|d| d == name);
+    let (text, status) = match name {
+        _ if listed(DIRS) && !v20 => ("is a directory: permission denied".to_owned(), 126),
+        _ if listed(DIRS) || listed("/etc/hosts /etc/hostname /etc/resolv.conf") => {
+            ("permission denied".to_owned(), 126)
+        }
+        n if n.contains('/') => (format!("stat {n}: no such file or directory"), 127),
+        _ => ("executable file not found in $PATH".to_owned(), 127),
+    };
+    (format!("unable to start container process: exec: \"{name}\": {text}"), status)
 }
 
 /// What runc says of a container that it does not start, as the engine words it.
@@ -48,12 +55,13 @@ fn runc(p: &Proc<'_>, text: &str) -> String {
     }
 }
 
-/// Why a container's command cannot start.
-pub fn cannot_start(p: &Proc<'_>, name: &str) -> String {
-    let text = not_found(name);
-    match profile(p) {
-        Profile::V20 => runc(p, &text),
-        _ => runc(p, &text.replacen(": exec:", ": error during container init: exec:", 1)),
+/// Why a container's command cannot start, and the status of `docker run` then.
+pub fn cannot_start(p: &Proc<'_>, name: &str) -> (String, i32) {
+    let v20 = profile(p) == Profile::V20;
+    let (text, status) = not_found(name, v20);
+    match v20 {
+        true => (runc(p, &text), status),
+        false => (runc(p, &text.replacen(": exec:", ": error during container init: exec:", 1)), status),
     }
 }
 
@@ -183,7 +191,7 @@ pub fn wait(p: &mut Proc<'_>, args: &[String]) -> Exit {
     let mut status = 0;
     for key in args {
         match docker(p).e().container(key).cloned() {
-            Some(c) if c.state == State::Exited => p.out.push_str(&format!("{}\n", c.exit)),
+            Some(c) if matches!(c.state, State::Exited | State::Created) => p.out.push_str(&format!("{}\n", c.exit)),
             Some(_) => return Err(Refusal::new("docker wait for a container that runs", 0)),
             None => {
                 client_error(p, &format!("No such container: {key}"));

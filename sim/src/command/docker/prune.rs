@@ -22,6 +22,9 @@ pub fn containers(p: &mut Proc<'_>, args: &[String]) -> Exit {
     let mut before = None;
     if let Some(t) = g.all("filter").find_map(|f| f.strip_prefix("until=")) {
         let Some(age) = filter::duration(t) else {
+            if !t.contains(|c: char| c.is_ascii_digit()) {
+                return Ok(daemon_error(p, &format!("failed to parse value as time or duration: \"{t}\"")));
+            }
             return Err(Refusal::new(format!("docker container prune --filter until={t}"), 0));
         };
         before = Some(p.sess.kernel.now().checked_sub(age));

@@ -10,7 +10,7 @@ use super::process;
 use super::{bad_flag, docker, profile};
 use crate::docker::types::{Mode, State};
 use crate::docker::{Container, Profile};
-use refused::{bad_value, client_conflicts, conflicts, no_address, of_an_interface, too_many_networks};
+use refused::{bad_value, client_conflicts, conflicts, no_address, not_both, of_an_interface, too_many_networks};
 use settings::{RUN, container, networks};
 
 /// `docker: …` and what follows it.
@@ -36,7 +36,7 @@ fn make(p: &mut Proc<'_>, cmd: &str, args: &[String]) -> Result<Result<(String, 
     if let Some(e) = bad_value(&g, v20) {
         return Ok(Err(bad_flag(p, cmd, &e)));
     }
-    let mut c = match container(&g) {
+    let mut c = match container(&g, profile(p)) {
         Ok(c) => c,
         Err(e) if e.starts_with("invalid IPv4 address") && profile(p) != Profile::V20 => {
             let text = no_address(p, &g, &e);
@@ -54,6 +54,10 @@ fn make(p: &mut Proc<'_>, cmd: &str, args: &[String]) -> Result<Result<(String, 
             return Ok(Err(failed(p, cmd, &e, true)));
         }
     };
+    if v20 {
+        // It knows no such option of an endpoint.
+        c.endpoints.values_mut().for_each(|e| e.wanted_ifname = None);
+    }
     if v20 && networks(&g).is_empty() {
         c.network_mode = "default".to_owned();
         // The client sends nothing of an endpoint that no flag names.
@@ -68,7 +72,7 @@ fn make(p: &mut Proc<'_>, cmd: &str, args: &[String]) -> Result<Result<(String, 
     if p.sess.image(&c.image).is_none() {
         return Err(Refusal::new(format!("the image {}", c.image), 0));
     }
-    if let Some(e) = client_conflicts(&g, v20) {
+    if let Some(e) = not_both(&g, &c, v20).or_else(|| client_conflicts(&g, v20)) {
         return Ok(Err(failed(p, cmd, &e, true)));
     }
     let refused = conflicts(&g, &c, v20)
@@ -90,7 +94,7 @@ fn make(p: &mut Proc<'_>, cmd: &str, args: &[String]) -> Result<Result<(String, 
             }
         }
     }
-    let discarded = c.mode == Mode::Host && (!c.publish.is_empty() || c.publish_all);
+    let discarded = c.mode == Mode::Host && !c.publish.is_empty();
     Ok(match docker(p).create(c) {
         Ok(id) => {
             if discarded {
@@ -131,24 +135,20 @@ pub fn run(p: &mut Proc<'_>, args: &[String]) -> Exit {
     }
     let c = docker(p).e().containers[&id].clone();
     if let Err(text) = crate::docker::process::user_of(&c.user) {
-        never_started(p, &id, text.clone());
+        never_started(p, &id, text.clone(), 125);
         return Ok(failed(p, "run", &format!("Error response from daemon: {text}"), false));
     }
     if let Some((text, status)) = process::bad_sysctl(p, &c) {
-        never_started(p, &id, text.clone());
+        never_started(p, &id, text.clone(), status);
         failed(p, "run", &format!("Error response from daemon: {text}"), false);
         return Ok(status);
     }
     if let Some(missing) = missing(&c)? {
-        let text = process::cannot_start(p, missing);
-        let status = never_started(p, &id, text.clone());
+        let (text, status) = process::cannot_start(p, missing);
+        never_started(p, &id, text.clone(), status);
         failed(p, "run", &format!("Error response from daemon: {text}"), false);
-        if profile(p) == Profile::V20 && !g.on("detach") {
-            let now = super::show::when(p.sess.kernel.now());
-            let now = now.split('.').next().unwrap_or("");
-            p.err.push_str(&format!(
-                "time=\"{now}Z\" level=error msg=\"error waiting for container: context canceled\"\n"
-            ));
+        if profile(p) == Profile::V20 && !g.on("detach") && !g.on("rm") {
+            canceled(p);
         }
         return Ok(status);
     }
@@ -176,32 +176,54 @@ pub fn run(p: &mut Proc<'_>, args: &[String]) -> Exit {
 
 /// The words of a container's command; none for a server of the model.
 pub fn words_of(c: &Container) -> Vec<String> {
-    if c.command.is_empty() && !c.image_command.starts_with("/bin/serve") {
+    if c.command.is_empty() && c.entrypoint.is_none() && !c.image_command.starts_with("/bin/serve") {
         return c.image_command.split(' ').map(str::to_owned).collect();
     }
-    c.command.clone()
+    c.entrypoint.iter().chain(&c.command).cloned().collect()
 }
 
 /// The program of a container's command, where the image has none of that name.
 fn missing(c: &Container) -> Result<Option<&str>, Refusal> {
-    match c.command.first() {
+    match c.entrypoint.as_ref().or(c.command.first()) {
         Some(name) if !matches!(name.as_str(), "top" | "sleep") && !process::in_image(name)? => Ok(Some(name)),
         _ => Ok(None),
     }
 }
 
+/// What 20.10's client logs when it waits for a container that does not start.
+pub(super) fn canceled(p: &mut Proc<'_>) {
+    let now = super::show::when(p.sess.kernel.now());
+    let now = now.split('.').next().unwrap_or("");
+    p.err.push_str(&format!("time=\"{now}Z\" level=error msg=\"error waiting for container: context canceled\"\n"));
+}
+
+/// Why a container that is to be started cannot begin, if it cannot: it stays as it was.
+///
+/// # Errors
+/// A program that the model has not.
+pub(super) fn dead(p: &mut Proc<'_>, key: &str) -> Result<Option<String>, Refusal> {
+    let Some(c) = docker(p).e().container(key).cloned() else { return Ok(None) };
+    if matches!(c.state, State::Running | State::Paused) {
+        return Ok(None);
+    }
+    let Some(name) = missing(&c)? else { return Ok(None) };
+    let (text, status) = process::cannot_start(p, name);
+    never_started(p, &c.id, text.clone(), status);
+    Ok(Some(text))
+}
+
 /// A container that runc cannot start stays as it was made; up to 27 it joins its networks and leaves them.
-fn never_started(p: &mut Proc<'_>, id: &str, text: String) -> i32 {
+fn never_started(p: &mut Proc<'_>, id: &str, text: String, status: i32) {
     let mut d = docker(p);
+    let goes = std::mem::take(&mut d.container_mut(id).auto_remove);
     if d.profile() == Profile::V20 {
         // Since 28 the networks come after the process.
         let _ = d.start(id);
-        d.stop(id, 127);
+        d.stop(id, status);
     }
     let c = d.container_mut(id);
-    (c.state, c.error) = (State::Created, text);
-    if c.auto_remove {
+    (c.state, c.error, c.exit) = (State::Created, text, status);
+    if goes {
         let _ = d.remove(id, true);
     }
-    127
 }

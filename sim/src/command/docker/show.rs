@@ -117,8 +117,14 @@ fn ports(c: &Container, v20: bool) -> String {
     done.join(", ")
 }
 
-fn command_of(c: &Container) -> String {
-    let text = if c.command.is_empty() { c.image_command.clone() } else { c.command.join(" ") };
+/// A word with white space in it is quoted (`containerAddress`, daemon/list.go).
+fn command_of(c: &Container, whole: bool) -> String {
+    let one = |w: &String| if w.contains(char::is_whitespace) { format!("'{w}'") } else { w.clone() };
+    let given: Vec<String> = c.entrypoint.iter().chain(&c.command).map(one).collect();
+    let text = if given.is_empty() { c.image_command.clone() } else { given.join(" ") };
+    if whole {
+        return format!("\"{text}\"");
+    }
     let cut: String = text.chars().take(19).collect();
     let text = if text.chars().count() > 20 { format!("{cut}…") } else { text };
     format!("\"{text}\"")
@@ -135,6 +141,9 @@ pub fn ps(p: &mut Proc<'_>, args: &[String]) -> Exit {
     if let Some(e) = filter::container_unknown(&g, profile(p))? {
         return Ok(daemon_error(p, &e));
     }
+    if let Some(e) = filter::no_container(&g, &docker(p)) {
+        return Ok(daemon_error(p, &e));
+    }
     let all: Vec<Container> = docker(p).e().containers.values().rev().cloned().collect();
     let last = g.get("last").and_then(|n| n.parse::<usize>().ok()).or(g.on("latest").then_some(1));
     // What asks for a state, or for the last ones, asks for all.
@@ -146,7 +155,17 @@ pub fn ps(p: &mut Proc<'_>, args: &[String]) -> Exit {
             shown.push(c);
         }
     }
-    if let Some(f) = g.get("format") {
+    if let Some(f) = g.get("format").filter(|f| *f != "table") {
+        // It is tried first, on a container that is none (`Template.Execute` of buildContainerListOptions).
+        let why = match template::fill(f, &ps_heads(), template::Of::Row("*formatter.ContainerContext")) {
+            Err(template::Fault::Said(text)) => Some(format!("failed to execute template: {text}")),
+            Err(template::Fault::Unread(text)) => Some(format!("failed to parse template: {text}")),
+            _ => None,
+        };
+        if let Some(why) = why {
+            p.err.push_str(&format!("{why}\n"));
+            return Ok(1);
+        }
         let rows: Vec<Value> = shown.iter().map(|c| ps_row(p, c, g.on("no-trunc"))).collect();
         return template::list(p, f, &ps_heads(), &rows, template::Of::Row("*formatter.containerContext"));
     }
@@ -183,14 +202,14 @@ fn ps_row(p: &Proc<'_>, c: &Container, whole: bool) -> Value {
     let mut nets: Vec<&str> = joined.map(|(n, _)| n.as_str()).collect();
     nets.extend(inspect::pseudo(c));
     let nets = match c.mode {
-        Mode::Container(_) => c.network_mode.clone(),
+        Mode::Container(_) if !c.endpoints.values().any(|e| e.connected) => String::new(),
         _ => nets.join(","),
     };
     let mut labels: Vec<String> = c.labels.iter().map(|(k, v)| format!("{k}={v}")).collect();
     labels.sort();
     let created = when(c.created);
     let created = format!("{} +0000 UTC", created.split('.').next().unwrap_or("").replace('T', " "));
-    let mut row = json!({"Command": command_of(c), "CreatedAt": created, "ID": if whole { &c.id } else { &c.id[..12] },
+    let mut row = json!({"Command": command_of(c, whole), "CreatedAt": created, "ID": if whole { &c.id } else { &c.id[..12] },
         "Image": c.image, "Labels": labels.join(","), "LocalVolumes": "0", "Mounts": "", "Names": c.name,
         "Networks": nets, "Ports": ports(c, profile(p) == Profile::V20),
         "RunningFor": format!("{} ago", human(now - c.created)), "Size": "0B", "State": state_name(c.state),
@@ -218,15 +237,18 @@ pub fn port(p: &mut Proc<'_>, args: &[String]) -> Exit {
         Err(e) => return Ok(no_such(p, &e)),
     };
     let mut bound = c.bound.clone();
-    bound.sort_by_key(|b| (b.port, b.proto.clone(), b.host_ip.is_ipv6()));
+    bound.sort_by_key(|b| (b.port, b.proto.clone()));
     let Some(want) = args.get(1) else {
-        for b in bound {
-            let ip = host_ip(&b.host_ip, v20);
-            p.out.push_str(&format!("{}/{} -> {ip}:{}\n", b.port, b.proto, host_port(&b)));
-        }
+        let one = |b: &Bound| format!("{}/{} -> {}:{}\n", b.port, b.proto, host_ip(&b.host_ip, v20), host_port(b));
+        let lines = bound.iter().map(one).collect();
+        p.out.push_str(&sorted(lines, v20).concat());
         return Ok(0);
     };
     let (port, proto) = want.split_once('/').unwrap_or((want, "tcp"));
+    if let Some(e) = no_port(port, profile(p)) {
+        p.err.push_str(&e);
+        return Ok(1);
+    }
     let found: Vec<_> = bound.iter().filter(|b| b.port.to_string() == port && b.proto == proto).collect();
     if found.is_empty() {
         let shown = if v20 { format!("{port}/{proto}") } else { want.clone() };
@@ -237,10 +259,28 @@ pub fn port(p: &mut Proc<'_>, args: &[String]) -> Exit {
         }
         return Ok(client_error(p, &format!("N{text}")));
     }
-    for b in found {
-        p.out.push_str(&format!("{}:{}\n", host_ip(&b.host_ip, v20), host_port(b)));
-    }
+    let lines = found.iter().map(|b| format!("{}:{}\n", host_ip(&b.host_ip, v20), host_port(b))).collect();
+    p.out.push_str(&sorted(lines, v20).concat());
     Ok(0)
+}
+
+/// Up to 20.10 the lines come as they are.
+fn sorted(mut lines: Vec<String>, v20: bool) -> Vec<String> {
+    if !v20 {
+        lines.sort_by(|a, b| super::network::natural(a, b));
+    }
+    lines
+}
+
+/// What is said of a port that is none.
+fn no_port(port: &str, of: Profile) -> Option<String> {
+    let e = port.parse::<u16>().err()?;
+    let why = if *e.kind() == std::num::IntErrorKind::PosOverflow { "value out of range" } else { "invalid syntax" };
+    Some(match of {
+        Profile::V20 => format!("strconv.ParseUint: parsing \"{port}\": {why}\n"),
+        Profile::V28 => format!("Error: invalid port ({port}): strconv.ParseUint: parsing \"{port}\": {why}\n"),
+        Profile::V29 => format!("invalid port '{port}': {why}\n"),
+    })
 }
 
 /// Prints objects: by a template one per line, else as an array with four spaces. Gives the status where a template
@@ -251,15 +291,22 @@ pub fn port(p: &mut Proc<'_>, args: &[String]) -> Exit {
 pub fn print_all(p: &mut Proc<'_>, format: Option<&str>, all: &[Value]) -> Result<Option<i32>, Refusal> {
     if let Some(f) = format.filter(|f| *f != "json") {
         for v in all {
-            match template::fill(f, v, template::Of::Json) {
+            match template::fill(f, v, template::Of::Json(profile(p))) {
                 Ok(line) => p.out.push_str(&format!("{line}\n")),
                 Err(template::Fault::Refused(r)) => return Err(r),
+                Err(template::Fault::Unread(text)) => {
+                    p.err.push_str(&format!("template parsing error: {text}\n"));
+                    return Ok(Some(64));
+                }
                 Err(template::Fault::Said(text)) => {
                     p.out.push('\n');
                     p.err.push_str(&format!("template parsing error: {text}\n"));
                     return Ok(Some(1));
                 }
             }
+        }
+        if all.is_empty() {
+            p.out.push('\n');
         }
         return Ok(None);
     }
@@ -278,6 +325,16 @@ pub fn inspect_all(p: &mut Proc<'_>, args: &[String]) -> Exit {
     let g = read("inspect", args, &K, true)?;
     let (mut found, mut missing) = (Vec::new(), Vec::new());
     let kind = g.get("type").unwrap_or("");
+    const KINDS: [&str; 10] =
+        ["config", "container", "image", "network", "node", "plugin", "secret", "service", "task", "volume"];
+    if !kind.is_empty() && !KINDS.contains(&kind) {
+        let all = KINDS.map(|k| format!("\"{k}\"")).join(", ");
+        p.err.push_str(&match profile(p) {
+            Profile::V20 => format!("\"{kind}\" is not a valid value for --type\n"),
+            _ => format!("unknown type: \"{kind}\": must be one of {all}\n"),
+        });
+        return Ok(1);
+    }
     if !matches!(kind, "" | "container" | "network") {
         return Err(Refusal::new(format!("docker inspect --type {kind}"), 0));
     }
@@ -292,9 +349,6 @@ pub fn inspect_all(p: &mut Proc<'_>, args: &[String]) -> Exit {
     }
     if let Some(status) = print_all(p, g.get("format"), &found)? {
         return Ok(status);
-    }
-    if found.is_empty() && g.get("format").is_some() {
-        p.out.push('\n');
     }
     for key in &missing {
         match (kind, profile(p) == Profile::V20) {
@@ -371,7 +425,9 @@ pub fn network_json(d: &Docker<'_>, n: &Network) -> Value {
         if endpoint.is_empty() {
             continue;
         }
-        let e = json!({"Name": c.name, "EndpointID": endpoint, "MacAddress": "", "IPv4Address": "", "IPv6Address": ""});
+        let mac = c.mac.filter(|_| !v20 && n.name == "none").map_or(String::new(), |m| m.to_string());
+        let e =
+            json!({"Name": c.name, "EndpointID": endpoint, "MacAddress": mac, "IPv4Address": "", "IPv6Address": ""});
         members.insert(c.id.clone(), e);
     }
     super::swarm::more_members(d, n, &mut members);

@@ -8,11 +8,11 @@ use serde_json::{Map, Value, json};
 use super::super::{Exit, Proc, Refusal};
 use super::flags::{Given, Known, read};
 use super::show::table;
-use super::{daemon_error, docker, profile, usage};
+use super::{bad_flag, daemon_error, docker, profile, usage};
 use crate::docker::overlay::Balancer;
 use crate::docker::overlay::balancer::INGRESS;
 use crate::docker::overlay::cluster::Node;
-use crate::docker::swarm::MANAGER_PORT;
+use crate::docker::swarm::{ALREADY, MANAGER_PORT};
 use crate::docker::types::{Endpoint, Profile};
 use crate::docker::{Docker, Network, gwbridge};
 use crate::kernel::types::{MSEC, Nanos};
@@ -69,6 +69,15 @@ fn init(p: &mut Proc<'_>, args: &[String]) -> Exit {
         short: &[],
     };
     let g = read("swarm init", args, &K, true)?;
+    if let Some(net) = g.get("default-addr-pool").filter(|v| v.parse::<Ipv4Net>().is_err()) {
+        let text = format!(
+            "invalid argument \"{net}\" for \"--default-addr-pool\" flag: invalid string being converted to CIDR: {net}"
+        );
+        return Ok(bad_flag(p, "swarm init", &text));
+    }
+    if docker(p).member().is_some_and(|(c, _)| c.is_swarm()) {
+        return Ok(daemon_error(p, ALREADY));
+    }
     let (pool, port) = match (default_pool(&g), data_port(&g)) {
         (Ok(pool), Ok(port)) => (pool, port),
         (Err(e), _) | (_, Err(e)) => return Err(Refusal::new(format!("docker swarm init {e}"), 0)),
@@ -128,7 +137,7 @@ fn token(p: &mut Proc<'_>, args: &[String]) -> Exit {
     let role = match g.words.as_slice() {
         [r] if r == "worker" || r == "manager" => r.clone(),
         [_] => {
-            p.err.push_str("unknown role \"worker\" or \"manager\" expected\n");
+            p.err.push_str(&format!("unknown role {}\n", g.words[0]));
             return Ok(1);
         }
         _ => return Ok(usage(p, "swarm join-token", "requires exactly 1 argument.")),
@@ -158,17 +167,89 @@ fn node_rm(p: &mut Proc<'_>, args: &[String]) -> Exit {
     Ok(status)
 }
 
+/// What is wrong with the filters of `docker node ls`.
+///
+/// # Errors
+/// One that is not modelled.
+fn node_filter(g: &Given, of: Profile) -> Result<Option<String>, Refusal> {
+    for f in g.all("filter") {
+        let (key, value) = f.split_once('=').unwrap_or((f, ""));
+        match key {
+            "name" | "id" => {}
+            "role" if matches!(value, "manager" | "worker") => {}
+            "role" => return Ok(Some(format!("Invalid role filter: '{value}'"))),
+            "label" | "node.label" | "membership" => {
+                return Err(Refusal::new(format!("docker node ls --filter {key}"), 0));
+            }
+            _ => {
+                let i = if of == Profile::V20 { "I" } else { "i" };
+                return Ok(Some(format!("{i}nvalid filter '{key}'")));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// `docker node inspect -f`: what of a node's description the model has.
+///
+/// # Errors
+/// The whole description.
+fn inspect(p: &mut Proc<'_>, args: &[String]) -> Exit {
+    const K: Known = Known { values: &["format"], switches: &[], short: &[('f', "format")] };
+    let g = read("node inspect", args, &K, true)?;
+    let v20 = profile(p) == Profile::V20;
+    if let Err(e) = docker(p).must_manage() {
+        p.out.push_str(if g.get("format").is_some() { "\n" } else { "[]\n" });
+        return Ok(daemon_error(p, &e));
+    }
+    let (mut found, mut missing) = (Vec::new(), Vec::new());
+    let d = docker(p);
+    let Some((c, me)) = d.member() else { return Ok(0) };
+    for key in &g.words {
+        let is = |(i, n): &(usize, &Node)| {
+            !n.removed && (key == "self" && *i == me || n.name == *key || n.id.starts_with(key.as_str()))
+        };
+        match c.nodes.iter().enumerate().find(is) {
+            Some((i, n)) => found.push(json!({"ID": n.id,
+                "Spec": {"Role": if n.manager { "manager" } else { "worker" }, "Availability": "active"},
+                "Description": {"Hostname": n.name},
+                "Status": {"State": if d.node_down(i) { "down" } else { "ready" }, "Addr": n.addr.to_string()}})),
+            None => missing.push(key.clone()),
+        }
+    }
+    if !found.is_empty() && g.get("format").is_none() {
+        return Err(Refusal::new("docker node inspect without a format", 0));
+    }
+    if let Some(status) = super::show::print_all(p, g.get("format"), &found)? {
+        return Ok(status);
+    }
+    for key in &missing {
+        match v20 {
+            true => p.err.push_str(&format!("Status: Error: No such node: {key}, Code: 1\n")),
+            false => p.err.push_str(&format!("Error response from daemon: node {key} not found\n")),
+        }
+    }
+    Ok(i32::from(!missing.is_empty()))
+}
+
 /// Runs `docker node`.
 pub fn node(p: &mut Proc<'_>, args: &[String]) -> Exit {
     if matches!(args.first().map(String::as_str), Some("rm" | "remove")) {
         return node_rm(p, &args[1..]);
     }
+    if args.first().is_some_and(|a| a == "inspect") {
+        return inspect(p, &args[1..]);
+    }
     if !matches!(args.first().map(String::as_str), Some("ls" | "list")) {
         return Err(Refusal::new(format!("docker node {}", args.first().map_or("", String::as_str)), 0));
     }
-    const K: Known = Known { values: &["format"], switches: &["quiet"], short: &[('q', "quiet")] };
+    const K: Known =
+        Known { values: &["filter", "format"], switches: &["quiet"], short: &[('f', "filter"), ('q', "quiet")] };
     let g = read("node ls", &args[1..], &K, true)?;
     if let Err(e) = docker(p).must_manage() {
+        return Ok(daemon_error(p, &e));
+    }
+    if let Some(e) = node_filter(&g, profile(p))? {
         return Ok(daemon_error(p, &e));
     }
     let version = profile(p).version();
@@ -176,7 +257,16 @@ pub fn node(p: &mut Proc<'_>, args: &[String]) -> Exit {
     let Some((c, me)) = d.member() else { return Ok(0) };
     let leader = c.nodes.iter().position(|n| n.member && n.manager);
     // One that left stays in the list.
-    let mut nodes: Vec<(usize, &Node)> = c.nodes.iter().enumerate().filter(|(_, n)| !n.removed).collect();
+    let of = |k: &str, one: &dyn Fn(&str) -> bool| {
+        let mut all = g.all("filter").filter_map(|f| f.strip_prefix(k)?.strip_prefix('=')).peekable();
+        all.peek().is_none() || all.any(one)
+    };
+    let passes = |n: &Node| {
+        of("name", &|v| n.name.starts_with(v))
+            && of("id", &|v| n.id.starts_with(v))
+            && of("role", &|v| (v == "manager") == n.manager)
+    };
+    let mut nodes: Vec<(usize, &Node)> = c.nodes.iter().enumerate().filter(|(_, n)| !n.removed && passes(n)).collect();
     nodes.sort_by(|a, b| (&a.1.name, &a.1.id).cmp(&(&b.1.name, &b.1.id)));
     let (mut out, mut formatted) = (String::new(), Vec::new());
     let mut rows = vec![

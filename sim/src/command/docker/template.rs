@@ -13,8 +13,8 @@ use crate::docker::Profile;
 /// What a template is filled with, which decides how a field that is not there is told of.
 #[derive(Clone, Copy)]
 pub enum Of {
-    /// An object as JSON (`docker inspect`).
-    Json,
+    /// An object as JSON (`docker inspect`) of an engine.
+    Json(Profile),
     /// A row of a list, by the type that Go's message names.
     Row(&'static str),
 }
@@ -22,8 +22,10 @@ pub enum Of {
 /// Why a template gives no text.
 #[derive(Debug)]
 pub enum Fault {
-    /// The client's words.
+    /// The client's words, as it is filled.
     Said(String),
+    /// And as it is read.
+    Unread(String),
     /// What the model has not.
     Refused(Refusal),
 }
@@ -60,7 +62,7 @@ pub fn list(p: &mut Proc<'_>, format: &str, heads: &Value, rows: &[Value], of: O
         match fill(format, v, of) {
             Ok(line) => lines.push(line),
             Err(Fault::Refused(r)) => return Err(r),
-            Err(Fault::Said(text)) => {
+            Err(Fault::Said(text) | Fault::Unread(text)) => {
                 p.err.push_str(&format!("template parsing error: {text}\n"));
                 return Ok(1);
             }
@@ -79,7 +81,7 @@ pub fn list(p: &mut Proc<'_>, format: &str, heads: &Value, rows: &[Value], of: O
 mod tests {
     use serde_json::json;
 
-    use super::{Fault, Of, fill};
+    use super::{Fault, Of, Profile, fill};
 
     #[test]
     fn templates() {
@@ -103,7 +105,7 @@ mod tests {
             ("{{eq .State.Pid 7}} {{$.Name}}", "true /web"),
         ];
         for (t, want) in cases {
-            assert_eq!(fill(t, &v, Of::Json).ok().as_deref(), Some(want), "{t}");
+            assert_eq!(fill(t, &v, Of::Json(Profile::V28)).ok().as_deref(), Some(want), "{t}");
         }
     }
 
@@ -115,10 +117,31 @@ mod tests {
             other => format!("{other:?}"),
         };
         let json = "template: :1:8: executing \"\" at <.State.Nope>: map has no entry for key \"Nope\"";
-        assert_eq!(said("{{.State.Nope}}", Of::Json), json);
+        assert_eq!(said("{{.State.Nope}}", Of::Json(Profile::V28)), json);
         let row = "template: :1:2: executing \"\" at <.Nope>: can't evaluate field Nope in type *t";
         assert_eq!(said("{{.Nope}}", Of::Row("*t")), row);
-        assert!(matches!(fill("{{frob .State}}", &v, Of::Json), Err(Fault::Refused(_))));
-        assert!(matches!(fill("{{range .State}}", &v, Of::Json), Err(Fault::Refused(_))));
+        let of = Of::Json(Profile::V28);
+        let unread = |t: &str| match fill(t, &v, of) {
+            Err(Fault::Unread(s)) => s,
+            other => format!("{other:?}"),
+        };
+        assert_eq!(unread("{{frob .State}}"), "template: :1: function \"frob\" not defined");
+        assert_eq!(unread("a\n{{.State"), "template: :2: unclosed action");
+        assert!(matches!(fill("{{range .State}}", &v, of), Err(Fault::Refused(_))));
+    }
+
+    #[test]
+    fn structures() {
+        let v = json!({"Ports": {"80/tcp": [{"HostIp": "", "HostPort": "8080"}]}, "IPAM": {"Config": [{"Subnet": "10.1.0.0/24"}]},
+            "Config": {"ExposedPorts": {"80/tcp": {}}}});
+        let cases = [
+            ("{{.Ports}}", "map[80/tcp:[{ 8080}]]", "map[80/tcp:[{invalid IP 8080}]]"),
+            ("{{.IPAM.Config}}", "[{10.1.0.0/24   map[]}]", "[{10.1.0.0/24 invalid Prefix invalid IP map[]}]"),
+            ("{{.Config.ExposedPorts}}", "map[80/tcp:{}]", "map[80/tcp:{}]"),
+        ];
+        for (t, v28, v29) in cases {
+            assert_eq!(fill(t, &v, Of::Json(Profile::V28)).ok().as_deref(), Some(v28), "{t}");
+            assert_eq!(fill(t, &v, Of::Json(Profile::V29)).ok().as_deref(), Some(v29), "{t}");
+        }
     }
 }

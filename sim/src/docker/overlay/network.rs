@@ -46,9 +46,25 @@ impl Docker<'_> {
             return Err("encrypted overlay networks are not modelled".into());
         }
         let subnets = self.overlay_subnets(spec)?;
-        let vnis = vni_list(spec)?;
+        let Some((c, _)) = self.member() else { return Err(NOT_MANAGER.into()) };
+        let vnis = match vni_list(spec) {
+            Ok(vnis) => vnis,
+            Err(e) if !c.is_swarm() => return Err(e),
+            Err(_) => return self.overlay_pending(spec),
+        };
+        let clash = subnets.iter().any(|s| c.overlaps(&s.net));
+        let taken = c.networks.iter().any(|n| !n.gone && n.vnis.iter().any(|v| vnis.contains(v)));
+        if c.is_swarm() && (clash || taken) {
+            return self.overlay_pending(spec);
+        }
         let id = if self.member().is_some_and(|(c, _)| c.is_swarm()) { self.swarm_id() } else { self.new_id() };
         self.overlay_add(spec, id, subnets, vnis)
+    }
+
+    /// A swarm's manager takes any network; one that its allocator then has no place for never gets a driver.
+    fn overlay_pending(&mut self, spec: &NetSpec) -> Result<String, String> {
+        let id = self.swarm_id();
+        self.overlay_add(&NetSpec { driver: String::new(), ..spec.clone() }, id, Vec::new(), Vec::new())
     }
 
     /// Puts a network into the cluster; managers, and engines of a store, have it at once.
@@ -64,7 +80,7 @@ impl Docker<'_> {
         let net = Network {
             id: id.clone(),
             name: spec.name.clone(),
-            driver: "overlay".into(),
+            driver: spec.driver.clone(),
             scope: c.scope().into(),
             auto_subnet: spec.subnets.is_empty(),
             subnets,
@@ -107,16 +123,8 @@ impl Docker<'_> {
         let mut out: Vec<Subnet> = Vec::new();
         for given in &spec.subnets {
             let net = subnet_given(given, v20)?;
-            if c.overlaps(&net) {
-                let text = "Pool overlaps with other one on this address space";
-                return Err(if c.is_swarm() {
-                    format!(
-                        "rpc error: code = InvalidArgument desc = {}{text}",
-                        if v20 { "" } else { "invalid pool request: " }
-                    )
-                } else {
-                    text.into()
-                });
+            if !c.is_swarm() && c.overlaps(&net) {
+                return Err("Pool overlaps with other one on this address space".into());
             }
             let inside = |t: &String| t.parse::<Ipv4Addr>().ok().filter(|a| net.contains(a));
             let asked = spec.gateways.iter().find_map(inside);

@@ -1,23 +1,28 @@
 //! What client and engine refuse of the options of `docker run` and `create`, alone or together.
 
 use super::super::super::Proc;
-use super::super::docker;
 use super::super::flags::Given;
+use super::super::network::unfit;
 use super::settings::networks;
 use crate::docker::Container;
 use crate::docker::types::Mode;
 
 /// A field of `--network name=…` that is none (opts/network.go).
-fn bad_field(text: &str) -> Option<String> {
+fn bad_field(text: &str, v20: bool) -> Option<String> {
     const KEYS: [&str; 8] = ["name", "alias", "ip", "ip6", "mac-address", "link-local-ip", "driver-opt", "gw-priority"];
     if !text.contains('=') {
         return None;
     }
-    text.split(',').find_map(|part| match part.split_once('=') {
+    // What came with 25 and 28.
+    let new = |k: &&&str| !(v20 && matches!(**k, "mac-address" | "gw-priority" | "link-local-ip"));
+    let keys: Vec<&str> = KEYS.iter().filter(new).copied().collect();
+    let odd = text.split(',').find_map(|part| match part.split_once('=') {
         None => Some(format!("invalid field {part}")),
-        Some((k, _)) if !KEYS.contains(&k.trim().to_lowercase().as_str()) => Some(format!("invalid field key {k}")),
+        Some((k, _)) if !keys.contains(&k.trim().to_lowercase().as_str()) => Some(format!("invalid field key {k}")),
         Some(_) => None,
-    })
+    });
+    let nameless = !text.split(',').any(|p| p.trim().to_lowercase().starts_with("name="));
+    odd.or_else(|| nameless.then(|| "network name/id is not specified".to_owned()))
 }
 
 /// What the client refuses where `--network` names none of the user's networks (`parseNetworkAttachmentOpt`).
@@ -34,6 +39,51 @@ pub(super) fn client_conflicts(g: &Given, v20: bool) -> Option<String> {
         () => return None,
     };
     Some(format!("{what} are only supported for user-defined networks"))
+}
+
+/// Capabilities of Linux.
+const CAPABILITIES: &str = " AUDIT_CONTROL AUDIT_READ AUDIT_WRITE BLOCK_SUSPEND BPF CHECKPOINT_RESTORE CHOWN DAC_OVERRIDE \
+                            DAC_READ_SEARCH FOWNER FSETID IPC_LOCK IPC_OWNER KILL LEASE LINUX_IMMUTABLE MAC_ADMIN \
+                            MAC_OVERRIDE MKNOD NET_ADMIN NET_BIND_SERVICE NET_BROADCAST NET_RAW PERFMON SETFCAP SETGID \
+                            SETPCAP SETUID SYSLOG SYS_ADMIN SYS_BOOT SYS_CHROOT SYS_MODULE SYS_NICE SYS_PACCT \
+                            SYS_PTRACE SYS_RAWIO SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG WAKE_ALARM ALL ";
+
+/// A capability that there is not (`caps.NormalizeLegacyCapabilities`).
+fn no_capability(c: &Container) -> Option<String> {
+    let odd = |list: &[String], what: &str| {
+        let name = |c: &String| c.trim().to_uppercase().trim_start_matches("CAP_").to_owned();
+        let odd = list.iter().map(name).find(|c| !CAPABILITIES.split_whitespace().any(|k| k == c))?;
+        Some(format!("invalid {what}: unknown capability: \"CAP_{odd}\""))
+    };
+    odd(&c.caps, "CapAdd").or_else(|| odd(&c.dropped, "CapDrop"))
+}
+
+/// A restart policy that there is not (`validateRestartPolicy`).
+fn no_policy(c: &Container, v20: bool) -> Option<String> {
+    let name = c.restart.split(':').next().unwrap_or("");
+    if matches!(name, "" | "no" | "always" | "unless-stopped" | "on-failure") {
+        return None;
+    }
+    Some(match v20 {
+        true => format!("invalid restart policy '{name}'"),
+        false => format!(
+            "invalid restart policy: unknown policy '{name}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'"
+        ),
+    })
+}
+
+/// Options that the client does not take together.
+pub(super) fn not_both(g: &Given, c: &Container, v20: bool) -> Option<String> {
+    let mut nets = networks(g);
+    nets.sort_unstable();
+    if let Some(twice) = nets.windows(2).find(|w| w[0] == w[1]) {
+        return Some(format!("network \"{}\" is specified multiple times", twice[0]));
+    }
+    let restarts = !matches!(c.restart.split(':').next(), Some("no" | ""));
+    (c.auto_remove && restarts).then(|| match v20 {
+        true => "Conflicting options: --restart and --rm".to_owned(),
+        false => "conflicting options: cannot specify both --restart and --rm".to_owned(),
+    })
 }
 
 /// Since 28 the interfaces of a container are not there yet when its settings are made (`handleSysctlBC`).
@@ -70,12 +120,18 @@ pub(super) fn conflicts(g: &Given, c: &Container, v20: bool) -> Option<String> {
             (has("publish") || c.publish_all, "port publishing and the container type network mode"),
             (has("expose"), "port exposing and the container type network mode"),
         ];
-        return rows.iter().find(|(on, _)| *on).map(|(_, t)| format!("conflicting options: {t}"));
+        if let Some((_, t)) = rows.iter().find(|(on, _)| *on) {
+            return Some(format!("conflicting options: {t}"));
+        }
     }
-    (c.mode == Mode::Host && has("link")).then(|| {
-        "conflicting options: host type networking can't be used with links. This would result in undefined behavior"
-            .to_owned()
-    })
+    if c.mode == Mode::Host && has("link") {
+        let text = "host type networking can't be used with links. This would result in undefined behavior";
+        return Some(format!("conflicting options: {text}"));
+    }
+    if c.mode == Mode::Host && v20 && has("mac-address") {
+        return Some("conflicting options: mac-address and the network mode".to_owned());
+    }
+    no_capability(c).or_else(|| no_policy(c, v20))
 }
 
 /// Settings of the kernel that belong to a container beside those of networks (opts.ValidateSysctl).
@@ -133,7 +189,7 @@ pub(super) fn bad_value(g: &Given, v20: bool) -> Option<String> {
             "sysctl" => sysctl(v),
             "link" => link(v),
             "dns-search" => search(v),
-            "network" | "net" => bad_field(v),
+            "network" | "net" => bad_field(v, v20),
             _ => None,
         };
         why.map(|why| format!("invalid argument \"{v}\" for \"--{name}\" flag: {why}"))
@@ -145,11 +201,6 @@ pub(super) fn no_address(p: &mut Proc<'_>, g: &Given, e: &str) -> String {
     let nets = networks(g);
     let net = nets.first().copied().unwrap_or("bridge");
     let net = net.split(',').find_map(|f| f.strip_prefix("name=")).unwrap_or(net);
-    let more = if docker(p).e().network(net).is_some_and(|n| n.auto_subnet) {
-        "user specified IP address is supported only when connecting to networks with user configured subnets"
-            .to_owned()
-    } else {
-        format!("no configured subnet or ip-range contain the IP address {}", e.rsplit(' ').next().unwrap_or(""))
-    };
-    format!("Error response from daemon: invalid config for network {net}: invalid endpoint settings:\n* {e}\n* {more}")
+    let text = unfit(p, net, e);
+    format!("Error response from daemon: invalid config for network {net}: invalid endpoint settings:\n{text}")
 }

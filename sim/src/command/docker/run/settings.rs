@@ -3,7 +3,8 @@
 use super::super::flags::{Given, Known};
 use super::super::network::endpoint;
 use crate::docker::types::Mode;
-use crate::docker::{Container, Endpoint, publish};
+use crate::docker::{Container, Endpoint, Profile, publish};
+use crate::wire::MacAddr;
 
 pub(super) const RUN: Known = Known {
     values: &[
@@ -30,6 +31,7 @@ pub(super) const RUN: Known = Known {
         "restart",
         "env",
         "user",
+        "entrypoint",
         "volume",
         "label",
     ],
@@ -49,7 +51,7 @@ pub(super) const RUN: Known = Known {
 };
 
 /// What options and words make of a container.
-pub(super) fn container(g: &Given) -> Result<Container, String> {
+pub(super) fn container(g: &Given, of: Profile) -> Result<Container, String> {
     let words = |n: &str| g.all(n).map(str::to_owned).collect::<Vec<_>>();
     let mut c = Container {
         name: g.get("name").unwrap_or("").to_owned(),
@@ -74,6 +76,8 @@ pub(super) fn container(g: &Given) -> Result<Container, String> {
         binds: words("volume"),
         init: g.on("init"),
         attached: !g.on("detach"),
+        // An empty one takes the image's away, and no image here has one.
+        entrypoint: g.get("entrypoint").filter(|e| !e.is_empty()).map(str::to_owned),
         ..Container::default()
     };
     for l in g.all("label") {
@@ -88,21 +92,49 @@ pub(super) fn container(g: &Given) -> Result<Container, String> {
         c.publish.extend(publish::parse(t)?);
     }
     for t in g.all("expose") {
-        let (port, proto) = t.split_once('/').unwrap_or((t, "tcp"));
-        if let Err(e) = port.split('-').try_for_each(|n| n.parse::<u16>().map(|_| ())) {
-            let why = if e.to_string().contains("large") { "value out of range" } else { "invalid syntax" };
-            return Err(format!(
-                "invalid range format for --expose: {t}, error: strconv.ParseUint: parsing \"{port}\": {why}"
-            ));
-        }
-        let (a, b) = port.split_once('-').unwrap_or((port, port));
-        let ends = a.parse::<u16>().ok().zip(b.parse::<u16>().ok());
-        for n in ends.into_iter().flat_map(|(a, b)| a..=b) {
-            c.exposed.push(format!("{n}/{proto}"));
-        }
+        c.exposed.extend(expose(t, of).map_err(|e| format!("invalid range format for --expose: {e}"))?);
     }
     modes(g, &mut c)?;
     Ok(c)
+}
+
+/// `--expose`: a port or several in a row, with a protocol or without (nat.ParsePortRange; since 29 network.ParsePortRange).
+fn expose(t: &str, of: Profile) -> Result<Vec<String>, String> {
+    let (port, proto) = t.split_once('/').map_or((t, "tcp"), |(n, p)| (n, p.split('/').next().unwrap_or("tcp")));
+    let v29 = of == Profile::V29;
+    let number = |n: &str, which: &str| {
+        n.parse::<u16>().map_err(|e| {
+            let large = *e.kind() == std::num::IntErrorKind::PosOverflow;
+            let why = if large { "value out of range" } else { "invalid syntax" };
+            match v29 {
+                true if n.is_empty() => format!("invalid {which} port '': value is empty"),
+                true => format!("invalid {which} port '{n}': {why}"),
+                false => format!("{t}, error: strconv.ParseUint: parsing \"{n}\": {why}"),
+            }
+        })
+    };
+    let (a, b) = port.split_once('-').unwrap_or((port, port));
+    let (first, last) = (number(a, "start")?, number(b, "end")?);
+    if last < first {
+        return Err(match v29 {
+            true => format!("invalid port range: {t}"),
+            false => format!("{t}, error: Invalid range specified for the Port: {port}"),
+        });
+    }
+    Ok((first..=last).map(|n| format!("{n}/{proto}")).collect())
+}
+
+/// A MAC address with any of the marks that Go knows between its bytes (`net.ParseMAC`).
+fn mac(text: &str) -> Result<MacAddr, String> {
+    let parts: Vec<&str> = text.split('.').collect();
+    let plain = match parts.as_slice() {
+        [a, b, c] if [a, b, c].iter().all(|p| p.len() == 4 && p.is_ascii()) => {
+            [a, b, c].iter().map(|p| format!("{}:{}", &p[..2], &p[2..])).collect::<Vec<_>>().join(":")
+        }
+        _ if text.contains(':') => text.to_owned(),
+        _ => text.replace('-', ":"),
+    };
+    plain.parse().map_err(|_| format!("{text} is not a valid mac address"))
 }
 
 /// The values of `--network`.
@@ -124,10 +156,10 @@ fn modes(g: &Given, c: &mut Container) -> Result<(), String> {
         let text = "conflicting options: cannot attach both user-defined and non-user-defined network-modes";
         return Err(text.to_owned());
     }
-    let mac = match g.get("mac-address") {
-        Some(m) => Some(m.parse().map_err(|_| format!("{m} is not a valid mac address"))?),
-        None => None,
-    };
+    if nets.iter().any(|n| n.trim().is_empty()) {
+        return Err("no name set for network".to_owned());
+    }
+    let mac = g.get("mac-address").map(mac).transpose()?;
     c.mac = mac;
     for (i, n) in nets.iter().enumerate() {
         let mut e = if i == 0 { endpoint(g)? } else { Default::default() };
@@ -169,7 +201,7 @@ fn advanced(text: &str, e: &mut Endpoint) -> Result<String, String> {
                 }
             }
             "gw-priority" => e.gw_priority = v.parse().map_err(|_| format!("invalid gw-priority {v}"))?,
-            "mac-address" => e.wanted_mac = Some(v.parse().map_err(|_| format!("{v} is not a valid mac address"))?),
+            "mac-address" => e.wanted_mac = Some(mac(v)?),
             _ => {}
         }
     }

@@ -1,10 +1,11 @@
 //! A template at work (text/template/exec.go, funcs.go; docker/cli templates).
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::parse::{Node, Pipe, Term, What};
 use super::{Fault, Of};
 use crate::command::Refusal;
+use crate::docker::Profile;
 
 /// Maps whose keys are the user's: what is not in them is `<no value>`, and no error.
 const MAPS: [&str; 7] = ["Labels", "Options", "Networks", "Ports", "ExposedPorts", "AuxiliaryAddresses", "Containers"];
@@ -78,7 +79,47 @@ fn truth(v: &Value) -> bool {
     }
 }
 
-/// A value as `{{.}}` prints it.
+/// Structures inside others, by their fields in Go's order, each with what is printed where it is empty: up to 28, and since
+/// 29, whose addresses are no texts (nat.PortBinding, network.IPAMConfig).
+const INSIDE: [&[(&str, &str, &str)]; 2] = [
+    &[("HostIp", "", "invalid IP"), ("HostPort", "", "")],
+    &[
+        ("Subnet", "", "invalid Prefix"),
+        ("IPRange", "", "invalid Prefix"),
+        ("Gateway", "", "invalid IP"),
+        ("AuxiliaryAddresses", "map[]", "map[]"),
+    ],
+];
+
+/// A value as `{{.}}` prints it, with the structures that are in it.
+fn shown(v: &Value, of: Of) -> String {
+    let Of::Json(profile) = of else { return plain(v) };
+    let within = |v: &Value| if v.is_null() { "<nil>".into() } else { shown(v, of) };
+    match v {
+        Value::Array(a) => format!("[{}]", a.iter().map(within).collect::<Vec<_>>().join(" ")),
+        Value::Object(m) => {
+            let first = m.keys().next().map_or("", String::as_str);
+            if let Some(fields) = INSIDE.iter().find(|f| f[0].0 == first) {
+                let one = |(name, old, new): &(&str, &str, &str)| match m.get(*name) {
+                    Some(Value::String(s)) if s.is_empty() && profile == Profile::V29 => (*new).to_owned(),
+                    Some(v) => shown(v, of),
+                    None if profile == Profile::V29 => (*new).to_owned(),
+                    None => (*old).to_owned(),
+                };
+                return format!("{{{}}}", fields.iter().map(one).collect::<Vec<_>>().join(" "));
+            }
+            // A port is in a set, whose members are nothing.
+            let ports = !m.is_empty() && m.keys().all(|k| k.contains('/')) && m.values().all(|v| *v == json!({}));
+            let one = |(k, v): (&String, &Value)| format!("{k}:{}", if ports { "{}".to_owned() } else { within(v) });
+            let mut pairs: Vec<String> = m.iter().map(one).collect();
+            pairs.sort();
+            format!("map[{}]", pairs.join(" "))
+        }
+        other => plain(other),
+    }
+}
+
+/// A value as Go prints it, without its type.
 pub fn plain(v: &Value) -> String {
     match v {
         Value::String(s) => s.clone(),
@@ -138,7 +179,7 @@ impl Run<'_> {
                         self.vars.push((name.clone(), v));
                         return Ok(());
                     }
-                    None => self.out.push_str(&typed(p, &v).unwrap_or_else(|| plain(&v))),
+                    None => self.out.push_str(&typed(p, &v).unwrap_or_else(|| shown(&v, self.of))),
                 }
             }
             Node::If(p, yes, no) => {
@@ -246,9 +287,9 @@ impl Run<'_> {
                 Some(v) => v,
                 // What a map has not is nothing, and so are its fields.
                 None if MAPS.contains(&inside) => return Ok(Value::Null),
-                None if BLANK.contains(&name.as_str()) && matches!(self.of, Of::Json) => "".into(),
-                None if ABSENT.contains(&name.as_str()) && matches!(self.of, Of::Json) => Value::Null,
-                None if OMITTED.contains(&name.as_str()) && matches!(self.of, Of::Json) => Value::Array(Vec::new()),
+                None if BLANK.contains(&name.as_str()) && matches!(self.of, Of::Json(_)) => "".into(),
+                None if ABSENT.contains(&name.as_str()) && matches!(self.of, Of::Json(_)) => Value::Null,
+                None if OMITTED.contains(&name.as_str()) && matches!(self.of, Of::Json(_)) => Value::Array(Vec::new()),
                 None => return Err(self.missing(t, name)),
             };
             inside = name;
@@ -266,7 +307,7 @@ impl Run<'_> {
         };
         let path = format!("{var}.{}", t.fields.join("."));
         let why = match self.of {
-            Of::Json => format!("map has no entry for key \"{name}\""),
+            Of::Json(_) => format!("map has no entry for key \"{name}\""),
             Of::Row(kind) => format!("can't evaluate field {name} in type {kind}"),
         };
         Fault::Said(format!("template: :1:{}: executing \"\" at <{path}>: {why}", t.at))

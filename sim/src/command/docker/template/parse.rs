@@ -56,6 +56,10 @@ struct Parser<'t> {
     at: usize,
 }
 
+/// Functions of Go's templates and of the client's.
+const FUNCTIONS: &str = " and call eq ge gt html index join js json le len lower lt ne not or pad print printf println slice \
+                         split title truncate upper urlquery ";
+
 /// Reads a template.
 ///
 /// # Errors
@@ -69,6 +73,12 @@ pub fn parse(text: &str) -> Result<Vec<Node>, Fault> {
 impl Parser<'_> {
     fn refuse(&self) -> Fault {
         Fault::Refused(Refusal::new(format!("the template {}", self.text), 0))
+    }
+
+    /// Go's words for what cannot be read, with the line that it has come to.
+    fn unread(&self, why: &str) -> Fault {
+        let line = 1 + self.text.matches('\n').count();
+        Fault::Unread(format!("template: :{line}: {why}"))
     }
 
     fn rest(&self) -> &str {
@@ -91,6 +101,9 @@ impl Parser<'_> {
                 before = before.trim_end();
             }
             out.push(Node::Text(before.to_owned()));
+            if !self.text[open..].contains("}}") {
+                return Err(self.unread("unclosed action"));
+            }
             self.at = open + usize::from(trim);
             self.space();
             if self.word("end") {
@@ -234,7 +247,8 @@ impl Parser<'_> {
                 n if n.chars().all(|c| c.is_ascii_digit()) => {
                     What::Literal(n.parse::<u64>().map_err(|_| self.refuse())?.into())
                 }
-                _ => What::Word(name),
+                n if FUNCTIONS.split_whitespace().any(|f| f == n) => What::Word(name),
+                n => return Err(self.unread(&format!("function \"{n}\" not defined"))),
             }
         };
         let (mut fields, mut at) = (Vec::new(), from);
