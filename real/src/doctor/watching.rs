@@ -28,7 +28,7 @@ pub fn tracepoints() -> Vec<Check> {
     };
     let idle = About {
         group: Group::Watching,
-        what: "tracepoints of idle processors",
+        what: "tracepoints of idle CPUs",
         costs: "a drop, look-up or neighbour change of a timer, where only the model tells of it",
         remedy: "perf of this kernel has lost them: reboot the machine",
     };

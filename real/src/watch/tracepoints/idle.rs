@@ -18,6 +18,8 @@ pub const SWITCH: &str = "sched/sched_switch";
 /// How often each processor is woken, and how long it is left alone before.
 const TIMES: usize = 8;
 const ALONE: Duration = Duration::from_micros(400);
+/// How often that is done again where a processor was too busy to be idle.
+const ROUNDS: usize = 8;
 /// Room for what a processor does meanwhile.
 const RING: usize = 1 << 16;
 
@@ -28,20 +30,55 @@ const COMMON_PID: usize = 4;
 /// no time to be idle is not told of.
 pub fn unheard(format: &Format) -> Vec<u32> {
     let Ok(rings) = ring::open(format.id, RING) else { return Vec::new() };
-    thread::scope(|s| {
-        for (cpu, _) in &rings {
-            s.spawn(|| wake(*cpu));
+    let mut all: Vec<Processor> =
+        rings.into_iter().map(|(cpu, ring)| Processor { cpu, ring, went: 0, was: 0 }).collect();
+    for _ in 0..ROUNDS {
+        thread::scope(|s| {
+            for p in all.iter().filter(|p| !p.known()) {
+                let cpu = p.cpu;
+                s.spawn(move || wake(cpu));
+            }
+        });
+        all.iter_mut().for_each(|p| p.hear(format));
+        if all.iter().all(Processor::known) {
+            break;
         }
-    });
-    let (mut out, mut closed) = (Vec::new(), Vec::new());
-    for (cpu, mut ring) in rings {
-        if deaf(&mut ring, format) {
-            out.push(cpu as u32);
-        }
-        closed.push(ring);
     }
-    ring::let_go(closed);
+    let out = all.iter().filter(|p| p.known() && p.was == 0).map(|p| p.cpu as u32).collect();
+    ring::let_go(all.into_iter().map(|p| p.ring).collect());
     out
+}
+
+/// A processor, and what was heard of it.
+struct Processor {
+    cpu: usize,
+    ring: Ring,
+    /// How often a task left it idle.
+    went: usize,
+    /// How often its idle task left it.
+    was: usize,
+}
+
+impl Processor {
+    /// Was enough heard? It may have been idle already when the first event was.
+    fn known(&self) -> bool {
+        self.was > 0 || self.went > 1
+    }
+
+    fn hear(&mut self, format: &Format) {
+        let (mut went, mut was) = (0, 0);
+        self.ring.drain(
+            0,
+            |_| true,
+            |s| {
+                let task = s.raw.get(COMMON_PID..).and_then(|b| b.first_chunk()).map(|b| u32::from_ne_bytes(*b));
+                was += usize::from(task == Some(0));
+                went += usize::from(format.u32(&s, "next_pid") == 0);
+            },
+        );
+        self.went += went;
+        self.was += was;
+    }
 }
 
 /// Lets this thread's processor go idle some times. One that we may not run on stays as it is.
@@ -52,19 +89,4 @@ fn wake(cpu: usize) {
             thread::sleep(ALONE);
         }
     }
-}
-
-fn deaf(ring: &mut Ring, format: &Format) -> bool {
-    let (mut went, mut was) = (0, 0);
-    ring.drain(
-        0,
-        |_| true,
-        |s| {
-            let task = s.raw.get(COMMON_PID..).and_then(|b| b.first_chunk()).map(|b| u32::from_ne_bytes(*b));
-            was += usize::from(task == Some(0));
-            went += usize::from(format.u32(&s, "next_pid") == 0);
-        },
-    );
-    // The first of them may have begun before the ring was there.
-    went > 1 && was == 0
 }
