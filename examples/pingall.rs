@@ -21,7 +21,7 @@ use packetwalk_sim::op::{LinkChange, LinkSpec, NewLink, Op, OpError, OpReply};
 use packetwalk_sim::trace::{NoTrace, Recorder, Trace};
 
 fn link(netns: NetnsId, name: String) -> LinkSpec {
-    LinkSpec { netns, name: Some(name), mac: None, mtu: None, index: None, txqlen: None, up: true }
+    LinkSpec { up: true, ..LinkSpec::named(netns, &name) }
 }
 
 fn address(n: u32) -> Ipv4Addr {

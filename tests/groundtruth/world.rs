@@ -208,7 +208,7 @@ fn address(text: &str) -> Result<Option<(Ipv4Addr, u8)>, String> {
 }
 
 fn named(netns: NetnsId, name: &str) -> LinkSpec {
-    LinkSpec { netns, name: Some(name.to_owned()), mac: None, mtu: None, index: None, txqlen: None, up: false }
+    LinkSpec::named(netns, name)
 }
 
 fn up(s: &mut Session, ns: NetnsId, name: &str) -> Result<(), String> {
