@@ -17,7 +17,7 @@ use packetwalk_sim::op::{LinkChange, LinkSpec, NewLink, Op, OpError, OpReply, Ro
 use packetwalk_sim::trace::NoTrace;
 
 fn link(netns: NetnsId, name: String) -> LinkSpec {
-    LinkSpec { netns, name: Some(name), mac: None, mtu: None, index: None, txqlen: None, up: true }
+    LinkSpec { up: true, ..LinkSpec::named(netns, &name) }
 }
 
 fn dev(r: OpReply) -> DevId {

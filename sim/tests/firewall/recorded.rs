@@ -95,15 +95,7 @@ pub fn run<R: Recorder>(rec: R, variant: Variant, dump: &str, packets: &[Draft])
     let mut k = Kernel::new(1, rec);
     let ns = k.new_netns(HostId(0), "h".into());
     // A peer cannot be up from the start: it would be brought up before it has its own peer.
-    let spec = |name: &str, up: bool| LinkSpec {
-        netns: ns,
-        name: Some(name.to_owned()),
-        mac: None,
-        mtu: None,
-        index: None,
-        txqlen: None,
-        up,
-    };
+    let spec = |name: &str, up: bool| LinkSpec { up, ..LinkSpec::named(ns, name) };
     let kind = NewLink::Veth { peer: spec("wan1", false) };
     k.apply(&Op::LinkAdd { spec: spec("eth0", true), kind }).expect("two devices");
     let [iif, oif] = ["eth0", "wan1"].map(|d| k.dev_by_name(ns, d).expect("a device"));
