@@ -1,25 +1,29 @@
 //! Runs a recording's steps in the model and writes down what they did, in the recording's own shape.
 
 use packetwalk_sim::app::probe::Probe;
-use packetwalk_sim::command::iptables;
 use packetwalk_sim::engine::Wheel;
 use packetwalk_sim::kernel::types::{DevId, HostId, MSEC, NetnsId};
-use packetwalk_sim::kernel::xtables::Variant;
 use packetwalk_sim::scenario::run::begin;
 use packetwalk_sim::session::Session;
 use packetwalk_sim::shell::run_line;
-use packetwalk_sim::trace::{Outcome, state};
-use serde_json::{Map, Value, json};
+use packetwalk_sim::trace::Outcome;
+use serde_json::{Map, Value};
 
 use crate::compare::frames::{Frame, Taps};
 use crate::compare::{drops, inspected, lookups, neighbours, rules};
 use crate::recording::{Recording, list, text};
 
+use ends::{dump, relabel};
+use hits::{Counted, counters, hits};
 use pace::{ENGINES, OURS, Pace, took};
+use placeholders::{expanded, placeholders};
 
+mod ends;
+mod hits;
 mod looked;
 mod pace;
 mod phase;
+mod placeholders;
 
 /// Most turns of a `wait` step.
 const WAIT_TURNS: usize = 60;
@@ -306,198 +310,4 @@ fn lend_files(s: &mut Session, host: HostId, ns: NetnsId) -> Vec<(&'static str, 
             Some((file, own))
         })
         .collect()
-}
-
-/// Packets of every rule, by namespace: table, chain, number and text. FORWARD's policy counts like a rule.
-type Counted = Vec<(String, Vec<(String, String, usize, String, u64)>)>;
-
-/// The counters of every namespace's rules.
-fn counters(s: &Session) -> Counted {
-    let k = &s.kernel;
-    let all = (0..k.netns.len() as u32).map(NetnsId).filter(|n| k.ns(*n).alive && !k.ns(*n).is_switch);
-    let of = |ns: NetnsId| {
-        let dump = iptables::save(k.ns(ns).nf.xt.of(Variant::Nft), Variant::Nft, true, None);
-        let (mut table, mut out) = (String::new(), Vec::new());
-        for l in dump.lines() {
-            if let Some(t) = l.strip_prefix('*') {
-                t.clone_into(&mut table);
-            } else if let Some(rest) = l.strip_prefix(":FORWARD ") {
-                let (policy, count) = rest.split_once(" [").unwrap_or((rest, "0"));
-                let n = count.split(':').next().and_then(|n| n.parse().ok()).unwrap_or(0);
-                out.push((table.clone(), "FORWARD".to_owned(), 0, format!("policy {policy}"), n));
-            } else if let Some((count, rule)) = l.split_once("] -A ") {
-                let n = count.trim_start_matches('[').split(':').next().and_then(|n| n.parse().ok()).unwrap_or(0);
-                let (chain, text) = rule.split_once(' ').unwrap_or((rule, ""));
-                let at = out.iter().filter(|r| r.0 == table && r.1 == chain && r.2 > 0).count() + 1;
-                out.push((table.clone(), chain.to_owned(), at, text.to_owned(), n));
-            }
-        }
-        out
-    };
-    all.map(|ns| (k.ns(ns).label.clone(), of(ns))).collect()
-}
-
-/// What moved between two looks, as a recording notes it.
-fn hits(before: &Counted, after: &Counted) -> Map<String, Value> {
-    let mut out = Map::new();
-    for (ns, rules) in after {
-        let old = before.iter().find(|b| b.0 == *ns);
-        let moved: Vec<Value> = rules
-            .iter()
-            .filter_map(|(table, chain, at, text, n)| {
-                let was = old.and_then(|o| o.1.iter().find(|r| r.0 == *table && r.1 == *chain && r.2 == *at));
-                let was = was.filter(|r| r.3 == *text).map_or(0, |r| r.4);
-                (*n > was).then(|| json!([table, chain, text, n - was]))
-            })
-            .collect();
-        if !moved.is_empty() {
-            out.insert(ns.clone(), moved.into());
-        }
-    }
-    out
-}
-
-/// `@{pid host1/web}` and others, as the model has them.
-fn placeholders(s: &mut Session, text: &str) -> String {
-    let (mut out, mut rest) = (String::new(), text);
-    while let Some((before, after)) = rest.split_once("@{") {
-        let (inner, tail) = after.split_once('}').unwrap_or((after, ""));
-        let words: Vec<&str> = inner.split_whitespace().collect();
-        let found = match words.first() {
-            Some(&"out") => command_output(s, inner),
-            _ => placeholder(s, &words),
-        };
-        out.push_str(before);
-        out.push_str(&found.unwrap_or_else(|| format!("@{{{inner}}}")));
-        rest = tail;
-    }
-    out + rest
-}
-
-/// `@{out host1$ COMMAND}`: what it prints.
-fn command_output(s: &mut Session, inner: &str) -> Option<String> {
-    let (host, line) = inner.strip_prefix("out ")?.split_once("$ ")?;
-    let (host, ns) = s.place(host).ok()?;
-    let ran = run_line(s, host, ns, line);
-    (ran.exit == 0).then(|| ran.stdout.trim().to_owned())
-}
-
-fn placeholder(s: &Session, words: &[&str]) -> Option<String> {
-    let (host, name) = words.get(1)?.split_once('/').unwrap_or((words[1], ""));
-    let (id, _) = s.place(host).ok()?;
-    let e = s.engines.get(&id)?;
-    if words[0].starts_with("netid") {
-        let id = &e.network(words.get(2)?)?.id;
-        return Some(if words[0] == "netid10" { id[..10].to_owned() } else { id[..12].to_owned() });
-    }
-    let c = e.container(name)?;
-    let ep = words.get(2).map_or_else(|| c.endpoints.values().next(), |n| c.endpoints.get(*n));
-    match words[0] {
-        "pid" => c.pid.map(|p| p.0.to_string()),
-        "id" => Some(c.id[..12].to_owned()),
-        "ip" => ep?.ip.map(|a| a.to_string()),
-        "mac" => ep?.mac.map(|m| m.to_string()),
-        "veth" => ep?.host_dev.map(|d| s.kernel.dev(d).name.to_string()),
-        "gw" => e.networks.get(&ep?.network)?.gateway().map(|g| g.to_string()),
-        _ => None,
-    }
-}
-
-/// The probe as written, its target expanded: `to` has the port as well.
-fn expanded(step: &Value) -> String {
-    let (what, to) = (text(&step["what"]), text(&step["to"]));
-    if !what.contains("@{") || to.is_empty() {
-        return what.to_owned();
-    }
-    let begin = what.find("@{").unwrap_or(0);
-    let close = what[begin..].find('}').map_or(begin, |n| begin + n);
-    let end = what[close..].find(char::is_whitespace).map_or(what.len(), |n| close + n);
-    format!("{}{to}{}", &what[..begin], &what[end..])
-}
-
-/// The files that an engine writes for a container.
-fn files(s: &Session, ns: NetnsId) -> Value {
-    let read = |f: &str| s.read_file(s.kernel.ns(ns).host, ns, &format!("/etc/{f}")).unwrap_or_default();
-    json!({"hosts": read("hosts"), "resolv.conf": read("resolv.conf"), "hostname": read("hostname")})
-}
-
-/// The recorder calls a namespace after the newest container in it.
-fn relabel(s: &mut Session) {
-    let newest: Vec<(NetnsId, String)> = s
-        .engines
-        .iter()
-        .flat_map(|(host, e)| e.containers.values().map(move |c| (*host, c)))
-        .filter_map(|(host, c)| {
-            // Tasks of a swarm go without their random part.
-            let name = match &c.service {
-                Some(_) => c.name.rsplit_once('.').map_or(c.name.as_str(), |(n, _)| n),
-                None => &c.name,
-            };
-            Some((c.netns?, format!("{}/{name}", s.kernel.host(host).name)))
-        })
-        .collect();
-    for (ns, label) in newest {
-        if s.kernel.hosts.iter().all(|h| h.root_ns != ns) {
-            s.kernel.ns_mut(ns).label = label;
-        }
-    }
-}
-
-/// Other containers in a namespace, and names that somebody gave it: newest container first.
-fn also(s: &Session, ns: NetnsId, m: &mut Map<String, Value>) {
-    let host = s.kernel.ns(ns).host;
-    let all = s.engines.get(&host).into_iter().flat_map(|e| e.containers.values().rev());
-    let label = |name: &str| format!("{}/{name}", s.kernel.host(host).name);
-    let mut names: Vec<String> = all.filter(|c| c.netns == Some(ns)).map(|c| label(&c.name)).collect();
-    let given = s.kernel.host(host).named.iter().filter(|(_, n)| **n == ns);
-    names.extend(given.map(|(name, _)| label(&format!("ns:{name}"))));
-    names.retain(|n| *n != s.kernel.ns(ns).label);
-    if !names.is_empty() {
-        m.insert("also".into(), names.into());
-    }
-}
-
-/// The state of every namespace: the recorded ones in their order, then any other.
-fn dump(s: &mut Session, recorded: &Value, pace: Pace) -> Map<String, Value> {
-    let k = &s.kernel;
-    let mut all: Vec<(String, NetnsId)> =
-        (0..k.netns.len() as u32).map(NetnsId).filter(|n| k.ns(*n).alive).map(|n| (k.ns(n).label.clone(), n)).collect();
-    // Namespaces without a name are not looked into.
-    all.retain(|(label, _)| !label.ends_with("/ns"));
-    let place: Vec<&String> = recorded["ns"].as_object().into_iter().flat_map(|m| m.keys()).collect();
-    all.sort_by_key(|(label, _)| place.iter().position(|p| *p == label).unwrap_or(usize::MAX));
-    let mut out = Map::new();
-    for (label, ns) in all {
-        let mut v = if pace == OURS { state::netns_state(&s.kernel, ns) } else { looked::netns_state(s, ns) };
-        let k = &s.kernel;
-        if k.ns(ns).is_switch {
-            // Of a switch the recorder keeps the addresses it learned, no more.
-            v = json!({"fdb": v["fdb"]});
-        }
-        for l in v["link"].as_array_mut().into_iter().flatten() {
-            let nameless = |p: &str| p.split_once("/ns:").is_some_and(|(_, rest)| !rest.contains(':'));
-            if l["peer"].as_str().is_some_and(nameless) {
-                l["peer"] = "outside".into();
-            }
-        }
-        let kind = match label.split_once('/').map(|l| l.1) {
-            _ if k.ns(ns).is_switch => "switch",
-            None => "host",
-            Some(n) if n.starts_with("ns:") => "netns",
-            Some(n) if n.starts_with("overlay:") || n.starts_with("lb:") => "overlay",
-            Some("ingress_sbox") => "sandbox",
-            Some(_) => "container",
-        };
-        if let Some(m) = v.as_object_mut() {
-            if kind == "container" {
-                m.insert("files".into(), files(s, ns));
-            }
-            if kind != "switch" {
-                also(s, ns, m);
-            }
-            m.insert("kind".into(), kind.into());
-        }
-        out.insert(label, v);
-    }
-    out
 }

@@ -11,6 +11,7 @@ use packetwalk_sim::app::probe::{Probe, ProbeReport};
 use packetwalk_sim::trace::Outcome;
 
 use super::socket::wait;
+use crate::netlink::{self, Message, Netlink, Request, attr};
 
 const ETH_P_ARP: u16 = 0x0806;
 /// `PACKET_OUTGOING`: our own.
@@ -26,7 +27,7 @@ pub fn arping(p: &Probe, dst: Ipv4Addr, until: Instant) -> Result<ProbeReport, E
     let raw = |e: std::io::Error| Errno::from_raw(e.raw_os_error().unwrap_or(22));
     let fd = crate::sys::packet_socket(ETH_P_ARP, index as i32).map_err(raw)?;
     let mac = crate::sys::packet_address(&fd).map_err(raw)?;
-    let src = p.src.or_else(|| first_address(dev)).unwrap_or(Ipv4Addr::UNSPECIFIED);
+    let src = p.src.or_else(|| first_address(index)).unwrap_or(Ipv4Addr::UNSPECIFIED);
     let mut frame = [[0xff; 6], mac].concat();
     frame.extend([8, 6, 0, 1, 8, 0, 6, 4, 0, 1]);
     frame.extend(mac);
@@ -52,8 +53,17 @@ pub fn arping(p: &Probe, dst: Ipv4Addr, until: Instant) -> Result<ProbeReport, E
     Ok(ProbeReport { outcome: Some(outcome), macs: Some(macs), ..Default::default() })
 }
 
-/// A device's first IPv4 address (`SIOCGIFADDR`).
-fn first_address(dev: &str) -> Option<Ipv4Addr> {
-    let all = nix::ifaddrs::getifaddrs().ok()?;
-    all.filter(|a| a.interface_name == dev).find_map(|a| a.address?.as_sockaddr_in().map(|s| s.ip()))
+/// A device's first IPv4 address. Addresses are told without the lock of the machine's devices, for which `SIOCGIFADDR`
+/// and getifaddrs(3) wait.
+fn first_address(index: u32) -> Option<Ipv4Addr> {
+    const IFA_LOCAL: u16 = 2;
+    // `struct ifaddrmsg`.
+    let mut header = [0; 8];
+    header[0] = libc::AF_INET as u8;
+    let all = Netlink::open(netlink::ROUTE).ok()?.dump(&Request::new(libc::RTM_GETADDR, 0, &header)).ok()?;
+    let of_device = |m: &Message<'_>| m.body.len() >= header.len() && attr::u32_at(m.body, 4) == index;
+    all.iter().filter(of_device).find_map(|m| {
+        let local = attr::find(&m.body[header.len()..], IFA_LOCAL)?;
+        Some(Ipv4Addr::from(*local.value.first_chunk::<4>()?))
+    })
 }
