@@ -81,9 +81,9 @@ fn number(name: &str, else_: u64) -> u64 {
 
 /// A run of the program, in a process group of its own as a shell gives it one.
 fn start(scenario: &str) -> Pid {
-    // Where the tests run under `nohup`, the program would keep the ignored SIGHUP that it inherits.
+    // Under `nohup` SIGHUP is ignored, and in the background of a shell SIGINT: the program would inherit it.
     let mut cmd = Command::new("env");
-    cmd.args(["--default-signal=HUP", place::PROGRAM, "compare", scenario])
+    cmd.args(["--default-signal=HUP,INT", place::PROGRAM, "compare", scenario])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
