@@ -131,6 +131,8 @@ fn summary(f: &Found) -> String {
         let _ =
             writeln!(t, "half of the cases take {:.2} s or less; longest: {}", half.as_secs_f64(), worst.join(", "));
     }
+    let mean = f.size.map(|n| n as f64 / f.cases.max(1) as f64);
+    let _ = writeln!(t, "a case has {:.1} namespaces and {:.1} bridges on average", mean[0], mean[1]);
     let secs = f.took.as_secs_f64();
     let (n, bad) = (f.cases, f.divergent.len());
     let rate = n as f64 / secs;

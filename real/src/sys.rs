@@ -100,6 +100,17 @@ pub fn packet_address(fd: &impl AsRawFd) -> io::Result<[u8; 6]> {
     Ok([a[0], a[1], a[2], a[3], a[4], a[5]])
 }
 
+/// From now on this thread runs only where nobody else wants to (`SCHED_IDLE`, sched(7)).
+///
+/// # Errors
+/// As `sched_setscheduler(2)`.
+pub fn only_when_idle() -> io::Result<()> {
+    let none = libc::sched_param { sched_priority: 0 };
+    // SAFETY: the struct outlives the call, which reads it.
+    let r = unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const none) };
+    if r < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
 /// `struct mount_attr` (`include/uapi/linux/mount.h`).
 #[repr(C)]
 struct MountAttr {

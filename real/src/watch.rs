@@ -1,5 +1,6 @@
 //! What the kernel does meanwhile.
 
+pub mod awake;
 pub mod capture;
 pub mod clock;
 pub mod dump;

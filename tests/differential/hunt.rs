@@ -52,6 +52,8 @@ pub struct Found {
     pub cases: u64,
     /// How long it all took.
     pub took: Duration,
+    /// Namespaces and bridges of all cases.
+    pub size: [usize; 2],
     /// Cases by the time that they took, first tries only.
     pub slow: Vec<(Duration, u64)>,
 }
@@ -131,6 +133,7 @@ fn one(w: &Wanted, lab: &mut Lab, seed: u64, found: &Mutex<Found>) -> bool {
     {
         let mut f = lock(found);
         f.cases += 1;
+        f.size = [f.size[0] + first.size[0], f.size[1] + first.size[1]];
         f.slow.push((took, seed));
         let bad = u64::from(matches!(verdict, Verdict::Differs(_)));
         for word in words {

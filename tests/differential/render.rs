@@ -11,6 +11,8 @@ pub struct Rendered {
     pub text: String,
     /// Mechanisms.
     pub words: Vec<String>,
+    /// How many namespaces and bridges.
+    pub size: [usize; 2],
 }
 
 /// Timers that are short, so that a case is: three requests for a neighbour in 0.12 s instead of 3 s; a used entry is
@@ -84,7 +86,8 @@ pub fn render(c: &Case, name: &str) -> Rendered {
         words.push(word.to_owned());
         let _ = writeln!(out, "  - '{}'", line.replace('\'', "''"));
     }
-    Rendered { text: out, words }
+    let size = [p.nodes.len(), p.devs.iter().filter(|d| d.bridge).count()];
+    Rendered { text: out, words, size }
 }
 
 fn host(out: &mut String, p: &Plan, i: usize, bits: u8) {

@@ -29,7 +29,7 @@ pub fn tracepoints() -> Vec<Check> {
     let idle = About {
         group: Group::Watching,
         what: "tracepoints of idle CPUs",
-        costs: "a drop, look-up or neighbour change of a timer, where only the model tells of it",
+        costs: "such a CPU is kept busy while a scenario runs; where we may not run on it, what a timer does there",
         remedy: "perf of this kernel has lost them: reboot the machine",
     };
     match Watch::start() {

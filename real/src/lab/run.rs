@@ -62,6 +62,7 @@ pub(crate) fn run(
     tell: &mut dyn FnMut(Answer),
 ) -> Result<(), NoRun> {
     let done = walk(r, watch, switches, tell);
+    watch.end_scenario();
     end_processes();
     done
 }
@@ -128,7 +129,7 @@ impl<'a> Lab<'a> {
         // What the building itself sent belongs to no step.
         lab.rest(AFTER_COMMAND);
         lab.world.capture.take();
-        if let Err(why) = lab.watch.forget() {
+        if let Err(why) = lab.watch.begin_scenario() {
             lab.world.unread.insert(format!("drops, lookups, neigh: {why}"));
         }
         Ok(lab)

@@ -13,6 +13,7 @@ use packetwalk_sim::trace::Trace;
 use serde_json::{Map, Value};
 
 use crate::compare::{drops, lookups, neighbours};
+use crate::watch::awake::Awake;
 use crate::watch::tracepoints::{Event, Watch, WatchError};
 
 /// How often the rings are emptied: what all labs of a machine do in that time fits into one.
@@ -23,6 +24,8 @@ const EMPTY: Duration = Duration::from_millis(100);
 pub(crate) struct Watched {
     opening: Option<JoinHandle<Result<Watch, WatchError>>>,
     open: Result<Reader, String>,
+    /// While a scenario runs.
+    awake: Option<Awake>,
 }
 
 /// Empties the rings now and then.
@@ -75,7 +78,7 @@ fn lock(all: &Mutex<Gathered>) -> MutexGuard<'_, Gathered> {
 impl Watched {
     /// Begins to open them.
     pub(crate) fn begin() -> Watched {
-        Watched { opening: Some(thread::spawn(Watch::start)), open: Err("they were not opened".into()) }
+        Watched { opening: Some(thread::spawn(Watch::start)), open: Err("they were not opened".into()), awake: None }
     }
 
     fn open(&mut self) -> Result<MutexGuard<'_, Gathered>, &str> {
@@ -89,21 +92,32 @@ impl Watched {
         self.open.as_ref().map(|r| lock(&r.gathered)).map_err(|e| e.as_str())
     }
 
-    /// Forgets what was watched so far.
+    /// Begins with a scenario: forgets what was watched so far, and keeps processors from going idle of which nothing
+    /// would be heard then.
     ///
     /// # Errors
     /// Why nothing is watched.
-    pub(crate) fn forget(&mut self) -> Result<(), String> {
+    pub(crate) fn begin_scenario(&mut self) -> Result<(), String> {
         let mut g = self.open()?;
+        let awake = Awake::keep(g.watch.unheard());
         g.gather();
         g.events.clear();
         g.watch.take_lost();
+        drop(g);
+        self.awake = Some(awake);
         Ok(())
     }
 
-    /// The processors of whose idle task perf tells nothing.
+    /// A scenario is over.
+    pub(crate) fn end_scenario(&mut self) {
+        self.awake = None;
+    }
+
+    /// The processors of whose idle task perf tells nothing, and which may be idle.
     pub(crate) fn unheard(&mut self) -> Vec<u32> {
-        self.open().map(|g| g.watch.unheard().to_vec()).unwrap_or_default()
+        let kept = self.awake.as_ref().map(|a| a.kept().to_vec()).unwrap_or_default();
+        let all = self.open().map(|g| g.watch.unheard().to_vec()).unwrap_or_default();
+        all.into_iter().filter(|c| !kept.contains(c)).collect()
     }
 
     /// Writes down what was watched during a step; `k` and `nets` are the model's kernel and those of its namespaces that

@@ -103,9 +103,10 @@ fn chosen(p: &Proc<'_>, l: &Line) -> Vec<(CtRef, Conn)> {
     all.filter(|(_, c)| l.filter.passes(c)).map(|(r, c)| (r, c.clone())).collect()
 }
 
-fn put(p: &mut Proc<'_>, c: &Conn, style: Style) {
-    let now = p.sess.kernel.now();
-    p.out.push_str(&line(c, now, style));
+/// Writes a connection down. One that was asked for by its tuple is held by the question too.
+fn put(p: &mut Proc<'_>, (r, c): (CtRef, &Conn), asked: bool, style: Style) {
+    let k = &p.sess.kernel;
+    p.out.push_str(&line(c, k.now(), k.ct_use(p.ns, r) + usize::from(asked), style));
     p.out.push('\n');
 }
 
@@ -116,7 +117,7 @@ fn show(p: &mut Proc<'_>, l: &Line) -> i32 {
     }
     let found = chosen(p, l);
     for (r, c) in &found {
-        put(p, c, l.style);
+        put(p, (*r, c), false, l.style);
         if let (true, Some(c)) = (l.zero, p.sess.kernel.ns_mut(p.ns).nf.ct.get_mut(*r)) {
             c.acct = c.acct.map(|_| Default::default());
         }
@@ -136,7 +137,7 @@ fn delete(p: &mut Proc<'_>, l: &Line) -> i32 {
     // A dump is read from one socket, and its entries are deleted by another, whose number is random.
     let portid = if found.is_empty() { 0 } else { second_port(p) };
     for (r, c) in &found {
-        put(p, c, l.style);
+        put(p, (*r, c), false, l.style);
         p.sess.kernel.ct_kill_by(p.ns, *r, portid);
     }
     said(p, found.len(), "deleted");
@@ -163,7 +164,7 @@ fn update(p: &mut Proc<'_>, l: &Line) -> i32 {
         }
         let (c, expires) = (c.clone(), c.expires);
         table.note_expiry(expires);
-        put(p, &c, Style { held: true, ..l.style });
+        put(p, (r, &c), true, l.style);
         updated += 1;
     }
     said(p, updated, "updated");
@@ -210,10 +211,10 @@ fn get(p: &mut Proc<'_>, l: &Line) -> i32 {
     let zone = Zone { id: l.filter.zone.unwrap_or(0), dir: None };
     let k = &p.sess.kernel;
     let table = &k.ns(p.ns).nf.ct;
-    let found = table.find(&tuple, zone, k.now()).and_then(|(r, _)| table.get(r)).cloned();
+    let found = table.find(&tuple, zone, k.now()).and_then(|(r, _)| Some((r, table.get(r)?.clone())));
     match found {
-        Some(c) => {
-            put(p, &c, Style { held: true, ..l.style });
+        Some((r, c)) => {
+            put(p, (r, &c), true, l.style);
             said(p, 1, "shown");
             0
         }

@@ -17,14 +17,12 @@ pub struct Style {
     pub id: bool,
     /// `timestamp`: when an event was heard.
     pub timestamp: bool,
-    /// It was asked for by its tuple: the question holds a reference of its own.
-    pub held: bool,
 }
 
 /// The lines of `conntrack -L` in a namespace, in the order in which the connections came.
 pub fn list<R: Recorder>(k: &Kernel<R>, ns: NetnsId) -> Vec<String> {
     let now = k.now();
-    k.ns(ns).nf.ct.iter(now).map(|(_, c)| line(c, now, Style::default())).collect()
+    k.ns(ns).nf.ct.iter(now).map(|(r, c)| line(c, now, k.ct_use(ns, r), Style::default())).collect()
 }
 
 /// The name of a protocol that the library knows.
@@ -42,8 +40,8 @@ pub fn proto_name(proto: u8) -> &'static str {
     }
 }
 
-/// One connection.
-pub fn line(c: &Conn, now: Nanos, style: Style) -> String {
+/// One connection, which so many hold.
+pub fn line(c: &Conn, now: Nanos, used: usize, style: Style) -> String {
     let mut out = String::new();
     if style.extended {
         out.push_str("ipv4     2 ");
@@ -65,7 +63,7 @@ pub fn line(c: &Conn, now: Nanos, style: Style) -> String {
     if c.zone.dir.is_none() && c.zone.id != 0 {
         let _ = write!(out, "zone={} ", c.zone.id);
     }
-    out.push_str(if style.held { "use=2" } else { "use=1" });
+    let _ = write!(out, "use={used}");
     if style.id {
         let _ = write!(out, " id={}", id(c));
     }
@@ -79,7 +77,7 @@ pub fn event_line(e: &CtEvent, style: Style) -> String {
         CtEventKind::Update => " [UPDATE]",
         CtEventKind::Destroy => "[DESTROY]",
     };
-    let entry = line(&e.conn, e.at, style);
+    let entry = line(&e.conn, e.at, 1, style);
     // A time that is over is not sent (`ctnetlink_dump_timeout`).
     let over = e.kind == CtEventKind::Destroy && e.conn.left(e.at) < SEC;
     let proto = e.conn.tuples[0].proto;

@@ -278,6 +278,13 @@ impl<R: Recorder> Kernel<R> {
         self.netns[ns.ix()].nf.ct.kill(ct, now)
     }
 
+    /// How many hold a connection (`ct_general.use`): the table, and each packet of it that waits for a neighbour.
+    #[must_use]
+    pub fn ct_use(&self, ns: NetnsId, ct: CtRef) -> usize {
+        let waiting = self.netns[ns.ix()].neigh.entries.values().flat_map(|n| &n.queue);
+        1 + waiting.filter(|p| p.nf.ct == Some(ct)).count()
+    }
+
     /// The same at the request of a netlink socket (`ctnetlink_del_conntrack`).
     pub fn ct_kill_by(&mut self, ns: NetnsId, ct: CtRef, portid: u32) -> bool {
         let now = self.queue.now;
