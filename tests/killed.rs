@@ -10,7 +10,7 @@ mod lineage;
 mod place;
 
 use std::collections::BTreeSet;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
@@ -47,6 +47,7 @@ fn main() {
         trial("killed_at_random_moments", killed_at_random_moments),
         trial("ctrl_c_and_sigterm", ctrl_c_and_sigterm),
         trial("panic", panic),
+        trial("one_after_the_other", one_after_the_other),
         trial("not_one_namespace", not_one_namespace),
         trial("written_elsewhere", written_elsewhere),
     ];
@@ -227,6 +228,30 @@ fn panic() {
     drop(input);
     nothing_lives(&met);
     assert_eq!(place::look().since(&before), NOTHING);
+}
+
+/// A lab that has run a scenario and waits for the next has no thread left that would keep a host.
+fn one_after_the_other() {
+    place::enter();
+    let scenario = include_str!("../scenarios/docker/cross-host.yaml");
+    let mut cmd = Command::new(place::PROGRAM);
+    cmd.arg("__lab-outer").arg(std::process::id().to_string()).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut lab = cmd.spawn().expect("the program starts");
+    let (mut input, answers) = (lab.stdin.take().expect("its input"), lab.stdout.take().expect("its output"));
+    let mut answers = BufReader::new(answers).lines();
+    for _ in 0..3 {
+        writeln!(input, "{}", serde_json::json!({"scenario": scenario})).expect("it listens");
+        let recorded = answers.by_ref().map(|l| l.expect("it answers")).any(|l| l.starts_with("{\"recording\""));
+        assert!(recorded, "no recording");
+        in_time("hosts are listened for", || {
+            let threads = lineage::threads();
+            assert!(!threads.is_empty(), "no lab is left");
+            threads.contains(&"engine".to_owned()).then_some(threads)
+        });
+    }
+    drop(input);
+    assert!(lab.wait().expect("it ends").success());
+    nothing_lives(&BTreeSet::new());
 }
 
 /// The kernel's own count: in a user namespace that may have one network namespace, one can be made only where none is

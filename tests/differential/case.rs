@@ -72,7 +72,11 @@ pub fn strategy() -> impl Strategy<Value = Case> {
         6 => probe::strategy().prop_map(Step::Ask),
         1 => change::strategy().prop_map(Step::Change),
     ];
-    let topology = (hosts, vec(space, 1..5), vec((n(), 0..32u8), 0..4), vec((n(), n()), 0..2));
+    // To take a bridge down costs as much as all the rest of a case ([`crate::plan::Plan::without_ports`]): more cases
+    // find more than more bridges do.
+    let bridge = (n(), 0..32u8);
+    let bridges = prop_oneof![5 => vec(bridge.clone(), 0), 4 => vec(bridge.clone(), 1), 2 => vec(bridge.clone(), 2), 1 => vec(bridge, 3)];
+    let topology = (hosts, vec(space, 1..5), bridges, vec((n(), n()), 0..2));
     (topology, vec(mistake, 0..4), vec((n(), n(), n()), 0..4), rule::strategy(), vec(step, 2..8)).prop_map(
         |((hosts, spaces, bridges, cables), mistakes, sysctls, rules, walk)| Case {
             hosts,

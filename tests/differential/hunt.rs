@@ -65,7 +65,10 @@ pub fn hunt(w: &Wanted) -> Found {
     let began = Instant::now();
     // A case waits more than it computes; a few of them are done as soon with fewer.
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
-    let workers = std::env::var("PACKETWALK_FUZZ_WORKERS").ok().and_then(|n| n.parse().ok()).unwrap_or(cores * if w.progress { 6 } else { 2 });
+    let workers = std::env::var("PACKETWALK_FUZZ_WORKERS")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(cores * if w.progress { 6 } else { 2 });
     std::thread::scope(|s| {
         for _ in 0..workers {
             s.spawn(|| work(w, &next, &found, began));

@@ -42,6 +42,13 @@ pub fn descendants() -> BTreeMap<u32, String> {
     all.into_iter().filter(|p| known.contains(&p.pid) && !p.zombie).map(|p| (p.pid, p.name)).collect()
 }
 
+/// Names of the threads of those processes.
+pub fn threads() -> Vec<String> {
+    let of = |pid| fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let all = descendants().into_keys().flat_map(of);
+    all.filter_map(|t| Some(fs::read_to_string(t.path().join("comm")).ok()?.trim_end().to_owned())).collect()
+}
+
 /// The network namespaces that some processes are in or hold open, by inode number.
 pub fn namespaces(of: impl IntoIterator<Item = u32>) -> BTreeSet<String> {
     let mut found = BTreeSet::new();

@@ -35,7 +35,7 @@ pub fn tracepoints() -> Vec<Check> {
     match Watch::start() {
         Err(e) => vec![about.tried(Err(e))],
         Ok(w) => {
-            let cpus: Vec<String> = w.unheard().iter().map(u32::to_string).collect();
+            let cpus: Vec<String> = w.idle().unheard.iter().map(u32::to_string).collect();
             let deaf = || format!("perf tells nothing of the idle task of CPU {}", cpus.join(", "));
             let heard = if cpus.is_empty() { Ok(String::new()) } else { Err(deaf()) };
             vec![about.tried(Ok::<_, &str>(String::new())), idle.tried(heard)]

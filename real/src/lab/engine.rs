@@ -11,6 +11,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::mpsc::Sender;
 use std::thread;
 
+use nix::sys::socket::{Shutdown, shutdown};
 use packetwalk_sim::journal::Entry;
 use packetwalk_sim::kernel::types::{HostId, NetnsId};
 use packetwalk_sim::session::Session;
@@ -69,15 +70,26 @@ pub struct Call {
     answer: UnixStream,
 }
 
+/// A host's calls are heard while this is there. The socket is the host's, and would keep its namespace.
+pub struct Listening(UnixListener);
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        // Whoever waits for the next call is told that there will be none (`unix_accept`: `EINVAL`), and ends.
+        let _ = shutdown(self.0.as_raw_fd(), Shutdown::Both);
+    }
+}
+
 /// Listens on a host for calls.
 ///
 /// # Errors
 /// Where the socket cannot be made.
-pub fn listen(host: &Host, calls: &Sender<Heard>) -> std::io::Result<()> {
+pub fn listen(host: &Host, calls: &Sender<Heard>) -> std::io::Result<Listening> {
     let listener = host.run(|| UnixListener::bind(SOCKET))??;
+    let listening = Listening(listener.try_clone()?);
     let calls = calls.clone();
     thread::Builder::new().name("engine".into()).spawn(move || {
-        for s in listener.incoming().flatten() {
+        while let Ok((s, _)) = listener.accept() {
             let mut line = String::new();
             let read = s.try_clone().map(BufReader::new).and_then(|mut r| r.read_line(&mut line));
             if let (Ok(_), Ok(ask)) = (read, serde_json::from_str(&line))
@@ -87,7 +99,7 @@ pub fn listen(host: &Host, calls: &Sender<Heard>) -> std::io::Result<()> {
             }
         }
     })?;
-    Ok(())
+    Ok(listening)
 }
 
 /// The tool's side: asks what the engine does.

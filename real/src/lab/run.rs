@@ -99,6 +99,8 @@ fn walk(r: &Request, watch: &mut Watched, switches: &mut Switches, tell: &mut dy
 
 /// A scenario being run: the plan and the live side.
 struct Lab<'a> {
+    /// Goes first: it keeps hosts.
+    listening: Vec<engine::Listening>,
     /// The model, which goes along.
     plan: Session,
     world: World,
@@ -119,11 +121,11 @@ impl<'a> Lab<'a> {
         let _ = process::reserve();
         let spare = switches::of(&plan).and_then(|(_, bridges)| switches.take(&bridges));
         let world = World::new(spare).map_err(|e| e.to_string())?;
-        let mut lab = Lab { plan, world, heard: channel(), watch, out: Writer::default() };
+        let mut lab = Lab { plan, world, heard: channel(), watch, out: Writer::default(), listening: Vec::new() };
         lab.follow()?;
         for h in lab.world.hosts.values() {
             h.settled().map_err(|e| e.to_string())?;
-            engine::listen(h, &lab.heard.0).map_err(|e| e.to_string())?;
+            lab.listening.push(engine::listen(h, &lab.heard.0).map_err(|e| e.to_string())?);
         }
         lab.look();
         // What the building itself sent belongs to no step.

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use crate::compare::{drops, lookups, neighbours};
 use crate::watch::awake::Awake;
-use crate::watch::tracepoints::{Event, Watch, WatchError};
+use crate::watch::tracepoints::{Event, Idle, Watch, WatchError};
 
 /// How often the rings are emptied: what all labs of a machine do in that time fits into one.
 const EMPTY: Duration = Duration::from_millis(100);
@@ -93,13 +93,14 @@ impl Watched {
     }
 
     /// Begins with a scenario: forgets what was watched so far, and keeps processors from going idle of which nothing
-    /// would be heard then.
+    /// would be heard then, or may not be.
     ///
     /// # Errors
     /// Why nothing is watched.
     pub(crate) fn begin_scenario(&mut self) -> Result<(), String> {
         let mut g = self.open()?;
-        let awake = Awake::keep(g.watch.unheard());
+        let Idle { unheard, unknown } = g.watch.idle();
+        let awake = Awake::keep(unheard.iter().chain(unknown));
         g.gather();
         g.events.clear();
         g.watch.take_lost();
@@ -116,7 +117,7 @@ impl Watched {
     /// The processors of whose idle task perf tells nothing, and which may be idle.
     pub(crate) fn unheard(&mut self) -> Vec<u32> {
         let kept = self.awake.as_ref().map(|a| a.kept().to_vec()).unwrap_or_default();
-        let all = self.open().map(|g| g.watch.unheard().to_vec()).unwrap_or_default();
+        let all = self.open().map(|g| g.watch.idle().unheard.clone()).unwrap_or_default();
         all.into_iter().filter(|c| !kept.contains(c)).collect()
     }
 

@@ -23,11 +23,11 @@ pub struct Awake {
 impl Awake {
     /// Keeps these processors from going idle, from now on.
     #[must_use]
-    pub fn keep(cpus: &[u32]) -> Awake {
+    pub fn keep<'a>(cpus: impl IntoIterator<Item = &'a u32>) -> Awake {
         let stop = Arc::new(AtomicBool::new(false));
         let (begun, all) = channel();
         let threads = cpus
-            .iter()
+            .into_iter()
             .map(|&cpu| {
                 let (stop, begun) = (Arc::clone(&stop), begun.clone());
                 thread::spawn(move || stay(cpu, &stop, begun))

@@ -34,6 +34,7 @@ use std::net::Ipv4Addr;
 use std::thread;
 
 use format::{Format, Formats};
+pub use idle::Idle;
 use ring::{RING, Ring, Sample};
 use symbols::Functions;
 pub use symbols::Symbols;
@@ -182,7 +183,7 @@ pub struct Watch {
     functions: Functions,
     seen: BTreeMap<u64, Seen>,
     lost: u64,
-    unheard: Vec<u32>,
+    idle: Idle,
 }
 
 /// Where the fields are.
@@ -202,7 +203,7 @@ impl Watch {
     pub fn start() -> Result<Self, WatchError> {
         let mut f = format::read(&WITH_SWITCH).map_err(WatchError::Tracefs)?;
         let switch = f.take(idle::SWITCH);
-        let listening = thread::spawn(move || idle::unheard(&switch));
+        let listening = thread::spawn(move || idle::look(&switch));
         let mut rings = Vec::new();
         for name in ALL {
             let all = ring::open(f.get(name).id, RING).map_err(|e| WatchError::Open(name, e))?;
@@ -210,14 +211,14 @@ impl Watch {
         }
         let layouts = Layouts::new(&mut f)?;
         let functions = Functions::begin();
-        let unheard = listening.join().unwrap_or_else(|p| std::panic::resume_unwind(p));
-        Ok(Watch { layouts, rings, functions, seen: BTreeMap::new(), lost: 0, unheard })
+        let idle = listening.join().unwrap_or_else(|p| std::panic::resume_unwind(p));
+        Ok(Watch { layouts, rings, functions, seen: BTreeMap::new(), lost: 0, idle })
     }
 
-    /// The processors of whose idle task perf tells nothing, so that what a timer does there is missing.
+    /// Of which processors' idle task perf tells nothing, so that what a timer does there is missing.
     #[must_use]
-    pub fn unheard(&self) -> &[u32] {
-        &self.unheard
+    pub fn idle(&self) -> &Idle {
+        &self.idle
     }
 
     /// What happened since the last call, in order of time.

@@ -26,10 +26,18 @@ const RING: usize = 1 << 16;
 /// Where every event has the number of the task that ran (`struct trace_entry`): 0 is idle.
 const COMMON_PID: usize = 4;
 
-/// The processors whose idle task perf does not hear: they were seen to go idle, and were not heard to be. One that has
-/// no time to be idle is not told of.
-pub fn unheard(format: &Format) -> Vec<u32> {
-    let Ok(rings) = ring::open(format.id, RING) else { return Vec::new() };
+/// Processors by what is known of their idle task.
+#[derive(Clone, Debug, Default)]
+pub struct Idle {
+    /// Perf does not hear it: they were seen to go idle, and were not heard to be.
+    pub unheard: Vec<u32>,
+    /// They had no time to be idle.
+    pub unknown: Vec<u32>,
+}
+
+/// Looks whether perf hears idle tasks.
+pub fn look(format: &Format) -> Idle {
+    let Ok(rings) = ring::open(format.id, RING) else { return Idle::default() };
     let mut all: Vec<Processor> =
         rings.into_iter().map(|(cpu, ring)| Processor { cpu, ring, went: 0, was: 0 }).collect();
     for _ in 0..ROUNDS {
@@ -44,7 +52,8 @@ pub fn unheard(format: &Format) -> Vec<u32> {
             break;
         }
     }
-    let out = all.iter().filter(|p| p.known() && p.was == 0).map(|p| p.cpu as u32).collect();
+    let those = |which: fn(&Processor) -> bool| all.iter().filter(|p| which(p)).map(|p| p.cpu as u32).collect();
+    let out = Idle { unheard: those(|p| p.known() && p.was == 0), unknown: those(|p| !p.known()) };
     ring::let_go(all.into_iter().map(|p| p.ring).collect());
     out
 }
