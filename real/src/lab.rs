@@ -43,6 +43,9 @@ pub struct Request {
     /// The lab panics after so many lines: for the test of what stays then.
     #[serde(default)]
     pub panic_after: Option<usize>,
+    /// Processors may go idle of which perf then tells nothing.
+    #[serde(default)]
+    pub may_idle: bool,
 }
 
 /// What a lab answers, one JSON object a line.

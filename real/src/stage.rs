@@ -231,6 +231,7 @@ pub struct Lab {
     child: Child,
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
+    may_idle: bool,
 }
 
 /// Why a lab did not record a scenario.
@@ -263,7 +264,13 @@ impl Lab {
         let mut child = start(exe)?;
         let input = child.stdin.take();
         let output = child.stdout.take().ok_or_else(|| io::Error::other("the lab has no output"))?;
-        Ok(Lab { child, input, output: BufReader::new(output) })
+        Ok(Lab { child, input, output: BufReader::new(output), may_idle: false })
+    }
+
+    /// Where perf tells nothing of a processor's idle task, it is kept from going idle while a scenario runs, which slows
+    /// down what else the machine does. From now on it may: what is missing then is told ([`crate::compare::drops`]).
+    pub fn may_idle(&mut self, may: bool) {
+        self.may_idle = may;
     }
 
     /// Runs a scenario on the live kernel; `progress` is told how many lines of how many are done.
@@ -276,7 +283,7 @@ impl Lab {
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<serde_json::Value, NoRecording> {
         let ended = |e: io::Error| NoRecording::Ended(e.to_string());
-        let request = Request { scenario: scenario.to_owned(), panic_after: None };
+        let request = Request { scenario: scenario.to_owned(), panic_after: None, may_idle: self.may_idle };
         let mut line = serde_json::to_string(&request).map_err(|e| NoRecording::Problem(e.to_string()))?;
         line.push('\n');
         if let Some(input) = &mut self.input {

@@ -179,5 +179,27 @@ fn rules(c: &Case, p: &mut Plan, words: &mut Vec<String>) -> Vec<Vec<String>> {
         words.push(what);
     }
     p.ruled = (0..out.len()).filter(|n| !out[*n].is_empty()).collect();
-    out
+    let restores = |n: usize| c.rules.iter().fold(n, |sum, r| sum + usize::from(r.at)).is_multiple_of(2);
+    out.into_iter().enumerate().map(|(n, rules)| if restores(n) { restored(rules) } else { rules }).collect()
+}
+
+/// Commands of `iptables` as one of `iptables-restore`, table by table: one process instead of many.
+fn restored(rules: Vec<String>) -> Vec<String> {
+    /// Fewer are typed one by one.
+    const FEW: usize = 2;
+    if rules.len() < FEW {
+        return rules;
+    }
+    let mut tables: Vec<(&str, Vec<&str>)> = Vec::new();
+    for r in &rules {
+        let Some((table, rule)) = r.strip_prefix("iptables -t ").and_then(|r| r.split_once(' ')) else {
+            return rules;
+        };
+        match tables.iter_mut().find(|t| t.0 == table) {
+            Some(t) => t.1.push(rule),
+            None => tables.push((table, vec![rule])),
+        }
+    }
+    let all: Vec<String> = tables.iter().map(|(t, r)| format!("*{t}\\n{}\\nCOMMIT", r.join("\\n"))).collect();
+    vec![format!("printf '{}\\n' | iptables-restore -n", all.join("\\n"))]
 }

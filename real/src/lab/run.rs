@@ -79,6 +79,9 @@ fn walk(r: &Request, watch: &mut Watched, switches: &mut Switches, tell: &mut dy
     let scenario = packetwalk_sim::scenario::parse(&r.scenario).map_err(|i| i.to_string())?;
     means::check(&scenario).map_err(NoRun::Missing)?;
     let mut lab = Lab::build(&scenario, watch, switches)?;
+    if let Err(why) = lab.watch.begin_scenario(r.may_idle) {
+        lab.world.unread.insert(format!("drops, lookups, neigh: {why}"));
+    }
     let actions = scenario.setup.iter().chain(scenario.steps.iter().map(|s| &s.action));
     let all = scenario.setup.len() + scenario.steps.len();
     for (i, a) in actions.enumerate() {
@@ -131,9 +134,6 @@ impl<'a> Lab<'a> {
         // What the building itself sent belongs to no step.
         lab.rest(AFTER_COMMAND);
         lab.world.capture.take();
-        if let Err(why) = lab.watch.begin_scenario() {
-            lab.world.unread.insert(format!("drops, lookups, neigh: {why}"));
-        }
         Ok(lab)
     }
 

@@ -93,14 +93,14 @@ impl Watched {
     }
 
     /// Begins with a scenario: forgets what was watched so far, and keeps processors from going idle of which nothing
-    /// would be heard then, or may not be.
+    /// would be heard then, or may not be, unless they may.
     ///
     /// # Errors
     /// Why nothing is watched.
-    pub(crate) fn begin_scenario(&mut self) -> Result<(), String> {
+    pub(crate) fn begin_scenario(&mut self, may_idle: bool) -> Result<(), String> {
         let mut g = self.open()?;
         let Idle { unheard, unknown } = g.watch.idle();
-        let awake = Awake::keep(unheard.iter().chain(unknown));
+        let awake = Awake::keep(unheard.iter().chain(unknown).filter(|_| !may_idle));
         g.gather();
         g.events.clear();
         g.watch.take_lost();
