@@ -4,7 +4,7 @@
 //! - `PACKETWALK_FUZZ_CASES=N`: so many cases, with progress and a summary by mechanism;
 //! - `PACKETWALK_FUZZ_SEED=N`: the first seed, otherwise the one of ordinary runs;
 //! - `PACKETWALK_FUZZ_INTO=FOLDER`: where smallest scenarios go instead, and the folder whose scenarios are run;
-//! - `PACKETWALK_FUZZ_WORKERS=N`: labs side by side, otherwise six for each core, and two in ordinary runs.
+//! - `PACKETWALK_FUZZ_WORKERS=N`: labs side by side, otherwise eight for each core, and two in ordinary runs.
 
 #[path = "differential/case.rs"]
 mod case;

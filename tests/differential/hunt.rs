@@ -68,7 +68,7 @@ pub fn hunt(w: &Wanted) -> Found {
     let workers = std::env::var("PACKETWALK_FUZZ_WORKERS")
         .ok()
         .and_then(|n| n.parse().ok())
-        .unwrap_or(cores * if w.progress { 6 } else { 2 });
+        .unwrap_or(cores * if w.progress { 8 } else { 2 });
     std::thread::scope(|s| {
         for _ in 0..workers {
             s.spawn(|| work(w, &next, &found, began));
