@@ -10,6 +10,9 @@ use std::process::{Command, ExitCode};
 
 use common::files;
 use libtest_mimic::{Arguments, Failed, Trial};
+use packetwalk_real::compare::compare;
+use packetwalk_real::recording::Recording;
+use packetwalk_real::replay;
 
 fn equal(recording: &Path, scenario: &Path) -> Result<(), Failed> {
     let mut cmd = Command::new(env!("CARGO_BIN_EXE_packetwalk"));
@@ -53,6 +56,31 @@ fn unheard() -> Result<(), Failed> {
     Ok(())
 }
 
+/// A timer that fires while the end is looked at: both what was before it and what was after it is equal, and what never
+/// was differs. The FIN of a client whose server hears nothing is repeated.
+fn looked() -> Result<(), Failed> {
+    const SCENARIO: &str = "name: looked\ntitle: A FIN again\nhosts:\n  h1: {interfaces: {eth0: {lan: lan, address: 10.0.0.1/24}}, serve: [80]}\n  h2: 10.0.0.2/24\nsteps: ['h2> http -W 0.1 10.0.0.1:80']\n";
+    let rule = "iptables -A INPUT -m conntrack --ctstate ESTABLISHED -j DROP";
+    let steps = serde_json::json!([
+        {"n": 1, "op": "cmd", "host": "h1", "cmd": rule, "ns": 1_000_000},
+        {"n": 2, "op": "probe", "from": "h2", "what": "http -W 0.1 10.0.0.1:80", "ns": 101_000_000},
+    ]);
+    let mut r = Recording { json: serde_json::json!({"by": "packetwalk", "scenario": SCENARIO, "steps": steps}) };
+    let play = |r: &Recording| Ok::<_, Failed>(replay::play(r, replay::world(r)?));
+    let state = |r: &Recording| Ok::<_, Failed>(compare(r, &play(r)?).0[2].clone());
+    r.json["state"] = serde_json::json!({"end": {"ns": play(&r)?.states[0].1, "looked_ns": 1_000_000_000}});
+    let before = state(&r)?;
+    let late = play(&r)?.late.ok_or("nothing happens within a second")?;
+    r.json["state"]["end"]["ns"] = late.into();
+    let after = state(&r)?;
+    r.json["state"]["end"]["looked_ns"] = 0.into();
+    let at_once = state(&r)?;
+    if !before.is_empty() || !after.is_empty() || !at_once.iter().any(|d| d.contains("conntrack")) {
+        return Err(format!("before: {before:?}\nafter: {after:?}\nwith no time for it: {at_once:?}").into());
+    }
+    Ok(())
+}
+
 fn main() -> ExitCode {
     let args = Arguments::from_args();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -72,6 +100,7 @@ fn main() -> ExitCode {
         trials.push(Trial::test(name, move || equal(&r, &s)));
     }
     trials.push(Trial::test("what an idle processor may have done unheard", unheard));
+    trials.push(Trial::test("what happens while the end is looked at", looked));
     trials.push(Trial::test("each is of a scenario", move || match left.first() {
         Some(r) => Err(format!("{}: the library has no such scenario", r.display()).into()),
         None => Ok(()),

@@ -45,6 +45,8 @@ pub struct Played {
     pub steps: Vec<Did>,
     /// Its states, by label: namespaces by name.
     pub states: Vec<(String, Map<String, Value>)>,
+    /// The last of them again, where something happened by the time that it had been looked at on the other side.
+    pub late: Option<Map<String, Value>>,
     /// Networks of its engines: id and name.
     pub networks: Vec<(String, String)>,
     /// What its engines say of themselves at the end, by host.
@@ -71,8 +73,14 @@ pub fn play(r: &Recording, mut s: Session) -> Played {
     let pace = if r.is_ours() { OURS } else { ENGINES };
     let mut taps = Taps::default();
     let mut sightings = drops::Sightings::default();
-    let mut played =
-        Played { steps: Vec::new(), states: Vec::new(), networks: Vec::new(), docker: Map::new(), nat_rolls: 0 };
+    let mut played = Played {
+        steps: Vec::new(),
+        states: Vec::new(),
+        late: None,
+        networks: Vec::new(),
+        docker: Map::new(),
+        nat_rolls: 0,
+    };
     let usual = Wheel { phase: phase::phase(&r.json, &pace), ..Wheel::default() };
     s.kernel.queue.wheel = usual;
     s.advance(pace.before_steps_ms * MSEC);
@@ -120,6 +128,12 @@ pub fn play(r: &Recording, mut s: Session) -> Played {
     played.states.push(("end".to_owned(), dump(&mut s, &r.json["state"]["end"], pace)));
     played.nat_rolls = s.kernel.nat_rolls;
     played.docker = inspected::ask(&mut s, &r.json["state"]["end"]["docker"]);
+    if pace == OURS {
+        let before = s.kernel.rec.events.len();
+        s.advance(r.json["state"]["end"]["looked_ns"].as_u64().unwrap_or(0));
+        let more = s.kernel.rec.events.len() > before;
+        played.late = more.then(|| dump(&mut s, &r.json["state"]["end"], pace));
+    }
     for (did, frames) in played.steps.iter_mut().zip(taps.finish()) {
         did.frames = frames;
     }

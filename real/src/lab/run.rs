@@ -112,6 +112,8 @@ struct Lab<'a> {
     /// What is dropped meanwhile.
     watch: &'a mut Watched,
     out: Writer,
+    /// When the last step ended, as it is told.
+    ended: Instant,
 }
 
 impl<'a> Lab<'a> {
@@ -124,7 +126,15 @@ impl<'a> Lab<'a> {
         let _ = process::reserve();
         let spare = switches::of(&plan).and_then(|(_, bridges)| switches.take(&bridges));
         let world = World::new(spare).map_err(|e| e.to_string())?;
-        let mut lab = Lab { plan, world, heard: channel(), watch, out: Writer::default(), listening: Vec::new() };
+        let mut lab = Lab {
+            plan,
+            world,
+            heard: channel(),
+            watch,
+            out: Writer::default(),
+            listening: Vec::new(),
+            ended: Instant::now(),
+        };
         lab.follow()?;
         for h in lab.world.hosts.values() {
             h.settled().map_err(|e| e.to_string())?;
@@ -228,7 +238,8 @@ impl<'a> Lab<'a> {
         let settle = if self.plan.clusters.is_empty() { Duration::ZERO } else { SETTLE };
         thread::sleep(settle);
         fields.insert("settle_ns".into(), (settle.as_nanos() as u64).into());
-        let took = began.elapsed().as_nanos() as u64;
+        self.ended = Instant::now();
+        let took = (self.ended - began).as_nanos() as u64;
         fields.insert("ns".into(), took.into());
         self.out.step(fields, since, &seen);
         // The plan's clock follows, so that what its engines do in time comes in time.

@@ -37,6 +37,8 @@ impl Lab<'_> {
         self.look();
         self.world.capture.stop();
         let (state, mut unread) = state::state(&self.world, &self.plan, &Tools::find());
+        // A timer may have fired meanwhile.
+        let looked = self.ended.elapsed().as_nanos() as u64;
         for (label, space) in &self.world.spaces {
             if let Err(why) = &space.tracer
                 && space.host.is_some()
@@ -71,7 +73,7 @@ impl Lab<'_> {
         }
         r.insert("unread".into(), unread.into());
         std::mem::take(&mut self.out).finish(&mut r);
-        r.insert("state".into(), json!({"end": {"ns": state}}));
+        r.insert("state".into(), json!({"end": {"ns": state, "looked_ns": looked}}));
         Value::Object(r)
     }
 }

@@ -48,7 +48,11 @@ impl<R: Recorder> Kernel<R> {
 
     /// Sends one segment of a connection (`__tcp_transmit_skb`).
     fn tcp_transmit(&mut self, id: SockId, seq: u32, flags: TcpFlags, payload: Bytes, why: Birth) -> Result<(), Errno> {
-        let rt = self.tcp_route(id)?;
+        let rt = self.tcp_route(id).inspect_err(|_| {
+            // `__ip_queue_xmit`, and of a half-open connection `inet_csk_route_req`.
+            let ns = self.sock(id).ns;
+            self.ns_mut(ns).mib.inc(M::IpOutNoRoutes);
+        })?;
         let s = self.sock(id);
         let (ns, opts, dst, sport, dport) = (s.ns, s.opts, s.remote, s.lport, s.rport);
         let t = s.tcb();
@@ -128,7 +132,8 @@ impl<R: Recorder> Kernel<R> {
                 // A hook's refusal is like a loss; no way is remembered until the connection gives up.
                 self.sock_mut(id).tcb_mut().soft = Some(e);
             }
-            if why == Birth::Retransmit {
+            // `tcp_rtx_synack` does not count what fails.
+            if why == Birth::Retransmit && self.sock(id).tcb().state != TcpState::SynRecv {
                 self.ns_mut(ns).mib.inc(M::TcpExtTCPRetransFail);
             }
             return false;
@@ -250,10 +255,13 @@ impl<R: Recorder> Kernel<R> {
         }
         match t_state {
             TcpState::SynSent | TcpState::SynRecv => {
-                self.ns_mut(ns).mib.inc(M::TcpRetransSegs);
-                self.ns_mut(ns).mib.inc(M::TcpExtTCPSynRetrans);
                 let half = t_state == TcpState::SynRecv;
-                if !self.tcp_send_syn(id) && half {
+                let sent = self.tcp_send_syn(id);
+                // `tcp_rtx_synack` counts what it sent, `__tcp_retransmit_skb` what it means to send.
+                if sent || !half {
+                    self.ns_mut(ns).mib.inc(M::TcpRetransSegs);
+                    self.ns_mut(ns).mib.inc(M::TcpExtTCPSynRetrans);
+                } else {
                     // `reqsk_timer_handler`: a half-open connection whose answer cannot be sent is given up.
                     self.tcp_done(id);
                 }
